@@ -1,0 +1,42 @@
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use std::error::Error;
+
+type Source = Box<dyn Error + Send + Sync>;
+
+/// What went wrong between us and a store. The caller's own rules (failed conditions) are no store errors.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Others kept writing the same items; every retry lost. Nothing was written by us.
+    #[error("the store kept answering with a conflict")]
+    Conflict,
+    /// The store refuses or does not answer; whether a write was done is unknown.
+    #[error("the store did not do what it was asked ({code})")]
+    Unavailable {
+        code: String,
+        #[source]
+        source: Source,
+    },
+    /// A stored item does not have the shape we write.
+    #[error("an item of {table} can't be read: {what}")]
+    Corrupt { table: &'static str, what: String },
+}
+
+impl StoreError {
+    pub fn corrupt(table: &'static str, what: impl Into<String>) -> StoreError {
+        StoreError::Corrupt { table, what: what.into() }
+    }
+
+    /// Keeps the code and the cause; the cause of an SDK error holds no item content.
+    pub fn of_sdk<E, R>(error: SdkError<E, R>) -> StoreError
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        let code = match error.as_service_error().and_then(ProvideErrorMetadata::code) {
+            Some("TransactionConflictException") => return StoreError::Conflict,
+            Some(code) => code.to_owned(),
+            None => "no answer".to_owned(),
+        };
+        StoreError::Unavailable { code, source: Box::new(error) }
+    }
+}

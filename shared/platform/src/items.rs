@@ -1,0 +1,140 @@
+use crate::StoreError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use primitives::Timestamp;
+use std::collections::HashMap;
+use std::str::FromStr;
+
+/// The key of one item.
+pub type Key = HashMap<String, AttributeValue>;
+
+pub fn text(value: impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+pub fn number(value: impl itoa::Integral) -> AttributeValue {
+    AttributeValue::N(value.to_text())
+}
+
+/// A key of text attributes.
+pub fn key<const N: usize>(parts: [(&str, &str); N]) -> Key {
+    parts.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect()
+}
+
+/// Integers as DynamoDB writes them; floats are not among them, so that no amount passes through one.
+pub mod itoa {
+    pub trait Integral {
+        fn to_text(&self) -> String;
+    }
+
+    macro_rules! integral {
+        ($($type:ty),*) => { $(impl Integral for $type { fn to_text(&self) -> String { self.to_string() } })* };
+    }
+    integral!(u8, u16, u32, u64, usize, i32, i64);
+}
+
+/// Builds an item attribute by attribute; absent values are left out.
+#[derive(Default)]
+pub struct ItemBuilder(HashMap<String, AttributeValue>);
+
+impl ItemBuilder {
+    pub fn text(mut self, name: &str, value: impl ToString) -> Self {
+        self.0.insert(name.to_owned(), text(value));
+        self
+    }
+
+    pub fn number(mut self, name: &str, value: impl itoa::Integral) -> Self {
+        self.0.insert(name.to_owned(), number(value));
+        self
+    }
+
+    pub fn value(mut self, name: &str, value: AttributeValue) -> Self {
+        self.0.insert(name.to_owned(), value);
+        self
+    }
+
+    pub fn maybe_text(self, name: &str, value: Option<impl ToString>) -> Self {
+        match value {
+            Some(value) => self.text(name, value),
+            None => self,
+        }
+    }
+
+    pub fn maybe_number(self, name: &str, value: Option<impl itoa::Integral>) -> Self {
+        match value {
+            Some(value) => self.number(name, value),
+            None => self,
+        }
+    }
+
+    pub fn build(self) -> HashMap<String, AttributeValue> {
+        self.0
+    }
+}
+
+/// Reads an item; every complaint names the table and the attribute, never the content.
+pub struct Item<'a> {
+    table: &'static str,
+    attributes: &'a HashMap<String, AttributeValue>,
+}
+
+impl<'a> Item<'a> {
+    pub fn new(table: &'static str, attributes: &'a HashMap<String, AttributeValue>) -> Item<'a> {
+        Item { table, attributes }
+    }
+
+    pub fn maybe_text(&self, name: &str) -> Result<Option<&'a str>, StoreError> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(AttributeValue::S(value)) => Ok(Some(value)),
+            Some(_) => Err(self.corrupt(name)),
+        }
+    }
+
+    pub fn text(&self, name: &str) -> Result<&'a str, StoreError> {
+        self.maybe_text(name)?.ok_or_else(|| self.corrupt(name))
+    }
+
+    pub fn maybe_parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        self.maybe_text(name)?.map(|text| text.parse().map_err(|_| self.corrupt(name))).transpose()
+    }
+
+    pub fn parsed<T: FromStr>(&self, name: &str) -> Result<T, StoreError> {
+        self.maybe_parsed(name)?.ok_or_else(|| self.corrupt(name))
+    }
+
+    pub fn maybe_number<T: FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        match self.attributes.get(name) {
+            None => Ok(None),
+            Some(AttributeValue::N(value)) => value.parse().map(Some).map_err(|_| self.corrupt(name)),
+            Some(_) => Err(self.corrupt(name)),
+        }
+    }
+
+    pub fn number<T: FromStr>(&self, name: &str) -> Result<T, StoreError> {
+        self.maybe_number(name)?.ok_or_else(|| self.corrupt(name))
+    }
+
+    /// A moment stored as whole milliseconds.
+    pub fn time(&self, name: &str) -> Result<Timestamp, StoreError> {
+        self.number(name).map(Timestamp::from_millis)
+    }
+
+    pub fn maybe_time(&self, name: &str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.maybe_number(name)?.map(Timestamp::from_millis))
+    }
+
+    pub fn map(&self, name: &str) -> Result<&'a HashMap<String, AttributeValue>, StoreError> {
+        match self.attributes.get(name) {
+            Some(AttributeValue::M(map)) => Ok(map),
+            _ => Err(self.corrupt(name)),
+        }
+    }
+
+    pub fn flag(&self, name: &str) -> bool {
+        matches!(self.attributes.get(name), Some(AttributeValue::Bool(true)))
+    }
+
+    pub fn corrupt(&self, name: &str) -> StoreError {
+        StoreError::corrupt(self.table, format!("attribute `{name}` is missing or malformed"))
+    }
+}

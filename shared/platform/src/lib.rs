@@ -1,0 +1,109 @@
+#![doc = include_str!("../README.md")]
+
+mod env;
+mod error;
+mod items;
+mod profile;
+mod store;
+mod tables;
+mod telemetry;
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use primitives::Clock;
+use std::sync::{Arc, OnceLock};
+
+pub use env::{Env, InvalidSettings, Settings};
+pub use error::StoreError;
+pub use items::{Item, ItemBuilder, Key, key, number, text};
+pub use profile::{LedgerRules, Limits, Profile, Retention, ToolSeed};
+pub use store::{IsConflict, StoreSettings, retry_conflicts};
+pub use tables::{Index, KeyType, TableSpec};
+pub use telemetry::{LogSink, start_logs};
+
+/// What every function gets once per cold start: configuration, clients, the clock. Cloning is cheap.
+#[derive(Clone)]
+pub struct Platform(Arc<Inner>);
+
+struct Inner {
+    env: Env,
+    profile: Profile,
+    clock: Clock,
+    store: StoreSettings,
+    connector: Option<SharedHttpClient>,
+    dynamo: OnceLock<aws_sdk_dynamodb::Client>,
+    s3: OnceLock<aws_sdk_s3::Client>,
+    http: OnceLock<reqwest::Client>,
+}
+
+impl Platform {
+    /// Reads the process environment. The message of the error lists everything that is wrong with it.
+    pub fn from_env() -> Result<Platform, InvalidSettings> {
+        Platform::build(Env::of_process(), Clock::system(), None)
+    }
+
+    /// `connector` carries the SDK's requests when they should not leave by the usual HTTPS client.
+    pub fn build(
+        env: Env,
+        clock: Clock,
+        connector: Option<SharedHttpClient>,
+    ) -> Result<Platform, InvalidSettings> {
+        let mut settings = env.settings();
+        let store = StoreSettings::read(&mut settings);
+        let profile = Profile::read(&mut settings);
+        settings.finish()?;
+        let inner = Inner {
+            profile: profile.ok_or_else(InvalidSettings::unknown_profile)?,
+            env,
+            clock,
+            store,
+            connector,
+            dynamo: OnceLock::new(),
+            s3: OnceLock::new(),
+            http: OnceLock::new(),
+        };
+        Ok(Platform(Arc::new(inner)))
+    }
+
+    pub fn env(&self) -> &Env {
+        &self.0.env
+    }
+
+    pub fn profile(&self) -> &Profile {
+        &self.0.profile
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub fn now(&self) -> primitives::Timestamp {
+        self.0.clock.now()
+    }
+
+    pub fn store(&self) -> &StoreSettings {
+        &self.0.store
+    }
+
+    /// The table's name in this deployment.
+    pub fn table(&self, spec: &TableSpec) -> String {
+        format!("{}{}", self.0.store.table_prefix, spec.name)
+    }
+
+    pub fn dynamo(&self) -> &aws_sdk_dynamodb::Client {
+        self.0.dynamo.get_or_init(|| store::dynamo_client(&self.0.store, self.connector()))
+    }
+
+    /// Built at the first use: most functions never touch S3.
+    pub fn s3(&self) -> &aws_sdk_s3::Client {
+        self.0.s3.get_or_init(|| store::s3_client(&self.0.store, self.connector()))
+    }
+
+    /// The one HTTP client of the process, built at the first use. It follows no redirect by itself.
+    pub fn http(&self) -> &reqwest::Client {
+        self.0.http.get_or_init(store::http_client)
+    }
+
+    fn connector(&self) -> SharedHttpClient {
+        self.0.connector.clone().unwrap_or_else(store::https_connector)
+    }
+}

@@ -1,0 +1,143 @@
+use crate::{Settings, StoreError};
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use primitives::{Secret, random_bytes};
+use std::time::Duration;
+
+/// Where the stores are and who we are to them.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// `AWS_REGION`
+    pub region: String,
+    /// `TABLE_PREFIX`, put before every table's name; by default the profile's name and a dash.
+    pub table_prefix: String,
+    /// `MEDIA_BUCKET`
+    pub media_bucket: String,
+    /// `AWS_ENDPOINT_URL_DYNAMODB`; absent: AWS itself
+    pub dynamo_endpoint: Option<String>,
+    /// `AWS_ENDPOINT_URL_S3`; absent: AWS itself
+    pub s3_endpoint: Option<String>,
+    /// `AWS_ACCESS_KEY_ID`
+    access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`
+    secret_access_key: Secret,
+    /// `AWS_SESSION_TOKEN`
+    session_token: Option<Secret>,
+}
+
+impl StoreSettings {
+    pub(crate) fn read(settings: &mut Settings<'_>) -> StoreSettings {
+        let profile = settings.text_or("PROFILE", "citipen");
+        StoreSettings {
+            region: settings.text("AWS_REGION"),
+            table_prefix: settings.text_or("TABLE_PREFIX", &format!("{profile}-")),
+            media_bucket: settings.text("MEDIA_BUCKET"),
+            dynamo_endpoint: settings.optional("AWS_ENDPOINT_URL_DYNAMODB"),
+            s3_endpoint: settings.optional("AWS_ENDPOINT_URL_S3"),
+            access_key_id: settings.text("AWS_ACCESS_KEY_ID"),
+            secret_access_key: settings.secret("AWS_SECRET_ACCESS_KEY"),
+            session_token: settings.optional_secret("AWS_SESSION_TOKEN"),
+        }
+    }
+
+    fn credentials(&self) -> Credentials {
+        let token = self.session_token.as_ref().map(|token| token.expose().to_owned());
+        Credentials::new(&self.access_key_id, self.secret_access_key.expose(), token, None, "environment")
+    }
+}
+
+/// HTTPS with ring, the one TLS stack of the product (`lambda-stack`: aws-lc costs a cold start 60 ms).
+pub(crate) fn https_connector() -> SharedHttpClient {
+    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+}
+
+/// A store that answers at all answers within milliseconds; a hung call must not eat a Lambda's time.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(5))
+        .build()
+}
+
+pub(crate) fn dynamo_client(
+    settings: &StoreSettings,
+    connector: SharedHttpClient,
+) -> aws_sdk_dynamodb::Client {
+    let mut config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(settings.region.clone()))
+        .credentials_provider(settings.credentials())
+        .retry_config(RetryConfig::standard().with_max_attempts(4))
+        .timeout_config(timeouts())
+        .http_client(connector);
+    config.set_endpoint_url(settings.dynamo_endpoint.clone());
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+pub(crate) fn s3_client(settings: &StoreSettings, connector: SharedHttpClient) -> aws_sdk_s3::Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(30))
+        .build();
+    let mut config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(settings.region.clone()))
+        .credentials_provider(settings.credentials())
+        .retry_config(RetryConfig::standard().with_max_attempts(4))
+        .timeout_config(timeouts)
+        .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
+        .force_path_style(settings.s3_endpoint.is_some())
+        .http_client(connector);
+    config.set_endpoint_url(settings.s3_endpoint.clone());
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that builds the HTTP client")]
+pub(crate) fn http_client() -> reqwest::Client {
+    // Another installed provider can only be ring again: it is the only one in the lock file.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .user_agent("citipen/0.1")
+        .build()
+        .expect("the HTTP client has only constant settings")
+}
+
+/// Repeats a write that met somebody's transaction on the same item, up to eight times within about two seconds.
+///
+/// The SDK does not do this (`embedded-aws` §3.3). Only a refusal that wrote nothing may be passed on as
+/// [`StoreError::Conflict`].
+pub async fn retry_conflicts<T, E, F>(mut attempt: impl FnMut() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    E: IsConflict,
+{
+    for tries in 0..8_u32 {
+        match attempt().await {
+            Err(error) if error.is_conflict() => {
+                let ceiling = (10_u64 << tries).min(500);
+                let jitter = u64::from_be_bytes(random_bytes()) % ceiling;
+                tokio::time::sleep(Duration::from_millis(jitter + 1)).await;
+            }
+            other => return other,
+        }
+    }
+    attempt().await
+}
+
+/// Errors that can say "nothing was written, somebody else was in the way".
+pub trait IsConflict {
+    fn is_conflict(&self) -> bool;
+}
+
+impl IsConflict for StoreError {
+    fn is_conflict(&self) -> bool {
+        matches!(self, StoreError::Conflict)
+    }
+}

@@ -1,0 +1,37 @@
+use std::io;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Where log lines go.
+pub enum LogSink {
+    Stdout,
+    Stderr,
+}
+
+/// One JSON object per line. Only our own crates log below `warn`: a library's debug lines may hold contents.
+///
+/// `level` is one of error, warn, info, debug; anything else counts as info. A second call changes nothing.
+pub fn start_logs(level: &str, sink: LogSink) {
+    match sink {
+        LogSink::Stdout => install(level, io::stdout),
+        LogSink::Stderr => install(level, io::stderr),
+    }
+}
+
+fn install(level: &str, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
+    let level = match level {
+        "error" | "warn" | "debug" => level,
+        _ => "info",
+    };
+    // The embedded store warns about every failed condition, which is everyday business here.
+    let filter = format!("warn,dynoxide=error,s3s=error,citipen={level}");
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_writer(writer);
+    let _ = tracing_subscriber::registry().with(EnvFilter::new(filter)).with(lines).try_init();
+}

@@ -1,0 +1,115 @@
+use serde::{Deserialize, Serialize, de};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A moment: whole milliseconds since 1970 UTC. Written as RFC 3339 where people read it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The last moment RFC 3339 can write, 9999-12-31T23:59:59.999Z; later ones are cut to it.
+    const MAX: u64 = 253_402_300_799_999;
+
+    pub fn from_millis(millis: u64) -> Timestamp {
+        Timestamp(millis.min(Self::MAX))
+    }
+
+    pub fn from_seconds(seconds: u64) -> Timestamp {
+        Self::from_millis(seconds.saturating_mul(1000))
+    }
+
+    pub fn millis(self) -> u64 {
+        self.0
+    }
+
+    pub fn seconds(self) -> u64 {
+        self.0 / 1000
+    }
+
+    pub fn after(self, duration: Duration) -> Timestamp {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self::from_millis(self.0.saturating_add(millis))
+    }
+
+    pub fn before(self, duration: Duration) -> Timestamp {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Timestamp(self.0.saturating_sub(millis))
+    }
+
+    /// Time gone by since `earlier`; zero when `earlier` lies ahead.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// `2026-11-22`, in UTC.
+    pub fn date(self) -> String {
+        self.to_string().chars().take(10).collect()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = i128::from(self.0) * 1_000_000;
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(|_| fmt::Error)?;
+        f.write_str(&moment.format(&Rfc3339).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let moment = OffsetDateTime::parse(&text, &Rfc3339).map_err(de::Error::custom)?;
+        let millis = u64::try_from(moment.unix_timestamp_nanos() / 1_000_000);
+        millis.map(Timestamp::from_millis).map_err(de::Error::custom)
+    }
+}
+
+/// Where "now" comes from: the machine, or a test that moves it by hand.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<AtomicU64>>);
+
+impl Clock {
+    pub fn system() -> Clock {
+        Clock(None)
+    }
+
+    /// A clock that stands still until it is moved; its copies move with it.
+    pub fn manual(start: Timestamp) -> Clock {
+        Clock(Some(Arc::new(AtomicU64::new(start.millis()))))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Some(millis) => Timestamp(millis.load(Ordering::SeqCst)),
+            None => {
+                let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Timestamp::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+            }
+        }
+    }
+
+    /// Moves a manual clock forward; the machine's clock can't be moved and stays as it is.
+    pub fn advance(&self, duration: Duration) {
+        if let Some(millis) = &self.0 {
+            let step = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+            millis.fetch_add(step, Ordering::SeqCst);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+use crate::Timestamp;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize, de};
+use std::fmt;
+use std::str::FromStr;
+use ulid::Ulid;
+
+/// The text can't be an id of that kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidId(&'static str);
+
+/// Bytes nobody can guess, from the operating system.
+///
+/// # Panics
+/// When the operating system gives no randomness; nothing can be done safely then.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).expect("the operating system gives randomness");
+    bytes
+}
+
+fn mint(now: Timestamp) -> Ulid {
+    Ulid::from_parts(now.millis(), u128::from_be_bytes(random_bytes()))
+}
+
+/// Who was verified: the identity provider's own stable id, e.g. Clerk's `user_…`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct UserId(String);
+
+/// The holder of a balance. For a person it is spelled like the [`UserId`], so that no look-up stands between them.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct AccountId(String);
+
+fn is_plain_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+macro_rules! text_id {
+    ($type:ident, $message:literal) => {
+        impl FromStr for $type {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<$type, InvalidId> {
+                if !is_plain_id(text) {
+                    return Err(InvalidId($message));
+                }
+                Ok($type(text.to_owned()))
+            }
+        }
+
+        impl $type {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+text_id!(UserId, "a user id is 1 to 64 letters, digits, `_` or `-`");
+text_id!(AccountId, "an account id is 1 to 64 letters, digits, `_` or `-`");
+
+impl From<&UserId> for AccountId {
+    fn from(user: &UserId) -> AccountId {
+        AccountId(user.0.clone())
+    }
+}
+
+macro_rules! ulid_id {
+    ($(#[$doc:meta])* $type:ident, $message:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $type(Ulid);
+
+        impl $type {
+            /// A new id that sorts by `now`.
+            pub fn mint(now: Timestamp) -> $type {
+                $type(mint(now))
+            }
+
+            /// The moment written inside the id.
+            pub fn minted_at(&self) -> Timestamp {
+                Timestamp::from_millis(self.0.timestamp_ms())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<$type, InvalidId> {
+                let ulid = Ulid::from_string(text).map_err(|_| InvalidId($message))?;
+                // One spelling per id: lower case or look-alikes would be other keys in the table.
+                if ulid.to_string() != text {
+                    return Err(InvalidId($message));
+                }
+                Ok($type(ulid))
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+            }
+        }
+    };
+}
+ulid_id!(
+    /// One use of a tool. A ULID: it sorts by the time it was made, and a client may make it itself.
+    RunId,
+    "a run id is a ULID: 26 characters of 0-9 and A-Z without I, L, O and U"
+);
+ulid_id!(
+    /// One entry of the ledger.
+    EntryId,
+    "an entry id is a ULID: 26 characters of 0-9 and A-Z without I, L, O and U"
+);
+
+impl From<RunId> for EntryId {
+    /// A run has one entry, which carries the run's own id.
+    fn from(run: RunId) -> EntryId {
+        EntryId(run.0)
+    }
+}
