@@ -1,1 +1,21 @@
+#![doc = include_str!("../README.md")]
 
+mod account;
+mod credits;
+mod entry;
+mod error;
+mod hold;
+mod items;
+mod lots;
+mod posting;
+#[cfg(test)]
+mod tests;
+
+pub use account::{Account, Balance, Block, Refusal, Reservation};
+pub use credits::{Decided, Ledger, Page, Posted};
+pub use entry::{Decision, Entry, Kind, OnceKey, Origin, Outcome, RunOutcome, Verdict};
+pub use error::CreditsError;
+pub use hold::{Hold, Nonce};
+pub use items::{ACCOUNTS, CREDIT_TRANSACTIONS, SWEEP_INDEX, SWEEP_SHARDS, TABLES};
+pub use lots::{Lot, Lots, read_lots};
+pub use posting::{Effect, Posting};

@@ -21,7 +21,7 @@ pub fn key<const N: usize>(parts: [(&str, &str); N]) -> Key {
 }
 
 /// Integers as DynamoDB writes them; floats are not among them, so that no amount passes through one.
-pub mod itoa {
+pub(crate) mod itoa {
     pub trait Integral {
         fn to_text(&self) -> String;
     }

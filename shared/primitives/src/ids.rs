@@ -153,3 +153,10 @@ impl From<RunId> for EntryId {
         EntryId(run.0)
     }
 }
+
+impl From<EntryId> for RunId {
+    /// Only meaningful for an entry that is a run's outcome.
+    fn from(entry: EntryId) -> RunId {
+        RunId(entry.0)
+    }
+}

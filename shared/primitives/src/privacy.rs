@@ -70,6 +70,11 @@ impl Fingerprint {
         Fingerprint(first)
     }
 
+    /// For spreading keys over partitions.
+    pub fn first_byte(&self) -> u8 {
+        self.0[0]
+    }
+
     /// Eleven characters of URL-safe base64.
     pub fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)

@@ -1,0 +1,159 @@
+use crate::{Hold, Nonce};
+use primitives::{AccountId, Credits, CreditsDelta, Fingerprint, Overflow, RunId, Timestamp};
+use std::time::Duration;
+
+/// The holder of a balance, as read from the store.
+///
+/// Invariant, at every moment: available + reserved - debt = sum of the ledger's entries, where a hold whose run
+/// is already decided as charged counts as spent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub id: AccountId,
+    /// What new runs can spend.
+    pub available: Credits,
+    /// What a reversal could not take back; it blocks runs until it is covered.
+    pub debt: Credits,
+    pub holds: Vec<Hold>,
+    pub block: Option<Block>,
+    /// Runs started in the minute written beside it (Unix minutes).
+    pub(crate) run_counts: Vec<(u64, u32)>,
+    /// When the sweep looks at this account, if it is marked at all (Unix seconds).
+    pub(crate) due: Option<u64>,
+}
+
+/// Why an account can't spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Block {
+    Suspended,
+    Closed,
+}
+
+/// What the owner sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balance {
+    pub available: Credits,
+    pub reserved: Credits,
+    pub debt: Credits,
+}
+
+/// A wish to hold credit for one run.
+#[derive(Debug, Clone)]
+pub struct Reservation {
+    pub account: AccountId,
+    pub run: RunId,
+    pub price: Credits,
+    pub tool: String,
+    pub fingerprint: Fingerprint,
+    pub nonce: Nonce,
+}
+
+/// Why nothing was reserved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    NoAccount,
+    /// A hold with this run id is open already.
+    Running(Box<Hold>),
+    Closed,
+    Suspended,
+    DebtOutstanding {
+        debt: Credits,
+    },
+    TooManyOpenRuns {
+        open: usize,
+    },
+    TooManyRunsThisMinute {
+        retry_after: Duration,
+    },
+    InsufficientCredit {
+        available: Credits,
+    },
+}
+
+impl Block {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Block::Suspended => "suspended",
+            Block::Closed => "closed",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Block> {
+        [Block::Suspended, Block::Closed].into_iter().find(|block| block.as_str() == text)
+    }
+}
+
+impl Reservation {
+    pub(crate) fn hold(&self, now: Timestamp, lifetime: Duration) -> Hold {
+        Hold {
+            run: self.run,
+            amount: self.price,
+            expires_at: Timestamp::from_seconds(now.after(lifetime).seconds()),
+            fingerprint: self.fingerprint,
+            nonce: self.nonce,
+            tool: self.tool.clone(),
+        }
+    }
+}
+
+impl Account {
+    pub fn balance(&self) -> Result<Balance, Overflow> {
+        let mut reserved = Credits::ZERO;
+        for hold in &self.holds {
+            reserved = reserved.checked_add(hold.amount)?;
+        }
+        Ok(Balance { available: self.available, reserved, debt: self.debt })
+    }
+
+    pub fn hold(&self, run: RunId) -> Option<&Hold> {
+        self.holds.iter().find(|hold| hold.run == run)
+    }
+
+    /// Holds that anybody may release: older than their expiry and the grace that a late settle is given.
+    pub fn overdue(&self, now: Timestamp, grace: Duration) -> Vec<Hold> {
+        self.holds.iter().filter(|hold| hold.expires_at.after(grace) <= now).cloned().collect()
+    }
+
+    /// Why the store refused this reservation, judged on the item it refused it for.
+    ///
+    /// `None`: the hold is there and it is ours, because an earlier attempt's reply was lost.
+    pub(crate) fn refusal(
+        &self,
+        wish: &Reservation,
+        now: Timestamp,
+        open_max: u32,
+        per_minute_max: u32,
+    ) -> Option<Refusal> {
+        if let Some(hold) = self.hold(wish.run) {
+            let is_ours = hold.nonce == wish.nonce;
+            return (!is_ours).then(|| Refusal::Running(Box::new(hold.clone())));
+        }
+        let minute = now.seconds() / 60;
+        let started = self.run_counts.iter().find(|(counted, _)| *counted == minute);
+        Some(match self.block {
+            Some(Block::Closed) => Refusal::Closed,
+            Some(Block::Suspended) => Refusal::Suspended,
+            None if !self.debt.is_zero() => Refusal::DebtOutstanding { debt: self.debt },
+            None if self.holds.len() >= open_max as usize => {
+                Refusal::TooManyOpenRuns { open: self.holds.len() }
+            }
+            None if started.is_some_and(|(_, count)| *count >= per_minute_max) => {
+                let retry_after = Duration::from_secs((minute + 1) * 60 - now.seconds());
+                Refusal::TooManyRunsThisMinute { retry_after }
+            }
+            None => Refusal::InsufficientCredit { available: self.available },
+        })
+    }
+
+    /// Counters of minutes gone by, which the next write may drop.
+    pub(crate) fn stale_minutes(&self, now: Timestamp) -> Vec<u64> {
+        let minute = now.seconds() / 60;
+        self.run_counts.iter().map(|(counted, _)| *counted).filter(|counted| *counted < minute).collect()
+    }
+}
+
+impl Balance {
+    /// What the ledger's entries must add up to.
+    pub fn total(&self) -> Result<CreditsDelta, Overflow> {
+        self.available.gained().checked_add(self.reserved.gained())?.checked_add(self.debt.spent())
+    }
+}

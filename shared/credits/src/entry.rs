@@ -1,0 +1,191 @@
+use crate::{CreditsError, Hold, Nonce};
+use primitives::{AccountId, Credits, CreditsDelta, EntryId, RunId, Timestamp};
+use std::fmt;
+
+/// One immutable entry of `credit_transactions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub id: EntryId,
+    pub account: AccountId,
+    pub kind: Kind,
+    /// What it does to the balance; 0 for a run that was given back.
+    pub amount: CreditsDelta,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+/// What an entry is, with what caused it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    Grant {
+        origin: Origin,
+        key: OnceKey,
+    },
+    /// A run's outcome: charged, or released with amount 0.
+    Run(RunOutcome),
+    Refund {
+        run: RunId,
+        reason: String,
+    },
+    /// Taken back from the lot that `of` granted; `debt` is the part that was spent already.
+    Reversal {
+        of: EntryId,
+        debt: Credits,
+        key: OnceKey,
+    },
+    /// A won dispute gives back what the reversal of `of` took.
+    Reinstatement {
+        of: EntryId,
+        key: OnceKey,
+    },
+}
+
+/// The terminal state of one run, written once by whoever comes first.
+pub type Outcome = Entry;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOutcome {
+    pub verdict: Verdict,
+    /// The hold it was decided for.
+    pub nonce: Nonce,
+    /// What `runs` keeps with it: the receipt, as JSON text without any content.
+    pub receipt: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Charged(Credits),
+    /// Given back; the text is a stable code such as `unavailable` or `expired`.
+    Released(String),
+}
+
+/// Where granted credit came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    Welcome,
+    TopUp,
+    Allowance,
+    Manual,
+}
+
+/// The name of the outside fact a posting stands for. The ledger accepts each name once, for ever.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct OnceKey(String);
+
+/// What shall become of a hold. Only [`Decision::charge`] and [`Decision::release`] make one.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    pub(crate) hold: Hold,
+    pub(crate) verdict: Verdict,
+    pub(crate) receipt: String,
+}
+
+impl Decision {
+    /// Takes `amount` and gives the rest of the hold back. Never more than was reserved.
+    pub fn charge(hold: &Hold, amount: Credits, receipt: String) -> Result<Decision, CreditsError> {
+        if amount > hold.amount {
+            return Err(CreditsError::ExceedsReservation { amount, reserved: hold.amount });
+        }
+        Ok(Decision { hold: hold.clone(), verdict: Verdict::Charged(amount), receipt })
+    }
+
+    /// Gives the whole hold back.
+    pub fn release(hold: &Hold, reason: &str, receipt: String) -> Decision {
+        Decision { hold: hold.clone(), verdict: Verdict::Released(reason.to_owned()), receipt }
+    }
+}
+
+impl Entry {
+    pub(crate) fn of_decision(account: &AccountId, decision: &Decision, now: Timestamp) -> Entry {
+        let amount = match &decision.verdict {
+            Verdict::Charged(amount) => amount.spent(),
+            Verdict::Released(_) => CreditsDelta::ZERO,
+        };
+        let outcome = RunOutcome {
+            verdict: decision.verdict.clone(),
+            nonce: decision.hold.nonce,
+            receipt: decision.receipt.clone(),
+        };
+        Entry {
+            id: decision.hold.run.into(),
+            account: account.clone(),
+            kind: Kind::Run(outcome),
+            amount,
+            at: now,
+        }
+    }
+
+    /// The run's outcome, when the entry is one.
+    pub fn run(&self) -> Option<&RunOutcome> {
+        match &self.kind {
+            Kind::Run(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// What of `hold` goes back to the account under this outcome.
+    ///
+    /// A hold this outcome was not decided for belongs to a repeat of a finished run: all of it goes back,
+    /// because the charge was taken from the other hold.
+    pub(crate) fn returned(&self, hold: &Hold) -> Result<Credits, CreditsError> {
+        match &self.kind {
+            Kind::Run(RunOutcome { verdict: Verdict::Charged(amount), nonce, .. })
+                if *nonce == hold.nonce =>
+            {
+                Ok(hold.amount.checked_sub(*amount)?)
+            }
+            _ => Ok(hold.amount),
+        }
+    }
+}
+
+impl Kind {
+    /// The stable word for tables and API.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Kind::Grant { .. } => "grant",
+            Kind::Run(RunOutcome { verdict: Verdict::Charged(_), .. }) => "charge",
+            Kind::Run(RunOutcome { verdict: Verdict::Released(_), .. }) => "release",
+            Kind::Refund { .. } => "refund",
+            Kind::Reversal { .. } => "reversal",
+            Kind::Reinstatement { .. } => "reinstatement",
+        }
+    }
+}
+
+impl Origin {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Origin::Welcome => "welcome",
+            Origin::TopUp => "top_up",
+            Origin::Allowance => "allowance",
+            Origin::Manual => "manual",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Origin> {
+        let all = [Origin::Welcome, Origin::TopUp, Origin::Allowance, Origin::Manual];
+        all.into_iter().find(|origin| origin.as_str() == text)
+    }
+}
+
+impl OnceKey {
+    /// `source` says whose name it is (`welcome`, `sepay`, …), `name` is theirs.
+    pub fn new(source: &str, name: impl fmt::Display) -> OnceKey {
+        OnceKey(format!("{source}#{name}"))
+    }
+
+    pub(crate) fn stored(text: &str) -> OnceKey {
+        OnceKey(text.to_owned())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OnceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,23 @@
+use platform::{IsConflict, StoreError};
+use primitives::{Credits, Overflow};
+
+#[derive(Debug, thiserror::Error)]
+pub enum CreditsError {
+    #[error("the charge of {amount} exceeds the reservation of {reserved}")]
+    ExceedsReservation { amount: Credits, reserved: Credits },
+    #[error("there is no such account")]
+    NoAccount,
+    /// Another posting changed the account's debt in between; asking again decides anew.
+    #[error("the account changed while the posting was prepared")]
+    Changed,
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    #[error("the ledger's store failed")]
+    Store(#[from] StoreError),
+}
+
+impl IsConflict for CreditsError {
+    fn is_conflict(&self) -> bool {
+        matches!(self, CreditsError::Changed | CreditsError::Store(StoreError::Conflict))
+    }
+}

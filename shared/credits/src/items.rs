@@ -1,0 +1,164 @@
+//! How accounts and entries are stored. Attribute names of the account are short: it is written twice per run
+//! and must stay under one kilobyte with 13 open holds (`costs-and-limits` §3).
+
+use crate::account::{Account, Block};
+use crate::entry::{Entry, Kind, OnceKey, Origin, RunOutcome, Verdict};
+use crate::{Hold, Nonce};
+use aws_sdk_dynamodb::types::AttributeValue;
+use platform::{Index, Item, ItemBuilder, Key, KeyType, StoreError, TableSpec, key};
+use primitives::{AccountId, Credits, CreditsDelta, EntryId, Fingerprint};
+use std::collections::HashMap;
+
+/// `id` → available `avail`, open `holds` by run id, `debt`, `blocked`, counters `w<minute>`, sweep mark.
+pub const ACCOUNTS: TableSpec = TableSpec {
+    name: "accounts",
+    partition_key: "id",
+    sort_key: None,
+    indexes: &[Index { name: SWEEP_INDEX, partition_key: "sweep", sort_key: ("due", KeyType::Number) }],
+    ttl: None,
+};
+
+/// `account`, `entry` → one immutable entry; `once#<key>`, `once` → the posting that used the key up.
+pub const CREDIT_TRANSACTIONS: TableSpec = TableSpec {
+    name: "credit_transactions",
+    partition_key: "account",
+    sort_key: Some("entry"),
+    indexes: &[],
+    ttl: None,
+};
+
+pub const TABLES: &[TableSpec] = &[ACCOUNTS, CREDIT_TRANSACTIONS];
+
+/// Accounts with holds, by the moment the sweep should look at them; sparse, keys only.
+pub const SWEEP_INDEX: &str = "by-due";
+/// Spread over this many partitions, because one takes 1,000 writes a second.
+pub const SWEEP_SHARDS: u8 = 8;
+
+pub(crate) fn sweep_shard(account: &AccountId) -> String {
+    shard_name(Fingerprint::of(&[account.as_str().as_bytes()]).first_byte() % SWEEP_SHARDS)
+}
+
+pub(crate) fn shard_name(shard: u8) -> String {
+    format!("OPEN#{shard}")
+}
+
+pub(crate) fn minute_counter(minute: u64) -> String {
+    format!("w{minute}")
+}
+
+pub(crate) fn account_key(id: &AccountId) -> Key {
+    key([("id", id.as_str())])
+}
+
+pub(crate) fn entry_key(account: &AccountId, entry: EntryId) -> Key {
+    key([("account", account.as_str()), ("entry", &entry.to_string())])
+}
+
+pub(crate) fn once_key(once: &OnceKey) -> Key {
+    key([("account", &format!("once#{}", once.as_str())), ("entry", "once")])
+}
+
+pub(crate) fn new_account(id: &AccountId, available: Credits) -> HashMap<String, AttributeValue> {
+    ItemBuilder::default()
+        .text("id", id)
+        .number("avail", available.get())
+        .value("holds", AttributeValue::M(HashMap::new()))
+        .build()
+}
+
+pub(crate) fn read_account(attributes: &HashMap<String, AttributeValue>) -> Result<Account, StoreError> {
+    let item = Item::new(ACCOUNTS.name, attributes);
+    let credits = |name: &str| -> Result<Credits, StoreError> {
+        let units = item.maybe_number(name)?.unwrap_or_default();
+        Credits::new(units).map_err(|_| item.corrupt(name))
+    };
+    let block = item.maybe_text("blocked")?;
+    Ok(Account {
+        id: item.parsed("id")?,
+        available: credits("avail")?,
+        debt: credits("debt")?,
+        holds: read_holds(&item)?,
+        block: block.map(|text| Block::parse(text).ok_or(item.corrupt("blocked"))).transpose()?,
+        run_counts: read_run_counts(attributes),
+        due: item.maybe_number("due")?,
+    })
+}
+
+fn read_holds(item: &Item<'_>) -> Result<Vec<Hold>, StoreError> {
+    let read = |(run, value): (&String, &AttributeValue)| {
+        let hold = value.as_s().ok().zip(run.parse().ok()).and_then(|(text, run)| Hold::decode(run, text));
+        hold.ok_or_else(|| item.corrupt("holds"))
+    };
+    let mut holds = item.map("holds")?.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    holds.sort_by_key(|hold| hold.run);
+    Ok(holds)
+}
+
+fn read_run_counts(attributes: &HashMap<String, AttributeValue>) -> Vec<(u64, u32)> {
+    let read = |(name, value): (&String, &AttributeValue)| {
+        let minute = name.strip_prefix('w')?.parse().ok()?;
+        Some((minute, value.as_n().ok()?.parse().ok()?))
+    };
+    attributes.iter().filter_map(read).collect()
+}
+
+pub(crate) fn entry_item(entry: &Entry) -> HashMap<String, AttributeValue> {
+    let item = ItemBuilder::default()
+        .text("account", &entry.account)
+        .text("entry", entry.id)
+        .text("kind", entry.kind.as_str())
+        .number("amount", entry.amount.get())
+        .number("at", entry.at.millis());
+    match &entry.kind {
+        Kind::Grant { origin, key } => item.text("origin", origin.as_str()).text("once", key.as_str()),
+        Kind::Run(outcome) => {
+            let item = item.text("nonce", outcome.nonce.encode()).text("receipt", &outcome.receipt);
+            match &outcome.verdict {
+                Verdict::Charged(_) => item,
+                Verdict::Released(reason) => item.text("reason", reason),
+            }
+        }
+        Kind::Refund { run, reason } => item.text("run", run).text("reason", reason),
+        Kind::Reversal { of, debt, key } => {
+            item.text("of", of).number("debt", debt.get()).text("once", key.as_str())
+        }
+        Kind::Reinstatement { of, key } => item.text("of", of).text("once", key.as_str()),
+    }
+    .build()
+}
+
+pub(crate) fn read_entry(attributes: &HashMap<String, AttributeValue>) -> Result<Entry, StoreError> {
+    let item = Item::new(CREDIT_TRANSACTIONS.name, attributes);
+    let amount = CreditsDelta::new(item.number("amount")?).map_err(|_| item.corrupt("amount"))?;
+    Ok(Entry {
+        id: item.parsed("entry")?,
+        account: item.parsed("account")?,
+        kind: read_kind(&item, amount)?,
+        amount,
+        at: item.time("at")?,
+    })
+}
+
+fn read_kind(item: &Item<'_>, amount: CreditsDelta) -> Result<Kind, StoreError> {
+    let once = || item.text("once").map(OnceKey::stored);
+    Ok(match item.text("kind")? {
+        "grant" => {
+            let origin = Origin::parse(item.text("origin")?).ok_or(item.corrupt("origin"))?;
+            Kind::Grant { origin, key: once()? }
+        }
+        "charge" => Kind::Run(read_outcome(item, Verdict::Charged(amount.magnitude()))?),
+        "release" => Kind::Run(read_outcome(item, Verdict::Released(item.text("reason")?.to_owned()))?),
+        "refund" => Kind::Refund { run: item.parsed("run")?, reason: item.text("reason")?.to_owned() },
+        "reversal" => {
+            let debt = Credits::new(item.number("debt")?).map_err(|_| item.corrupt("debt"))?;
+            Kind::Reversal { of: item.parsed("of")?, debt, key: once()? }
+        }
+        "reinstatement" => Kind::Reinstatement { of: item.parsed("of")?, key: once()? },
+        _ => return Err(item.corrupt("kind")),
+    })
+}
+
+fn read_outcome(item: &Item<'_>, verdict: Verdict) -> Result<RunOutcome, StoreError> {
+    let nonce = Nonce::decode(item.text("nonce")?).ok_or(item.corrupt("nonce"))?;
+    Ok(RunOutcome { verdict, nonce, receipt: item.text("receipt")?.to_owned() })
+}

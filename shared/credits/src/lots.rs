@@ -1,0 +1,129 @@
+use crate::entry::{Entry, Kind, Origin, Verdict};
+use primitives::{Credits, EntryId, Overflow, RunId};
+use std::collections::HashMap;
+
+/// Granted credit and what is left of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lot {
+    pub entry: EntryId,
+    pub origin: Origin,
+    pub granted: Credits,
+    pub unspent: Credits,
+}
+
+/// A reading of the ledger: which grants are spent how far, oldest spent first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lots {
+    pub lots: Vec<Lot>,
+    pub debt: Credits,
+    taken_by_run: HashMap<RunId, Vec<(usize, Credits)>>,
+}
+
+/// Reads entries, oldest first. Open holds are not spent yet and do not appear.
+pub fn read_lots(entries: &[Entry]) -> Result<Lots, Overflow> {
+    let mut lots = Lots::default();
+    for entry in entries {
+        lots.read(entry)?;
+    }
+    Ok(lots)
+}
+
+impl Lots {
+    pub fn unspent_of(&self, entry: EntryId) -> Credits {
+        self.lots.iter().find(|lot| lot.entry == entry).map_or(Credits::ZERO, |lot| lot.unspent)
+    }
+
+    fn read(&mut self, entry: &Entry) -> Result<(), Overflow> {
+        let amount = entry.amount.magnitude();
+        match &entry.kind {
+            Kind::Grant { origin, .. } => {
+                let rest = self.cover_debt(amount)?;
+                self.lots.push(Lot { entry: entry.id, origin: *origin, granted: amount, unspent: rest });
+                Ok(())
+            }
+            Kind::Run(outcome) => match outcome.verdict {
+                Verdict::Charged(amount) => self.spend(run_of(entry), amount),
+                Verdict::Released(_) => Ok(()),
+            },
+            Kind::Refund { run, .. } => {
+                let rest = self.cover_debt(amount)?;
+                self.unspend(*run, rest)
+            }
+            Kind::Reversal { of, debt, .. } => {
+                self.debt = self.debt.checked_add(*debt)?;
+                self.take_from(*of, amount.checked_sub(*debt)?)
+            }
+            Kind::Reinstatement { of, .. } => {
+                let rest = self.cover_debt(amount)?;
+                self.give_to(*of, rest)
+            }
+        }
+    }
+
+    fn cover_debt(&mut self, amount: Credits) -> Result<Credits, Overflow> {
+        let covered = amount.min(self.debt);
+        self.debt = self.debt.checked_sub(covered)?;
+        amount.checked_sub(covered)
+    }
+
+    fn spend(&mut self, run: RunId, amount: Credits) -> Result<(), Overflow> {
+        let mut left = amount;
+        let takes = self.taken_by_run.entry(run).or_default();
+        for (index, lot) in self.lots.iter_mut().enumerate() {
+            let take = lot.unspent.min(left);
+            if !take.is_zero() {
+                lot.unspent = lot.unspent.checked_sub(take)?;
+                left = left.checked_sub(take)?;
+                takes.push((index, take));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns a run's credit to the lots it came from, the last one first.
+    fn unspend(&mut self, run: RunId, amount: Credits) -> Result<(), Overflow> {
+        let mut left = amount;
+        let takes = self.taken_by_run.remove(&run).unwrap_or_default();
+        for (index, taken) in takes.into_iter().rev() {
+            let over = self.fill(index, taken.min(left))?;
+            left = left.checked_sub(taken.min(left))?.checked_add(over)?;
+        }
+        self.fill_newest(left)
+    }
+
+    /// Puts credit back into a lot, never above what was granted, and returns what did not fit.
+    fn fill(&mut self, index: usize, amount: Credits) -> Result<Credits, Overflow> {
+        let lot = &mut self.lots[index];
+        let given = amount.min(lot.granted.checked_sub(lot.unspent)?);
+        lot.unspent = lot.unspent.checked_add(given)?;
+        amount.checked_sub(given)
+    }
+
+    /// Credit whose own lot is full had paid a debt from, or been filled by, another one: the newest with room.
+    fn fill_newest(&mut self, amount: Credits) -> Result<(), Overflow> {
+        let mut left = amount;
+        for index in (0..self.lots.len()).rev() {
+            left = self.fill(index, left)?;
+        }
+        if left.is_zero() { Ok(()) } else { Err(Overflow) }
+    }
+
+    /// Takes from the named lot, at most what is left of it.
+    fn take_from(&mut self, entry: EntryId, amount: Credits) -> Result<(), Overflow> {
+        if let Some(lot) = self.lots.iter_mut().find(|lot| lot.entry == entry) {
+            lot.unspent = lot.unspent.checked_sub(amount.min(lot.unspent))?;
+        }
+        Ok(())
+    }
+
+    fn give_to(&mut self, entry: EntryId, amount: Credits) -> Result<(), Overflow> {
+        let index = self.lots.iter().position(|lot| lot.entry == entry).ok_or(Overflow)?;
+        let left = self.fill(index, amount)?;
+        self.fill_newest(left)
+    }
+}
+
+/// A run's entry carries the run's own id.
+fn run_of(entry: &Entry) -> RunId {
+    RunId::from(entry.id)
+}

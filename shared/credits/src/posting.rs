@@ -1,0 +1,105 @@
+use crate::entry::{Kind, OnceKey, Origin};
+use crate::{Account, CreditsError};
+use primitives::{Credits, CreditsDelta, EntryId, Overflow, RunId};
+
+/// A change of the ledger that is not a run: rare, and always one transaction with its once-only key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Posting {
+    Grant {
+        amount: Credits,
+        origin: Origin,
+        key: OnceKey,
+    },
+    /// Gives back what a settled run took; at most once per run, because the run is the key.
+    Refund {
+        run: RunId,
+        amount: Credits,
+        reason: String,
+    },
+    /// Takes `amount` back from the lot that `of` granted, of which `unspent` is still there.
+    Reversal {
+        of: EntryId,
+        amount: Credits,
+        unspent: Credits,
+        key: OnceKey,
+    },
+    /// Undoes a reversal of `of`.
+    Reinstatement {
+        of: EntryId,
+        amount: Credits,
+        key: OnceKey,
+    },
+}
+
+/// What a posting does to one account, decided on the account as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effect {
+    /// Change of the available credit.
+    pub available: CreditsDelta,
+    pub debt_after: Credits,
+    /// The entry's amount: always the change of available minus the change of debt.
+    pub entry_amount: CreditsDelta,
+    pub kind: Kind,
+}
+
+impl Posting {
+    pub fn once_key(&self) -> OnceKey {
+        match self {
+            Posting::Grant { key, .. }
+            | Posting::Reversal { key, .. }
+            | Posting::Reinstatement { key, .. } => key.clone(),
+            Posting::Refund { run, .. } => OnceKey::new("refund", run),
+        }
+    }
+
+    /// The rule: credit coming in covers debt first; credit taken back that is gone already becomes debt.
+    pub fn effect(&self, account: &Account) -> Result<Effect, CreditsError> {
+        match self {
+            Posting::Grant { amount, origin, key } => {
+                incoming(account, *amount, Kind::Grant { origin: *origin, key: key.clone() })
+            }
+            Posting::Refund { run, amount, reason } => {
+                incoming(account, *amount, Kind::Refund { run: *run, reason: reason.clone() })
+            }
+            Posting::Reinstatement { of, amount, key } => {
+                incoming(account, *amount, Kind::Reinstatement { of: *of, key: key.clone() })
+            }
+            Posting::Reversal { of, amount, unspent, key } => {
+                let taken = (*amount).min(*unspent).min(account.available);
+                let debt = amount.checked_sub(taken)?;
+                Ok(Effect {
+                    available: taken.spent(),
+                    debt_after: account.debt.checked_add(debt)?,
+                    entry_amount: amount.spent(),
+                    kind: Kind::Reversal { of: *of, debt, key: key.clone() },
+                })
+            }
+        }
+    }
+}
+
+fn incoming(account: &Account, amount: Credits, kind: Kind) -> Result<Effect, CreditsError> {
+    let covered = amount.min(account.debt);
+    let rest = amount.checked_sub(covered)?;
+    account.available.checked_add(rest)?;
+    Ok(Effect {
+        available: rest.gained(),
+        debt_after: account.debt.checked_sub(covered)?,
+        entry_amount: amount.gained(),
+        kind,
+    })
+}
+
+impl Account {
+    /// Available credit that should pay outstanding debt: appears when a hold is released after a reversal.
+    pub fn coverable_debt(&self) -> Credits {
+        self.available.min(self.debt)
+    }
+
+    /// This account after `effect`; what the store does, as a plain function.
+    pub fn after(&self, effect: &Effect) -> Result<Account, Overflow> {
+        let available = self.available.gained().checked_add(effect.available)?;
+        let available = Credits::new(u64::try_from(available.get()).map_err(|_| Overflow)?)?;
+        Ok(Account { available, debt: effect.debt_after, ..self.clone() })
+    }
+}

@@ -1,0 +1,318 @@
+use crate::account::{Account, Block, Refusal, Reservation};
+use crate::entry::{Decision, Entry, OnceKey, Origin, Outcome};
+use crate::lots::read_lots;
+use crate::posting::Posting;
+use crate::{Hold, Nonce};
+use primitives::{AccountId, Credits, CreditsDelta, EntryId, Fingerprint, RunId, Timestamp};
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::time::Duration;
+
+fn credits(units: u64) -> Credits {
+    Credits::new(units).unwrap()
+}
+
+fn start() -> Timestamp {
+    Timestamp::from_seconds(1_800_000_000)
+}
+
+fn account(available: u64) -> Account {
+    Account {
+        id: "user_ann".parse().unwrap(),
+        available: credits(available),
+        debt: Credits::ZERO,
+        holds: Vec::new(),
+        block: None,
+        run_counts: Vec::new(),
+        due: None,
+    }
+}
+
+fn wish(price: u64) -> Reservation {
+    Reservation {
+        account: "user_ann".parse().unwrap(),
+        run: RunId::mint(start()),
+        price: credits(price),
+        tool: "script/chat".to_owned(),
+        fingerprint: Fingerprint::of(&[b"a red kite"]),
+        nonce: Nonce::random(),
+    }
+}
+
+fn hold(price: u64) -> Hold {
+    wish(price).hold(start(), Duration::from_secs(900))
+}
+
+#[test]
+fn a_hold_survives_being_stored_and_is_short() {
+    let hold = hold(4);
+    let text = hold.encode();
+    assert_eq!(Hold::decode(hold.run, &text), Some(hold));
+    assert!(text.len() <= 48, "{text}");
+    for broken in ["", "4", "4.1", "x.1.AAAAAAAAAAA.AAAAAA.t", "4.1.AAAAAAAAAAA.AAAA.t"] {
+        assert_eq!(Hold::decode(RunId::mint(start()), broken), None, "{broken}");
+    }
+}
+
+#[test]
+fn each_refusal_is_named_and_the_gravest_comes_first() {
+    let wish = wish(10);
+    let minute = start().seconds() / 60;
+    let judge = |account: &Account| account.refusal(&wish, start(), 2, 5);
+
+    assert_eq!(judge(&account(9)), Some(Refusal::InsufficientCredit { available: credits(9) }));
+
+    let counted = Account { run_counts: vec![(minute, 5)], ..account(9) };
+    assert!(matches!(judge(&counted), Some(Refusal::TooManyRunsThisMinute { .. })));
+
+    let full = Account { holds: vec![hold(1), hold(1)], ..counted };
+    assert_eq!(judge(&full), Some(Refusal::TooManyOpenRuns { open: 2 }));
+
+    let indebted = Account { debt: credits(3), ..full };
+    assert_eq!(judge(&indebted), Some(Refusal::DebtOutstanding { debt: credits(3) }));
+
+    let suspended = Account { block: Some(Block::Suspended), ..indebted };
+    assert_eq!(judge(&suspended), Some(Refusal::Suspended));
+
+    let theirs = Hold { nonce: Nonce::random(), ..wish.hold(start(), Duration::ZERO) };
+    let running = Account { holds: vec![theirs.clone()], ..suspended.clone() };
+    assert_eq!(judge(&running), Some(Refusal::Running(Box::new(theirs))));
+
+    let ours = Account { holds: vec![wish.hold(start(), Duration::ZERO)], ..suspended };
+    assert_eq!(judge(&ours), None, "a lost reply is no refusal");
+}
+
+#[test]
+fn a_charge_never_exceeds_its_reservation() {
+    assert!(Decision::charge(&hold(4), credits(5), String::new()).is_err());
+    assert!(Decision::charge(&hold(4), credits(4), String::new()).is_ok());
+}
+
+#[test]
+fn a_second_hold_under_a_finished_run_id_is_given_back_whole() {
+    let first = hold(4);
+    let second = Hold { nonce: Nonce::random(), ..first.clone() };
+    let decision = Decision::charge(&first, credits(3), String::new()).unwrap();
+    let outcome = Entry::of_decision(&"user_ann".parse().unwrap(), &decision, start());
+
+    assert_eq!(outcome.returned(&first).unwrap(), credits(1));
+    assert_eq!(outcome.returned(&second).unwrap(), credits(4));
+}
+
+#[test]
+fn only_holds_past_expiry_and_grace_are_overdue() {
+    let holder = Account { holds: vec![hold(4)], ..account(0) };
+    let grace = Duration::from_secs(60);
+    let expiry = holder.holds[0].expires_at;
+    assert!(holder.overdue(expiry.after(Duration::from_secs(59)), grace).is_empty());
+    assert_eq!(holder.overdue(expiry.after(grace), grace).len(), 1);
+}
+
+#[test]
+fn a_reversal_takes_what_is_left_and_books_the_rest_as_debt_until_credit_covers_it() {
+    let mut book = Book::new();
+    let top_up = book.grant(500);
+    book.run(80, true);
+    book.reverse(top_up, 500);
+    assert_eq!((book.account.available, book.account.debt), (credits(0), credits(80)));
+    assert_eq!(
+        book.account.refusal(&wish(1), start(), 64, 60),
+        Some(Refusal::DebtOutstanding { debt: credits(80) })
+    );
+
+    book.reinstate(top_up, 500);
+    assert_eq!((book.account.available, book.account.debt), (credits(420), Credits::ZERO));
+    book.check();
+}
+
+/// The account as the store would keep it, with every rule of the crate and none of its own.
+struct Book {
+    account: Account,
+    entries: Vec<Entry>,
+    grants: Vec<EntryId>,
+    outcomes: HashMap<RunId, Outcome>,
+    charged: Vec<(RunId, Credits)>,
+    reversed: HashMap<EntryId, Credits>,
+    now: Timestamp,
+}
+
+impl Book {
+    fn new() -> Book {
+        Book {
+            account: account(0),
+            entries: Vec::new(),
+            grants: Vec::new(),
+            outcomes: HashMap::new(),
+            charged: Vec::new(),
+            reversed: HashMap::new(),
+            now: start(),
+        }
+    }
+
+    fn id(&self) -> AccountId {
+        self.account.id.clone()
+    }
+
+    fn post(&mut self, posting: &Posting) -> EntryId {
+        self.now = self.now.after(Duration::from_secs(1));
+        let effect = posting.effect(&self.account).unwrap();
+        self.account = self.account.after(&effect).unwrap();
+        let id = EntryId::mint(self.now);
+        let account = self.id();
+        self.entries.push(Entry {
+            id,
+            account,
+            kind: effect.kind,
+            amount: effect.entry_amount,
+            at: self.now,
+        });
+        id
+    }
+
+    fn grant(&mut self, units: u64) -> EntryId {
+        let key = OnceKey::new("test", self.entries.len());
+        let id = self.post(&Posting::Grant { amount: credits(units), origin: Origin::TopUp, key });
+        self.grants.push(id);
+        id
+    }
+
+    fn reverse(&mut self, of: EntryId, units: u64) {
+        let unspent = read_lots(&self.entries).unwrap().unspent_of(of);
+        let key = OnceKey::new("test", self.entries.len());
+        self.post(&Posting::Reversal { of, amount: credits(units), unspent, key });
+        self.reversed.insert(of, credits(units));
+    }
+
+    fn reinstate(&mut self, of: EntryId, units: u64) {
+        let key = OnceKey::new("test", self.entries.len());
+        self.post(&Posting::Reinstatement { of, amount: credits(units), key });
+        self.reversed.remove(&of);
+    }
+
+    fn reserve(&mut self, price: u64) -> Option<Hold> {
+        let wish = Reservation { run: RunId::mint(self.now), ..wish(price) };
+        let a = &self.account;
+        let can = a.available >= wish.price && a.holds.len() < 64 && a.block.is_none() && a.debt.is_zero();
+        can.then(|| {
+            let hold = wish.hold(self.now, Duration::from_secs(900));
+            self.account.available = self.account.available.checked_sub(hold.amount).unwrap();
+            self.account.holds.push(hold.clone());
+            hold
+        })
+    }
+
+    fn decide(&mut self, hold: &Hold, succeeds: bool) {
+        let decision = match succeeds {
+            true => Decision::charge(hold, hold.amount, String::new()).unwrap(),
+            false => Decision::release(hold, "unavailable", String::new()),
+        };
+        let outcome = Entry::of_decision(&self.id(), &decision, self.now);
+        if self.outcomes.contains_key(&hold.run) {
+            return;
+        }
+        if succeeds {
+            self.charged.push((hold.run, hold.amount));
+        }
+        self.outcomes.insert(hold.run, outcome.clone());
+        self.entries.push(outcome);
+    }
+
+    fn apply(&mut self, hold: &Hold) {
+        let Some(outcome) = self.outcomes.get(&hold.run) else { return };
+        let Some(at) = self.account.holds.iter().position(|open| open == hold) else { return };
+        let back = outcome.returned(hold).unwrap();
+        self.account.holds.remove(at);
+        self.account.available = self.account.available.checked_add(back).unwrap();
+        let covered = self.account.coverable_debt();
+        self.account.available = self.account.available.checked_sub(covered).unwrap();
+        self.account.debt = self.account.debt.checked_sub(covered).unwrap();
+    }
+
+    fn run(&mut self, price: u64, succeeds: bool) {
+        if let Some(hold) = self.reserve(price) {
+            self.decide(&hold, succeeds);
+            self.apply(&hold);
+        }
+    }
+
+    /// Balance = sum of entries, with charged holds counted as spent; and the lots tell the same sum.
+    fn check(&self) {
+        let sum = |mut amounts: &mut dyn Iterator<Item = CreditsDelta>| {
+            Iterator::try_fold(&mut amounts, CreditsDelta::ZERO, CreditsDelta::checked_add).unwrap()
+        };
+        let ledger = sum(&mut self.entries.iter().map(|entry| entry.amount));
+        let charged_but_held = sum(&mut self.account.holds.iter().map(|hold| {
+            let back = self.outcomes.get(&hold.run).map_or(hold.amount, |o| o.returned(hold).unwrap());
+            hold.amount.checked_sub(back).unwrap().spent()
+        }));
+        let total = self.account.balance().unwrap().total().unwrap();
+        assert_eq!(total.checked_add(charged_but_held), Ok(ledger), "balance = sum of entries");
+
+        let lots = read_lots(&self.entries).unwrap();
+        let unspent = sum(&mut lots.lots.iter().map(|lot| lot.unspent.gained()));
+        assert_eq!(unspent.checked_add(lots.debt.spent()), Ok(ledger), "lots tell the same sum");
+        assert!(lots.lots.iter().all(|lot| lot.unspent <= lot.granted));
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Grant(u64),
+    Reserve(u64),
+    Decide(usize, bool),
+    Apply(usize),
+    Refund(usize),
+    Reverse(usize, u64),
+    Reinstate(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (1..500_u64).prop_map(Step::Grant),
+        (0..60_u64).prop_map(Step::Reserve),
+        (any::<usize>(), any::<bool>()).prop_map(|(hold, ok)| Step::Decide(hold, ok)),
+        any::<usize>().prop_map(Step::Apply),
+        any::<usize>().prop_map(Step::Refund),
+        (any::<usize>(), 1..500_u64).prop_map(|(grant, units)| Step::Reverse(grant, units)),
+        any::<usize>().prop_map(Step::Reinstate),
+    ]
+}
+
+fn pick<T: Clone>(from: &[T], index: usize) -> Option<T> {
+    (!from.is_empty()).then(|| from[index % from.len()].clone())
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_in_whatever_order_the_books_balance(steps in prop::collection::vec(step(), 1..80)) {
+        let mut book = Book::new();
+        for step in steps {
+            match step {
+                Step::Grant(units) => { book.grant(units); }
+                Step::Reserve(price) => { book.reserve(price); }
+                Step::Decide(index, ok) => if let Some(hold) = pick(&book.account.holds, index) {
+                    book.decide(&hold, ok);
+                },
+                Step::Apply(index) => if let Some(hold) = pick(&book.account.holds, index) {
+                    book.apply(&hold);
+                },
+                Step::Refund(index) => if let Some((run, amount)) = pick(&book.charged, index) {
+                    book.charged.retain(|(charged, _)| *charged != run);
+                    book.post(&Posting::Refund { run, amount, reason: "bad output".to_owned() });
+                },
+                Step::Reverse(index, units) => if let Some(grant) = pick(&book.grants, index) {
+                    let granted = read_lots(&book.entries).unwrap();
+                    let granted = granted.lots.iter().find(|lot| lot.entry == grant).unwrap().granted;
+                    if !book.reversed.contains_key(&grant) {
+                        book.reverse(grant, units.min(granted.get()));
+                    }
+                },
+                Step::Reinstate(index) => if let Some(grant) = pick(&book.grants, index)
+                    && let Some(amount) = book.reversed.get(&grant).copied() {
+                    book.reinstate(grant, amount.get());
+                },
+            }
+            book.check();
+        }
+    }
+}
