@@ -1,1 +1,9 @@
+#![doc = include_str!("../README.md")]
 
+mod error;
+mod media;
+mod output;
+
+pub use error::MediaError;
+pub use media::{Link, Media};
+pub use output::{OutputKind, StoredOutput, output_key};

@@ -1,0 +1,107 @@
+use crate::MediaError;
+use crate::output::{OutputKind, StoredOutput, output_key};
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use platform::Platform;
+use primitives::{AccountId, Private, RunId, Timestamp};
+use std::time::{Duration, SystemTime};
+
+/// How long a link works; never longer than the output itself.
+const LINK_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// The media bucket, as far as outputs go.
+#[derive(Clone)]
+pub struct Media {
+    platform: Platform,
+}
+
+/// A link that anybody who has it can fetch until it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub url: String,
+    pub expires_at: Timestamp,
+}
+
+impl Media {
+    pub fn new(platform: &Platform) -> Media {
+        Media { platform: platform.clone() }
+    }
+
+    /// Stores a run's output. Storing it again replaces it by the same key.
+    pub async fn store(
+        &self,
+        account: &AccountId,
+        run: RunId,
+        kind: OutputKind,
+        content: Private<Vec<u8>>,
+        now: Timestamp,
+    ) -> Result<StoredOutput, MediaError> {
+        let content = content.into_inner();
+        let days = self.platform.profile().retention.media_days;
+        let output = StoredOutput {
+            kind,
+            key: output_key(account, run, kind, now),
+            bytes: content.len() as u64,
+            sha256: URL_SAFE_NO_PAD.encode(ring::digest::digest(&ring::digest::SHA256, &content)),
+            expires_at: StoredOutput::expiry(now, days),
+        };
+        let put = self.platform.s3().put_object().bucket(self.bucket()).key(&output.key);
+        put.content_type(kind.media_type())
+            .cache_control("private, no-store")
+            .body(ByteStream::from(content))
+            .send()
+            .await
+            .map_err(MediaError::unavailable)?;
+        Ok(output)
+    }
+
+    /// The text of a stored text output.
+    pub async fn text(&self, output: &StoredOutput, now: Timestamp) -> Result<Private<String>, MediaError> {
+        if output.kind != OutputKind::Text {
+            return Err(MediaError::NotText);
+        }
+        if output.is_expired(now) {
+            return Err(MediaError::Gone);
+        }
+        let get = self.platform.s3().get_object().bucket(self.bucket()).key(&output.key);
+        let answer = get.send().await.map_err(|error| match error.as_service_error() {
+            Some(GetObjectError::NoSuchKey(_)) => MediaError::Gone,
+            _ => MediaError::unavailable(error),
+        })?;
+        let bytes = answer.body.collect().await.map_err(MediaError::unavailable)?;
+        let text = String::from_utf8(bytes.to_vec()).map_err(|_| MediaError::NotText)?;
+        Ok(Private::new(text))
+    }
+
+    /// A fresh link to the output, made without asking the store.
+    pub async fn link(&self, output: &StoredOutput, now: Timestamp) -> Result<Link, MediaError> {
+        if output.is_expired(now) {
+            return Err(MediaError::Gone);
+        }
+        let lifetime = LINK_LIFETIME.min(output.expires_at.since(now));
+        let signing = PresigningConfig::builder()
+            .start_time(SystemTime::UNIX_EPOCH + Duration::from_millis(now.millis()))
+            .expires_in(lifetime)
+            .build()
+            .map_err(MediaError::unavailable)?;
+        let disposition = match output.kind {
+            OutputKind::Text => "attachment",
+            OutputKind::Png | OutputKind::Jpeg | OutputKind::Webp => "inline",
+        };
+        let get = self.platform.s3().get_object().bucket(self.bucket()).key(&output.key);
+        let request = get
+            .response_content_type(output.kind.media_type())
+            .response_content_disposition(format!("{disposition}; filename=\"{}\"", output.file_name()))
+            .presigned(signing)
+            .await
+            .map_err(MediaError::unavailable)?;
+        Ok(Link { url: request.uri().to_owned(), expires_at: now.after(lifetime) })
+    }
+
+    fn bucket(&self) -> &str {
+        &self.platform.store().media_bucket
+    }
+}

@@ -1,0 +1,92 @@
+use primitives::{AccountId, RunId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What kind of file an output is; judged from its bytes by whoever made it, never from a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputKind {
+    Text,
+    Png,
+    Jpeg,
+    Webp,
+}
+
+/// Where a run's output is. Holds no content, only what proves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredOutput {
+    pub kind: OutputKind,
+    pub key: String,
+    pub bytes: u64,
+    /// SHA-256, URL-safe base64.
+    pub sha256: String,
+    pub expires_at: Timestamp,
+}
+
+impl OutputKind {
+    pub fn media_type(self) -> &'static str {
+        match self {
+            OutputKind::Text => "text/plain; charset=utf-8",
+            OutputKind::Png => "image/png",
+            OutputKind::Jpeg => "image/jpeg",
+            OutputKind::Webp => "image/webp",
+        }
+    }
+
+    pub fn extension(self) -> &'static str {
+        match self {
+            OutputKind::Text => "txt",
+            OutputKind::Png => "png",
+            OutputKind::Jpeg => "jpg",
+            OutputKind::Webp => "webp",
+        }
+    }
+}
+
+/// One run has one output, so its key needs no other name.
+pub fn output_key(account: &AccountId, run: RunId, kind: OutputKind, now: Timestamp) -> String {
+    format!("tmp30/{account}/{}/{run}.{}", now.date(), kind.extension())
+}
+
+impl StoredOutput {
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at <= now
+    }
+
+    /// The name a browser saves it under.
+    pub(crate) fn file_name(&self) -> &str {
+        self.key.rsplit('/').next().unwrap_or("output")
+    }
+
+    pub(crate) fn expiry(now: Timestamp, days: u32) -> Timestamp {
+        now.after(Duration::from_secs(u64::from(days) * 86_400))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_lies_under_the_owners_prefix_and_the_class_that_expires() {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let run = RunId::mint(now);
+        let key = output_key(&"user_ann".parse().unwrap(), run, OutputKind::Png, now);
+        assert_eq!(key, format!("tmp30/user_ann/2027-01-15/{run}.png"));
+    }
+
+    #[test]
+    fn an_output_expires_after_its_days_to_the_second() {
+        let now = Timestamp::from_seconds(1_800_000_000);
+        let output = StoredOutput {
+            kind: OutputKind::Text,
+            key: "tmp30/user_ann/2027-01-15/x.txt".to_owned(),
+            bytes: 1,
+            sha256: String::new(),
+            expires_at: StoredOutput::expiry(now, 30),
+        };
+        let last_second = now.after(Duration::from_secs(30 * 86_400 - 1));
+        assert!(!output.is_expired(last_second));
+        assert!(output.is_expired(last_second.after(Duration::from_secs(1))));
+    }
+}
