@@ -1,0 +1,14 @@
+//! The demo credentials the sandbox accepts; anything else gets the vendor's 401.
+
+/// Signs Clerk's webhooks (Svix form: the part after `whsec_` is base64 of the HMAC key).
+pub const CLERK_WEBHOOK_SECRET: &str = "whsec_c2FuZGJveC1jbGVyay13ZWJob29rLWRlbW8ta2V5ISE=";
+/// Opens Clerk's Backend API.
+pub const CLERK_SECRET_KEY: &str = "sandbox-clerk-secret-key";
+/// fal's key, sent as `Authorization: Key …`; like the real ones it is `<id>:<secret>`.
+pub const FAL_KEY: &str = "sandbox-fal-key-id:sandbox-fal-key-secret";
+/// The bearer token of the proxy in front of ComfyUI.
+pub const COMFY_TOKEN: &str = "sandbox-comfy-token";
+/// DeepSeek's bearer key.
+pub const DEEPSEEK_KEY: &str = "sandbox-deepseek-key";
+/// Anthropic's `x-api-key`.
+pub const ANTHROPIC_KEY: &str = "sandbox-anthropic-key";

@@ -1,0 +1,124 @@
+//! Where every request to a service comes in: read, note, disturb, answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use crate::call::Call;
+use crate::faults::{Asked, Moment};
+use crate::{Fault, Service, World, anthropic, clerk, comfyui, deepseek, fal, reply};
+
+/// What a service needs to know beside the request.
+pub(crate) struct Mood {
+    /// The fault left for the service itself to show.
+    pub(crate) fault: Option<Fault>,
+    /// The gap between two pieces of a stream; 0 sends all at once.
+    pub(crate) pace_ms: u64,
+}
+
+/// Answers `/sandbox/<service>/…`.
+pub(crate) async fn enter(State(world): State<Arc<World>>, request: Request) -> Response {
+    let Some(service) = request.uri().path().split('/').nth(2).and_then(Service::named) else {
+        let names = Service::ALL.map(Service::name);
+        return reply::json(404, &serde_json::json!({ "error": "no such service", "services": names }));
+    };
+    let Some(call) = Call::read(request).await else { return reply::proxy_page(413) };
+    let moment = moment(service, &call);
+    let asked = match moment {
+        Moment::Control => Ok(Asked::default()),
+        _ => Asked::read(service, &call),
+    };
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(refusal) => return reply::json(422, &refusal.0),
+    };
+    let fault = asked.fault.or_else(|| world.faults.take(service, moment, &call));
+
+    let ticket = world.journal.arrived(service, &call, fault.as_ref().map(Fault::name), world.now());
+    let pace_ms = asked.pace_ms.unwrap_or_else(|| world.pace_ms());
+    match disturbed(&world, service, &call, fault, pace_ms).await {
+        Some(response) => {
+            world.journal.answered(ticket, response.status().as_u16());
+            response
+        }
+        None => reply::dropped(),
+    }
+}
+
+/// Shows the faults that are the same everywhere; `None` means the connection is dropped.
+async fn disturbed(
+    world: &Arc<World>,
+    service: Service,
+    call: &Call,
+    fault: Option<Fault>,
+    pace_ms: u64,
+) -> Option<Response> {
+    let calm = Mood { fault: None, pace_ms };
+    match fault {
+        None => Some(answer(world, service, call, &calm).await),
+        Some(Fault::Slow { ms }) => {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            Some(answer(world, service, call, &calm).await)
+        }
+        Some(Fault::Refuse) => Some(refusal(service, 503)),
+        Some(Fault::Status { status, retry_after }) => {
+            let response = refusal(service, status);
+            Some(match retry_after {
+                Some(seconds) => reply::with_header(response, "retry-after", &seconds.to_string()),
+                None => response,
+            })
+        }
+        Some(Fault::DropConnection) => {
+            answer(world, service, call, &calm).await;
+            None
+        }
+        Some(Fault::DropBefore) => None,
+        Some(Fault::Garbage) => Some(reply::html(
+            200,
+            "<!doctype html><title>We'll be right back</title><h1>Scheduled maintenance</h1>",
+        )),
+        fault => Some(answer(world, service, call, &Mood { fault, pace_ms }).await),
+    }
+}
+
+async fn answer(world: &Arc<World>, service: Service, call: &Call, mood: &Mood) -> Response {
+    if mood.fault == Some(Fault::WrongShape) && !is_chat(service) {
+        return reply::json(200, &wrong_shape());
+    }
+    match service {
+        Service::Clerk => clerk::answer(world, call, mood).await,
+        Service::Fal => fal::answer(world, call, mood),
+        Service::Comfyui => comfyui::answer(world, call, mood),
+        Service::Deepseek => deepseek::answer(world, call, mood),
+        Service::Anthropic => anthropic::answer(world, call, mood),
+    }
+}
+
+/// JSON that no vendor documents.
+pub(crate) fn wrong_shape() -> serde_json::Value {
+    serde_json::json!({ "ok": true, "items": [{ "kind": "unexpected" }], "next": null })
+}
+
+fn refusal(service: Service, status: u16) -> Response {
+    match service {
+        Service::Clerk => clerk::refusal(status),
+        Service::Fal => fal::refusal(status),
+        Service::Comfyui => comfyui::refusal(status),
+        Service::Deepseek => deepseek::refusal(status),
+        Service::Anthropic => anthropic::refusal(status),
+    }
+}
+
+fn moment(service: Service, call: &Call) -> Moment {
+    match service {
+        Service::Clerk => clerk::moment(call),
+        _ if call.method == http::Method::POST => Moment::Work,
+        _ => Moment::Read,
+    }
+}
+
+fn is_chat(service: Service) -> bool {
+    matches!(service, Service::Deepseek | Service::Anthropic)
+}

@@ -1,0 +1,59 @@
+//! The list a person reads: which fault means what, and where.
+
+use serde::Serialize;
+
+use crate::Service;
+use crate::Service::{Anthropic, Clerk, Comfyui, Deepseek, Fal};
+
+/// One line of the list.
+#[derive(Debug, Serialize)]
+pub(crate) struct CatalogueLine {
+    pub(crate) name: &'static str,
+    pub(crate) services: &'static [Service],
+    /// Parameters with their defaults.
+    pub(crate) parameters: &'static str,
+    pub(crate) meaning: &'static str,
+}
+
+const ALL: &[Service] = &Service::ALL;
+const CHAT: &[Service] = &[Deepseek, Anthropic];
+const QUEUED: &[Service] = &[Fal, Comfyui];
+const MAKING: &[Service] = &[Fal, Comfyui, Deepseek, Anthropic];
+
+/// Every fault.
+pub(crate) const CATALOGUE: &[CatalogueLine] = &[
+    line("slow", ALL, "ms=1000", "the answer comes after a wait"),
+    line("refuse", ALL, "", "503 before anything is accepted"),
+    line("status", ALL, "status=500 retry_after=", "any error status in the vendor's shape"),
+    line("drop_connection", ALL, "", "accepted, then the connection closes without an answer"),
+    line("drop_before", ALL, "", "the connection closes and nothing was accepted"),
+    line("garbage", ALL, "", "200 with an HTML page"),
+    line("wrong_shape", ALL, "", "valid JSON that is not the documented answer"),
+    line("cut_stream", CHAT, "after=3", "the connection breaks after n content pieces"),
+    line("end_early", CHAT, "after=3", "a clean end without the final events"),
+    line("error_frame", MAKING, "after=3", "an error inside the 200 stream; a queued job fails"),
+    line("stall", CHAT, "ms=60000 after=3", "the stream pauses"),
+    line("empty", ALL, "", "a complete answer without content; Clerk: a key set without keys"),
+    line("content_filter", &[Fal, Deepseek, Anthropic], "", "the vendor's content rules stop it"),
+    line("late", QUEUED, "polls=5", "the job waits some looks longer"),
+    line("lost", &[Clerk, Fal, Comfyui], "", "the job disappears; the webhook is never sent"),
+    line("result_504", &[Fal], "", "the first result call answers 504, then it works"),
+    line("nsfw", &[Fal], "", "has_nsfw_concepts is true and the image black"),
+    line("duplicate", &[Clerk, Deepseek, Anthropic], "", "webhooks twice; the usage event twice"),
+    line("not_an_image", QUEUED, "", "the output's address serves an HTML page"),
+    line("huge", QUEUED, "announced=true", "the output is larger than 64 MiB"),
+];
+
+const fn line(
+    name: &'static str,
+    services: &'static [Service],
+    parameters: &'static str,
+    meaning: &'static str,
+) -> CatalogueLine {
+    CatalogueLine { name, services, parameters, meaning }
+}
+
+/// The names that mean something for a service.
+pub(crate) fn names_for(service: Service) -> Vec<&'static str> {
+    CATALOGUE.iter().filter(|line| line.services.contains(&service)).map(|line| line.name).collect()
+}

@@ -1,0 +1,173 @@
+//! The faults themselves.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Moment;
+use crate::Service;
+
+/// Something that goes wrong at a vendor. In JSON the name is in `fault`, parameters lie beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fault", rename_all = "snake_case")]
+pub enum Fault {
+    /// The answer comes after a wait.
+    Slow {
+        /// How long.
+        #[serde(default = "one_second")]
+        ms: u64,
+    },
+    /// 503 before anything was accepted.
+    Refuse,
+    /// An error status in the vendor's shape, before anything was accepted.
+    Status {
+        /// 401, 402, 429, 500, 529, …
+        #[serde(default = "internal_error")]
+        status: u16,
+        /// Seconds in a `retry-after` header.
+        #[serde(default)]
+        retry_after: Option<u64>,
+    },
+    /// The work is accepted, then the connection closes without an answer.
+    DropConnection,
+    /// The connection closes and nothing was accepted.
+    DropBefore,
+    /// The stream is cut (the connection ends abnormally).
+    CutStream {
+        /// Content pieces delivered before.
+        #[serde(default = "three")]
+        after: usize,
+    },
+    /// The stream ends cleanly but without its final events.
+    EndEarly {
+        /// Content pieces delivered before.
+        #[serde(default = "three")]
+        after: usize,
+    },
+    /// An error object inside the 200 stream; for queued jobs: the job itself fails.
+    ErrorFrame {
+        /// Content pieces delivered before.
+        #[serde(default = "three")]
+        after: usize,
+    },
+    /// The stream pauses.
+    Stall {
+        /// How long.
+        #[serde(default = "one_minute")]
+        ms: u64,
+        /// Content pieces delivered before.
+        #[serde(default = "three")]
+        after: usize,
+    },
+    /// 200 with an HTML page.
+    Garbage,
+    /// A complete answer without content.
+    Empty,
+    /// Valid JSON that is not the documented answer.
+    WrongShape,
+    /// The job waits in the queue for some looks longer.
+    Late {
+        /// How many looks.
+        #[serde(default = "five")]
+        polls: u32,
+    },
+    /// The job disappears; a webhook is never sent.
+    Lost,
+    /// The first result call answers 504, later ones work.
+    #[serde(rename = "result_504")]
+    Result504,
+    /// The image is flagged (and black).
+    Nsfw,
+    /// The vendor's content rules stop the answer.
+    ContentFilter,
+    /// A webhook is delivered twice; a stream repeats its usage.
+    Duplicate,
+    /// The output's address serves an HTML page.
+    NotAnImage,
+    /// The output is larger than 64 MiB.
+    Huge {
+        /// Whether `content-length` says so beforehand.
+        #[serde(default = "yes")]
+        announced: bool,
+    },
+}
+
+impl Fault {
+    /// Its name as orders and the journal write it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Fault::Slow { .. } => "slow",
+            Fault::Refuse => "refuse",
+            Fault::Status { .. } => "status",
+            Fault::DropConnection => "drop_connection",
+            Fault::DropBefore => "drop_before",
+            Fault::CutStream { .. } => "cut_stream",
+            Fault::EndEarly { .. } => "end_early",
+            Fault::ErrorFrame { .. } => "error_frame",
+            Fault::Stall { .. } => "stall",
+            Fault::Garbage => "garbage",
+            Fault::Empty => "empty",
+            Fault::WrongShape => "wrong_shape",
+            Fault::Late { .. } => "late",
+            Fault::Lost => "lost",
+            Fault::Result504 => "result_504",
+            Fault::Nsfw => "nsfw",
+            Fault::ContentFilter => "content_filter",
+            Fault::Duplicate => "duplicate",
+            Fault::NotAnImage => "not_an_image",
+            Fault::Huge { .. } => "huge",
+        }
+    }
+
+    /// Reads a fault from its name and parameters; the error says what is wrong with them.
+    pub(crate) fn from_parts(name: &str, mut parts: Map<String, Value>) -> Result<Fault, String> {
+        parts.insert("fault".to_owned(), Value::from(name));
+        serde_json::from_value(Value::Object(parts)).map_err(|error| error.to_string())
+    }
+
+    /// Whether it can strike a call of this kind.
+    pub(super) fn strikes(&self, service: Service, moment: Moment) -> bool {
+        match moment {
+            Moment::Control => false,
+            Moment::Delivery => matches!(self, Fault::Duplicate | Fault::Lost),
+            Moment::Work => true,
+            Moment::Read => self.is_about_the_call() || (service == Service::Clerk && *self == Fault::Empty),
+        }
+    }
+
+    fn is_about_the_call(&self) -> bool {
+        matches!(
+            self,
+            Fault::Slow { .. }
+                | Fault::Refuse
+                | Fault::Status { .. }
+                | Fault::DropConnection
+                | Fault::DropBefore
+                | Fault::Garbage
+                | Fault::WrongShape
+        )
+    }
+}
+
+fn one_second() -> u64 {
+    1_000
+}
+
+fn one_minute() -> u64 {
+    60_000
+}
+
+fn internal_error() -> u16 {
+    500
+}
+
+fn three() -> usize {
+    3
+}
+
+fn five() -> u32 {
+    5
+}
+
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,131 @@
+#![doc = include_str!("../README.md")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+mod anthropic;
+mod call;
+mod clerk;
+mod comfyui;
+mod control;
+mod credentials;
+mod deepseek;
+mod door;
+mod fal;
+mod faults;
+mod ids;
+mod journal;
+mod language;
+mod picture;
+mod progress;
+mod reply;
+mod script;
+mod service;
+mod shelf;
+#[cfg(test)]
+mod tests;
+
+pub use credentials::{
+    ANTHROPIC_KEY, CLERK_SECRET_KEY, CLERK_WEBHOOK_SECRET, COMFY_TOKEN, DEEPSEEK_KEY, FAL_KEY,
+};
+pub use faults::{Fault, FaultRule, Faults};
+pub use journal::JournalEntry;
+pub use service::Service;
+
+/// The clock follows the machine as long as nobody has set it.
+const REAL_CLOCK: u64 = u64::MAX;
+
+/// Where the sandbox lives and how patient it is.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// Base of every URL the sandbox hands out, without a trailing slash.
+    pub public_base: String,
+    /// Base URL of the product that receives Clerk's webhooks; without it nothing is delivered.
+    pub webhook_target: Option<String>,
+    /// The web page's origin; sign-in tokens carry it as `azp`.
+    pub origin: String,
+    /// Answer at once: no pacing, no queueing.
+    pub zero_latency: bool,
+}
+
+/// The outside world in one value; clones share everything.
+#[derive(Clone)]
+pub struct Sandbox {
+    world: Arc<World>,
+}
+
+/// What all services share.
+pub(crate) struct World {
+    pub(crate) config: SandboxConfig,
+    pub(crate) faults: Faults,
+    pub(crate) journal: journal::Journal,
+    pub(crate) pictures: picture::Pictures,
+    pub(crate) people: clerk::People,
+    pub(crate) fal: fal::Jobs,
+    pub(crate) comfyui: comfyui::Jobs,
+    clock: AtomicU64,
+}
+
+impl Sandbox {
+    /// A fresh world: no people configured, no faults, an empty journal.
+    pub fn new(config: SandboxConfig) -> Sandbox {
+        let world = World {
+            config,
+            faults: Faults::default(),
+            journal: journal::Journal::default(),
+            pictures: picture::Pictures::default(),
+            people: clerk::People::default(),
+            fal: fal::Jobs::default(),
+            comfyui: comfyui::Jobs::default(),
+            clock: AtomicU64::new(REAL_CLOCK),
+        };
+        Sandbox { world: Arc::new(world) }
+    }
+
+    /// Serves `/sandbox`, its control calls and `/sandbox/<service>/…`.
+    pub fn router(&self) -> axum::Router {
+        control::routes().with_state(self.world.clone())
+    }
+
+    /// Sets the time that tokens, webhooks and answers carry; `None` follows the machine's clock.
+    pub fn set_now(&self, unix_seconds: Option<u64>) {
+        self.world.clock.store(unix_seconds.unwrap_or(REAL_CLOCK), Ordering::Relaxed);
+    }
+
+    /// The faults the services are asked to show.
+    pub fn faults(&self) -> &Faults {
+        &self.world.faults
+    }
+
+    /// The requests the services received, oldest first; the latest 10 000 are kept.
+    pub fn journal(&self) -> Vec<JournalEntry> {
+        self.world.journal.entries()
+    }
+
+    /// A fresh sign-in token for an invented person (`ann`, `bob_2`: letters, digits, underscore).
+    pub fn token(&self, person: &str) -> String {
+        clerk::fresh_token(&self.world, person)
+    }
+}
+
+impl World {
+    /// Unix seconds.
+    #[expect(clippy::disallowed_methods, reason = "the sandbox has its own clock, which tests set")]
+    pub(crate) fn now(&self) -> u64 {
+        match self.clock.load(Ordering::Relaxed) {
+            REAL_CLOCK => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs()),
+            set => set,
+        }
+    }
+
+    /// The public address of `path` (which starts with a slash) under a service.
+    pub(crate) fn url(&self, service: Service, path: &str) -> String {
+        format!("{}/sandbox/{}{path}", self.config.public_base, service.name())
+    }
+
+    /// The gap between two pieces of a paced answer.
+    pub(crate) fn pace_ms(&self) -> u64 {
+        if self.config.zero_latency { 0 } else { 25 }
+    }
+}

@@ -1,0 +1,41 @@
+//! The vendors that live here.
+
+use serde::{Deserialize, Serialize};
+
+/// One vendor; its paths start with `/sandbox/<name>/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    /// Sign-in, users, webhooks.
+    Clerk,
+    /// Hosted image models behind a queue.
+    Fal,
+    /// A self-hosted ComfyUI behind a bearer proxy.
+    Comfyui,
+    /// Chat completions, OpenAI style.
+    Deepseek,
+    /// The Messages API.
+    Anthropic,
+}
+
+impl Service {
+    /// Every service, in the order they are listed.
+    pub const ALL: [Service; 5] =
+        [Service::Clerk, Service::Fal, Service::Comfyui, Service::Deepseek, Service::Anthropic];
+
+    /// The name used in paths and in fault orders.
+    pub fn name(self) -> &'static str {
+        match self {
+            Service::Clerk => "clerk",
+            Service::Fal => "fal",
+            Service::Comfyui => "comfyui",
+            Service::Deepseek => "deepseek",
+            Service::Anthropic => "anthropic",
+        }
+    }
+
+    /// The service of that name, if there is one.
+    pub fn named(name: &str) -> Option<Service> {
+        Service::ALL.into_iter().find(|service| service.name() == name)
+    }
+}
