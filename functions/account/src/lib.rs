@@ -1,1 +1,149 @@
+//! `GET` and `PATCH /v1/account`, `GET /v1/account/transactions`: who you are here, what you have, what moved.
 
+mod views;
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use credits::Ledger;
+use edge::{Authenticated, ClientNetwork, Country, Edge, JsonBody, Page, Problem, ProblemCode};
+use identity::{FirstSight, IdentityError};
+use platform::{InvalidSettings, Platform, StoreError};
+use primitives::{AccountId, EntryId};
+use signup::{Signup, SignupError};
+use utoipa::OpenApi;
+use views::{AccountChange, AccountView, Transaction, TransactionPage};
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(show, change, transactions),
+    components(schemas(AccountView, AccountChange, Transaction, TransactionPage, edge::ProblemDocument))
+)]
+pub struct Api;
+
+#[derive(Clone)]
+struct Desk {
+    platform: Platform,
+    signup: Signup,
+}
+
+pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
+    let desk = Desk { platform: platform.clone(), signup: Signup::new(platform)? };
+    let routes = Router::new()
+        .route("/v1/account", get(show).patch(change))
+        .route("/v1/account/transactions", get(transactions))
+        .with_state(desk);
+    Ok(edge::finish(routes, &Edge::new(platform)?))
+}
+
+/// Your account: available, reserved, debt, and what we keep about you. The first call opens it.
+#[utoipa::path(
+    get, path = "/v1/account", tag = "account",
+    responses(
+        (status = 200, description = "The account", body = AccountView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn show(
+    State(desk): State<Desk>,
+    Authenticated(caller): Authenticated,
+    ClientNetwork(network): ClientNetwork,
+    Country(country): Country,
+) -> Result<Json<AccountView>, Problem> {
+    let sight = FirstSight { user: &caller.user, country: country.as_deref(), network: network.as_deref() };
+    let (user, account) = desk.signup.find(sight, desk.platform.now()).await.map_err(problem)?;
+    AccountView::of(&user, &account, desk.platform.profile()).map(Json)
+}
+
+/// Correct your name or preferences. What you leave out stays.
+#[utoipa::path(
+    patch, path = "/v1/account", tag = "account", request_body = AccountChange,
+    responses(
+        (status = 200, description = "The account afterwards", body = AccountView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn change(
+    State(desk): State<Desk>,
+    Authenticated(caller): Authenticated,
+    ClientNetwork(network): ClientNetwork,
+    Country(country): Country,
+    JsonBody(wish): JsonBody<AccountChange>,
+) -> Result<Json<AccountView>, Problem> {
+    let (profile, preferences) = wish.parse()?;
+    let sight = FirstSight { user: &caller.user, country: country.as_deref(), network: network.as_deref() };
+    let (_, account) = desk.signup.find(sight, desk.platform.now()).await.map_err(problem)?;
+    let users = desk.signup.users();
+    users.update_profile(&caller.user, &profile).await.map_err(|error| problem(error.into()))?;
+    let user = users.update_preferences(&caller.user, &preferences).await;
+    let user = user.map_err(|error| problem(error.into()))?;
+    AccountView::of(&user, &account, desk.platform.profile()).map(Json)
+}
+
+/// Every movement of your credit, newest first. The sum of all amounts is your balance.
+#[utoipa::path(
+    get, path = "/v1/account/transactions", tag = "account",
+    params(("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
+           ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    responses(
+        (status = 200, description = "A page of entries", body = TransactionPage),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn transactions(
+    State(desk): State<Desk>,
+    Authenticated(caller): Authenticated,
+    page: Page,
+) -> Result<Json<TransactionPage>, Problem> {
+    let before = page.cursor.as_deref().map(str::parse::<EntryId>).transpose().map_err(|_| {
+        Problem::new(ProblemCode::InvalidInput)
+            .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
+    })?;
+    let account = AccountId::from(&caller.user);
+    let page = movements(desk.signup.ledger(), &account, page.limit, before).await;
+    page.map(Json).map_err(|error| problem(error.into()))
+}
+
+/// Reads on past outcomes that moved nothing, until the page is full or the ledger ends.
+async fn movements(
+    ledger: &Ledger,
+    account: &AccountId,
+    limit: u32,
+    mut before: Option<EntryId>,
+) -> Result<TransactionPage, credits::CreditsError> {
+    let mut transactions = Vec::new();
+    loop {
+        let page = ledger.entries(account, limit, before).await?;
+        for entry in page.items.iter().filter(|entry| entry.amount.get() != 0) {
+            transactions.push(Transaction::of(entry));
+            if transactions.len() == limit as usize {
+                let is_last = page.next.is_none() && page.items.last() == Some(entry);
+                let next_cursor = (!is_last).then(|| entry.id.to_string());
+                return Ok(TransactionPage { transactions, next_cursor });
+            }
+        }
+        match page.next {
+            Some(next) => before = Some(next),
+            None => return Ok(TransactionPage { transactions, next_cursor: None }),
+        }
+    }
+}
+
+fn problem(error: SignupError) -> Problem {
+    if matches!(error, SignupError::Identity(IdentityError::Deleted)) {
+        return Problem::new(ProblemCode::Unauthenticated);
+    }
+    let is_ours = matches!(
+        error,
+        SignupError::Identity(IdentityError::Store(StoreError::Corrupt { .. }))
+            | SignupError::Credits(credits::CreditsError::Overflow(_))
+    );
+    tracing::error!(error = %error, "an account could not be shown or changed");
+    Problem::new(if is_ours { ProblemCode::Internal } else { ProblemCode::StoreUnavailable })
+}

@@ -1,1 +1,82 @@
+//! `POST /v1/webhooks/clerk`: what Clerk tells about people, signed by Svix.
 
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use credits::{Block, CreditsError, Ledger};
+use edge::{Edge, Problem, ProblemCode};
+use identity::{Applied, ClerkSettings, UserEvent, Users, svix};
+use platform::{InvalidSettings, Platform};
+use primitives::{AccountId, UserId};
+use utoipa::OpenApi;
+
+#[derive(OpenApi)]
+#[openapi(paths(receive), components(schemas(edge::ProblemDocument)))]
+pub struct Api;
+
+#[derive(Clone)]
+struct Desk {
+    platform: Platform,
+    settings: ClerkSettings,
+    users: Users,
+    ledger: Ledger,
+}
+
+pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
+    let desk = Desk {
+        platform: platform.clone(),
+        settings: platform.env().section(ClerkSettings::read)?,
+        users: Users::new(platform)?,
+        ledger: Ledger::new(platform),
+    };
+    let routes = Router::new().route("/v1/webhooks/clerk", post(receive)).with_state(desk);
+    Ok(edge::finish_webhook(routes, &Edge::new(platform)?))
+}
+
+/// For Clerk. The signature is checked over the raw body before anything is read; repeats change nothing.
+#[utoipa::path(
+    post, path = "/v1/webhooks/clerk", tag = "webhooks", request_body(content = String, content_type = "application/json"),
+    responses(
+        (status = 204, description = "Handled, or nothing to do"),
+        (status = "default", description = "Not authentic, or to be sent again", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+async fn receive(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Problem> {
+    let message = svix::verify(&desk.settings.webhook_secrets, &headers, &body, desk.platform.now());
+    let message = message.map_err(|refused| {
+        tracing::warn!(reason = %refused, "a webhook that is not from Clerk was refused");
+        Problem::new(ProblemCode::Unauthenticated)
+            .detail("The signature does not fit the body. Nothing was changed.")
+    })?;
+    let event = UserEvent::parse(&body, desk.settings.instance_id.as_deref()).map_err(|invalid| {
+        tracing::warn!(reason = %invalid, "a signed webhook can't be read");
+        Problem::new(ProblemCode::InvalidInput).detail("The event can't be read. Nothing was changed.")
+    })?;
+    let deleted = match &event {
+        UserEvent::Deleted(user) => Some(user.clone()),
+        UserEvent::Changed(_) | UserEvent::Ignored(_) => None,
+    };
+    // Closed before and after: killed in between, Clerk's retry does it again; an account that a request in
+    // flight opened meanwhile is closed too.
+    close(&desk, deleted.as_ref()).await?;
+    let applied: Applied = desk.users.apply(&message, event).await.map_err(|error| unavailable(&error))?;
+    close(&desk, deleted.as_ref()).await?;
+    tracing::info!(?applied, "an identity event was handled");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn close(desk: &Desk, user: Option<&UserId>) -> Result<(), Problem> {
+    let Some(user) = user else { return Ok(()) };
+    match desk.ledger.set_block(&AccountId::from(user), Some(Block::Closed)).await {
+        Ok(()) | Err(CreditsError::NoAccount) => Ok(()),
+        Err(error) => Err(unavailable(&error)),
+    }
+}
+
+fn unavailable(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(error = %error, "an identity event could not be handled; it will be sent again");
+    Problem::new(ProblemCode::StoreUnavailable).detail("Send the event again later.")
+}

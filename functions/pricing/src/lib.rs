@@ -1,1 +1,102 @@
+//! `GET /v1/pricing`, `POST /v1/quotes` and `GET /v1/openapi.json`: what can be bought, for how much, and how.
 
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use edge::{Authenticated, Edge, JsonBody, Problem, Public};
+use platform::{InvalidSettings, Platform};
+use primitives::{AccountId, Private};
+use runs::{PriceView, QuoteView, RunsError, Shop, ToolInput};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{OpenApi, ToSchema};
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(pricing, quote, openapi),
+    components(schemas(Pricing, PriceView, QuoteRequest, QuoteView, edge::ProblemDocument))
+)]
+pub struct Api;
+
+#[derive(Clone)]
+struct Desk {
+    shop: Shop,
+    platform: Platform,
+}
+
+pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
+    let desk = Desk { shop: Shop::new(platform)?, platform: platform.clone() };
+    let routes = Router::new()
+        .route("/v1/pricing", get(pricing))
+        .route("/v1/quotes", post(quote))
+        .route("/v1/openapi.json", get(openapi))
+        .with_state(desk);
+    Ok(edge::finish(routes, &Edge::new(platform)?))
+}
+
+/// The price list.
+#[derive(Serialize, ToSchema)]
+struct Pricing {
+    /// What one unit of a price is, e.g. `USD cent`.
+    unit: String,
+    tools: Vec<PriceView>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct QuoteRequest {
+    #[schema(example = "image")]
+    tool: String,
+    #[schema(value_type = Object, example = json!({"prompt": "a red kite", "size": "square_hd"}))]
+    input: Private<Value>,
+}
+
+/// Every tool with its parameters and its exact price. Needs no sign-in.
+#[utoipa::path(
+    get, path = "/v1/pricing", tag = "pricing",
+    responses(
+        (status = 200, description = "The price list", body = Pricing),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+async fn pricing(_: Public, State(desk): State<Desk>) -> Result<Json<Pricing>, Problem> {
+    let tools = desk.shop.prices(desk.platform.now()).await.map_err(|error| error.problem())?;
+    Ok(Json(Pricing { unit: desk.platform.profile().ledger.unit.clone(), tools }))
+}
+
+/// Bind the price to an input.
+///
+/// The quote holds for exactly this input and account until `expires_at`, whatever happens to the price list.
+#[utoipa::path(
+    post, path = "/v1/quotes", tag = "pricing", request_body = QuoteRequest,
+    responses(
+        (status = 200, description = "The bound price", body = QuoteView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn quote(
+    State(desk): State<Desk>,
+    Authenticated(caller): Authenticated,
+    JsonBody(wish): JsonBody<QuoteRequest>,
+) -> Result<Json<QuoteView>, Problem> {
+    let input = ToolInput::parse(&wish.tool, wish.input.expose());
+    let input = input.map_err(|fields| RunsError::InvalidInput(fields).problem())?;
+    let input = input.ok_or_else(|| RunsError::UnknownTool.problem())?;
+    let account = AccountId::from(&caller.user);
+    let quote = desk.shop.quote(&account, &input, desk.platform.now()).await;
+    quote.map(Json).map_err(|error| error.problem())
+}
+
+/// This document. Written by `cargo run -p citipen -- openapi` from the code of all functions.
+#[utoipa::path(
+    get, path = "/v1/openapi.json", tag = "pricing",
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
+)]
+async fn openapi(_: Public) -> Response {
+    let document = include_str!("../openapi.json");
+    ([(axum::http::header::CONTENT_TYPE, "application/json")], document).into_response()
+}

@@ -1,1 +1,12 @@
-fn main() {}
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use platform::{LogSink, Platform, start_logs};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let platform = Platform::from_env()?;
+    start_logs(&platform.log_level(), LogSink::Stdout);
+    let platform = &platform;
+    let sweep = |_: LambdaEvent<Value>| async move { reservation_sweep::handle(platform).await };
+    lambda_runtime::run(service_fn(sweep)).await
+}

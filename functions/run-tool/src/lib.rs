@@ -1,1 +1,149 @@
+//! `POST /v1/runs`: verify the caller, then let `runs` price, reserve, serve and settle; stream what it tells.
 
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Extension, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use edge::{
+    AcceptKind, Authenticated, ClientNetwork, Country, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode,
+    RequestId, sse,
+};
+use platform::{InvalidSettings, Platform};
+use primitives::{Private, RunId};
+use runs::{Order, RunEvent, RunView, Runs, ToolInput, Who};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
+use utoipa::{OpenApi, ToSchema};
+
+#[derive(OpenApi)]
+#[openapi(paths(run_tool), components(schemas(RunRequest, RunView, edge::ProblemDocument)))]
+pub struct Api;
+
+pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
+    let routes = Router::new().route("/v1/runs", post(run_tool)).with_state(Runs::new(platform)?);
+    Ok(edge::finish(routes, &Edge::new(platform)?))
+}
+
+/// A wish to run a tool.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunRequest {
+    /// `script` or `image`; `GET /v1/pricing` lists all.
+    #[schema(example = "script")]
+    tool: String,
+    /// What the tool works on; its fields are listed by `GET /v1/pricing`.
+    #[schema(value_type = Object, example = json!({"prompt": "Ten seconds about a red kite"}))]
+    input: Private<Value>,
+    /// From `POST /v1/quotes`: the price it named holds.
+    quote_id: Option<String>,
+    /// A ULID made by the client: sending it again gives the same run.
+    #[schema(example = "01KABCDEFGHJKMNPQRSTVWXYZ0")]
+    run_id: Option<String>,
+}
+
+/// Run a tool.
+///
+/// The price is held before anything is sent to a provider, and charged when the output is stored. Nothing is
+/// answered before the first content: a failure until then is a plain error and costs nothing. With
+/// `Accept: text/event-stream` the answer is a stream of the events `run`, `progress`, `delta`, `output` and then
+/// `done` or `failed`; otherwise it is one JSON document. Leaving does not stop the run: see `GET /v1/runs/{id}`.
+#[utoipa::path(
+    post, path = "/v1/runs", tag = "runs", request_body = RunRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Any text; the same key and input give the same run for 48 hours")),
+    responses(
+        (status = 200, description = "The finished run, or its events", content(
+            (RunView = "application/json"), (String = "text/event-stream"))),
+        (status = "default", description = "Refused or failed; the document says whether credit was taken",
+            body = edge::ProblemDocument, content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn run_tool(
+    State(runs): State<Runs>,
+    Extension(request): Extension<RequestId>,
+    Authenticated(caller): Authenticated,
+    ClientNetwork(network): ClientNetwork,
+    Country(country): Country,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
+    accept: AcceptKind,
+    JsonBody(wish): JsonBody<RunRequest>,
+) -> Result<Response, Problem> {
+    if caller.is_impersonated {
+        return Err(Problem::new(ProblemCode::ImpersonationRefused));
+    }
+    let who = Who { user: caller.user, country, network };
+    let events = runs.start(who, wish.into_order(idempotency_key)?);
+    match accept {
+        AcceptKind::EventStream => stream(events, request).await,
+        AcceptKind::Json => collect(events).await,
+    }
+}
+
+impl RunRequest {
+    fn into_order(self, idempotency_key: Option<String>) -> Result<Order, Problem> {
+        let input = ToolInput::parse(&self.tool, self.input.expose());
+        let input = input.map_err(|fields| runs::RunsError::InvalidInput(fields).problem())?;
+        let input = input.ok_or_else(|| runs::RunsError::UnknownTool.problem())?;
+        let run = self.run_id.as_deref().map(str::parse::<RunId>).transpose().map_err(|invalid| {
+            Problem::new(ProblemCode::InvalidRunId).pointer("/run_id", invalid.to_string())
+        })?;
+        Ok(Order { input, quote: self.quote_id, run, idempotency_key })
+    }
+}
+
+/// Holds the answer back until the first event: a failure before any content is a plain problem.
+async fn stream(mut events: UnboundedReceiver<RunEvent>, request: RequestId) -> Result<Response, Problem> {
+    let first = match events.recv().await {
+        Some(RunEvent::Failed(problem)) => return Err(*problem),
+        Some(event) => event,
+        None => return Err(Problem::new(ProblemCode::Internal)),
+    };
+    let first = Some(frame(first, &request));
+    let chunks = futures_util::stream::unfold((first, events, request), |(ready, mut events, request)| async move {
+        let chunk = match ready {
+            Some(chunk) => chunk,
+            None => frame(events.recv().await?, &request),
+        };
+        Some((chunk, (None, events, request)))
+    });
+    Ok(sse::response(chunks))
+}
+
+fn frame(event: RunEvent, request: &RequestId) -> Bytes {
+    match event {
+        RunEvent::Run { id, tool, model, price } => sse::event(
+            "run",
+            &json!({ "id": id, "tool": tool, "model": model, "price": price, "status": "running" }),
+        ),
+        RunEvent::Progress { stage } => sse::event("progress", &json!({ "stage": stage })),
+        RunEvent::Delta(text) => sse::event("delta", &json!({ "text": text.expose() })),
+        RunEvent::Output(output) => sse::event("output", &output),
+        RunEvent::Done(view) => sse::event("done", &view),
+        RunEvent::Failed(problem) => {
+            let mut document = problem.request(request).document();
+            document["charged"] = json!(0);
+            sse::event("failed", &document)
+        }
+    }
+}
+
+/// One JSON document at the end, with the whole text in it.
+async fn collect(mut events: UnboundedReceiver<RunEvent>) -> Result<Response, Problem> {
+    let mut text = String::new();
+    while let Some(event) = events.recv().await {
+        match event {
+            RunEvent::Run { .. } | RunEvent::Progress { .. } | RunEvent::Output(_) => {}
+            RunEvent::Delta(piece) => text.push_str(piece.expose()),
+            RunEvent::Failed(problem) => return Err(*problem),
+            RunEvent::Done(mut view) => {
+                if let Some(output) = view.output.as_mut().filter(|output| output.kind == "text") {
+                    output.text = Some(text);
+                }
+                return Ok(axum::Json(*view).into_response());
+            }
+        }
+    }
+    Err(Problem::new(ProblemCode::Internal))
+}

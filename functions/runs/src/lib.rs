@@ -1,1 +1,71 @@
+//! `GET /v1/runs` and `GET /v1/runs/{id}`: what became of runs, with their outputs and receipts.
 
+use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use edge::{Authenticated, Edge, Page, Problem, ProblemCode};
+use platform::{InvalidSettings, Platform};
+use primitives::{AccountId, RunId};
+use runs::{History, OutputView, RunPage, RunSummary, RunView};
+use utoipa::OpenApi;
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(list, show),
+    components(schemas(RunPage, RunSummary, RunView, OutputView, edge::ProblemDocument))
+)]
+pub struct Api;
+
+pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
+    let routes = Router::new()
+        .route("/v1/runs", get(list))
+        .route("/v1/runs/{id}", get(show))
+        .with_state(History::new(platform));
+    Ok(edge::finish(routes, &Edge::new(platform)?))
+}
+
+/// Your runs, newest first; those still running lead the first page.
+#[utoipa::path(
+    get, path = "/v1/runs", tag = "runs",
+    params(("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
+           ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    responses(
+        (status = 200, description = "A page of runs", body = RunPage),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn list(
+    State(history): State<History>,
+    Authenticated(caller): Authenticated,
+    page: Page,
+) -> Result<Json<RunPage>, Problem> {
+    let before = page.cursor.as_deref().map(str::parse::<RunId>).transpose().map_err(|_| {
+        Problem::new(ProblemCode::InvalidInput)
+            .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
+    })?;
+    let account = AccountId::from(&caller.user);
+    let runs = history.list(&account, page.limit, before).await;
+    runs.map(Json).map_err(|error| error.problem())
+}
+
+/// One of your runs: status, output, timeline, receipt.
+#[utoipa::path(
+    get, path = "/v1/runs/{id}", tag = "runs", params(("id" = String, Path, description = "The run's id")),
+    responses(
+        (status = 200, description = "The run", body = RunView),
+        (status = "default", description = "Refused, failed or not yours", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn show(
+    State(history): State<History>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<Json<RunView>, Problem> {
+    let run = id.parse::<RunId>().map_err(|_| Problem::new(ProblemCode::NotFound))?;
+    let run = history.get(&AccountId::from(&caller.user), run).await;
+    run.map(Json).map_err(|error| error.problem())
+}

@@ -1,1 +1,113 @@
-fn main() {}
+//! `cargo run`: all of Citipen on one machine.
+
+use citipen::args::{self, Command, Options};
+use citipen::{Local, openapi};
+use platform::{LogSink, start_logs};
+use std::collections::HashMap;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match args::parse(std::env::args().skip(1)) {
+        Ok(Command::Run(options)) => run(&options),
+        Ok(Command::OpenApi) => print_openapi(),
+        Ok(Command::Help) => say(args::HELP),
+        Err(complaint) => refuse(&complaint),
+    }
+}
+
+fn run(options: &Options) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("the runtime can't start: {error}")),
+    };
+    runtime.block_on(async {
+        let given = match given() {
+            Ok(given) => given,
+            Err(complaint) => return refuse(&complaint),
+        };
+        start_logs(given.get("LOG_LEVEL").map_or("warn", String::as_str), LogSink::Stderr);
+        let local = match Local::start(options, given).await {
+            Ok(local) => local,
+            Err(error) => return refuse(&error.to_string()),
+        };
+        say(&welcome(&local.base, options));
+        match local.serve(stop()).await {
+            Ok(()) => say("stopped; everything is kept"),
+            Err(error) => refuse(&format!("serving ended: {error}")),
+        }
+    })
+}
+
+/// The environment, with what `.env` adds; the environment wins.
+fn given() -> Result<HashMap<String, String>, String> {
+    let mut given = HashMap::new();
+    match dotenvy::from_filename_iter(".env") {
+        Ok(lines) => {
+            for line in lines {
+                let (name, value) = line.map_err(|error| format!(".env can't be read: {error}"))?;
+                given.insert(name, value);
+            }
+        }
+        Err(error) if error.not_found() => {}
+        Err(error) => return Err(format!(".env can't be read: {error}")),
+    }
+    given.extend(std::env::vars());
+    Ok(given)
+}
+
+async fn stop() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!(error = %error, "only Ctrl-C stops this process cleanly");
+            let _ = tokio::signal::ctrl_c().await;
+            return;
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn welcome(base: &str, options: &Options) -> String {
+    let data = if options.memory { "memory only".to_owned() } else { options.data.display().to_string() };
+    format!(
+        "\
+Citipen is running at {base}   (data: {data}; Ctrl-C stops)
+  the outside world and its faults: {base}/sandbox
+
+Do the main job as ann, who gets $1.00 of welcome credit:
+
+  TOKEN=$(curl -s '{base}/sandbox/clerk/token?person=ann')
+  curl -s {base}/v1/pricing
+  curl -s {base}/v1/account -H \"Authorization: Bearer $TOKEN\"
+  curl -N {base}/v1/runs -H \"Authorization: Bearer $TOKEN\" -H 'Accept: text/event-stream' \\
+    -H 'Content-Type: application/json' -d '{{\"tool\":\"script\",\"input\":{{\"prompt\":\"Ten seconds about a red kite\"}}}}'
+  curl -s {base}/v1/runs -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\
+    -d '{{\"tool\":\"image\",\"input\":{{\"prompt\":\"a red kite\"}}}}'
+  curl -s {base}/v1/account/transactions -H \"Authorization: Bearer $TOKEN\"
+
+A token lives a minute; ask for a fresh one when a call answers 401."
+    )
+}
+
+fn print_openapi() -> ExitCode {
+    match openapi().to_pretty_json() {
+        Ok(document) => say(&document),
+        Err(error) => refuse(&format!("the document can't be written: {error}")),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is the terminal program")]
+fn say(text: &str) -> ExitCode {
+    println!("{text}");
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stderr, reason = "this is the terminal program")]
+fn refuse(text: &str) -> ExitCode {
+    eprintln!("citipen: {text}");
+    ExitCode::FAILURE
+}

@@ -263,6 +263,11 @@ impl Ledger {
         Ok(Some(account.balance()?))
     }
 
+    /// Takes back a reservation whose run was never started: nothing was sent to anybody, so no outcome is due.
+    pub async fn cancel(&self, account: &AccountId, hold: &Hold, now: Timestamp) -> Result<(), CreditsError> {
+        retry_conflicts(|| self.apply_once(account, hold, hold.amount, now)).await.map(|_| ())
+    }
+
     async fn apply_once(
         &self,
         account: &AccountId,
@@ -452,12 +457,12 @@ impl Ledger {
         }
     }
 
-    /// Accounts of one shard whose oldest hold expired before `moment`. The index may lag: read each again.
+    /// At most `max` accounts of one shard whose mark lies before `moment`. The index may lag: read each again.
     pub async fn due(
         &self,
         shard: u8,
         moment: Timestamp,
-        limit: i32,
+        max: usize,
     ) -> Result<Vec<AccountId>, CreditsError> {
         let query = self
             .dynamo
@@ -466,11 +471,17 @@ impl Ledger {
             .index_name(SWEEP_INDEX)
             .key_condition_expression("sweep = :shard AND due <= :moment")
             .expression_attribute_values(":shard", text(shard_name(shard)))
-            .expression_attribute_values(":moment", number(moment.seconds()))
-            .limit(limit);
-        let answer = query.send().await.map_err(StoreError::of_sdk)?;
-        let read = |item: &Attributes| Item::new(ACCOUNTS.name, item).parsed("id");
-        Ok(answer.items().iter().map(read).collect::<Result<_, _>>()?)
+            .expression_attribute_values(":moment", number(moment.seconds()));
+        let mut items = query.into_paginator().items().send();
+        let mut accounts = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(StoreError::of_sdk)?;
+            accounts.push(Item::new(ACCOUNTS.name, &item).parsed("id")?);
+            if accounts.len() == max {
+                break;
+            }
+        }
+        Ok(accounts)
     }
 
     /// Marks the account for its next hold's expiry, or takes the mark away when none is open.

@@ -84,6 +84,11 @@ impl Platform {
         &self.0.store
     }
 
+    /// `LOG_LEVEL`: error, warn, info (default) or debug.
+    pub fn log_level(&self) -> String {
+        self.0.env.settings().text_or("LOG_LEVEL", "info")
+    }
+
     /// The table's name in this deployment.
     pub fn table(&self, spec: &TableSpec) -> String {
         format!("{}{}", self.0.store.table_prefix, spec.name)

@@ -1,1 +1,38 @@
+#![doc = include_str!("../README.md")]
 
+mod catalog;
+mod claim;
+mod closing;
+mod conduct;
+mod error;
+mod history;
+mod items;
+mod pricing;
+mod problem;
+mod quote;
+mod receipt;
+mod runs;
+mod shop;
+#[cfg(test)]
+mod tests;
+mod tool;
+mod usage;
+mod view;
+
+pub(crate) use catalog::Catalog;
+pub use closing::{Closing, SweepReport};
+pub use conduct::RunEvent;
+pub use error::RunsError;
+pub use history::History;
+pub use items::{IDEMPOTENCY, TABLES, TOOL_PRICING, USAGE_LOG};
+pub use pricing::PriceRow;
+pub use quote::{Quote, QuoteSeal};
+pub use receipt::Receipt;
+pub use runs::{Order, Runs, RunsSettings, Who};
+pub use shop::{Shop, ShopSettings};
+pub use tool::{FieldError, ImageSize, ToolInput};
+pub use usage::UsageRow;
+pub use view::{
+    BalanceView, OutputView, PriceView, QuoteView, ReceiptView, RunPage, RunStatus, RunSummary, RunView,
+    TimelineStep, ToolParameter,
+};

@@ -1,0 +1,99 @@
+use std::path::PathBuf;
+
+pub const HELP: &str = "\
+Starts all of Citipen on this machine: stores, functions, schedules and a sandbox of the outside world.
+
+usage: cargo run [--release] [-- OPTIONS]
+  --port N        listen on 127.0.0.1:N (default 3000; 0 takes any free port)
+  --data DIR      keep everything in DIR (default .local)
+  --fresh         empty the data folder first
+  --memory        keep nothing on disk
+  --zero-latency  the sandbox answers at once (for benches)
+  --help          this text
+  openapi         print the OpenAPI document of all functions and end
+
+Settings are read from the environment and from `.env`; `.env.example` explains each.";
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Run(Options),
+    OpenApi,
+    Help,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    pub port: u16,
+    pub data: PathBuf,
+    pub fresh: bool,
+    pub memory: bool,
+    pub zero_latency: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            port: 3000,
+            data: PathBuf::from(".local"),
+            fresh: false,
+            memory: false,
+            zero_latency: false,
+        }
+    }
+}
+
+/// The error is one line for the terminal.
+pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String> {
+    let mut options = Options::default();
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let (name, inline) = match argument.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (argument, None),
+        };
+        let mut value = || {
+            let value = inline.clone().or_else(|| arguments.next());
+            value.ok_or_else(|| format!("{name} needs a value; --help tells more"))
+        };
+        match name.as_str() {
+            "--port" => {
+                let text = value()?;
+                options.port = text.parse().map_err(|_| format!("--port needs a number up to 65535, not `{text}`"))?;
+            }
+            "--data" => options.data = PathBuf::from(value()?),
+            "--fresh" => options.fresh = true,
+            "--memory" => options.memory = true,
+            "--zero-latency" => options.zero_latency = true,
+            "--help" | "-h" => return Ok(Command::Help),
+            "openapi" => return Ok(Command::OpenApi),
+            _ => return Err(format!("`{name}` is no option; --help lists them")),
+        }
+    }
+    Ok(Command::Run(options))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Command, String> {
+        parse(arguments.iter().map(|&argument| argument.to_owned()))
+    }
+
+    #[test]
+    fn options_are_read_in_either_spelling() {
+        let expected = Options { port: 4000, data: "x".into(), fresh: true, ..Options::default() };
+        assert_eq!(parsed(&["--port", "4000", "--data=x", "--fresh"]), Ok(Command::Run(expected)));
+    }
+
+    #[test]
+    fn a_wrong_option_is_named_in_one_line() {
+        for (arguments, part) in
+            [(vec!["--port", "99999"], "65535"), (vec!["--data"], "needs a value"), (vec!["--prot"], "--prot")]
+        {
+            let error = parsed(&arguments).unwrap_err();
+            assert!(error.contains(part) && !error.contains('\n'), "{error}");
+        }
+    }
+}

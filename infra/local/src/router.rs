@@ -1,0 +1,65 @@
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use edge::{Edge, SourceIp};
+use platform::{InvalidSettings, Platform, TableSpec};
+use std::net::SocketAddr;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+/// Every table of the product, as their owners declare them.
+pub fn tables() -> Vec<TableSpec> {
+    let owned = [credits::TABLES, identity::TABLES, runs::TABLES, edge::TABLES, providers::TABLES];
+    owned.concat()
+}
+
+/// All functions on one router, as one API Gateway offers them.
+pub fn functions(platform: &Platform) -> Result<Router, InvalidSettings> {
+    let merged = Router::new()
+        .merge(function_account::router(platform)?)
+        .merge(function_identity_webhook::router(platform)?)
+        .merge(function_pricing::router(platform)?)
+        .merge(function_run_tool::router(platform)?)
+        .merge(runs_function::router(platform)?);
+    Ok(edge::fallback(merged, &Edge::new(platform)?))
+}
+
+/// Tells the edge where a connection came from, as API Gateway does in its event.
+pub fn with_source_ip(router: Router) -> Router {
+    router.layer(from_fn(async |mut request: Request, next: Next| -> Response {
+        if let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+            request.extensions_mut().insert(SourceIp(address.ip()));
+        }
+        next.run(request).await
+    }))
+}
+
+/// The OpenAPI document of all functions.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut document = function_account::Api::openapi();
+    let others = [
+        function_identity_webhook::Api::openapi(),
+        function_pricing::Api::openapi(),
+        function_run_tool::Api::openapi(),
+        runs_function::Api::openapi(),
+    ];
+    for other in others {
+        document.merge(other);
+    }
+    document.info.title = "Citipen".to_owned();
+    document.info.version = "1".to_owned();
+    document.info.description = Some(
+        "Pay-as-you-go AI tools. Amounts are whole ledger units (US cents). Every refusal is an RFC 9457 problem \
+         document that says whether credit was taken and what to do."
+            .to_owned(),
+    );
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("Clerk's sign-in token"))
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("sign_in_token", SecurityScheme::Http(token));
+    document
+}

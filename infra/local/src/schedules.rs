@@ -1,0 +1,35 @@
+use crate::stores::Stores;
+use platform::Platform;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// What EventBridge and the stores' own housekeeping do in the cloud.
+pub(crate) fn start(platform: Platform, stores: Stores) -> Vec<JoinHandle<()>> {
+    let sweep = tokio::spawn(async move {
+        let mut ticks = every(Duration::from_secs(60));
+        loop {
+            ticks.tick().await;
+            if let Err(error) = function_reservation_sweep::handle(&platform).await {
+                tracing::error!(error = %error, "the reservation sweep failed");
+            }
+        }
+    });
+    let housekeeping = tokio::spawn(async move {
+        let mut ticks = every(Duration::from_secs(3600));
+        loop {
+            ticks.tick().await;
+            let now = primitives::Clock::system().now();
+            if let Err(error) = stores.sweep_ttl().and_then(|_| stores.sweep_media(now)) {
+                tracing::error!(error = %error, "expired items or objects could not be removed");
+            }
+        }
+    });
+    vec![sweep, housekeeping]
+}
+
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
+}

@@ -1,0 +1,57 @@
+use crate::stores::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, Stores};
+use platform::Env;
+use std::collections::HashMap;
+
+/// Fills what the environment leaves open, so that everything runs without any account anywhere.
+///
+/// A service whose key is given is the real one; every other one is the sandbox at `base`. The stores are always
+/// the embedded ones.
+pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) -> Env {
+    let mut variables = given;
+    let sandbox = |service: &str| format!("{base}/sandbox/{service}");
+    let mut group = |key: &str, values: &[(&str, String)]| {
+        if variables.get(key).is_none_or(|value| value.trim().is_empty()) {
+            for (name, value) in values {
+                variables.insert((*name).to_owned(), value.clone());
+            }
+        }
+    };
+    group(
+        "CLERK_ISSUER",
+        &[
+            ("CLERK_ISSUER", sandbox("clerk")),
+            ("CLERK_API_URL", sandbox("clerk")),
+            ("CLERK_SECRET_KEY", sandbox::CLERK_SECRET_KEY.to_owned()),
+            ("CLERK_WEBHOOK_SECRET", sandbox::CLERK_WEBHOOK_SECRET.to_owned()),
+            ("CLERK_INSTANCE_ID", "ins_sandbox".to_owned()),
+        ],
+    );
+    group("FAL_KEY", &[("FAL_KEY", sandbox::FAL_KEY.to_owned()), ("FAL_QUEUE_URL", sandbox("fal"))]);
+    group(
+        "COMFYUI_URL",
+        &[("COMFYUI_URL", sandbox("comfyui")), ("COMFYUI_TOKEN", sandbox::COMFY_TOKEN.to_owned())],
+    );
+    group(
+        "DEEPSEEK_API_KEY",
+        &[("DEEPSEEK_API_KEY", sandbox::DEEPSEEK_KEY.to_owned()), ("DEEPSEEK_URL", sandbox("deepseek"))],
+    );
+    group(
+        "ANTHROPIC_API_KEY",
+        &[("ANTHROPIC_API_KEY", sandbox::ANTHROPIC_KEY.to_owned()), ("ANTHROPIC_URL", sandbox("anthropic"))],
+    );
+    group("ALLOWED_ORIGINS", &[("ALLOWED_ORIGINS", base.to_owned())]);
+    group("QUOTE_SECRET", &[("QUOTE_SECRET", "local-quote-secret".to_owned())]);
+    group("PSEUDONYM_PEPPER", &[("PSEUDONYM_PEPPER", "local-pseudonym-pepper".to_owned())]);
+    let embedded = [
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
+        ("AWS_SESSION_TOKEN", String::new()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", stores.dynamo_endpoint()),
+        // Links are signed for the address they are opened at.
+        ("AWS_ENDPOINT_URL_S3", base.to_owned()),
+        ("MEDIA_BUCKET", crate::MEDIA_BUCKET.to_owned()),
+    ];
+    variables.extend(embedded.map(|(name, value)| (name.to_owned(), value)));
+    variables.into_iter().collect()
+}

@@ -1,0 +1,136 @@
+use crate::items::{TOOL_PRICING, price_item, read_price};
+use crate::{PriceRow, RunsError};
+use aws_sdk_dynamodb::Client;
+use platform::{Platform, StoreError};
+use primitives::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Past the profile's cache time an answer may be this old while a fresh one is being read.
+const STALE_FOR: Duration = Duration::from_secs(50);
+
+/// All price rows: the profile's, overlaid by what stands in `tool_pricing`.
+///
+/// An edit of the table shows after the profile's `pricing_cache_seconds` and the next request, at the latest a
+/// minute after the edit. Reading it never stands between a run and its reservation, except the first time.
+#[derive(Clone)]
+pub(crate) struct Catalog(Arc<Inner>);
+
+struct Inner {
+    dynamo: Client,
+    table: String,
+    seeds: Vec<PriceRow>,
+    fresh_for: Duration,
+    cached: Mutex<Option<Cached>>,
+}
+
+#[derive(Clone)]
+struct Cached {
+    rows: Arc<Vec<PriceRow>>,
+    read_at: Timestamp,
+    is_refreshing: bool,
+}
+
+impl Catalog {
+    pub(crate) fn new(platform: &Platform) -> Catalog {
+        let profile = platform.profile();
+        let seeds = profile.tools.iter().enumerate().map(|(at, seed)| PriceRow::of_seed(seed, at)).collect();
+        Catalog(Arc::new(Inner {
+            dynamo: platform.dynamo().clone(),
+            table: platform.table(&TOOL_PRICING),
+            seeds,
+            fresh_for: Duration::from_secs(profile.ledger.pricing_cache_seconds),
+            cached: Mutex::new(None),
+        }))
+    }
+
+    /// Every row, in order of display.
+    pub(crate) async fn rows(&self, now: Timestamp) -> Result<Arc<Vec<PriceRow>>, RunsError> {
+        let Some(cached) = self.usable(now) else { return self.read(now).await };
+        if cached.is_refreshing {
+            let catalog = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = catalog.read(now).await {
+                    tracing::warn!(error = %error, "the price table could not be read; the last prices stay");
+                    catalog.forget_refreshing();
+                }
+            });
+        }
+        Ok(cached.rows)
+    }
+
+    /// The row of an option, or of the tool's default one.
+    pub(crate) async fn row(
+        &self,
+        tool: &str,
+        option: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<PriceRow>, RunsError> {
+        let rows = self.rows(now).await?;
+        let of_tool = rows.iter().filter(|row| row.tool == tool);
+        Ok(match option {
+            Some(option) => of_tool.clone().find(|row| row.option == option).cloned(),
+            None => of_tool.clone().find(|row| row.is_enabled).or(of_tool.clone().next()).cloned(),
+        })
+    }
+
+    /// Writes the profile's rows where the table has none; rows that were edited stay.
+    pub(crate) async fn seed(&self) -> Result<(), RunsError> {
+        for row in &self.0.seeds {
+            let put = self.0.dynamo.put_item().table_name(&self.0.table).set_item(Some(price_item(row)));
+            let put = put.condition_expression("attribute_not_exists(tool)");
+            match put.send().await {
+                Ok(_) => {}
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(|failed| failed.is_conditional_check_failed_exception()) => {}
+                Err(error) => return Err(StoreError::of_sdk(error).into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// What may be used now. The copy says `is_refreshing` for the one caller that has to read anew.
+    fn usable(&self, now: Timestamp) -> Option<Cached> {
+        let mut cached = self.0.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = cached.as_mut()?;
+        let age = now.since(entry.read_at);
+        if age >= self.0.fresh_for + STALE_FOR {
+            return None;
+        }
+        let must_refresh = age >= self.0.fresh_for && !entry.is_refreshing;
+        entry.is_refreshing |= must_refresh;
+        Some(Cached { is_refreshing: must_refresh, ..entry.clone() })
+    }
+
+    fn forget_refreshing(&self) {
+        let mut cached = self.0.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = cached.as_mut() {
+            entry.is_refreshing = false;
+        }
+    }
+
+    async fn read(&self, now: Timestamp) -> Result<Arc<Vec<PriceRow>>, RunsError> {
+        let mut rows: BTreeMap<String, PriceRow> =
+            self.0.seeds.iter().map(|row| (row.name(), row.clone())).collect();
+        let mut pages = self.0.dynamo.scan().table_name(&self.0.table).into_paginator().items().send();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(StoreError::of_sdk)?;
+            match read_price(&item) {
+                Ok(row) => {
+                    rows.insert(row.name(), row);
+                }
+                // One mistyped row must not close the shop; that variant keeps the profile's price.
+                Err(error) => tracing::error!(error = %error, "a row of tool_pricing can't be read"),
+            }
+        }
+        let mut rows: Vec<PriceRow> = rows.into_values().collect();
+        rows.sort_by(|a, b| a.position.cmp(&b.position).then_with(|| a.name().cmp(&b.name())));
+        let rows = Arc::new(rows);
+        let fresh = Cached { rows: rows.clone(), read_at: now, is_refreshing: false };
+        *self.0.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
+        Ok(rows)
+    }
+}

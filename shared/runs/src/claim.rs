@@ -1,0 +1,70 @@
+use crate::RunsError;
+use crate::items::IDEMPOTENCY;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use platform::{Item, ItemBuilder, Platform, StoreError, number};
+use primitives::{AccountId, Fingerprint, RunId, Timestamp};
+use ring::digest::{SHA256, digest};
+use std::time::Duration;
+
+/// How long an `Idempotency-Key` is remembered.
+const MEMORY: Duration = Duration::from_secs(48 * 3600);
+
+/// Remembers which run an `Idempotency-Key` stands for. The key itself is not stored, only its hash.
+#[derive(Clone)]
+pub(crate) struct Claims {
+    dynamo: Client,
+    table: String,
+}
+
+/// The run a key stood for already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EarlierClaim {
+    pub(crate) run: RunId,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+impl Claims {
+    pub(crate) fn new(platform: &Platform) -> Claims {
+        Claims { dynamo: platform.dynamo().clone(), table: platform.table(&IDEMPOTENCY) }
+    }
+
+    /// Claims the key for `run`. `Some`: it stands for another run (or for this one, if a reply was lost).
+    pub(crate) async fn claim(
+        &self,
+        account: &AccountId,
+        key: &str,
+        run: RunId,
+        fingerprint: Fingerprint,
+        now: Timestamp,
+    ) -> Result<Option<EarlierClaim>, RunsError> {
+        let hash = URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes()));
+        let item = ItemBuilder::default()
+            .text("id", format!("{account}#{hash}"))
+            .text("run", run)
+            .text("fp", fingerprint.encode())
+            .number("ttl", now.after(MEMORY).seconds());
+        let put = self
+            .dynamo
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item.build()))
+            // DynamoDB deletes expired items late: an expired one counts as gone.
+            .condition_expression("attribute_not_exists(id) OR #ttl <= :now")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":now", number(now.seconds()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Err(error) = put.send().await else { return Ok(None) };
+        let old = match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => failed.item(),
+            _ => return Err(StoreError::of_sdk(error).into()),
+        };
+        let missing = || StoreError::corrupt(IDEMPOTENCY.name, "the store answered without the old item");
+        let item = Item::new(IDEMPOTENCY.name, old.ok_or_else(missing)?);
+        let fingerprint = Fingerprint::decode(item.text("fp")?).ok_or(item.corrupt("fp"))?;
+        Ok(Some(EarlierClaim { run: item.parsed("run")?, fingerprint }))
+    }
+}

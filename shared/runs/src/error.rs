@@ -1,0 +1,63 @@
+use crate::FieldError;
+use credits::{CreditsError, Refusal};
+use media::MediaError;
+use platform::StoreError;
+use primitives::{Credits, Overflow, RunId, Timestamp};
+use providers::FailureClass;
+use signup::SignupError;
+
+/// Why a run did not come to its end, or why a question about runs can't be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum RunsError {
+    #[error("there is no such tool")]
+    UnknownTool,
+    #[error("this variant of the tool is not sold at the moment")]
+    ToolDisabled,
+    #[error("the input does not fit the tool")]
+    InvalidInput(Vec<FieldError>),
+    #[error("the run id's time is too far from now")]
+    RunIdOutOfTime,
+    #[error("a run id and an idempotency key were sent together")]
+    TwoKeys,
+    #[error("the key stands for a run with another input")]
+    KeyConflict { run: RunId },
+    #[error("the quote has expired")]
+    QuoteExpired,
+    #[error("the quote is for something else, or not from us")]
+    QuoteMismatch,
+    #[error("the ledger refused the reservation")]
+    Refused { refusal: Refusal, price: Credits },
+    /// The provider chain failed and the credit is back.
+    #[error("no provider served the run ({class})")]
+    NotServed { run: RunId, class: FailureClass },
+    /// The work may have been accepted somewhere; the credit stays held until then.
+    #[error("the outcome of the run is unknown")]
+    OutcomeUnknown { run: RunId, held_until: Timestamp },
+    /// The output could not be stored and the credit is back.
+    #[error("the run's output could not be stored")]
+    OutputLost { run: RunId },
+    /// The store failed after the reservation; the sweep brings the run to its end.
+    #[error("the run could not be settled yet")]
+    Unsettled {
+        run: RunId,
+        held_until: Timestamp,
+        #[source]
+        source: Box<RunsError>,
+    },
+    #[error("there is no such run")]
+    NotFound,
+    #[error("{0} could not be written")]
+    Malformed(&'static str),
+    #[error("the tool's provider chain is not known: {0}")]
+    UnknownChain(String),
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    #[error(transparent)]
+    Signup(#[from] SignupError),
+    #[error(transparent)]
+    Credits(#[from] CreditsError),
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,77 @@
+use crate::PriceRow;
+use aws_sdk_dynamodb::types::AttributeValue;
+use platform::{Item, ItemBuilder, StoreError, TableSpec, text};
+use std::collections::HashMap;
+
+/// `tool`, `option` → what it costs and whether it is sold. Edited by people; see the crate's README for the columns.
+pub const TOOL_PRICING: TableSpec = TableSpec {
+    name: "tool_pricing",
+    partition_key: "tool",
+    sort_key: Some("option"),
+    indexes: &[],
+    ttl: None,
+};
+
+/// `account`, `run` → one finished run; gone after the profile's `usage_log_days`.
+pub const USAGE_LOG: TableSpec = TableSpec {
+    name: "usage_log",
+    partition_key: "account",
+    sort_key: Some("run"),
+    indexes: &[],
+    ttl: Some("ttl"),
+};
+
+/// `id` (account and a hash of the `Idempotency-Key`) → the run it stands for; gone after two days.
+pub const IDEMPOTENCY: TableSpec =
+    TableSpec { name: "idempotency", partition_key: "id", sort_key: None, indexes: &[], ttl: Some("ttl") };
+
+pub const TABLES: &[TableSpec] = &[TOOL_PRICING, USAGE_LOG, IDEMPOTENCY];
+
+pub(crate) fn price_item(row: &PriceRow) -> HashMap<String, AttributeValue> {
+    let chain = row.chain.iter().map(text).collect();
+    ItemBuilder::default()
+        .text("tool", &row.tool)
+        .text("option", &row.option)
+        .text("title", &row.title)
+        .text("providerCostCents", row.provider_cost)
+        .text("markupRatio", row.markup)
+        .value("enabled", AttributeValue::Bool(row.is_enabled))
+        .value("chain", AttributeValue::L(chain))
+        .number("promptCharsMax", row.prompt_chars_max)
+        .maybe_number("outputTokensMax", row.output_tokens_max)
+        .number("position", row.position)
+        .build()
+}
+
+pub(crate) fn read_price(attributes: &HashMap<String, AttributeValue>) -> Result<PriceRow, StoreError> {
+    let item = Item::new(TOOL_PRICING.name, attributes);
+    let chain = match attributes.get("chain") {
+        Some(AttributeValue::L(steps)) => steps.iter().map(|step| step.as_s().cloned()).collect(),
+        _ => return Err(item.corrupt("chain")),
+    };
+    Ok(PriceRow {
+        tool: item.text("tool")?.to_owned(),
+        option: item.text("option")?.to_owned(),
+        title: item.text("title")?.to_owned(),
+        provider_cost: decimal(&item, attributes, "providerCostCents")?,
+        markup: decimal(&item, attributes, "markupRatio")?,
+        is_enabled: item.flag("enabled"),
+        chain: Result::map_err(chain, |_| item.corrupt("chain"))?,
+        prompt_chars_max: item.number("promptCharsMax")?,
+        output_tokens_max: item.maybe_number("outputTokensMax")?,
+        position: item.maybe_number("position")?.unwrap_or(u32::MAX),
+    })
+}
+
+/// People edit these rows: `2.5` may come as text or as a number, and both are exact.
+fn decimal<T: std::str::FromStr>(
+    item: &Item<'_>,
+    attributes: &HashMap<String, AttributeValue>,
+    name: &str,
+) -> Result<T, StoreError> {
+    let text = match attributes.get(name) {
+        Some(AttributeValue::S(text) | AttributeValue::N(text)) => text,
+        _ => return Err(item.corrupt(name)),
+    };
+    text.parse().map_err(|_| item.corrupt(name))
+}

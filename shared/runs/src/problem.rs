@@ -1,0 +1,137 @@
+//! Every way a run can be refused or fail, in words for the person who sent it.
+//!
+//! It lives here and not in the functions, because a stream's `failed` event carries the same document as an answer.
+
+use crate::{FieldError, RunsError};
+use credits::Refusal;
+use edge::{Credit, Problem, ProblemCode};
+use identity::IdentityError;
+use primitives::{Credits, RunId};
+use providers::FailureClass;
+use signup::SignupError;
+use std::time::Duration;
+
+impl RunsError {
+    /// What the person is told. Causes from the inside are logged here and stay here.
+    pub fn problem(&self) -> Problem {
+        match self {
+            RunsError::UnknownTool => Problem::new(ProblemCode::UnknownTool)
+                .detail("There is no such tool. GET /v1/pricing lists them. No credit was taken."),
+            RunsError::ToolDisabled => Problem::new(ProblemCode::ToolDisabled),
+            RunsError::InvalidInput(fields) => invalid_input(fields),
+            RunsError::RunIdOutOfTime => Problem::new(ProblemCode::InvalidRunId).detail(
+                "The time inside the run id is more than a day old or lies ahead. Make a new ULID. No credit was taken.",
+            ),
+            RunsError::TwoKeys => Problem::new(ProblemCode::InvalidInput)
+                .detail("Send either a run_id or an Idempotency-Key, not both. No credit was taken."),
+            RunsError::KeyConflict { run } => Problem::new(ProblemCode::RunConflict).run(*run),
+            RunsError::QuoteExpired => Problem::new(ProblemCode::QuoteExpired),
+            RunsError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch),
+            RunsError::Refused { refusal, price } => refused(refusal, *price),
+            RunsError::NotServed { run, class } => not_served(*run, class.as_str()),
+            RunsError::OutputLost { run } => Problem::new(ProblemCode::ProviderFailed)
+                .run(*run)
+                .detail("The result could not be stored. You were not charged. Try again."),
+            RunsError::OutcomeUnknown { run, held_until } => {
+                Problem::new(ProblemCode::OutcomeUnknown).run(*run).credit(Credit::Held).detail(format!(
+                    "The provider may have taken the work, but its answer was lost. Your credit is held and comes \
+                     back by itself by {held_until} if no result arrives. Look at GET /v1/runs/{run}."
+                ))
+            }
+            RunsError::Unsettled { run, held_until, .. } => {
+                Problem::new(ProblemCode::StoreUnavailable).run(*run).credit(Credit::Held).detail(format!(
+                    "The run ended, but could not be booked yet. It is settled or given back by {held_until} at the \
+                     latest, without you doing anything. Look at GET /v1/runs/{run}."
+                ))
+            }
+            RunsError::NotFound => Problem::new(ProblemCode::NotFound),
+            RunsError::Signup(SignupError::Identity(IdentityError::Deleted)) => {
+                Problem::new(ProblemCode::Unauthenticated)
+            }
+            RunsError::Overflow(_)
+            | RunsError::Malformed(_)
+            | RunsError::UnknownChain(_)
+            | RunsError::Signup(_)
+            | RunsError::Credits(_)
+            | RunsError::Media(_)
+            | RunsError::Store(_) => self.internal(),
+        }
+    }
+
+    fn internal(&self) -> Problem {
+        let cause = std::error::Error::source(self).map(ToString::to_string).unwrap_or_default();
+        tracing::error!(error = %self, cause, "a request about runs failed inside");
+        let code = match self {
+            RunsError::Malformed(_) | RunsError::Overflow(_) | RunsError::UnknownChain(_) => {
+                ProblemCode::Internal
+            }
+            _ => ProblemCode::StoreUnavailable,
+        };
+        Problem::new(code)
+    }
+
+    /// The error a repeat of a released run is answered with.
+    pub(crate) fn of_release(run: RunId, reason: &str) -> RunsError {
+        let classes = [
+            FailureClass::BadInput,
+            FailureClass::ContentRejected,
+            FailureClass::Auth,
+            FailureClass::NoBalance,
+            FailureClass::ModelGone,
+            FailureClass::RateLimited,
+            FailureClass::BrokenStream,
+        ];
+        let class = classes.into_iter().find(|class| class.as_str() == reason);
+        RunsError::NotServed { run, class: class.unwrap_or(FailureClass::Unavailable) }
+    }
+}
+
+fn invalid_input(fields: &[FieldError]) -> Problem {
+    let problem = Problem::new(ProblemCode::InvalidInput);
+    fields.iter().fold(problem, |problem, field| problem.pointer(&field.pointer, &field.detail))
+}
+
+fn refused(refusal: &Refusal, price: Credits) -> Problem {
+    match refusal {
+        Refusal::InsufficientCredit { available } => Problem::new(ProblemCode::InsufficientCredit).detail(format!(
+            "The run costs {price} and {available} is available. Top up, then send the same request again. \
+             No credit was taken."
+        )),
+        Refusal::NoAccount => Problem::new(ProblemCode::StoreUnavailable),
+        Refusal::Closed => Problem::new(ProblemCode::Unauthenticated),
+        Refusal::Suspended => Problem::new(ProblemCode::AccountSuspended),
+        Refusal::DebtOutstanding { debt } => Problem::new(ProblemCode::DebtOutstanding).detail(format!(
+            "A payment was taken back after its credit was spent. Top up at least {debt} to run tools again. \
+             No credit was taken."
+        )),
+        Refusal::TooManyOpenRuns { open } => Problem::new(ProblemCode::TooManyOpenRuns)
+            .retry_after(Duration::from_secs(5))
+            .detail(format!("{open} runs are open at once. Wait for one to end. No credit was taken.")),
+        Refusal::TooManyRunsThisMinute { retry_after } => {
+            Problem::new(ProblemCode::RateLimited).retry_after(*retry_after)
+        }
+        Refusal::Running(hold) => Problem::new(ProblemCode::RunConflict).run(hold.run),
+    }
+}
+
+fn not_served(run: RunId, class: &str) -> Problem {
+    let (code, detail) = match class {
+        "bad_input" => (
+            ProblemCode::InvalidInput,
+            "The provider can't work with this input. Change it and try again. You were not charged.",
+        ),
+        "content_rejected" => (
+            ProblemCode::ContentRejected,
+            "The provider's content rules refuse this input or its result. Change the input. You were not charged.",
+        ),
+        "broken_stream" => (
+            ProblemCode::ProviderFailed,
+            "The provider stopped in the middle. What you saw is free; you were not charged. Try again.",
+        ),
+        _ => (
+            ProblemCode::ProviderFailed,
+            "The service behind this tool didn't answer. You were not charged. Try again, or pick another model.",
+        ),
+    };
+    Problem::new(code).run(run).detail(detail)
+}

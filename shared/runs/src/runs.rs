@@ -1,0 +1,183 @@
+use crate::claim::Claims;
+use crate::conduct::Conduct;
+use crate::items::TABLES;
+use crate::{Closing, History, PriceRow, Quote, RunEvent, RunsError, Shop, ToolInput};
+use credits::Ledger;
+use media::Media;
+use platform::{InvalidSettings, Platform, Settings, TableSpec};
+use primitives::{AccountId, Credits, Fingerprint, RunId, Timestamp, UserId};
+use providers::{Chain, Providers};
+use signup::Signup;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How far the time inside a client-made run id may lie behind or ahead of now.
+const RUN_ID_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+const RUN_ID_AHEAD_MAX: Duration = Duration::from_secs(300);
+
+/// The life of a run. Cloning is cheap.
+#[derive(Clone)]
+pub struct Runs(pub(crate) Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) platform: Platform,
+    pub(crate) ledger: Ledger,
+    pub(crate) signup: Signup,
+    pub(crate) providers: Providers,
+    pub(crate) media: Media,
+    pub(crate) claims: Claims,
+    pub(crate) settings: RunsSettings,
+    pub(crate) history: History,
+    pub(crate) closing: Closing,
+    shop: Shop,
+}
+
+/// Settings of this crate.
+pub struct RunsSettings {
+    /// `RUN_BUDGET_MS`: wall clock for all providers of one run together; a minute below the hold's lifetime at most.
+    pub budget: Duration,
+}
+
+/// Who runs a tool, as the edge knows them.
+#[derive(Debug, Clone)]
+pub struct Who {
+    pub user: UserId,
+    pub country: Option<String>,
+    /// Already truncated.
+    pub network: Option<String>,
+}
+
+/// A wish to run a tool, as it was sent.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub input: ToolInput,
+    pub quote: Option<String>,
+    /// Made by the client, so that a repeat is the same run.
+    pub run: Option<RunId>,
+    pub idempotency_key: Option<String>,
+}
+
+/// An order that may be reserved: checked, priced, with a provider chain.
+pub(crate) struct Priced {
+    pub(crate) account: AccountId,
+    pub(crate) run: RunId,
+    /// The client knows this id from before, so it may have an outcome already.
+    pub(crate) may_be_known: bool,
+    pub(crate) key: Option<String>,
+    pub(crate) input: ToolInput,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) row: PriceRow,
+    pub(crate) price: Credits,
+    pub(crate) quote: Option<Quote>,
+    pub(crate) chain: Chain,
+}
+
+impl RunsSettings {
+    fn read(settings: &mut Settings<'_>) -> RunsSettings {
+        let budget = settings.parsed_or("RUN_BUDGET_MS", 285_000, "a number of milliseconds");
+        RunsSettings { budget: Duration::from_millis(budget) }
+    }
+}
+
+impl Who {
+    pub fn account(&self) -> AccountId {
+        AccountId::from(&self.user)
+    }
+
+    pub(crate) fn sight(&self) -> identity::FirstSight<'_> {
+        identity::FirstSight {
+            user: &self.user,
+            country: self.country.as_deref(),
+            network: self.network.as_deref(),
+        }
+    }
+}
+
+impl Runs {
+    pub const TABLES: &'static [TableSpec] = TABLES;
+
+    pub fn new(platform: &Platform) -> Result<Runs, InvalidSettings> {
+        let settings = platform.env().section(|settings| {
+            let read = RunsSettings::read(settings);
+            let hold = platform.profile().ledger.hold_lifetime();
+            if read.budget + Duration::from_secs(60) > hold {
+                settings.complain("RUN_BUDGET_MS", "must end a minute before the profile's hold_seconds");
+            }
+            read
+        })?;
+        Ok(Runs(Arc::new(Parts {
+            ledger: Ledger::new(platform),
+            signup: Signup::new(platform)?,
+            providers: Providers::new(platform)?,
+            media: Media::new(platform),
+            claims: Claims::new(platform),
+            history: History::new(platform),
+            closing: Closing::new(platform),
+            shop: Shop::new(platform)?,
+            settings,
+            platform: platform.clone(),
+        })))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.platform.now()
+    }
+
+    /// Starts the run, or finds the one the key stands for. Events come on the channel until it closes.
+    ///
+    /// The work is a task of its own: dropping the receiver does not stop it.
+    pub fn start(&self, who: Who, order: Order) -> mpsc::UnboundedReceiver<RunEvent> {
+        let (events, receiver) = mpsc::unbounded_channel();
+        let conduct = Conduct { runs: self.clone(), who, events };
+        tokio::spawn(conduct.work(order));
+        receiver
+    }
+
+    /// Checks an order and fixes its price. Nothing is written.
+    pub(crate) async fn price(&self, who: &Who, order: Order) -> Result<Priced, RunsError> {
+        let now = self.now();
+        let account = who.account();
+        if order.run.is_some() && order.idempotency_key.is_some() {
+            return Err(RunsError::TwoKeys);
+        }
+        let row = self.0.shop.sellable_row(&order.input, now).await?;
+        let fingerprint = order.input.fingerprint(&row.option);
+        let quote = match order.quote.as_deref() {
+            Some(text) => Some(self.0.shop.checked_quote(text, &account, &row, fingerprint, now)?),
+            None => None,
+        };
+        let price = match &quote {
+            Some(quote) => quote.price,
+            None => row.price()?,
+        };
+        let chain = self.0.providers.chain(&row.chain);
+        let chain = chain.map_err(|unknown| RunsError::UnknownChain(unknown.to_string()))?;
+        let (run, may_be_known) = match order.run {
+            Some(run) => (run, true),
+            None => (RunId::mint(now), false),
+        };
+        Ok(Priced {
+            account,
+            run,
+            may_be_known,
+            key: order.idempotency_key,
+            input: order.input,
+            fingerprint,
+            row,
+            price,
+            quote,
+            chain,
+        })
+    }
+
+    /// A client-made id whose time is near now; an older one may only name a run that exists.
+    pub(crate) fn is_in_time(&self, run: RunId) -> bool {
+        let (now, made) = (self.now(), run.minted_at());
+        made.after(RUN_ID_AGE_MAX) >= now && made <= now.after(RUN_ID_AHEAD_MAX)
+    }
+
+    pub(crate) fn hold_lifetime(&self) -> Duration {
+        self.0.platform.profile().ledger.hold_lifetime()
+    }
+}

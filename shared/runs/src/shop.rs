@@ -1,0 +1,122 @@
+use crate::view::{PriceView, QuoteView};
+use crate::{Catalog, FieldError, PriceRow, Quote, QuoteSeal, RunsError, ToolInput};
+use platform::{InvalidSettings, Platform, Settings};
+use primitives::{AccountId, Fingerprint, RunId, Secret, Timestamp};
+use std::time::Duration;
+
+/// What can be bought and at which price. Reads `tool_pricing`, writes nothing.
+#[derive(Clone)]
+pub struct Shop {
+    catalog: Catalog,
+    seal: QuoteSeal,
+    quote_lifetime: Duration,
+}
+
+/// Settings of the shop.
+pub struct ShopSettings {
+    /// `QUOTE_SECRET`: signs quotes; changing it ends the open ones.
+    pub quote_secret: Secret,
+}
+
+impl ShopSettings {
+    pub fn read(settings: &mut Settings<'_>) -> ShopSettings {
+        ShopSettings { quote_secret: settings.secret("QUOTE_SECRET") }
+    }
+}
+
+impl Shop {
+    pub fn new(platform: &Platform) -> Result<Shop, InvalidSettings> {
+        let settings = platform.env().section(ShopSettings::read)?;
+        Ok(Shop {
+            catalog: Catalog::new(platform),
+            seal: QuoteSeal::new(&settings.quote_secret),
+            quote_lifetime: Duration::from_secs(platform.profile().ledger.quote_seconds),
+        })
+    }
+
+    /// Writes the profile's rows where the table has none; rows that were edited stay.
+    pub async fn seed(&self) -> Result<(), RunsError> {
+        self.catalog.seed().await
+    }
+
+    /// Everything that can be bought, with its exact price.
+    pub async fn prices(&self, now: Timestamp) -> Result<Vec<PriceView>, RunsError> {
+        let rows = self.catalog.rows(now).await?;
+        let mut seen = Vec::new();
+        let mut views = Vec::with_capacity(rows.len());
+        for row in rows.iter() {
+            let is_default = row.is_enabled && !seen.contains(&row.tool);
+            if is_default {
+                seen.push(row.tool.clone());
+            }
+            views.push(PriceView::of(row, is_default)?);
+        }
+        Ok(views)
+    }
+
+    /// Binds today's price to exactly this input for the profile's `quote_seconds`.
+    pub async fn quote(
+        &self,
+        account: &AccountId,
+        input: &ToolInput,
+        now: Timestamp,
+    ) -> Result<QuoteView, RunsError> {
+        let row = self.sellable_row(input, now).await?;
+        let quote = Quote {
+            account: account.clone(),
+            name: row.name(),
+            price: row.price()?,
+            cost: row.provider_cost,
+            markup: row.markup,
+            fingerprint: input.fingerprint(&row.option),
+            expires_at: now.after(self.quote_lifetime),
+            number: RunId::mint(now),
+        };
+        Ok(QuoteView {
+            quote_id: self.seal.seal(&quote),
+            tool: row.tool,
+            model: row.option,
+            price: quote.price,
+            expires_at: quote.expires_at,
+        })
+    }
+
+    /// The row that sells this input.
+    pub(crate) async fn sellable_row(
+        &self,
+        input: &ToolInput,
+        now: Timestamp,
+    ) -> Result<PriceRow, RunsError> {
+        let row = self.catalog.row(input.tool(), input.option(), now).await?;
+        let row = row.ok_or_else(|| {
+            let detail = "name one of the models that GET /v1/pricing lists for this tool";
+            RunsError::InvalidInput(vec![FieldError::new("/input/model", detail)])
+        })?;
+        if !row.is_enabled {
+            return Err(RunsError::ToolDisabled);
+        }
+        row.check(input).map_err(RunsError::InvalidInput)?;
+        Ok(row)
+    }
+
+    /// The quote, if it is ours and for this account, row and input, and still runs.
+    pub(crate) fn checked_quote(
+        &self,
+        text: &str,
+        account: &AccountId,
+        row: &PriceRow,
+        fingerprint: Fingerprint,
+        now: Timestamp,
+    ) -> Result<Quote, RunsError> {
+        let quote = self.seal.open(text).ok_or(RunsError::QuoteMismatch)?;
+        let is_same =
+            quote.account == *account && quote.name == row.name() && quote.fingerprint == fingerprint;
+        if !is_same {
+            return Err(RunsError::QuoteMismatch);
+        }
+        if quote.expires_at <= now {
+            return Err(RunsError::QuoteExpired);
+        }
+        Ok(quote)
+    }
+}

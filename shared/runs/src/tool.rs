@@ -1,0 +1,218 @@
+use primitives::{Fingerprint, Private, RunId};
+use providers::{ImageRequest, Request, TextRequest};
+use serde_json::{Map, Value};
+
+/// What a person wants from a tool, checked. Prompts never show in logs or errors.
+#[derive(Debug, Clone)]
+pub enum ToolInput {
+    Script { prompt: Private<String>, option: Option<String> },
+    Image { prompt: Private<String>, option: Option<String>, size: ImageSize, seed: Option<u32> },
+}
+
+/// The shapes fal and ComfyUI both make; names as in fal's `image_size`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageSize {
+    SquareHd,
+    Square,
+    Portrait43,
+    Portrait169,
+    Landscape43,
+    Landscape169,
+}
+
+/// One thing wrong with an input: where (a JSON pointer) and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    pub pointer: String,
+    pub detail: String,
+}
+
+impl FieldError {
+    pub fn new(pointer: &str, detail: impl Into<String>) -> FieldError {
+        FieldError { pointer: pointer.to_owned(), detail: detail.into() }
+    }
+}
+
+impl ImageSize {
+    pub const ALL: [ImageSize; 6] = [
+        ImageSize::SquareHd,
+        ImageSize::Square,
+        ImageSize::Portrait43,
+        ImageSize::Portrait169,
+        ImageSize::Landscape43,
+        ImageSize::Landscape169,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ImageSize::SquareHd => "square_hd",
+            ImageSize::Square => "square",
+            ImageSize::Portrait43 => "portrait_4_3",
+            ImageSize::Portrait169 => "portrait_16_9",
+            ImageSize::Landscape43 => "landscape_4_3",
+            ImageSize::Landscape169 => "landscape_16_9",
+        }
+    }
+
+    /// Width and height in pixels.
+    pub fn pixels(self) -> (u32, u32) {
+        match self {
+            ImageSize::SquareHd => (1024, 1024),
+            ImageSize::Square => (512, 512),
+            ImageSize::Portrait43 => (768, 1024),
+            ImageSize::Portrait169 => (576, 1024),
+            ImageSize::Landscape43 => (1024, 768),
+            ImageSize::Landscape169 => (1024, 576),
+        }
+    }
+}
+
+impl ToolInput {
+    /// Reads the input of a tool. `Ok(None)`: there is no such tool. All complaints come at once and echo nothing.
+    pub fn parse(tool: &str, input: &Value) -> Result<Option<ToolInput>, Vec<FieldError>> {
+        let known = match tool {
+            "script" => ["prompt", "model"].as_slice(),
+            "image" => ["prompt", "model", "size", "seed"].as_slice(),
+            _ => return Ok(None),
+        };
+        let Value::Object(fields) = input else {
+            return Err(vec![FieldError::new("/input", "send an object with a `prompt`")]);
+        };
+        let mut reader = Reader { fields, complaints: Vec::new() };
+        reader.refuse_unknown(known);
+        let prompt = reader.prompt();
+        let option = reader.option();
+        let parsed = match tool {
+            "image" => {
+                let (size, seed) = (reader.size(), reader.seed());
+                prompt.map(|prompt| ToolInput::Image { prompt, option, size, seed })
+            }
+            _ => prompt.map(|prompt| ToolInput::Script { prompt, option }),
+        };
+        match parsed {
+            Some(parsed) if reader.complaints.is_empty() => Ok(Some(parsed)),
+            _ => Err(reader.complaints),
+        }
+    }
+
+    pub fn tool(&self) -> &'static str {
+        match self {
+            ToolInput::Script { .. } => "script",
+            ToolInput::Image { .. } => "image",
+        }
+    }
+
+    /// The variant that was asked for; `None` means the tool's first.
+    pub fn option(&self) -> Option<&str> {
+        match self {
+            ToolInput::Script { option, .. } | ToolInput::Image { option, .. } => option.as_deref(),
+        }
+    }
+
+    /// Characters of the prompt: all that is kept of it.
+    pub fn chars(&self) -> usize {
+        self.prompt().expose().chars().count()
+    }
+
+    fn prompt(&self) -> &Private<String> {
+        match self {
+            ToolInput::Script { prompt, .. } | ToolInput::Image { prompt, .. } => prompt,
+        }
+    }
+
+    /// Same tool, option and content give the same fingerprint.
+    pub fn fingerprint(&self, option: &str) -> Fingerprint {
+        let prompt = self.prompt().expose().as_bytes();
+        let (size, seed) = match self {
+            ToolInput::Script { .. } => ("", String::new()),
+            ToolInput::Image { size, seed, .. } => {
+                (size.as_str(), seed.map(|seed| seed.to_string()).unwrap_or_default())
+            }
+        };
+        let (tool, option) = (self.tool().as_bytes(), option.as_bytes());
+        Fingerprint::of(&[tool, option, prompt, size.as_bytes(), seed.as_bytes()])
+    }
+
+    /// What the provider gets: only what the work needs (requirement E12).
+    pub(crate) fn request(&self, run: RunId, output_tokens_max: u32) -> Request {
+        match self {
+            ToolInput::Script { prompt, .. } => {
+                Request::Text(TextRequest { prompt: prompt.clone(), output_tokens_max })
+            }
+            ToolInput::Image { prompt, size, seed, .. } => {
+                let (width, height) = size.pixels();
+                let seed = seed.unwrap_or_else(|| seed_of(run));
+                Request::Image(ImageRequest { prompt: prompt.clone(), width, height, seed })
+            }
+        }
+    }
+}
+
+/// Without a wish, every run gets a picture of its own, and a repeat of the run the same one.
+fn seed_of(run: RunId) -> u32 {
+    run.to_string().bytes().fold(17, |seed: u32, byte| seed.wrapping_mul(31).wrapping_add(u32::from(byte)))
+}
+
+struct Reader<'a> {
+    fields: &'a Map<String, Value>,
+    complaints: Vec<FieldError>,
+}
+
+impl Reader<'_> {
+    fn complain(&mut self, pointer: &str, detail: impl Into<String>) {
+        self.complaints.push(FieldError::new(pointer, detail));
+    }
+
+    fn refuse_unknown(&mut self, known: &[&str]) {
+        if self.fields.keys().any(|name| !known.contains(&name.as_str())) {
+            self.complain("/input", format!("only these fields are known: {}", known.join(", ")));
+        }
+    }
+
+    fn prompt(&mut self) -> Option<Private<String>> {
+        match self.fields.get("prompt") {
+            Some(Value::String(text)) if text.contains('\0') => {
+                self.complain("/input/prompt", "remove the NUL character");
+                None
+            }
+            Some(Value::String(text)) if !text.trim().is_empty() => Some(Private::new(text.clone())),
+            _ => {
+                self.complain("/input/prompt", "write what you want, as text");
+                None
+            }
+        }
+    }
+
+    fn option(&mut self) -> Option<String> {
+        match self.fields.get("model") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) if text.len() <= 40 => Some(text.clone()),
+            Some(_) => {
+                self.complain("/input/model", "name one of the models that GET /v1/pricing lists");
+                None
+            }
+        }
+    }
+
+    fn size(&mut self) -> ImageSize {
+        let wish = match self.fields.get("size") {
+            None | Some(Value::Null) => return ImageSize::Landscape43,
+            Some(wish) => wish.as_str(),
+        };
+        let size = ImageSize::ALL.into_iter().find(|size| Some(size.as_str()) == wish);
+        size.unwrap_or_else(|| {
+            let names = ImageSize::ALL.map(ImageSize::as_str).join(", ");
+            self.complain("/input/size", format!("choose one of {names}"));
+            ImageSize::Landscape43
+        })
+    }
+
+    fn seed(&mut self) -> Option<u32> {
+        let wish = self.fields.get("seed").filter(|wish| !wish.is_null())?;
+        let seed = wish.as_u64().and_then(|seed| u32::try_from(seed).ok());
+        if seed.is_none() {
+            self.complain("/input/seed", "send a whole number from 0 to 4294967295, or leave it out");
+        }
+        seed
+    }
+}

@@ -1,0 +1,182 @@
+use crate::items::USAGE_LOG;
+use crate::{Receipt, RunsError};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use credits::{Outcome, Verdict};
+use media::StoredOutput;
+use platform::{Item, ItemBuilder, Platform, StoreError, key, text};
+use primitives::{AccountId, CostCents, Credits, RunId, Timestamp};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// One row of `usage_log` (requirement H1): what a run used and cost, never what it was about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRow {
+    pub run: RunId,
+    pub at: Timestamp,
+    pub tool: String,
+    pub option: String,
+    pub input_chars: u64,
+    pub credits: Credits,
+    /// `None` when it succeeded; else the reason it was released for.
+    pub failure: Option<String>,
+    pub provider: Option<String>,
+    pub model: Option<String>,
+    pub provider_cost: Option<CostCents>,
+    /// An output that came after the credit had been given back.
+    pub gift: Option<StoredOutput>,
+}
+
+#[derive(Clone)]
+pub(crate) struct UsageLog {
+    dynamo: Client,
+    table: String,
+    kept_for: Duration,
+}
+
+pub(crate) struct UsagePage {
+    pub(crate) rows: Vec<UsageRow>,
+    pub(crate) next: Option<RunId>,
+}
+
+impl UsageLog {
+    pub(crate) fn new(platform: &Platform) -> UsageLog {
+        let days = u64::from(platform.profile().retention.usage_log_days);
+        UsageLog {
+            dynamo: platform.dynamo().clone(),
+            table: platform.table(&USAGE_LOG),
+            kept_for: Duration::from_secs(days * 86_400),
+        }
+    }
+
+    /// Writes the row an outcome stands for. Everybody who finishes the run writes the same row.
+    pub(crate) async fn record(&self, outcome: &Outcome) -> Result<(), RunsError> {
+        let Some(row) = UsageRow::of(outcome) else { return Ok(()) };
+        let item = ItemBuilder::default()
+            .text("account", &outcome.account)
+            .text("run", row.run)
+            .number("at", row.at.millis())
+            .text("tool", &row.tool)
+            .text("option", &row.option)
+            .number("inputChars", row.input_chars)
+            .number("credits", row.credits.get())
+            .maybe_text("failure", row.failure.as_ref())
+            .maybe_text("provider", row.provider.as_ref())
+            .maybe_text("model", row.model.as_ref())
+            .maybe_text("providerCostCents", row.provider_cost)
+            .number("ttl", row.at.after(self.kept_for).seconds());
+        let put = self.dynamo.put_item().table_name(&self.table).set_item(Some(item.build()));
+        // A gift noted by the late finisher must survive somebody's repeat of this write.
+        let put = put.condition_expression("attribute_not_exists(gift)");
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(StoreError::of_sdk(error).into()),
+        }
+    }
+
+    /// Notes an output that arrived after the release, so that its owner can still fetch it.
+    pub(crate) async fn note_gift(
+        &self,
+        account: &AccountId,
+        run: RunId,
+        gift: &StoredOutput,
+    ) -> Result<(), RunsError> {
+        let gift = serde_json::to_string(gift).map_err(|_| RunsError::Malformed("a stored output"))?;
+        let update = self.dynamo.update_item().table_name(&self.table).set_key(Some(row_key(account, run)));
+        let update = update
+            .update_expression("SET gift = :gift")
+            .condition_expression("attribute_exists(tool)")
+            .expression_attribute_values(":gift", text(gift));
+        update.send().await.map_err(StoreError::of_sdk)?;
+        Ok(())
+    }
+
+    pub(crate) async fn row(&self, account: &AccountId, run: RunId) -> Result<Option<UsageRow>, RunsError> {
+        let get = self.dynamo.get_item().table_name(&self.table).set_key(Some(row_key(account, run)));
+        let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
+        Ok(answer.item().map(read_row).transpose()?)
+    }
+
+    /// Newest first.
+    pub(crate) async fn page(
+        &self,
+        account: &AccountId,
+        limit: u32,
+        before: Option<RunId>,
+        now: Timestamp,
+    ) -> Result<UsagePage, RunsError> {
+        let mut query = self
+            .dynamo
+            .query()
+            .table_name(&self.table)
+            .expression_attribute_names("#account", "account")
+            .expression_attribute_names("#run", "run")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":account", text(account))
+            .expression_attribute_values(":now", platform::number(now.seconds()))
+            .filter_expression("#ttl > :now")
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        // Every run has a ULID below `~`, so one condition serves the first page and the others.
+        let before_text = before.map_or_else(|| "~".to_owned(), |run| run.to_string());
+        query = query
+            .key_condition_expression("#account = :account AND #run < :before")
+            .expression_attribute_values(":before", text(before_text));
+        let answer = query.send().await.map_err(StoreError::of_sdk)?;
+        let rows = answer.items().iter().map(read_row).collect::<Result<Vec<_>, _>>()?;
+        let last = answer.last_evaluated_key().map(|key| Item::new(USAGE_LOG.name, key).parsed("run"));
+        Ok(UsagePage { rows, next: last.transpose()? })
+    }
+}
+
+impl UsageRow {
+    fn of(outcome: &Outcome) -> Option<UsageRow> {
+        let run = outcome.run()?;
+        let receipt = Receipt::parse(&run.receipt)?;
+        let served = receipt.served;
+        let failure = match &run.verdict {
+            Verdict::Charged(_) => None,
+            Verdict::Released(reason) => Some(reason.clone()),
+        };
+        Some(UsageRow {
+            run: RunId::from(outcome.id),
+            at: outcome.at,
+            tool: receipt.tool,
+            option: receipt.option,
+            input_chars: receipt.chars,
+            credits: outcome.amount.magnitude(),
+            failure,
+            provider: served.as_ref().map(|served| served.by.clone()),
+            model: served.as_ref().map(|served| served.model.clone()),
+            provider_cost: served.map(|served| served.cost),
+            gift: None,
+        })
+    }
+}
+
+fn row_key(account: &AccountId, run: RunId) -> platform::Key {
+    key([("account", account.as_str()), ("run", &run.to_string())])
+}
+
+fn read_row(attributes: &HashMap<String, AttributeValue>) -> Result<UsageRow, StoreError> {
+    let item = Item::new(USAGE_LOG.name, attributes);
+    let gift = item.maybe_text("gift")?.map(serde_json::from_str).transpose();
+    Ok(UsageRow {
+        run: item.parsed("run")?,
+        at: item.time("at")?,
+        tool: item.text("tool")?.to_owned(),
+        option: item.text("option")?.to_owned(),
+        input_chars: item.number("inputChars")?,
+        credits: Credits::new(item.number("credits")?).map_err(|_| item.corrupt("credits"))?,
+        failure: item.maybe_text("failure")?.map(str::to_owned),
+        provider: item.maybe_text("provider")?.map(str::to_owned),
+        model: item.maybe_text("model")?.map(str::to_owned),
+        provider_cost: item.maybe_parsed("providerCostCents")?,
+        gift: gift.map_err(|_| item.corrupt("gift"))?,
+    })
+}

@@ -1,0 +1,355 @@
+//! The shapes people see: what `GET /v1/runs/{id}`, the JSON answer of a run and the `done` event share.
+
+use crate::receipt::Receipt;
+use crate::{PriceRow, RunsError};
+use credits::{Balance, Hold, Outcome, Verdict};
+use media::{Link, OutputKind, StoredOutput};
+use primitives::{Credits, RunId, Timestamp};
+use serde::Serialize;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    Running,
+    Succeeded,
+    Failed,
+}
+
+/// One run, as its owner sees it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunView {
+    #[schema(value_type = String, example = "01KABCDEFGHJKMNPQRSTVWXYZ0")]
+    pub id: RunId,
+    pub tool: String,
+    pub model: String,
+    pub status: RunStatus,
+    /// Ledger units held for the run.
+    #[schema(value_type = u64)]
+    pub price: Credits,
+    /// Ledger units taken; 0 unless it succeeded.
+    #[schema(value_type = u64)]
+    pub charged: Credits,
+    /// Characters of the prompt; the prompt itself is not kept.
+    pub input_chars: Option<u64>,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub finished_at: Option<Timestamp>,
+    /// Why it failed: `unavailable`, `content_rejected`, `expired`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputView>,
+    pub timeline: Vec<TimelineStep>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptView>,
+    /// The account afterwards; only in the answer of the run itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<BalanceView>,
+    /// True when the answer is that of an earlier request with the same key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
+    /// True when the output came after the credit had been given back: it is free.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gift: bool,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct BalanceView {
+    #[schema(value_type = u64)]
+    pub available: Credits,
+    #[schema(value_type = u64)]
+    pub reserved: Credits,
+    #[schema(value_type = u64)]
+    pub debt: Credits,
+}
+
+#[derive(Clone, Serialize, ToSchema)]
+pub struct OutputView {
+    /// `text` or `image`
+    pub kind: String,
+    pub media_type: String,
+    pub bytes: u64,
+    /// Of the stored file, URL-safe base64.
+    pub sha256: String,
+    /// After this the file is deleted.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// The file is past its time; text and link are gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub expired: bool,
+    /// A link for downloading, valid for an hour; ask again for a fresh one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The text itself, when the output is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+impl std::fmt::Debug for OutputView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OutputView({}, {} bytes)", self.kind, self.bytes)
+    }
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TimelineStep {
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub at: Option<Timestamp>,
+    /// `reserved`, `attempt_failed`, `first_content`, `charged`, `given_back`
+    pub what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// How the price came about, who served, and which ledger entry proves it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ReceiptView {
+    #[schema(value_type = String)]
+    pub entry_id: RunId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub quote_number: Option<RunId>,
+    /// The provider cost the price was made of, in cents.
+    pub provider_cost_cents: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub markup_ratio: Option<String>,
+    #[schema(value_type = u64)]
+    pub price: Credits,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_model: Option<String>,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    /// The provider stopped at its length limit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cut_at_limit: bool,
+}
+
+/// A line of the history.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunSummary {
+    #[schema(value_type = String)]
+    pub id: RunId,
+    pub tool: String,
+    pub model: String,
+    pub status: RunStatus,
+    #[schema(value_type = u64)]
+    pub charged: Credits,
+    pub input_chars: Option<u64>,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunPage {
+    pub runs: Vec<RunSummary>,
+    /// Send it as `cursor` for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// One thing that can be bought.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PriceView {
+    pub tool: String,
+    pub model: String,
+    pub title: String,
+    /// The exact price of one run, in ledger units.
+    #[schema(value_type = u64)]
+    pub price: Credits,
+    /// False: not sold at the moment.
+    pub enabled: bool,
+    /// Taken when the request names no model.
+    pub is_default: bool,
+    pub parameters: Vec<ToolParameter>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ToolParameter {
+    pub name: String,
+    /// `string`, `integer` or `choice`
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub required: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_chars: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct QuoteView {
+    /// Send it with the run; it holds the price for exactly this input.
+    pub quote_id: String,
+    pub tool: String,
+    pub model: String,
+    #[schema(value_type = u64)]
+    pub price: Credits,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+impl From<Balance> for BalanceView {
+    fn from(balance: Balance) -> BalanceView {
+        let Balance { available, reserved, debt } = balance;
+        BalanceView { available, reserved, debt }
+    }
+}
+
+impl OutputView {
+    pub(crate) fn of(output: &StoredOutput, link: Option<Link>) -> OutputView {
+        let kind = if output.kind == OutputKind::Text { "text" } else { "image" };
+        OutputView {
+            kind: kind.to_owned(),
+            media_type: output.kind.media_type().to_owned(),
+            bytes: output.bytes,
+            sha256: output.sha256.clone(),
+            expires_at: output.expires_at,
+            expired: link.is_none(),
+            url: link.map(|link| link.url),
+            text: None,
+        }
+    }
+}
+
+fn step(at: Option<Timestamp>, what: &str, detail: Option<String>) -> TimelineStep {
+    TimelineStep { at, what: what.to_owned(), detail }
+}
+
+fn split(name: &str) -> (String, String) {
+    let (tool, model) = name.split_once('/').unwrap_or((name, ""));
+    (tool.to_owned(), model.to_owned())
+}
+
+impl RunView {
+    /// A run that has a hold and no outcome yet.
+    pub(crate) fn of_hold(hold: &Hold, lifetime: Duration) -> RunView {
+        let (tool, model) = split(&hold.tool);
+        let reserved_at = hold.expires_at.before(lifetime);
+        RunView {
+            id: hold.run,
+            tool,
+            model,
+            status: RunStatus::Running,
+            price: hold.amount,
+            charged: Credits::ZERO,
+            input_chars: None,
+            created_at: reserved_at,
+            finished_at: None,
+            failure: None,
+            output: None,
+            timeline: vec![step(Some(reserved_at), "reserved", None)],
+            receipt: None,
+            balance: None,
+            replayed: false,
+            gift: false,
+        }
+    }
+
+    /// A finished run; the output is added by the one who can make links.
+    pub(crate) fn of_outcome(outcome: &Outcome) -> Result<RunView, RunsError> {
+        let run = outcome.run().ok_or(RunsError::NotFound)?;
+        let receipt = Receipt::parse(&run.receipt).ok_or(RunsError::Malformed("a receipt"))?;
+        let failure = match &run.verdict {
+            Verdict::Charged(_) => None,
+            Verdict::Released(reason) => Some(reason.clone()),
+        };
+        let status = if failure.is_none() { RunStatus::Succeeded } else { RunStatus::Failed };
+        Ok(RunView {
+            id: RunId::from(outcome.id),
+            tool: receipt.tool.clone(),
+            model: receipt.option.clone(),
+            status,
+            price: receipt.price,
+            charged: outcome.amount.magnitude(),
+            input_chars: Some(receipt.chars),
+            created_at: Timestamp::from_millis(receipt.reserved_at),
+            finished_at: Some(outcome.at),
+            timeline: timeline(&receipt, outcome, failure.as_deref()),
+            failure,
+            output: None,
+            receipt: Some(ReceiptView::of(&receipt, outcome)),
+            balance: None,
+            replayed: false,
+            gift: false,
+        })
+    }
+}
+
+fn timeline(receipt: &Receipt, outcome: &Outcome, failure: Option<&str>) -> Vec<TimelineStep> {
+    let reserved_at = Timestamp::from_millis(receipt.reserved_at);
+    let mut steps = vec![step(Some(reserved_at), "reserved", Some(receipt.price.to_string()))];
+    steps.extend(receipt.tried.iter().map(|tried| step(None, "attempt_failed", Some(tried.why.clone()))));
+    if let Some(first_at) = receipt.first_at {
+        steps.push(step(Some(Timestamp::from_millis(first_at)), "first_content", None));
+    }
+    steps.push(match failure {
+        None => step(Some(outcome.at), "charged", Some(outcome.amount.magnitude().to_string())),
+        Some(reason) => step(Some(outcome.at), "given_back", Some(reason.to_owned())),
+    });
+    steps
+}
+
+impl ReceiptView {
+    fn of(receipt: &Receipt, outcome: &Outcome) -> ReceiptView {
+        let served = receipt.served.as_ref();
+        ReceiptView {
+            entry_id: RunId::from(outcome.id),
+            quote_number: receipt.quote,
+            provider_cost_cents: receipt.cost.to_string(),
+            markup_ratio: receipt.markup.map(|markup| markup.to_string()),
+            price: receipt.price,
+            provider: served.map(|served| served.by.clone()),
+            provider_model: served.map(|served| served.model.clone()),
+            input_tokens: served.map_or(0, |served| served.tokens_in),
+            output_tokens: served.map_or(0, |served| served.tokens_out),
+            cut_at_limit: served.is_some_and(|served| served.cut),
+        }
+    }
+}
+
+impl PriceView {
+    pub(crate) fn of(row: &PriceRow, is_default: bool) -> Result<PriceView, RunsError> {
+        Ok(PriceView {
+            tool: row.tool.clone(),
+            model: row.option.clone(),
+            title: row.title.clone(),
+            price: row.price()?,
+            enabled: row.is_enabled,
+            is_default,
+            parameters: parameters(row),
+        })
+    }
+}
+
+fn parameters(row: &PriceRow) -> Vec<ToolParameter> {
+    let parameter = |name: &str, kind: &str, required| ToolParameter {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        required,
+        max_chars: None,
+        choices: Vec::new(),
+        default: None,
+    };
+    let prompt =
+        ToolParameter { max_chars: Some(row.prompt_chars_max), ..parameter("prompt", "string", true) };
+    let mut parameters = vec![prompt];
+    if row.tool == "image" {
+        let size = ToolParameter {
+            choices: crate::ImageSize::ALL.map(|size| size.as_str().to_owned()).to_vec(),
+            default: Some(crate::ImageSize::Landscape43.as_str().to_owned()),
+            ..parameter("size", "choice", false)
+        };
+        parameters.push(size);
+        parameters.push(parameter("seed", "integer", false));
+    }
+    parameters
+}
