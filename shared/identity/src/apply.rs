@@ -1,0 +1,93 @@
+//! What Clerk's webhooks change. Events come late, twice, in any order, or never.
+
+use crate::items::{Change, USERS, new_user};
+use crate::svix::MessageId;
+use crate::users::{Updated, Users};
+use crate::{ClerkUser, IdentityError, UserEvent, UserState, Welcome};
+use platform::{ItemBuilder, StoreError, key};
+use primitives::UserId;
+use std::time::Duration;
+
+/// Longer than Svix retries (about a day) and than somebody is likely to replay by hand (three days).
+const MESSAGE_REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What an event came to. All of them are a success for the sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    Created,
+    Updated,
+    Deleted,
+    /// Older than what we know.
+    Stale,
+    /// About somebody who was deleted; they stay deleted.
+    Dropped,
+    /// This message was handled before.
+    Repeated,
+    Ignored,
+}
+
+impl Users {
+    /// The effect may happen twice without harm, so the message is remembered after it: killed in between,
+    /// the sender's retry finishes the work.
+    pub async fn apply(&self, message: &MessageId, event: UserEvent) -> Result<Applied, IdentityError> {
+        if self.is_remembered(message).await? {
+            return Ok(Applied::Repeated);
+        }
+        let applied = match event {
+            UserEvent::Changed(user) => self.apply_change(&user).await?,
+            UserEvent::Deleted(user) => self.apply_deletion(&user).await?,
+            UserEvent::Ignored(_) => return Ok(Applied::Ignored),
+        };
+        self.remember(message).await?;
+        Ok(applied)
+    }
+
+    async fn apply_change(&self, clerk: &ClerkUser) -> Result<Applied, IdentityError> {
+        let found = self.get(&clerk.id).await?;
+        if found.is_some_and(|user| user.state == UserState::Deleted) {
+            return Ok(Applied::Dropped);
+        }
+        if let Some(email) = &clerk.email {
+            // Whoever already has it keeps it; the decision on the welcome will find that out.
+            self.claim_email(&clerk.id, email.expose()).await?;
+        }
+        let row = new_user(&clerk.id, Some(clerk), None, Welcome::Undecided, self.platform.now());
+        if self.put_new(row).await? {
+            return Ok(Applied::Created);
+        }
+        let condition = "#state = :active AND \
+            (attribute_not_exists(#clerk_updated_at) OR #clerk_updated_at < :clerk_updated_at)";
+        match self.update(&clerk.id, Change::default().of_clerk(clerk), Some(condition)).await? {
+            Updated::Done(_) => Ok(Applied::Updated),
+            Updated::Refused(Some(UserState::Deleted)) => Ok(Applied::Dropped),
+            Updated::Refused(_) => Ok(Applied::Stale),
+        }
+    }
+
+    /// Leaves a tombstone, also of somebody we have never seen: their creation may still be under way.
+    async fn apply_deletion(&self, user: &UserId) -> Result<Applied, IdentityError> {
+        self.update(user, Change::to_tombstone(user, self.platform.now()), None).await?;
+        Ok(Applied::Deleted)
+    }
+
+    async fn is_remembered(&self, message: &MessageId) -> Result<bool, StoreError> {
+        let get = self.platform.dynamo().get_item().table_name(&self.table);
+        let id = message_row(message);
+        let get = get.set_key(Some(key([(USERS.partition_key, &id)]))).consistent_read(true);
+        let answer = get.send().await.map_err(StoreError::of_sdk)?;
+        // A row past its time still says the truth: the message was handled.
+        Ok(answer.item().is_some())
+    }
+
+    async fn remember(&self, message: &MessageId) -> Result<(), StoreError> {
+        let row = ItemBuilder::default()
+            .text("id", message_row(message))
+            .number("ttl", self.platform.now().after(MESSAGE_REMEMBERED).seconds())
+            .build();
+        self.put_new(row).await.map(drop)
+    }
+}
+
+fn message_row(message: &MessageId) -> String {
+    format!("svix#{message}")
+}

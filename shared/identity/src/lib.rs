@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+
+mod apply;
+mod clerk_api;
+mod display_name;
+mod error;
+mod events;
+mod items;
+mod pseudonyms;
+mod settings;
+pub mod svix;
+#[cfg(test)]
+mod tests;
+mod user;
+mod users;
+mod verifier;
+mod welcome;
+
+pub use apply::Applied;
+pub use clerk_api::ClerkUser;
+pub use display_name::{DisplayName, InvalidName};
+pub use error::IdentityError;
+pub use events::{InvalidEvent, UserEvent};
+pub use items::{TABLES, USERS};
+pub use pseudonyms::Pseudonyms;
+pub use settings::ClerkSettings;
+pub use user::{
+    Language, Preferences, PreferencesChange, StorageProvider, Theme, UnknownSpelling, User, UserState,
+    Welcome, WelcomeRefused,
+};
+pub use users::{FirstSight, ProfileChange, Users};
+pub use verifier::{Caller, Reason, Refused, Verifier};

@@ -1,0 +1,290 @@
+use super::users::{message, rows, sight};
+use super::world::{NOW, World, person, user};
+use crate::svix::{self, MessageId, Refused};
+use crate::{Applied, InvalidEvent, UserEvent, UserState, Welcome, WelcomeRefused};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use primitives::{Secret, Timestamp};
+use serde_json::{Value, json};
+
+/// Svix's own published example.
+const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+const ID: &str = "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk";
+const AT: u64 = 1_649_367_553;
+const BODY: &[u8] = br#"{"email":"test@example.com","username":"test_user"}"#;
+const SIGNATURE: &str = "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=";
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+fn headers(family: &str, id: &str, timestamp: &str, signature: &str) -> HeaderMap {
+    let of = |part: &str| format!("{family}-{part}").parse::<HeaderName>().unwrap();
+    let value = |text: &str| HeaderValue::from_str(text).unwrap();
+    HeaderMap::from_iter([
+        (of("id"), value(id)),
+        (of("timestamp"), value(timestamp)),
+        (of("signature"), value(signature)),
+    ])
+}
+
+pub(super) fn verified(id: &str) -> MessageId {
+    let secret = Secret::new(SECRET);
+    let signature = svix::sign(&secret, id, at(AT), BODY).unwrap();
+    svix::verify(&[secret], &headers("svix", id, &AT.to_string(), &signature), BODY, at(AT)).unwrap()
+}
+
+#[test]
+fn the_published_check_value_holds() {
+    let secret = Secret::new(SECRET);
+    assert_eq!(svix::sign(&secret, ID, at(AT), BODY).unwrap(), SIGNATURE);
+    for family in ["svix", "webhook"] {
+        let headers = headers(family, ID, &AT.to_string(), SIGNATURE);
+        let id = svix::verify(std::slice::from_ref(&secret), &headers, BODY, at(AT)).unwrap();
+        assert_eq!(id.as_str(), ID);
+    }
+}
+
+#[test]
+fn the_reference_library_agrees() {
+    let oracle = standardwebhooks::Webhook::new(SECRET).unwrap();
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    let seconds = u64::try_from(now).unwrap();
+    for body in [&b""[..], BODY, "{\"name\":\"Nguyễn\"}".as_bytes()] {
+        let ours = svix::sign(&Secret::new(SECRET), ID, at(seconds), body).unwrap();
+        assert_eq!(ours, oracle.sign(ID, now, body).unwrap());
+        oracle.verify(body, &headers("webhook", ID, &now.to_string(), &ours)).unwrap();
+    }
+}
+
+/// Name, secrets, headers, body, our clock, expected refusal.
+type Delivery<'a> = (&'a str, Vec<&'a str>, HeaderMap, &'a [u8], u64, Option<Refused>);
+
+#[test]
+fn whatever_is_not_signed_for_now_is_refused() {
+    let good = AT.to_string();
+    let other = format!("whsec_{}", STANDARD.encode([7; 24]));
+    let rotated = format!("v1,AAAA v2,{} v1a,xyz {SIGNATURE}", &SIGNATURE[3..]);
+    let table: Vec<Delivery<'_>> = vec![
+        ("good", vec![SECRET], headers("svix", ID, &good, SIGNATURE), BODY, AT, None),
+        ("one of two secrets", vec![&other, SECRET], headers("svix", ID, &good, SIGNATURE), BODY, AT, None),
+        ("one of many signatures", vec![SECRET], headers("svix", ID, &good, &rotated), BODY, AT, None),
+        ("five minutes late", vec![SECRET], headers("svix", ID, &good, SIGNATURE), BODY, AT + 300, None),
+        (
+            "later",
+            vec![SECRET],
+            headers("svix", ID, &good, SIGNATURE),
+            BODY,
+            AT + 301,
+            Some(Refused::Timestamp),
+        ),
+        (
+            "too early",
+            vec![SECRET],
+            headers("svix", ID, &good, SIGNATURE),
+            BODY,
+            AT - 301,
+            Some(Refused::Timestamp),
+        ),
+        (
+            "another body",
+            vec![SECRET],
+            headers("svix", ID, &good, SIGNATURE),
+            b"{}",
+            AT,
+            Some(Refused::Signature),
+        ),
+        (
+            "another id",
+            vec![SECRET],
+            headers("svix", "msg_1", &good, SIGNATURE),
+            BODY,
+            AT,
+            Some(Refused::Signature),
+        ),
+        (
+            "another second",
+            vec![SECRET],
+            headers("svix", ID, &(AT + 1).to_string(), SIGNATURE),
+            BODY,
+            AT,
+            Some(Refused::Signature),
+        ),
+        (
+            "another secret",
+            vec![&other],
+            headers("svix", ID, &good, SIGNATURE),
+            BODY,
+            AT,
+            Some(Refused::Signature),
+        ),
+        (
+            "another version",
+            vec![SECRET],
+            headers("svix", ID, &good, &SIGNATURE.replace("v1", "v2")),
+            BODY,
+            AT,
+            Some(Refused::Signature),
+        ),
+        (
+            "cut signature",
+            vec![SECRET],
+            headers("svix", ID, &good, "v1,tZ1I"),
+            BODY,
+            AT,
+            Some(Refused::Signature),
+        ),
+        ("no signature", vec![SECRET], headers("svix", ID, &good, ""), BODY, AT, Some(Refused::Signature)),
+        (
+            "a dotted id",
+            vec![SECRET],
+            headers("svix", "msg.1", &good, SIGNATURE),
+            BODY,
+            AT,
+            Some(Refused::Header("svix-id")),
+        ),
+        (
+            "signed seconds",
+            vec![SECRET],
+            headers("svix", ID, "+1649367553", SIGNATURE),
+            BODY,
+            AT,
+            Some(Refused::Header("svix-timestamp")),
+        ),
+        (
+            "hostile seconds",
+            vec![SECRET],
+            headers("svix", ID, "99999999999999999999", SIGNATURE),
+            BODY,
+            AT,
+            Some(Refused::Header("svix-timestamp")),
+        ),
+        (
+            "last second",
+            vec![SECRET],
+            headers("svix", ID, &u64::MAX.to_string(), SIGNATURE),
+            BODY,
+            AT,
+            Some(Refused::Timestamp),
+        ),
+        ("no headers", vec![SECRET], HeaderMap::new(), BODY, AT, Some(Refused::Header("svix-id"))),
+        ("no secret", vec![], headers("svix", ID, &good, SIGNATURE), BODY, AT, Some(Refused::NoSecret)),
+        (
+            "empty secret",
+            vec!["whsec_"],
+            headers("svix", ID, &good, SIGNATURE),
+            BODY,
+            AT,
+            Some(Refused::BadSecret),
+        ),
+        (
+            "bare secret",
+            vec!["secret"],
+            headers("svix", ID, &good, SIGNATURE),
+            BODY,
+            AT,
+            Some(Refused::BadSecret),
+        ),
+    ];
+    for (name, secrets, headers, body, now, expected) in table {
+        let secrets: Vec<Secret> = secrets.into_iter().map(Secret::new).collect();
+        assert_eq!(svix::verify(&secrets, &headers, body, at(now)).err(), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_doubled_header_is_refused() {
+    let mut headers = headers("svix", ID, &AT.to_string(), SIGNATURE);
+    headers.append("svix-signature", HeaderValue::from_static("v1,AAAA"));
+    let refused = svix::verify(&[Secret::new(SECRET)], &headers, BODY, at(AT));
+    assert_eq!(refused.err(), Some(Refused::Header("svix-signature")));
+}
+
+fn event(kind: &str, data: Value) -> UserEvent {
+    let json =
+        json!({ "type": kind, "object": "event", "instance_id": "ins_1", "timestamp": NOW, "data": data });
+    UserEvent::parse(json.to_string().as_bytes(), Some("ins_1")).unwrap()
+}
+
+#[test]
+fn events_are_read_narrowly() {
+    let parse = |json: Value| UserEvent::parse(json.to_string().as_bytes(), Some("ins_1"));
+    let of = |kind: &str, data: Value| json!({ "type": kind, "instance_id": "ins_1", "data": data });
+
+    assert!(matches!(event("user.deleted", json!({ "id": "user_ann" })), UserEvent::Deleted(_)));
+    for nothing in [
+        of("user.deleted", json!({ "deleted": true })),
+        of("user.deleted", json!({ "id": null })),
+        of("session.created", json!({ "id": "sess_1" })),
+    ] {
+        assert!(matches!(parse(nothing), Ok(UserEvent::Ignored(_))));
+    }
+    for other in [
+        json!({ "type": "user.deleted", "instance_id": "ins_2", "data": { "id": "user_ann" } }),
+        json!({ "type": "user.deleted", "data": { "id": "user_ann" } }),
+    ] {
+        assert_eq!(parse(other).err(), Some(InvalidEvent::OtherInstance));
+    }
+    for odd in [
+        of("user.deleted", json!({ "id": "org_1" })),
+        of("user.deleted", json!({ "id": 7 })),
+        of("user.created", json!({ "id": "user_ann" })),
+        json!("hello"),
+    ] {
+        assert_eq!(parse(odd).err(), Some(InvalidEvent::Shape));
+    }
+}
+
+#[tokio::test]
+async fn the_webhook_creates_and_the_first_request_decides_the_welcome() {
+    let world = World::start_with([("WELCOMES_PER_NETWORK_DAY_MAX", "1")]).await;
+    let users = world.users();
+    for (name, expected) in
+        [("ann", Welcome::Eligible), ("bob", Welcome::Refused(WelcomeRefused::NetworkLimit))]
+    {
+        let id = user(name);
+        let created = event("user.created", person(id.as_str(), &format!("{name}@example.com"), 1_000));
+        let applied = users.apply(&message(&format!("msg_{name}")), created).await.unwrap();
+        assert_eq!(applied, Applied::Created);
+        assert_eq!(users.get(&id).await.unwrap().unwrap().welcome, Welcome::Undecided);
+
+        let seen = users.ensure(sight(&id, "203.0.113.0/24")).await.unwrap();
+
+        assert_eq!((seen.welcome, seen.country.as_deref()), (expected, Some("VN")));
+    }
+}
+
+#[tokio::test]
+async fn events_out_of_order_leave_the_newest() {
+    let world = World::start().await;
+    let (users, ann) = (world.users(), user("ann"));
+    let updated = |at: u64, email: &str| event("user.updated", person("user_ann", email, at));
+    let steps = [
+        ("msg_1", updated(2_000, "second@example.com"), Applied::Created, "second@example.com"),
+        ("msg_2", updated(1_000, "first@example.com"), Applied::Stale, "second@example.com"),
+        ("msg_3", updated(2_000, "second@example.com"), Applied::Stale, "second@example.com"),
+        ("msg_4", updated(3_000, "third@example.com"), Applied::Updated, "third@example.com"),
+        ("msg_4", updated(4_000, "fourth@example.com"), Applied::Repeated, "third@example.com"),
+    ];
+    for (id, event, expected, email) in steps {
+        assert_eq!(users.apply(&message(id), event).await.unwrap(), expected);
+        let found = users.get(&ann).await.unwrap().unwrap();
+        assert_eq!(found.email.unwrap().expose(), email);
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_comes_first_and_wins() {
+    let world = World::start().await;
+    let (users, ann) = (world.users(), user("ann"));
+    let deleted = || event("user.deleted", json!({ "id": "user_ann", "deleted": true }));
+    let created = event("user.created", person("user_ann", "ann@example.com", 1_000));
+
+    assert_eq!(users.apply(&message("msg_1"), deleted()).await.unwrap(), Applied::Deleted);
+    assert_eq!(users.apply(&message("msg_2"), created).await.unwrap(), Applied::Dropped);
+    assert_eq!(users.apply(&message("msg_3"), deleted()).await.unwrap(), Applied::Deleted);
+
+    assert_eq!(users.get(&ann).await.unwrap().unwrap().state, UserState::Deleted);
+    assert_eq!(rows(&world, "email#").await, 0);
+}
