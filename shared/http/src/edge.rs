@@ -1,0 +1,57 @@
+use crate::{EdgeSettings, Limiter};
+use identity::Verifier;
+use platform::{InvalidSettings, Platform};
+use std::sync::Arc;
+
+/// What every request passes on its way in; built once per function. Cloning is cheap.
+#[derive(Clone)]
+pub struct Edge {
+    shared: Arc<Shared>,
+    body_bytes_max: usize,
+}
+
+struct Shared {
+    platform: Platform,
+    settings: EdgeSettings,
+    verifier: Verifier,
+    limiter: Limiter,
+}
+
+impl Edge {
+    pub fn new(platform: &Platform) -> Result<Edge, InvalidSettings> {
+        let settings = platform.env().section(EdgeSettings::read)?;
+        let body_bytes_max = settings.body_bytes_max;
+        let shared = Shared {
+            platform: platform.clone(),
+            settings,
+            verifier: Verifier::new(platform)?,
+            limiter: Limiter::new(platform)?,
+        };
+        Ok(Edge { shared: Arc::new(shared), body_bytes_max })
+    }
+
+    /// The same edge for a router whose requests may be larger, or must be smaller.
+    pub fn with_body_bytes_max(&self, body_bytes_max: usize) -> Edge {
+        Edge { shared: Arc::clone(&self.shared), body_bytes_max }
+    }
+
+    pub fn settings(&self) -> &EdgeSettings {
+        &self.shared.settings
+    }
+
+    pub fn verifier(&self) -> &Verifier {
+        &self.shared.verifier
+    }
+
+    pub fn limiter(&self) -> &Limiter {
+        &self.shared.limiter
+    }
+
+    pub(crate) fn platform(&self) -> &Platform {
+        &self.shared.platform
+    }
+
+    pub(crate) fn body_bytes_max(&self) -> usize {
+        self.body_bytes_max
+    }
+}

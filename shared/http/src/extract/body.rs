@@ -1,0 +1,142 @@
+use crate::{Problem, ProblemCode};
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, Request};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http_body_util::{BodyExt, LengthLimitError};
+use serde::de::DeserializeOwned;
+use std::error::Error;
+
+/// Nobody nests deeper who does not want to exhaust a parser.
+const DEPTH_MAX: usize = 32;
+
+/// A JSON body. Put `#[serde(deny_unknown_fields)]` on `T`, so that a mistyped field is no silent wish.
+#[derive(Clone, Copy)]
+pub struct JsonBody<T>(pub T);
+
+/// The bytes as they came, for signatures over them.
+#[derive(Clone)]
+pub struct RawBody(pub Bytes);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<JsonBody<T>, Problem> {
+        if !is_json(request.headers()) {
+            return Err(ProblemCode::UnsupportedMediaType.into());
+        }
+        parse(&read(request.into_body()).await?).map(JsonBody)
+    }
+}
+
+impl<S: Sync> FromRequest<S> for RawBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<RawBody, Problem> {
+        read(request.into_body()).await.map(RawBody)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = value.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/json")
+}
+
+async fn read(body: Body) -> Result<Bytes, Problem> {
+    match body.collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if is_too_long(&error) => Err(ProblemCode::BodyTooLarge.into()),
+        Err(_) => Err(Problem::new(ProblemCode::InvalidRequest)
+            .detail("The body broke off. Nothing was done and no credit was taken; send it again.")),
+    }
+}
+
+fn is_too_long(error: &(dyn Error + 'static)) -> bool {
+    error.is::<LengthLimitError>() || error.source().is_some_and(is_too_long)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if is_too_deep(bytes) {
+        return Err(Problem::new(ProblemCode::InvalidRequest)
+            .detail("The JSON is nested too deeply. Nothing was done and no credit was taken."));
+    }
+    match Json::from_bytes(bytes) {
+        Ok(Json(value)) => Ok(value),
+        Err(JsonRejection::JsonDataError(error)) => Err(unfit(&error)),
+        Err(_) => Err(Problem::new(ProblemCode::InvalidRequest)
+            .detail("The body is not valid JSON. Nothing was done and no credit was taken.")),
+    }
+}
+
+/// Counts brackets outside of strings; whether they match is the parser's question.
+fn is_too_deep(bytes: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEPTH_MAX {
+            return true;
+        }
+    }
+    false
+}
+
+/// Says where and what was expected; serde's own words also hold what was sent.
+fn unfit(error: &(dyn Error + 'static)) -> Problem {
+    let message = error.source().map(ToString::to_string).unwrap_or_default();
+    let (path, told) = split_path(&message);
+    let path = without_unknown_field(path, told);
+    let (field, detail) = explained(told);
+    let pointer = format!("{}{}", pointer(path), field.map(|name| format!("/{name}")).unwrap_or_default());
+    Problem::new(ProblemCode::InvalidInput).pointer(pointer, detail)
+}
+
+/// `input.size[0]: invalid type …`; a path of other characters is not made of our field names.
+fn split_path(message: &str) -> (&str, &str) {
+    let is_plain = |path: &str| path.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.[]-".contains(&b));
+    match message.split_once(": ") {
+        Some((path, told)) if is_plain(path) => (path, told),
+        _ => ("", message),
+    }
+}
+
+/// The path to a field we don't know ends in its name, which is not ours to repeat.
+fn without_unknown_field<'a>(path: &'a str, told: &str) -> &'a str {
+    let Some(rest) = told.strip_prefix("unknown field `") else { return path };
+    rest.split('`').next().and_then(|name| path.strip_suffix(name)).unwrap_or_default()
+}
+
+fn pointer(path: &str) -> String {
+    let parts = path.split(['.', '[', ']']).filter(|part| !part.is_empty());
+    parts.map(|part| format!("/{part}")).collect()
+}
+
+/// The missing field's name, which is ours, and a sentence without anything the caller sent.
+fn explained(told: &str) -> (Option<&str>, String) {
+    if let Some(rest) = told.strip_prefix("missing field `") {
+        return (rest.split('`').next(), "is missing".to_owned());
+    }
+    let expected = told.rfind(", expected ").and_then(|at| told.get(at + 2..));
+    // `at line 1 column 9` follows.
+    let expected = expected.map(|text| text.rsplit_once(" at line ").map_or(text, |(text, _)| text));
+    let detail = match (told, expected) {
+        (told, Some(expected)) if told.starts_with("unknown field") => {
+            format!("holds a field that is not known here; {expected}")
+        }
+        (told, Some(expected)) if told.starts_with("unknown variant") || told.starts_with("invalid ") => {
+            format!("can't be used; {expected}")
+        }
+        (told, _) if told.starts_with("duplicate field") => "holds a field twice".to_owned(),
+        _ => "is not valid".to_owned(),
+    };
+    (None, detail)
+}

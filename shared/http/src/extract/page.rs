@@ -1,0 +1,52 @@
+use crate::{Problem, ProblemCode};
+use axum::extract::{FromRequestParts, Query};
+use http::request::Parts;
+
+const LIMIT_MAX: u32 = 100;
+const LIMIT_USUAL: u32 = 20;
+const CURSOR_CHARS_MAX: usize = 1024;
+
+/// Which part of a list: `?limit=` and `?cursor=` as the last answer gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    pub limit: u32,
+    /// Opaque to the caller; whoever made it must still check it.
+    pub cursor: Option<String>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Page {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Page, Problem> {
+        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let Query(parameters) = query.map_err(|_| Problem::new(ProblemCode::InvalidRequest))?;
+        Ok(Page { limit: limit(only(&parameters, "limit")?)?, cursor: cursor(only(&parameters, "cursor")?)? })
+    }
+}
+
+fn only<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, Problem> {
+    let mut found = parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    match (found.next(), found.next()) {
+        (value, None) => Ok(value),
+        _ => Err(unfit(name, "may be given once")),
+    }
+}
+
+fn limit(text: Option<&str>) -> Result<u32, Problem> {
+    let Some(text) = text else { return Ok(LIMIT_USUAL) };
+    let number = text.parse().ok().filter(|number| (1..=LIMIT_MAX).contains(number));
+    number.ok_or_else(|| unfit("limit", "must be a whole number from 1 to 100"))
+}
+
+fn cursor(text: Option<&str>) -> Result<Option<String>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let is_plain = (1..=CURSOR_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    if !is_plain {
+        return Err(unfit("cursor", "must be the cursor of an earlier answer"));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+fn unfit(name: &str, detail: &str) -> Problem {
+    Problem::new(ProblemCode::InvalidInput).pointer(format!("?{name}"), detail)
+}

@@ -1,0 +1,116 @@
+//! What every answer of every function has in common, put around a function's routes.
+
+use crate::request_id::RequestId;
+use crate::{Edge, Problem, ProblemCode};
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http_body_util::Limited;
+use std::time::{Duration, Instant};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::Instrument;
+
+/// For routes that pages call. Apply it once per function; finished routers can be merged.
+pub fn finish(router: Router, edge: &Edge) -> Router {
+    dressed(router.layer(from_fn_with_state(edge.clone(), limit_body)).layer(cors(edge)), edge)
+}
+
+/// For routes that other services call: the same without CORS, since no page has business there.
+pub fn finish_webhook(router: Router, edge: &Edge) -> Router {
+    dressed(router.layer(from_fn_with_state(edge.clone(), limit_body)), edge)
+}
+
+/// Gives a merged router one answer for all other addresses. Without it the router merged last answers them,
+/// which is a problem document too, but without CORS if that one is for webhooks.
+pub fn fallback(router: Router, edge: &Edge) -> Router {
+    router.fallback_service(finish(Router::new(), edge))
+}
+
+fn dressed(router: Router, edge: &Edge) -> Router {
+    router.layer(Extension(edge.clone())).layer(from_fn_with_state(edge.clone(), dress))
+}
+
+/// The outermost step: name the request, log it, and give the answer its last form.
+async fn dress(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+    let id = RequestId::mint(edge.platform().now());
+    request.extensions_mut().insert(id);
+    let method = request.method().clone();
+    // Never the path itself: ids, and whatever people paste, would enter the log.
+    let path = request.extensions().get::<MatchedPath>().map_or("(no route)", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", request_id = %id, %method, path);
+    let begun = Instant::now();
+    async {
+        let response = completed(next.run(request).await, id);
+        let (status, duration_ms) = (response.status().as_u16(), begun.elapsed().as_millis());
+        tracing::info!(status, duration_ms, "{method} {path} was answered with {status}");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+fn completed(mut response: Response, id: RequestId) -> Response {
+    let problem = response.extensions_mut().remove::<Problem>().or_else(|| bare_problem(&response));
+    if let Some(problem) = problem {
+        let (told, body) = problem.request(id).into_response().into_parts();
+        *response.body_mut() = body;
+        *response.status_mut() = told.status;
+        response.headers_mut().remove(CONTENT_LENGTH);
+        for (name, value) in &told.headers {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    secure(response.headers_mut(), id);
+    response
+}
+
+/// Routers and axum's extractors refuse with an empty or a plain text.
+fn bare_problem(response: &Response) -> Option<Problem> {
+    let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if kind.is_some_and(|kind| !kind.starts_with(b"text/plain")) {
+        return None;
+    }
+    Problem::of_bare_status(response.status(), response.headers())
+}
+
+fn secure(headers: &mut HeaderMap, id: RequestId) {
+    const ALWAYS: [(&str, &str); 3] = [
+        ("x-content-type-options", "nosniff"),
+        ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+        ("referrer-policy", "no-referrer"),
+    ];
+    for (name, value) in ALWAYS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry("content-security-policy").or_insert(policy);
+    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
+        headers.insert("x-request-id", id);
+    }
+}
+
+/// A body that says it is too long is refused unread; one that turns out to be breaks off.
+async fn limit_body(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    let max = edge.body_bytes_max();
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let announced = announced.and_then(|text| text.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > max as u64) {
+        return Problem::new(ProblemCode::BodyTooLarge).into_response();
+    }
+    next.run(request.map(|body| Body::new(Limited::new(body, max)))).await
+}
+
+/// Exact origins from the settings, without credentials: we read no cookies.
+fn cors(edge: &Edge) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(edge.settings().allowed_origins.clone()))
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, ACCEPT, HeaderName::from_static("idempotency-key")])
+        .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER])
+        .max_age(Duration::from_secs(600))
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+
+mod edge;
+mod extract;
+mod finish;
+pub mod lambda;
+mod limit;
+mod network;
+mod problem;
+mod request_id;
+mod settings;
+pub mod sse;
+#[cfg(test)]
+mod tests;
+
+pub use edge::Edge;
+pub use extract::{
+    AcceptKind, Authenticated, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, Public, RawBody,
+};
+pub use finish::{fallback, finish, finish_webhook};
+pub use limit::{Limiter, REQUEST_LIMITS, Subject, TABLES};
+pub use network::SourceIp;
+pub use problem::{Credit, FieldProblem, Meaning, Problem, ProblemCode, ProblemDocument};
+pub use request_id::RequestId;
+pub use settings::EdgeSettings;

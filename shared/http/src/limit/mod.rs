@@ -1,0 +1,155 @@
+//! Rate limits per person and per network, nearly free: an instance counts in memory and tells the table now and then.
+
+mod window;
+
+use crate::{Problem, ProblemCode};
+use http::{HeaderName, HeaderValue};
+use identity::{ClerkSettings, Pseudonyms};
+use platform::{InvalidSettings, Platform, StoreError, TableSpec, key, number};
+use primitives::{Timestamp, UserId};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use window::{Verdict, Window};
+
+/// Requests per subject and minute.
+pub const REQUEST_LIMITS: TableSpec =
+    TableSpec { name: "request_limits", partition_key: "id", sort_key: None, indexes: &[], ttl: Some("ttl") };
+
+/// The tables this crate owns.
+pub const TABLES: &[TableSpec] = &[REQUEST_LIMITS];
+
+/// Subjects one instance keeps in mind; beyond that, new ones go uncounted until the next minute.
+const SUBJECTS_MAX: usize = 10_000;
+const MINUTE: u64 = 60;
+const REMEMBERED: Duration = Duration::from_secs(60 * 60);
+
+/// Who is counted, and against which limit of the profile.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    User(&'a UserId),
+    /// As [`crate::SourceIp::network`] writes it.
+    Network(&'a str),
+    /// Runs started by a person.
+    Runs(&'a UserId),
+}
+
+/// Counts requests. It errs on the open side: several instances may together let through what none of them
+/// has reported yet, and a silent store limits each instance only by itself.
+#[derive(Clone)]
+pub struct Limiter(Arc<Inner>);
+
+struct Inner {
+    platform: Platform,
+    pseudonyms: Pseudonyms,
+    table: String,
+    windows: Mutex<HashMap<String, Window>>,
+}
+
+impl Limiter {
+    pub fn new(platform: &Platform) -> Result<Limiter, InvalidSettings> {
+        let settings = platform.env().section(ClerkSettings::read)?;
+        Ok(Limiter(Arc::new(Inner {
+            platform: platform.clone(),
+            pseudonyms: Pseudonyms::new(&settings.pepper),
+            table: platform.table(&REQUEST_LIMITS),
+            windows: Mutex::default(),
+        })))
+    }
+
+    /// Never waits for the store.
+    pub fn check(&self, subject: Subject<'_>) -> Result<(), Problem> {
+        let now = self.0.platform.now();
+        let minute = now.seconds() / MINUTE;
+        let limit = self.0.limit(subject);
+        let name = self.0.name(subject, now);
+        match self.0.count(&name, minute, limit) {
+            Verdict::Pass => Ok(()),
+            Verdict::PassAndReport(requests) => {
+                tokio::spawn(Arc::clone(&self.0).report(name, minute, requests));
+                Ok(())
+            }
+            Verdict::Refuse => Err(refusal(limit, now)),
+        }
+    }
+}
+
+impl Inner {
+    fn limit(&self, subject: Subject<'_>) -> u32 {
+        let limits = &self.platform.profile().limits;
+        match subject {
+            Subject::User(_) => limits.user_requests_per_minute_max,
+            Subject::Network(_) => limits.network_requests_per_minute_max,
+            Subject::Runs(_) => limits.runs_per_minute_max,
+        }
+    }
+
+    /// A hash; a network's changes with the day, so that no one can be followed for longer.
+    fn name(&self, subject: Subject<'_>, now: Timestamp) -> String {
+        let (kind, hash) = match subject {
+            Subject::User(user) => ("user", self.pseudonyms.of("limit", &[user.as_str()])),
+            Subject::Runs(user) => ("runs", self.pseudonyms.of("limit", &[user.as_str()])),
+            Subject::Network(network) => ("net", self.pseudonyms.of("limit", &[network, &now.date()])),
+        };
+        format!("{kind}#{hash}")
+    }
+
+    fn count(&self, name: &str, minute: u64, limit: u32) -> Verdict {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(window) = windows.get_mut(name) {
+            return window.count(minute, limit);
+        }
+        if windows.len() >= SUBJECTS_MAX {
+            windows.retain(|_, window| window.minute() == minute);
+        }
+        if windows.len() >= SUBJECTS_MAX {
+            return Verdict::Pass;
+        }
+        windows.entry(name.to_owned()).or_insert_with(|| Window::new(minute)).count(minute, limit)
+    }
+
+    /// Runs beside the request; in a Lambda it may be paused with the environment and end with the next request.
+    async fn report(self: Arc<Inner>, name: String, minute: u64, requests: u32) {
+        let outcome = self.add(&name, minute, requests).await;
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(window) = windows.get_mut(&name) else { return };
+        match outcome {
+            Ok(total) => window.reported(minute, total),
+            Err(error) => {
+                if window.report_failed(minute) {
+                    tracing::warn!(
+                        "the request limits could not be shared, each instance counts alone: {error}"
+                    );
+                }
+            }
+        }
+    }
+
+    async fn add(&self, name: &str, minute: u64, requests: u32) -> Result<u32, StoreError> {
+        let end = Timestamp::from_seconds((minute + 1) * MINUTE);
+        let update = self.platform.dynamo().update_item().table_name(&self.table);
+        let answer = update
+            .set_key(Some(key([("id", &format!("{name}#{minute}"))])))
+            .update_expression("SET #ttl = :ttl ADD #n :n")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_names("#n", "n")
+            .expression_attribute_values(":ttl", number(end.after(REMEMBERED).seconds()))
+            .expression_attribute_values(":n", number(requests))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
+            .send()
+            .await
+            .map_err(StoreError::of_sdk)?;
+        let row = answer.attributes.unwrap_or_default();
+        platform::Item::new(REQUEST_LIMITS.name, &row).number("n")
+    }
+}
+
+fn refusal(limit: u32, now: Timestamp) -> Problem {
+    let wait = MINUTE - now.seconds() % MINUTE;
+    let header = |name| HeaderName::from_static(name);
+    Problem::new(ProblemCode::RateLimited)
+        .retry_after(Duration::from_secs(wait))
+        .header(header("ratelimit-limit"), HeaderValue::from(limit))
+        .header(header("ratelimit-remaining"), HeaderValue::from(0))
+        .header(header("ratelimit-reset"), HeaderValue::from(wait))
+}

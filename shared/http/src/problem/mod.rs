@@ -1,0 +1,188 @@
+//! Problem documents (RFC 9457): one shape for everything that is refused or goes wrong.
+
+mod codes;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use primitives::RunId;
+use serde::Serialize;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+pub use codes::{Meaning, ProblemCode};
+
+const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// What happened to the caller's credit because of this request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Credit {
+    /// Nothing was taken, or it was given back.
+    NotTaken,
+    /// Set aside for a run whose outcome is open.
+    Held,
+    Taken,
+    /// Whatever was the case before still is.
+    Unchanged,
+}
+
+/// A refusal on its way to the caller. Cheap details of ours never enter it; they belong in the log.
+#[derive(Debug, Clone)]
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
+    code: ProblemCode,
+    document: ProblemDocument,
+    headers: HeaderMap,
+}
+
+/// The body of every answer that is not a success, sent as `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ProblemDocument {
+    /// `urn:problem:` and the code
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The same for every problem of this code
+    pub title: String,
+    pub status: u16,
+    /// What happened and what to do, for a person
+    pub detail: String,
+    /// Stable; what programs should look at
+    #[schema(example = "insufficient_credit")]
+    pub code: String,
+    pub credit: Credit,
+    /// Name it to support
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
+    /// The values that can't be used
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldProblem {
+    /// JSON pointer into the body (`/input/prompt`), or `?name` of a query parameter
+    pub pointer: String,
+    pub detail: String,
+}
+
+impl Problem {
+    pub fn new(code: ProblemCode) -> Problem {
+        let meaning = code.meaning();
+        let document = ProblemDocument {
+            kind: format!("urn:problem:{}", meaning.name),
+            title: meaning.title.to_owned(),
+            status: meaning.status.as_u16(),
+            detail: meaning.detail.to_owned(),
+            code: meaning.name.to_owned(),
+            credit: meaning.credit,
+            request_id: None,
+            run_id: None,
+            errors: Vec::new(),
+            retry_after_seconds: None,
+        };
+        Problem(Box::new(Parts { code, document, headers: HeaderMap::new() }))
+    }
+
+    /// Replaces the usual words. Say what to do next, and nothing the caller sent.
+    pub fn detail(mut self, detail: impl Into<String>) -> Problem {
+        self.0.document.detail = detail.into();
+        self
+    }
+
+    pub fn credit(mut self, credit: Credit) -> Problem {
+        self.0.document.credit = credit;
+        self
+    }
+
+    pub fn run(mut self, run: RunId) -> Problem {
+        self.0.document.run_id = Some(run.to_string());
+        self
+    }
+
+    /// Names a value that can't be used, and why.
+    pub fn pointer(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Problem {
+        self.0.document.errors.push(FieldProblem { pointer: pointer.into(), detail: detail.into() });
+        self
+    }
+
+    /// Also sent as `Retry-After`.
+    pub fn retry_after(mut self, wait: Duration) -> Problem {
+        self.0.document.retry_after_seconds =
+            Some(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+        self
+    }
+
+    /// Set by the edge on every answer; only a problem inside a stream needs to name it itself.
+    pub fn request(mut self, request_id: impl ToString) -> Problem {
+        self.0.document.request_id = Some(request_id.to_string());
+        self
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
+        self.0.headers.insert(name, value);
+        self
+    }
+
+    pub fn code(&self) -> ProblemCode {
+        self.0.code
+    }
+
+    /// What would be the body, e.g. for a `failed` event inside a stream that began well.
+    pub fn document(&self) -> serde_json::Value {
+        // A struct of text and numbers always has a JSON form.
+        serde_json::to_value(&self.0.document).unwrap_or_default()
+    }
+
+    /// The answer of somebody who knows no problems (a router, an extractor of axum), as one of ours.
+    pub(crate) fn of_bare_status(status: StatusCode, headers: &HeaderMap) -> Option<Problem> {
+        let code = match status {
+            StatusCode::NOT_FOUND => ProblemCode::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => ProblemCode::MethodNotAllowed,
+            StatusCode::PAYLOAD_TOO_LARGE => ProblemCode::BodyTooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => ProblemCode::UnsupportedMediaType,
+            StatusCode::UNPROCESSABLE_ENTITY => ProblemCode::InvalidInput,
+            StatusCode::BAD_REQUEST => ProblemCode::InvalidRequest,
+            StatusCode::UNAUTHORIZED => ProblemCode::Unauthenticated,
+            StatusCode::INTERNAL_SERVER_ERROR => ProblemCode::Internal,
+            _ => return None,
+        };
+        let problem = Problem::new(code);
+        Some(match headers.get(ALLOW) {
+            Some(allow) => problem.header(ALLOW, allow.clone()),
+            None => problem,
+        })
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.document().to_string()));
+        *response.status_mut() = self.0.code.status();
+        let headers = response.headers_mut();
+        headers.extend(self.0.headers.clone());
+        headers.insert(CONTENT_TYPE, MEDIA_TYPE);
+        if self.0.code == ProblemCode::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.0.document.retry_after_seconds {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // The edge finds it there, adds the request id and renders again.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<ProblemCode> for Problem {
+    fn from(code: ProblemCode) -> Problem {
+        Problem::new(code)
+    }
+}

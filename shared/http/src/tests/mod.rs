@@ -1,0 +1,6 @@
+mod bodies;
+mod callers;
+mod limits;
+mod problems;
+mod routers;
+mod world;
