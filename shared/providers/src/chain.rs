@@ -1,0 +1,83 @@
+use crate::adapter::{Kind, Step};
+use crate::breaker::Breaker;
+use crate::course::Course;
+use crate::{Event, Failed, FailureClass, Job, Served};
+use platform::Platform;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+use tracing::{error, warn};
+
+/// A tool's first provider and its fallbacks.
+pub struct Chain {
+    pub(crate) steps: Vec<Arc<Step>>,
+    pub(crate) shop: Arc<Shop>,
+}
+
+/// What all chains share.
+pub(crate) struct Shop {
+    pub(crate) platform: Platform,
+    pub(crate) breaker: Breaker,
+    pub(crate) backoff: Duration,
+}
+
+impl Chain {
+    /// Does the job with the first provider that can, and sends its output as it arrives.
+    ///
+    /// Until the first text or file a fallback is silent; after it nothing is repeated. A receiver that is gone
+    /// changes nothing. One that is there must keep receiving: the work waits for it.
+    pub async fn run(&self, job: &Job, events: &Sender<Event>) -> Result<Served, Failed> {
+        let mut course = Course::new(&self.shop, job, events);
+        let kind = Kind::of(&job.request);
+        if self.steps.iter().any(|step| step.kind != kind) {
+            return Err(course.failed(FailureClass::BadInput).await);
+        }
+        for step in self.configured() {
+            if !course.may_go_on() {
+                break;
+            }
+            if !self.shop.breaker.admits(step.provider).await {
+                continue;
+            }
+            if let Some(last) = course.last_failure() {
+                warn!(
+                    provider.name = step.provider.as_str(),
+                    run.id = %job.run,
+                    failure = last.as_str(),
+                    "run {}: falling back to {}", job.run, step.name
+                );
+            }
+            if let Some(served) = course.take(step).await {
+                return Ok(served);
+            }
+        }
+        self.last_resort(course, job).await
+    }
+
+    /// Nothing was tried because every provider is said to be down: a closed shop helps nobody, so the first is
+    /// asked anyway.
+    async fn last_resort(&self, mut course: Course<'_>, job: &Job) -> Result<Served, Failed> {
+        if let Some(class) = course.last_failure() {
+            return Err(course.failed(class).await);
+        }
+        let Some(first) = self.configured().next() else {
+            let names: Vec<_> = self.steps.iter().map(|step| step.name).collect();
+            error!(run.id = %job.run, "run {}: none of {names:?} is configured", job.run);
+            return Err(course.failed(FailureClass::Auth).await);
+        };
+        if course.is_late() {
+            return Err(course.failed(FailureClass::Unavailable).await);
+        }
+        match course.take(first).await {
+            Some(served) => Ok(served),
+            None => {
+                let class = course.last_failure().unwrap_or(FailureClass::Unavailable);
+                Err(course.failed(class).await)
+            }
+        }
+    }
+
+    fn configured(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().map(Arc::as_ref).filter(|step| step.adapter.is_some())
+    }
+}

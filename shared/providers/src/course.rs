@@ -1,0 +1,170 @@
+use crate::adapter::{Adapter, Answer, Step};
+use crate::chain::Shop;
+use crate::failure::{Again, Failure};
+use crate::outlet::Outlet;
+use crate::{Attempt, Event, Failed, FailureClass, Job, ProviderName, Served};
+use primitives::random_bytes;
+use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+use tokio::time::{Instant, sleep};
+use tracing::error;
+
+/// Tries per provider and run.
+const TRIES: u32 = 2;
+/// A provider that wants us to wait longer is left for its fallback.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// No invocation lives longer; it keeps the arithmetic of moments in range.
+const BUDGET_MAX: Duration = Duration::from_secs(86_400);
+
+/// One job's way through its chain.
+pub(crate) struct Course<'a> {
+    shop: &'a Shop,
+    job: &'a Job,
+    limit: Instant,
+    outlet: Outlet<'a>,
+    attempts: Vec<Attempt>,
+    last_failure: Option<FailureClass>,
+    /// A failure the breaker has not heard of; it is told while the next provider already works.
+    unreported: Option<(ProviderName, FailureClass)>,
+}
+
+impl<'a> Course<'a> {
+    pub(crate) fn new(shop: &'a Shop, job: &'a Job, events: &'a Sender<Event>) -> Course<'a> {
+        let limit = Instant::now() + job.budget.min(BUDGET_MAX);
+        Course {
+            shop,
+            job,
+            limit,
+            outlet: Outlet::new(events, limit),
+            attempts: Vec::new(),
+            last_failure: None,
+            unreported: None,
+        }
+    }
+
+    pub(crate) fn last_failure(&self) -> Option<FailureClass> {
+        self.last_failure
+    }
+
+    pub(crate) fn is_late(&self) -> bool {
+        self.limit <= Instant::now()
+    }
+
+    /// Whether another provider may be asked.
+    pub(crate) fn may_go_on(&self) -> bool {
+        let may_fall_back = self.last_failure.is_none_or(FailureClass::allows_fallback);
+        may_fall_back && !self.outlet.content_was_sent() && !self.is_late()
+    }
+
+    /// Asks one provider, twice where that is safe. `None`: it failed.
+    pub(crate) async fn take(&mut self, step: &Step) -> Option<Served> {
+        let adapter = step.adapter.as_deref()?;
+        let (breaker, unreported) = (&self.shop.breaker, self.unreported.take());
+        let report = async {
+            if let Some((provider, class)) = unreported {
+                breaker.failed(provider, class).await;
+            }
+        };
+        let (outcome, ()) = tokio::join!(self.tries(step.provider, adapter), report);
+        match outcome {
+            Ok(answer) => {
+                breaker.succeeded(step.provider).await;
+                Some(self.served(step.provider, adapter, answer))
+            }
+            Err(failure) => {
+                self.note(step.provider, &failure);
+                None
+            }
+        }
+    }
+
+    async fn tries(&mut self, provider: ProviderName, adapter: &dyn Adapter) -> Result<Answer, Failure> {
+        let mut tries = 1;
+        loop {
+            let failure = match self.attempt(provider, adapter).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let Some(pause) = self.pause_before_again(&failure).filter(|_| tries < TRIES) else {
+                return Err(failure);
+            };
+            tries += 1;
+            sleep(pause).await;
+        }
+    }
+
+    async fn attempt(&mut self, provider: ProviderName, adapter: &dyn Adapter) -> Result<Answer, Failure> {
+        let (started_at, start) = (self.shop.platform.now(), Instant::now());
+        let outcome = adapter.attempt(self.job, self.limit, &mut self.outlet).await;
+        let (failure, request_id, cost) = match &outcome {
+            Ok(answer) => (None, &answer.request_id, answer.cost),
+            Err(failure) => (Some(failure.class), &failure.request_id, failure.cost),
+        };
+        self.attempts.push(Attempt {
+            provider,
+            model: adapter.model().to_owned(),
+            started_at,
+            millis: millis(start.elapsed()),
+            first_content_millis: self.outlet.first_content().map(|first| millis(first - start)),
+            failure,
+            provider_request_id: request_id.clone(),
+            cost,
+        });
+        outcome
+    }
+
+    /// `None` when the same provider must not be asked again, or would have us wait too long.
+    fn pause_before_again(&self, failure: &Failure) -> Option<Duration> {
+        let pause = match failure.again {
+            Again::Never => return None,
+            Again::Soon => with_jitter(self.shop.backoff),
+            Again::After(asked) if asked <= PAUSE_MAX => asked.max(with_jitter(self.shop.backoff)),
+            Again::After(_) => return None,
+        };
+        (Instant::now() + pause < self.limit && !self.outlet.content_was_sent()).then_some(pause)
+    }
+
+    fn note(&mut self, provider: ProviderName, failure: &Failure) {
+        let (class, run) = (failure.class, self.job.run);
+        self.last_failure = Some(class);
+        self.unreported = (!failure.is_blameless).then_some((provider, class));
+        if class.needs_a_person() {
+            error!(
+                provider.name = provider.as_str(),
+                run.id = %run,
+                failure = class.as_str(),
+                "run {run}: {provider} refuses our account or model ({class})"
+            );
+        }
+    }
+
+    fn served(&mut self, provider: ProviderName, adapter: &dyn Adapter, answer: Answer) -> Served {
+        Served {
+            provider,
+            model: adapter.model().to_owned(),
+            usage: answer.usage,
+            cost: answer.cost,
+            cost_is_estimated: answer.cost_is_estimated,
+            ending: answer.ending,
+            attempts: std::mem::take(&mut self.attempts),
+        }
+    }
+
+    pub(crate) async fn failed(self, class: FailureClass) -> Failed {
+        if let Some((provider, class)) = self.unreported {
+            self.shop.breaker.failed(provider, class).await;
+        }
+        Failed { class, content_was_sent: self.outlet.content_was_sent(), attempts: self.attempts }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Between half and one and a half of `pause`, so that instances do not come back together.
+fn with_jitter(pause: Duration) -> Duration {
+    let share = u32::from(u8::from_be_bytes(random_bytes()));
+    pause / 2 + pause * share / 255
+}

@@ -1,0 +1,110 @@
+use primitives::CostCents;
+use std::fmt;
+use std::time::Duration;
+
+/// Every way a provider can fail; only the class decides retry, fallback and refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureClass {
+    /// The provider refuses the input: no other provider would do better.
+    BadInput,
+    /// The provider's content rules refuse prompt or output. Final: no second vendor is asked.
+    ContentRejected,
+    /// Our key is wrong, may not do this, or is not configured.
+    Auth,
+    /// Our account with the provider is empty or at its spending limit.
+    NoBalance,
+    /// The model no longer exists there.
+    ModelGone,
+    /// Too many calls, or the provider is overloaded.
+    RateLimited,
+    /// No answer, or a server error, before any output.
+    Unavailable,
+    /// Output began, and its end never came.
+    BrokenStream,
+    /// The work may have been accepted and paid, and can't be looked up: never submit it again.
+    UnknownOutcome,
+}
+
+impl FailureClass {
+    /// The stable spelling for tables, logs and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailureClass::BadInput => "bad_input",
+            FailureClass::ContentRejected => "content_rejected",
+            FailureClass::Auth => "auth",
+            FailureClass::NoBalance => "no_balance",
+            FailureClass::ModelGone => "model_gone",
+            FailureClass::RateLimited => "rate_limited",
+            FailureClass::Unavailable => "unavailable",
+            FailureClass::BrokenStream => "broken_stream",
+            FailureClass::UnknownOutcome => "unknown_outcome",
+        }
+    }
+
+    /// Another provider may be asked, if nothing was sent yet.
+    pub(crate) fn allows_fallback(self) -> bool {
+        !matches!(self, Self::BadInput | Self::ContentRejected | Self::UnknownOutcome)
+    }
+
+    /// A person has to mend our account or settings.
+    pub(crate) fn needs_a_person(self) -> bool {
+        matches!(self, Self::Auth | Self::NoBalance | Self::ModelGone)
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How one attempt failed, as its adapter knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) class: FailureClass,
+    pub(crate) again: Again,
+    /// What the failed attempt costs us all the same.
+    pub(crate) cost: CostCents,
+    pub(crate) request_id: Option<String>,
+    /// The provider is well; the customer's request brought it about. The breaker does not count it.
+    pub(crate) is_blameless: bool,
+}
+
+/// Whether the same provider may be asked again: only when it surely did no work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    Never,
+    /// After our own short pause.
+    Soon,
+    /// After the pause the provider asked for.
+    After(Duration),
+}
+
+impl Failure {
+    pub(crate) fn new(class: FailureClass) -> Failure {
+        Failure { class, again: Again::Never, cost: CostCents::ZERO, request_id: None, is_blameless: false }
+    }
+
+    /// The request never left us.
+    pub(crate) fn not_sent() -> Failure {
+        Failure { again: Again::Soon, ..Failure::new(FailureClass::Unavailable) }
+    }
+
+    pub(crate) fn costing(self, cost: CostCents) -> Failure {
+        Failure { cost, ..self }
+    }
+
+    pub(crate) fn with_request_id(self, request_id: Option<String>) -> Failure {
+        Failure { request_id, ..self }
+    }
+
+    pub(crate) fn blameless(self) -> Failure {
+        Failure { is_blameless: true, ..self }
+    }
+}
+
+impl From<FailureClass> for Failure {
+    fn from(class: FailureClass) -> Failure {
+        Failure::new(class)
+    }
+}

@@ -1,0 +1,147 @@
+use crate::ProviderName;
+use crate::health::HealthRow;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use platform::{Item, ItemBuilder, Platform, StoreError, TableSpec, key, number};
+use primitives::Timestamp;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Whether each provider may be used: `{provider, failures, window, open_until, ttl}`.
+pub const PROVIDER_HEALTH: TableSpec = TableSpec {
+    name: "provider_health",
+    partition_key: "provider",
+    sort_key: None,
+    indexes: &[],
+    ttl: Some("ttl"),
+};
+
+/// The tables this crate owns.
+pub const TABLES: &[TableSpec] = &[PROVIDER_HEALTH];
+
+/// A row that nobody changes for this long says nothing any more.
+const KEPT: Duration = Duration::from_secs(3600);
+
+type Attributes = HashMap<String, AttributeValue>;
+
+/// All rows in one call; a provider without a row is well.
+pub(crate) async fn read_all(platform: &Platform) -> Result<Vec<(ProviderName, HealthRow)>, StoreError> {
+    let table = platform.table(&PROVIDER_HEALTH);
+    let keys = ProviderName::ALL.map(|provider| key([("provider", provider.as_str())]));
+    let wanted = KeysAndAttributes::builder().set_keys(Some(keys.to_vec())).build();
+    let wanted = wanted.map_err(|_| StoreError::corrupt(PROVIDER_HEALTH.name, "no keys were asked for"))?;
+    let answer = platform.dynamo().batch_get_item().request_items(&table, wanted).send().await;
+    let rows = answer.map_err(StoreError::of_sdk)?.responses.unwrap_or_default().remove(&table);
+    let rows = rows.unwrap_or_default();
+    ProviderName::ALL.into_iter().map(|provider| Ok((provider, row_of(provider, &rows)?))).collect()
+}
+
+fn row_of(provider: ProviderName, rows: &[Attributes]) -> Result<HealthRow, StoreError> {
+    for attributes in rows {
+        if Item::new(PROVIDER_HEALTH.name, attributes).text("provider")? == provider.as_str() {
+            return read_item(attributes);
+        }
+    }
+    Ok(HealthRow::default())
+}
+
+/// The row as it is now, not as it was a moment ago.
+pub(crate) async fn read(platform: &Platform, provider: ProviderName) -> Result<HealthRow, StoreError> {
+    let call = platform
+        .dynamo()
+        .get_item()
+        .table_name(platform.table(&PROVIDER_HEALTH))
+        .set_key(Some(key([("provider", provider.as_str())])))
+        .consistent_read(true);
+    let item = call.send().await.map_err(StoreError::of_sdk)?.item;
+    item.map_or(Ok(HealthRow::default()), |attributes| read_item(&attributes))
+}
+
+/// Writes `next` if the row is still `seen`; false when somebody else was faster.
+pub(crate) async fn replace(
+    platform: &Platform,
+    provider: ProviderName,
+    seen: &HealthRow,
+    next: &HealthRow,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let mut call = platform
+        .dynamo()
+        .put_item()
+        .table_name(platform.table(&PROVIDER_HEALTH))
+        .set_item(Some(item_of(provider, next, now)))
+        .condition_expression(still_is(seen))
+        .expression_attribute_names("#failures", "failures")
+        .expression_attribute_values(":failures", number(seen.failures))
+        .expression_attribute_names("#window", "window")
+        .expression_attribute_names("#open_until", "open_until");
+    if let Some(window) = seen.window {
+        call = call.expression_attribute_values(":window", number(window.millis()));
+    }
+    if let Some(until) = seen.open_until {
+        call = call.expression_attribute_values(":open_until", number(until.millis()));
+    }
+    if *seen == HealthRow::default() {
+        call = call.expression_attribute_names("#provider", "provider");
+    }
+    match call.send().await {
+        Ok(_) => Ok(true),
+        Err(error) => match error.as_service_error() {
+            Some(service) if service.is_conditional_check_failed_exception() => Ok(false),
+            _ => Err(StoreError::of_sdk(error)),
+        },
+    }
+}
+
+/// A row without failures may also not be there at all.
+fn still_is(seen: &HealthRow) -> String {
+    let absent_or = |name: &str, is_there: bool| {
+        if is_there { format!("#{name} = :{name}") } else { format!("attribute_not_exists(#{name})") }
+    };
+    let window = absent_or("window", seen.window.is_some());
+    let open_until = absent_or("open_until", seen.open_until.is_some());
+    let same = format!("#failures = :failures AND {window} AND {open_until}");
+    if *seen == HealthRow::default() {
+        return format!("attribute_not_exists(#provider) OR ({same})");
+    }
+    same
+}
+
+fn item_of(provider: ProviderName, row: &HealthRow, now: Timestamp) -> Attributes {
+    ItemBuilder::default()
+        .text("provider", provider)
+        .number("failures", row.failures)
+        .maybe_number("window", row.window.map(Timestamp::millis))
+        .maybe_number("open_until", row.open_until.map(Timestamp::millis))
+        .number("ttl", now.after(KEPT).seconds())
+        .build()
+}
+
+fn read_item(attributes: &Attributes) -> Result<HealthRow, StoreError> {
+    let item = Item::new(PROVIDER_HEALTH.name, attributes);
+    Ok(HealthRow {
+        failures: item.number("failures")?,
+        window: item.maybe_time("window")?,
+        open_until: item.maybe_time("open_until")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_survives_being_stored() {
+        let now = Timestamp::from_seconds(1_790_000_000);
+        let rows = [
+            HealthRow::default(),
+            HealthRow { failures: 3, window: Some(now), open_until: None },
+            HealthRow { failures: 5, window: Some(now), open_until: Some(now.after(KEPT)) },
+        ];
+        for row in rows {
+            let item = item_of(ProviderName::Fal, &row, now);
+            assert_eq!(read_item(&item).unwrap(), row);
+            assert_eq!(row_of(ProviderName::Fal, std::slice::from_ref(&item)).unwrap(), row);
+            assert_eq!(row_of(ProviderName::Comfyui, &[item]).unwrap(), HealthRow::default());
+        }
+    }
+}

@@ -1,0 +1,42 @@
+#![doc = include_str!("../README.md")]
+
+mod adapter;
+mod anthropic;
+mod artifact;
+mod breaker;
+mod chain;
+mod comfyui;
+mod course;
+mod deepseek;
+mod download;
+mod error;
+mod event;
+mod failure;
+mod fal;
+mod health;
+mod items;
+mod outcome;
+mod outlet;
+mod pace;
+mod prices;
+mod providers;
+mod request;
+mod settings;
+mod sse;
+mod status;
+mod stream;
+mod text;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use artifact::{Artifact, MediaType};
+pub use chain::Chain;
+pub use error::UnknownStep;
+pub use event::Event;
+pub use failure::FailureClass;
+pub use items::{PROVIDER_HEALTH, TABLES};
+pub use outcome::{Attempt, Ending, Failed, ProviderName, Served, Usage};
+pub use providers::Providers;
+pub use request::{ImageRequest, Job, Request, TextRequest};

@@ -1,0 +1,82 @@
+use crate::adapter::{Adapter, Kind, Step};
+use crate::anthropic::Anthropic;
+use crate::breaker::Breaker;
+use crate::chain::{Chain, Shop};
+use crate::comfyui::Comfyui;
+use crate::deepseek::Deepseek;
+use crate::fal::Fal;
+use crate::settings::ProviderSettings;
+use crate::{ProviderName, UnknownStep};
+use platform::{InvalidSettings, Platform};
+use std::sync::Arc;
+
+/// All providers of this deployment. Cloning is cheap.
+#[derive(Clone)]
+pub struct Providers {
+    steps: Arc<[Arc<Step>]>,
+    shop: Arc<Shop>,
+}
+
+impl Providers {
+    /// Reads the settings; a provider without a key is left out, a wrong setting stops the start.
+    pub fn new(platform: &Platform) -> Result<Providers, InvalidSettings> {
+        let settings = platform.env().section(ProviderSettings::read)?;
+        let backoff = settings.backoff;
+        let shop = Shop { platform: platform.clone(), breaker: Breaker::new(platform), backoff };
+        Ok(Providers { steps: steps(platform, settings).into(), shop: Arc::new(shop) })
+    }
+
+    /// A chain of steps such as `deepseek/chat`, tried in this order. All of them make the same kind of thing.
+    pub fn chain(&self, steps: &[String]) -> Result<Chain, UnknownStep> {
+        let mut found: Vec<Arc<Step>> = Vec::with_capacity(steps.len());
+        for name in steps {
+            let step = self.steps.iter().find(|step| step.name == name.as_str());
+            let step = step.ok_or_else(|| UnknownStep::Unknown(name.clone()))?;
+            if found.first().is_some_and(|first| first.kind != step.kind) {
+                return Err(UnknownStep::OtherKind(name.clone()));
+            }
+            found.push(Arc::clone(step));
+        }
+        if found.is_empty() {
+            return Err(UnknownStep::Empty);
+        }
+        Ok(Chain { steps: found, shop: Arc::clone(&self.shop) })
+    }
+
+    /// Brings what is known of the providers' health up to date: one read at most every five seconds.
+    ///
+    /// Meant to run beside the reserve, so that it costs a run no wait. A table that fails changes nothing.
+    pub async fn refresh_health(&self) {
+        self.shop.breaker.refresh().await;
+    }
+}
+
+fn steps(platform: &Platform, settings: ProviderSettings) -> Vec<Arc<Step>> {
+    let (chat, reasoner) = pair(Deepseek::models(platform, settings.deepseek));
+    let (flux_dev, flux_schnell) = pair(Fal::models(platform, settings.fal));
+    let premium = Anthropic::new(platform, settings.anthropic).map(boxed);
+    let image = settings.comfyui.map(|settings| boxed(Comfyui::new(platform, settings)));
+
+    let step = |name, provider, kind, adapter| Arc::new(Step { name, provider, kind, adapter });
+    vec![
+        step("deepseek/chat", ProviderName::Deepseek, Kind::Text, chat),
+        step("deepseek/reasoner", ProviderName::Deepseek, Kind::Text, reasoner),
+        step("anthropic/premium", ProviderName::Anthropic, Kind::Text, premium),
+        step("fal/flux-dev", ProviderName::Fal, Kind::Image, flux_dev),
+        step("fal/flux-schnell", ProviderName::Fal, Kind::Image, flux_schnell),
+        step("comfyui/image", ProviderName::Comfyui, Kind::Image, image),
+    ]
+}
+
+type MaybeAdapter = Option<Arc<dyn Adapter>>;
+
+fn boxed(adapter: impl Adapter + 'static) -> Arc<dyn Adapter> {
+    Arc::new(adapter)
+}
+
+fn pair(models: Option<[impl Adapter + 'static; 2]>) -> (MaybeAdapter, MaybeAdapter) {
+    match models {
+        Some([first, second]) => (Some(boxed(first)), Some(boxed(second))),
+        None => (None, None),
+    }
+}

@@ -1,0 +1,201 @@
+use super::stand::{Received, Reply, Say, closed_port, reply, then};
+use super::world::{PROMPT, World, image, job, text};
+use super::{anthropic, comfyui, deepseek, fal};
+use crate::{Event, Job, ProviderName, Request, TextRequest, UnknownStep};
+use primitives::Private;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// DeepSeek answers with `first`, everybody else is well.
+fn all_but_deepseek(request: &Received, first: impl Fn() -> Reply) -> Reply {
+    match request.path.split('/').nth(1).unwrap() {
+        "deepseek" => first(),
+        "anthropic" => anthropic::whole(),
+        "comfyui" => comfyui::vendor(request),
+        _ => fal::vendor(request),
+    }
+}
+
+#[tokio::test]
+async fn a_fallback_is_silent_until_the_first_content() {
+    type Row = (&'static str, fn() -> Reply, usize);
+    let table: [Row; 8] = [
+        ("unavailable", || reply(500, &[], ""), 1),
+        ("unavailable", || vec![Say::Cut], 1),
+        ("unavailable", || reply(503, &[], ""), 2),
+        ("rate_limited", || reply(429, &[], ""), 2),
+        ("auth", || reply(401, &[], ""), 1),
+        ("no_balance", || reply(402, &[], ""), 1),
+        ("model_gone", || reply(404, &[], ""), 1),
+        ("broken_stream", || then(super::stand::stream(&["data: {}\n\n"]), Say::Cut), 1),
+    ];
+    for (class, first, tries) in table {
+        let world = World::start(move |request| all_but_deepseek(request, first)).await;
+        let told = world.text(&["deepseek/chat", "anthropic/premium"]).await;
+
+        let served = told.served();
+        assert_eq!((served.provider, told.text().as_str()), (ProviderName::Anthropic, "Chào"), "{class}");
+        assert_eq!(served.attempts.len(), tries + 1, "{class}");
+        assert_eq!(served.attempts[0].failure.unwrap().as_str(), class);
+        assert_eq!(world.stand.count("POST /deepseek"), tries, "{class}");
+    }
+}
+
+#[tokio::test]
+async fn an_image_falls_back_too() {
+    let world = World::start(|request| {
+        if request.path.starts_with("/fal") { reply(402, &[], "{}") } else { comfyui::vendor(request) }
+    })
+    .await;
+    let told = world.image(&["fal/flux-dev", "comfyui/image"]).await;
+    assert_eq!(told.served().provider, ProviderName::Comfyui);
+    assert_eq!(told.events.len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_customer_asked_for_is_refused_once() {
+    for (status, class) in [(400, "bad_input"), (422, "bad_input"), (451, "content_rejected")] {
+        let world = World::start(move |request| all_but_deepseek(request, || reply(status, &[], ""))).await;
+        let told = world.text(&["deepseek/chat", "anthropic/premium"]).await;
+        assert_eq!(told.failure(), (class, vec![class]));
+        assert_eq!(world.stand.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn after_the_first_content_nobody_else_is_asked() {
+    let world = World::start(|request| all_but_deepseek(request, deepseek::cut_after_content)).await;
+    let told = world.text(&["deepseek/chat", "anthropic/premium"]).await;
+
+    assert_eq!(told.failure(), ("broken_stream", vec!["broken_stream"]));
+    assert!(told.outcome.unwrap_err().content_was_sent);
+    assert_eq!(world.stand.count("POST /anthropic"), 0);
+}
+
+#[tokio::test]
+async fn a_request_that_was_never_sent_is_sent_again_once() {
+    let port = closed_port().await;
+    let url = format!("http://{port}");
+    let world = World::with([("DEEPSEEK_URL", url.as_str())], |_| anthropic::whole()).await;
+    let told = world.text(&["deepseek/chat", "anthropic/premium"]).await;
+
+    let classes: Vec<_> = told.served().attempts.iter().map(|a| a.failure.map(|f| f.as_str())).collect();
+    assert_eq!(classes, [Some("unavailable"), Some("unavailable"), None]);
+}
+
+#[tokio::test]
+async fn a_provider_that_asks_for_patience_gets_a_little() {
+    let after = |seconds: &'static str| move || reply(429, &[("retry-after", seconds)], "");
+    for (seconds, tries) in [("0", 2), ("60", 1)] {
+        let world = World::start(move |request| all_but_deepseek(request, after(seconds))).await;
+        world.text(&["deepseek/chat", "anthropic/premium"]).await.served();
+        assert_eq!(world.stand.count("POST /deepseek"), tries, "retry-after {seconds}");
+    }
+}
+
+#[tokio::test]
+async fn the_second_try_may_serve() {
+    let world = World::start(|request| match request.nth {
+        0 => reply(503, &[], ""),
+        _ => deepseek::whole(),
+    })
+    .await;
+    let told = world.text(&["deepseek/chat"]).await;
+    assert_eq!(told.served().attempts.len(), 2);
+    assert_eq!(told.text(), "Xin chào");
+}
+
+#[tokio::test]
+async fn the_budget_covers_the_whole_chain() {
+    let world = World::start(|_| vec![Say::Hang]).await;
+    let budget = Duration::from_millis(80);
+    let told = world.job(&["deepseek/chat", "anthropic/premium"], Job { budget, ..job(text()) }).await;
+
+    assert_eq!(told.failure(), ("unavailable", vec!["unavailable"]));
+    assert_eq!(world.stand.requests().len(), 1, "no time was left for the fallback");
+
+    let nothing = Job { budget: Duration::ZERO, ..job(text()) };
+    let told = world.job(&["deepseek/chat"], nothing).await;
+    assert_eq!(told.failure(), ("unavailable", vec![]));
+}
+
+#[tokio::test]
+async fn a_receiver_that_left_stops_nothing() {
+    let world = World::start(|_| deepseek::whole()).await;
+    let (sender, receiver) = mpsc::channel(1);
+    drop(receiver);
+    let chain = world.providers.chain(&["deepseek/chat".to_owned()]).unwrap();
+
+    let served = chain.run(&job(text()), &sender).await.unwrap();
+    assert_eq!(served.usage.output_tokens, 50);
+}
+
+#[tokio::test]
+async fn a_slow_receiver_gets_every_piece() {
+    let world = World::start(|_| deepseek::whole()).await;
+    let (sender, mut receiver) = mpsc::channel(1);
+    let chain = world.providers.chain(&["deepseek/chat".to_owned()]).unwrap();
+    let run = job(text());
+
+    let (served, events) = tokio::join!(chain.run(&run, &sender), async {
+        let mut events = Vec::new();
+        while events.len() < 2 {
+            tokio::task::yield_now().await;
+            events.extend(receiver.recv().await);
+        }
+        events
+    });
+    served.unwrap();
+    assert_eq!(events, [Event::Delta("Xin ".to_owned()), Event::Delta("chào".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_provider_without_a_key_is_skipped() {
+    let world = World::with([("DEEPSEEK_API_KEY", "")], |_| anthropic::whole()).await;
+    let told = world.text(&["deepseek/chat", "anthropic/premium"]).await;
+    assert_eq!(told.served().attempts.len(), 1);
+
+    let told = world.text(&["deepseek/chat"]).await;
+    assert_eq!(told.failure(), ("auth", vec![]));
+}
+
+#[tokio::test]
+async fn a_chain_knows_its_steps_and_makes_one_kind_of_thing() {
+    let world = World::start(|_| vec![]).await;
+    let chain = |steps: &[&str]| {
+        let steps: Vec<_> = steps.iter().map(|step| (*step).to_owned()).collect();
+        world.providers.chain(&steps).err()
+    };
+    assert_eq!(chain(&[]), Some(UnknownStep::Empty));
+    assert_eq!(chain(&["deepseek/chat", "x/y"]), Some(UnknownStep::Unknown("x/y".to_owned())));
+    assert_eq!(
+        chain(&["deepseek/chat", "fal/flux-dev"]),
+        Some(UnknownStep::OtherKind("fal/flux-dev".to_owned()))
+    );
+    assert_eq!(chain(&["fal/flux-schnell", "comfyui/image"]), None);
+
+    let told = world.job(&["deepseek/chat"], job(image())).await;
+    assert_eq!(told.failure(), ("bad_input", vec![]));
+}
+
+#[tokio::test]
+async fn every_wrong_setting_is_named_at_the_start() {
+    let stand = World::start(|_| vec![]).await;
+    let wrong = [("FAL_FLUX_DEV_UNIT_PRICE_CENTS", "2,5"), ("PROVIDER_POLL_MS", "soon"), ("FAL_KEY", "a\nb")];
+    let env = super::world::env(&stand.stand.host).with(wrong);
+    let platform = platform::Platform::build(env, stand.clock.clone(), None).unwrap();
+
+    let message = crate::Providers::new(&platform).err().unwrap().to_string();
+    for (name, _) in wrong {
+        assert!(message.contains(name), "{message}");
+    }
+    assert!(!message.contains("a\nb"));
+}
+
+#[test]
+fn nothing_private_can_be_printed() {
+    let request =
+        Request::Text(TextRequest { prompt: Private::new(PROMPT.to_owned()), output_tokens_max: 1 });
+    let printed = format!("{:?} {:?}", job(request), Event::Delta("an answer".to_owned()));
+    assert!(!printed.contains("kite") && !printed.contains("answer"), "{printed}");
+}

@@ -1,0 +1,118 @@
+use super::stand::{Reply, reply};
+use super::world::World;
+use super::{anthropic, deepseek};
+use crate::ProviderName;
+use std::time::Duration;
+
+const CHAIN: &[&str] = &["deepseek/chat", "anthropic/premium"];
+
+async fn with_deepseek(first: fn(usize) -> Reply) -> World {
+    World::start(
+        move |request| {
+            if request.path.starts_with("/deepseek") { first(request.nth) } else { anthropic::whole() }
+        },
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_healthy_run_costs_no_store_call_but_the_shared_refresh() {
+    let world = with_deepseek(|_| deepseek::whole()).await;
+    for _ in 0..3 {
+        world.providers.refresh_health().await;
+        world.text(CHAIN).await.served();
+    }
+    assert_eq!(world.store.calls(), ["BatchGetItem"]);
+
+    world.clock.advance(Duration::from_secs(5));
+    world.providers.refresh_health().await;
+    assert_eq!(world.store.calls(), ["BatchGetItem"]);
+}
+
+#[tokio::test]
+async fn an_account_problem_closes_a_provider_for_everybody() {
+    let world = with_deepseek(|_| reply(402, &[], "")).await;
+    world.text(CHAIN).await.served();
+    assert!(world.store.row("deepseek").unwrap().get("open_until").is_some());
+
+    world.text(CHAIN).await.served();
+    assert_eq!(world.stand.count("POST /deepseek"), 1, "the second run did not ask it");
+}
+
+#[tokio::test]
+async fn five_failures_close_a_provider_and_a_probe_opens_it() {
+    let world = with_deepseek(|nth| if nth < 5 { reply(500, &[], "") } else { deepseek::whole() }).await;
+    for _ in 0..6 {
+        assert_eq!(world.text(CHAIN).await.served().provider, ProviderName::Anthropic);
+    }
+    assert_eq!(world.stand.count("POST /deepseek"), 5);
+
+    world.clock.advance(Duration::from_secs(30));
+    world.store.calls();
+    assert_eq!(world.text(CHAIN).await.served().provider, ProviderName::Deepseek);
+    assert_eq!(world.store.calls(), ["PutItem", "GetItem", "PutItem"], "claimed, then closed");
+    assert_eq!(world.text(CHAIN).await.served().provider, ProviderName::Deepseek);
+    assert!(world.store.calls().is_empty());
+}
+
+#[tokio::test]
+async fn what_another_instance_learnt_is_known_after_a_refresh() {
+    let world = with_deepseek(|_| deepseek::whole()).await;
+    let now = world.clock.now();
+    world.store.put("deepseek", 5, now.millis(), now.after(Duration::from_secs(30)).millis());
+    world.providers.refresh_health().await;
+
+    assert_eq!(world.text(CHAIN).await.served().provider, ProviderName::Anthropic);
+}
+
+#[tokio::test]
+async fn when_all_are_said_to_be_down_the_first_is_asked() {
+    let world = with_deepseek(|_| deepseek::whole()).await;
+    let now = world.clock.now();
+    for provider in ["deepseek", "anthropic"] {
+        world.store.put(provider, 5, now.millis(), now.after(Duration::from_secs(30)).millis());
+    }
+    world.providers.refresh_health().await;
+
+    assert_eq!(world.text(CHAIN).await.served().provider, ProviderName::Deepseek);
+    assert!(world.store.row("deepseek").unwrap().get("open_until").is_none(), "it proved to be well");
+}
+
+#[tokio::test]
+async fn only_one_of_two_instances_probes() {
+    let world = with_deepseek(|_| deepseek::whole()).await;
+    let now = world.clock.now();
+    world.store.put("deepseek", 5, now.millis(), now.millis());
+    world.providers.refresh_health().await;
+    // Another instance claims the probe right before us.
+    world.store.put("deepseek", 5, now.millis(), now.after(Duration::from_secs(30)).millis());
+    world.store.lose_puts();
+
+    assert_eq!(world.text(CHAIN).await.served().provider, ProviderName::Anthropic);
+    assert_eq!(world.stand.count("POST /deepseek"), 0);
+}
+
+#[tokio::test]
+async fn customers_mistakes_never_close_a_provider() {
+    let world = with_deepseek(|_| reply(422, &[], "")).await;
+    for _ in 0..6 {
+        assert_eq!(world.text(CHAIN).await.failure().0, "bad_input");
+    }
+    assert_eq!(world.stand.count("POST /deepseek"), 6);
+    assert!(world.store.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_table_that_is_out_stops_no_sale() {
+    let world = with_deepseek(|_| reply(402, &[], "")).await;
+    world.store.go_out();
+    world.providers.refresh_health().await;
+
+    assert_eq!(world.text(CHAIN).await.served().provider, ProviderName::Anthropic);
+    assert_eq!(world.text(CHAIN).await.served().provider, ProviderName::Anthropic);
+    assert_eq!(world.stand.count("POST /deepseek"), 1, "this instance remembers by itself");
+
+    world.clock.advance(Duration::from_secs(60));
+    world.text(CHAIN).await.served();
+    assert_eq!(world.stand.count("POST /deepseek"), 2, "and probes without the table");
+}

@@ -1,0 +1,10 @@
+mod anthropic;
+mod chain;
+mod comfyui;
+mod deepseek;
+mod fal;
+mod files;
+mod health;
+mod stand;
+mod store;
+mod world;

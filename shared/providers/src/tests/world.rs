@@ -1,0 +1,119 @@
+use super::stand::{Received, Reply, Stand};
+use super::store::Store;
+use crate::{Event, Failed, ImageRequest, Job, Providers, Request, Served, TextRequest};
+use platform::{Env, Platform};
+use primitives::{Clock, Private, RunId, Timestamp};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Every provider configured, all of them played by one stand, each below its own path.
+pub(super) struct World {
+    pub(super) stand: Stand,
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) providers: Providers,
+}
+
+pub(super) struct Told {
+    pub(super) outcome: Result<Served, Failed>,
+    pub(super) events: Vec<Event>,
+}
+
+pub(super) const PROMPT: &str = "a red kite over Đà Nẵng";
+
+impl World {
+    pub(super) async fn start(answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> World {
+        World::with([], answer).await
+    }
+
+    /// With some settings replaced; an empty value unsets one.
+    pub(super) async fn with<const N: usize>(
+        settings: [(&str, &str); N],
+        answer: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> World {
+        let stand = Stand::start(answer).await;
+        let clock = Clock::manual(Timestamp::from_seconds(1_790_000_000));
+        let store = Store::default();
+        let env = env(&stand.host).with(settings);
+        let platform = Platform::build(env, clock.clone(), Some(store.connector())).unwrap();
+        World { stand, store, clock, providers: Providers::new(&platform).unwrap() }
+    }
+
+    pub(super) async fn text(&self, steps: &[&str]) -> Told {
+        self.job(steps, job(text())).await
+    }
+
+    pub(super) async fn image(&self, steps: &[&str]) -> Told {
+        self.job(steps, job(image())).await
+    }
+
+    pub(super) async fn job(&self, steps: &[&str], job: Job) -> Told {
+        let (sender, mut receiver) = mpsc::channel(256);
+        let steps: Vec<_> = steps.iter().map(|step| (*step).to_owned()).collect();
+        let outcome = self.providers.chain(&steps).unwrap().run(&job, &sender).await;
+        drop(sender);
+        let mut events = Vec::new();
+        while let Some(event) = receiver.recv().await {
+            events.push(event);
+        }
+        Told { outcome, events }
+    }
+}
+
+impl Told {
+    pub(super) fn text(&self) -> String {
+        let delta = |event: &Event| match event {
+            Event::Delta(text) => Some(text.clone()),
+            _ => None,
+        };
+        self.events.iter().filter_map(delta).collect()
+    }
+
+    pub(super) fn served(&self) -> &Served {
+        self.outcome.as_ref().unwrap()
+    }
+
+    /// The class of the failure, and of each attempt in order.
+    pub(super) fn failure(&self) -> (&'static str, Vec<&'static str>) {
+        let failed = self.outcome.as_ref().unwrap_err();
+        let attempts = failed.attempts.iter();
+        (failed.class.as_str(), attempts.map(|attempt| attempt.failure.unwrap().as_str()).collect())
+    }
+}
+
+pub(super) fn env(host: &str) -> Env {
+    let text = |text: &str| text.to_owned();
+    [
+        ("AWS_REGION", text("test-1")),
+        ("MEDIA_BUCKET", text("media")),
+        ("AWS_ACCESS_KEY_ID", text("test")),
+        ("AWS_SECRET_ACCESS_KEY", text("test")),
+        ("DEEPSEEK_URL", format!("http://{host}/deepseek")),
+        ("DEEPSEEK_API_KEY", text("deep-key")),
+        ("ANTHROPIC_URL", format!("http://{host}/anthropic")),
+        ("ANTHROPIC_API_KEY", text("claude-key")),
+        ("FAL_QUEUE_URL", format!("http://{host}/fal")),
+        ("FAL_KEY", text("id:secret")),
+        ("COMFYUI_URL", format!("http://{host}/comfyui/")),
+        ("COMFYUI_TOKEN", text("comfy-token")),
+        ("PROVIDER_BACKOFF_MS", text("1")),
+        ("PROVIDER_POLL_MS", text("1")),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+pub(super) fn text() -> Request {
+    Request::Text(TextRequest { prompt: Private::new(PROMPT.to_owned()), output_tokens_max: 500 })
+}
+
+pub(super) fn image() -> Request {
+    let prompt = Private::new(PROMPT.to_owned());
+    Request::Image(ImageRequest { prompt, width: 1024, height: 768, seed: 7 })
+}
+
+pub(super) fn job(request: Request) -> Job {
+    let run: RunId = "01KAQ3V7W00000000000000001".parse().unwrap();
+    Job { run, request, budget: Duration::from_secs(20) }
+}
