@@ -1,1 +1,15 @@
+//! The product looked at from outside: real HTTP, embedded stores, the sandbox, a clock that tests move.
 
+mod books;
+mod concurrency;
+mod content;
+mod crashes;
+mod edge_cases;
+mod failures;
+mod identity;
+mod ledger;
+mod main_job;
+mod openapi;
+mod repeats;
+mod template;
+mod world;

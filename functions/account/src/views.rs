@@ -147,7 +147,9 @@ impl AccountChange {
             return Ok((ProfileChange { name }, preferences));
         }
         let problem = Problem::new(ProblemCode::InvalidInput);
-        Err(complaints.into_iter().fold(problem, |problem, (pointer, detail)| problem.pointer(pointer, detail)))
+        Err(complaints
+            .into_iter()
+            .fold(problem, |problem, (pointer, detail)| problem.pointer(pointer, detail)))
     }
 }
 

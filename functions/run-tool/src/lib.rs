@@ -101,13 +101,14 @@ async fn stream(mut events: UnboundedReceiver<RunEvent>, request: RequestId) -> 
         None => return Err(Problem::new(ProblemCode::Internal)),
     };
     let first = Some(frame(first, &request));
-    let chunks = futures_util::stream::unfold((first, events, request), |(ready, mut events, request)| async move {
-        let chunk = match ready {
-            Some(chunk) => chunk,
-            None => frame(events.recv().await?, &request),
-        };
-        Some((chunk, (None, events, request)))
-    });
+    let chunks =
+        futures_util::stream::unfold((first, events, request), |(ready, mut events, request)| async move {
+            let chunk = match ready {
+                Some(chunk) => chunk,
+                None => frame(events.recv().await?, &request),
+            };
+            Some((chunk, (None, events, request)))
+        });
     Ok(sse::response(chunks))
 }
 

@@ -59,7 +59,8 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
         match name.as_str() {
             "--port" => {
                 let text = value()?;
-                options.port = text.parse().map_err(|_| format!("--port needs a number up to 65535, not `{text}`"))?;
+                options.port =
+                    text.parse().map_err(|_| format!("--port needs a number up to 65535, not `{text}`"))?;
             }
             "--data" => options.data = PathBuf::from(value()?),
             "--fresh" => options.fresh = true,
@@ -89,9 +90,11 @@ mod tests {
 
     #[test]
     fn a_wrong_option_is_named_in_one_line() {
-        for (arguments, part) in
-            [(vec!["--port", "99999"], "65535"), (vec!["--data"], "needs a value"), (vec!["--prot"], "--prot")]
-        {
+        for (arguments, part) in [
+            (vec!["--port", "99999"], "65535"),
+            (vec!["--data"], "needs a value"),
+            (vec!["--prot"], "--prot"),
+        ] {
             let error = parsed(&arguments).unwrap_err();
             assert!(error.contains(part) && !error.contains('\n'), "{error}");
         }

@@ -9,7 +9,6 @@ use runs::{RunsError, Shop};
 use sandbox::{Sandbox, SandboxConfig};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use tokio::net::TcpListener;
 
 /// All of the product on one port, ready to be served.
@@ -28,8 +27,6 @@ pub enum StartError {
     PortInUse { port: u16 },
     #[error("can't listen on port {port}: {source}")]
     Listen { port: u16, source: std::io::Error },
-    #[error("the data folder {} can't be emptied: {source}", folder.display())]
-    Fresh { folder: std::path::PathBuf, source: std::io::Error },
     #[error(transparent)]
     Stores(#[from] StoreStartError),
     #[error(transparent)]
@@ -42,17 +39,19 @@ impl Local {
     /// Opens stores and port. `given` are the settings of the person who starts it.
     pub async fn start(options: &Options, given: HashMap<String, String>) -> Result<Local, StartError> {
         let listener = listen(options.port).await?;
-        let address = listener.local_addr().map_err(|source| StartError::Listen { port: options.port, source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { port: options.port, source })?;
         let base = format!("http://{address}");
-        if options.fresh && !options.memory {
-            empty(&options.data)?;
-        }
         let place = if options.memory { Place::Memory } else { Place::Disk(options.data.clone()) };
+        if options.fresh {
+            Stores::erase(&place)?;
+        }
         let rules = [LifecycleRule { prefix: "tmp30/".to_owned(), days: 30 }];
         let prefix = prefix_of(&given);
-        let stores = Stores::open(&place, &tables(), &prefix, MEDIA_BUCKET, &rules).await?;
+        let clock = Clock::system();
+        let stores = Stores::open(&place, &tables(), &prefix, MEDIA_BUCKET, &rules, &clock).await?;
         let env = local_env(given, &base, &stores);
-        let platform = Platform::build(env, Clock::system(), Some(stores.connector()))?;
+        let platform = Platform::build(env, clock, Some(stores.connector()))?;
         Shop::new(&platform)?.seed().await?;
         let sandbox = Sandbox::new(SandboxConfig {
             public_base: base.clone(),
@@ -60,7 +59,9 @@ impl Local {
             origin: base.clone(),
             zero_latency: options.zero_latency,
         });
-        let router = functions(&platform)?.merge(sandbox.router()).merge(stores.s3_router());
+        let router = functions(&platform)?
+            .merge(sandbox.router())
+            .merge(stores.s3_router(std::slice::from_ref(&base)));
         Ok(Local { base, platform, listener, router: with_source_ip(router), stores })
     }
 
@@ -85,11 +86,6 @@ async fn listen(port: u16) -> Result<TcpListener, StartError> {
         std::io::ErrorKind::AddrInUse => StartError::PortInUse { port },
         _ => StartError::Listen { port, source },
     })
-}
-
-/// Removes only what the stores made, so that a wrong --data can't empty somebody's folder.
-fn empty(folder: &Path) -> Result<(), StartError> {
-    Stores::remove(folder).map_err(|source| StartError::Fresh { folder: folder.to_owned(), source })
 }
 
 fn prefix_of(given: &HashMap<String, String>) -> String {

@@ -21,7 +21,7 @@ pub fn functions(platform: &Platform) -> Result<Router, InvalidSettings> {
         .merge(function_identity_webhook::router(platform)?)
         .merge(function_pricing::router(platform)?)
         .merge(function_run_tool::router(platform)?)
-        .merge(runs_function::router(platform)?);
+        .merge(function_runs::router(platform)?);
     Ok(edge::fallback(merged, &Edge::new(platform)?))
 }
 
@@ -42,7 +42,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         function_identity_webhook::Api::openapi(),
         function_pricing::Api::openapi(),
         function_run_tool::Api::openapi(),
-        runs_function::Api::openapi(),
+        function_runs::Api::openapi(),
     ];
     for other in others {
         document.merge(other);

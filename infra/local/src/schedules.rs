@@ -20,8 +20,10 @@ pub(crate) fn start(platform: Platform, stores: Stores) -> Vec<JoinHandle<()>> {
         loop {
             ticks.tick().await;
             let now = primitives::Clock::system().now();
-            if let Err(error) = stores.sweep_ttl().and_then(|_| stores.sweep_media(now)) {
-                tracing::error!(error = %error, "expired items or objects could not be removed");
+            for swept in [stores.sweep_ttl().await, stores.sweep_media(now).await] {
+                if let Err(error) = swept {
+                    tracing::error!(error = %error, "expired items or objects could not be removed");
+                }
             }
         }
     });

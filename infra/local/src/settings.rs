@@ -1,4 +1,4 @@
-use crate::stores::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, Stores};
+use crate::stores::Stores;
 use platform::Env;
 use std::collections::HashMap;
 
@@ -42,16 +42,9 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
     group("ALLOWED_ORIGINS", &[("ALLOWED_ORIGINS", base.to_owned())]);
     group("QUOTE_SECRET", &[("QUOTE_SECRET", "local-quote-secret".to_owned())]);
     group("PSEUDONYM_PEPPER", &[("PSEUDONYM_PEPPER", "local-pseudonym-pepper".to_owned())]);
-    let embedded = [
-        ("AWS_REGION", "us-east-1".to_owned()),
-        ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID.to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
-        ("AWS_SESSION_TOKEN", String::new()),
-        ("AWS_ENDPOINT_URL_DYNAMODB", stores.dynamo_endpoint()),
-        // Links are signed for the address they are opened at.
-        ("AWS_ENDPOINT_URL_S3", base.to_owned()),
-        ("MEDIA_BUCKET", crate::MEDIA_BUCKET.to_owned()),
-    ];
-    variables.extend(embedded.map(|(name, value)| (name.to_owned(), value)));
+    // Links are signed for the address they are opened at.
+    let embedded = stores.variables(base);
+    variables.extend(embedded.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    variables.remove("AWS_SESSION_TOKEN");
     variables.into_iter().collect()
 }

@@ -102,6 +102,9 @@ pub(crate) fn http_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(5))
+        // A thawed Lambda must not write to a connection that its peer closed long ago: a paid submit would then
+        // have an unknown outcome.
+        .pool_idle_timeout(Duration::from_secs(20))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .user_agent("citipen/0.1")

@@ -42,7 +42,7 @@ pub(crate) fn fresh_token(world: &World, person: &str) -> String {
     mint(world, person, &HashMap::new())
 }
 
-/// `GET token?person=ann[&ttl=60][&kid=][&azp=][&sts=][&sub=]`; an empty `azp` leaves the claim out.
+/// `GET token?person=ann[&ttl=60][&kid=][&azp=][&sts=][&sub=][&act=]`; an empty `azp` leaves the claim out.
 pub(super) fn hand_out(world: &World, call: &Call) -> Response {
     let query = call.query();
     let person = query.get("person").map_or("", String::as_str);
@@ -71,6 +71,11 @@ fn mint(world: &World, person: &str, wishes: &HashMap<String, String>) -> String
     match wish("azp").unwrap_or(&world.config.origin) {
         "" => {}
         azp => claims["azp"] = Value::from(azp),
+    }
+    if let Some(actor) = wish("act") {
+        // As when somebody of the staff signs in as that person from Clerk's dashboard.
+        claims["act"] =
+            serde_json::json!({ "iss": "https://dashboard.clerk.com", "sid": "sess_staff", "sub": actor });
     }
     sign(&header, &claims)
 }

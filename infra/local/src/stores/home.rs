@@ -1,0 +1,129 @@
+use super::tables::TableFault;
+use super::{Place, StoreStartError};
+use dynoxide::Database;
+use primitives::{Clock, random_bytes};
+use std::fmt::Write;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const DATABASE: &str = "dynamo.db";
+const OBJECTS: &str = "objects";
+const LOCK: &str = "lock";
+
+/// The folder the stores live in, held against other processes while this value lives.
+pub(super) struct Home {
+    folder: PathBuf,
+    lock: Option<File>,
+}
+
+impl Home {
+    pub(super) fn open(place: &Place) -> Result<Home, StoreStartError> {
+        let folder = match place {
+            Place::Memory => std::env::temp_dir().join(format!("citipen-{}", random_name())),
+            Place::Disk(folder) => folder.clone(),
+        };
+        fs::create_dir_all(&folder).map_err(StoreStartError::folder(&folder))?;
+        let lock = match place {
+            Place::Memory => None,
+            Place::Disk(_) => Some(lock(&folder)?),
+        };
+        Ok(Home { folder, lock })
+    }
+
+    pub(super) fn objects(&self) -> PathBuf {
+        self.folder.join(OBJECTS)
+    }
+
+    pub(super) fn open_database(&self, clock: &Clock) -> Result<Database, StoreStartError> {
+        let opened = match self.database_file() {
+            Some(file) => open_file(&file),
+            None => Database::memory_with_clock(Arc::new(StoreClock(clock.clone()))),
+        };
+        opened.map_err(|source| StoreStartError::DatabaseUnreadable { file: self.name(), source })
+    }
+
+    pub(super) fn fault(&self, fault: TableFault) -> StoreStartError {
+        let place = self.name();
+        match fault {
+            TableFault::Differs { table, found, wanted } => {
+                StoreStartError::TableDiffers { table, place, found, wanted }
+            }
+            TableFault::Refused { table, reason } => StoreStartError::TableRefused { table, place, reason },
+            TableFault::Unreadable(source) => StoreStartError::DatabaseUnreadable { file: place, source },
+        }
+    }
+
+    /// Keeps the folder and its lock, so that a process waiting outside can't slip in between.
+    pub(super) fn erase(self) -> Result<(), StoreStartError> {
+        let files = ["", "-wal", "-shm"].map(|suffix| self.folder.join(format!("{DATABASE}{suffix}")));
+        let removed = files.iter().map(fs::remove_file).chain([fs::remove_dir_all(self.objects())]);
+        for outcome in removed {
+            match outcome {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StoreStartError::folder(&self.folder)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn database_file(&self) -> Option<PathBuf> {
+        self.lock.as_ref().map(|_| self.folder.join(DATABASE))
+    }
+
+    fn name(&self) -> String {
+        self.database_file().map_or_else(|| "memory".to_owned(), |file| file.display().to_string())
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if self.lock.is_none() {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// The kernel gives the lock up with the process, however that ends.
+fn lock(folder: &Path) -> Result<File, StoreStartError> {
+    let opened = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK));
+    let file = opened.map_err(StoreStartError::folder(folder))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreStartError::FolderInUse { folder: folder.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(StoreStartError::folder(folder)(error)),
+    }
+}
+
+/// SQLite's default waits for the disk at every commit. `NORMAL` waits at checkpoints only: in WAL mode a
+/// killed process loses nothing, a power cut may lose the last writes but never tears one. That is what
+/// `disable_bulk_loading` sets; its other settings are the defaults.
+fn open_file(file: &Path) -> dynoxide::Result<Database> {
+    let path = file.to_str().ok_or_else(|| {
+        dynoxide::DynoxideError::InternalServerError("the path is not valid text".to_owned())
+    })?;
+    let database = Database::new(path)?;
+    database.disable_bulk_loading()?;
+    Ok(database)
+}
+
+fn random_name() -> String {
+    random_bytes::<8>().iter().fold(String::new(), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}");
+        name
+    })
+}
+
+struct StoreClock(Clock);
+
+impl dynoxide::storage_backend::Clock for StoreClock {
+    fn now_unix_secs(&self) -> u64 {
+        self.0.now().seconds()
+    }
+
+    fn now_unix_secs_f64(&self) -> f64 {
+        std::time::Duration::from_millis(self.0.now().millis()).as_secs_f64()
+    }
+}

@@ -1,0 +1,5 @@
+mod differential;
+mod money;
+mod objects;
+mod restart;
+mod support;

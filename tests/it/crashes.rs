@@ -1,0 +1,176 @@
+//! Killed, cut off or turned away at every single store call of a run, then swept: the books balance, nothing is
+//! charged that can't be fetched, no hold outlives its limit.
+
+use crate::books;
+use crate::world::{Answer, Fault, Instance, Person, World, http, image, new_run_id, script};
+use sandbox::{FaultRule, Service};
+use serde_json::{Value, json};
+
+/// What providers do in a scenario, and what is asked.
+struct Scenario {
+    name: &'static str,
+    wish: fn(&str) -> Value,
+    broken: &'static [Service],
+    /// What the customer pays when nothing crashes.
+    price: u64,
+    with_key: bool,
+}
+
+const SCENARIOS: [Scenario; 6] = [
+    Scenario { name: "script", wish: script, broken: &[], price: 1, with_key: false },
+    Scenario { name: "image", wish: image, broken: &[], price: 4, with_key: false },
+    Scenario { name: "keyed", wish: script, broken: &[], price: 1, with_key: true },
+    Scenario { name: "fallback", wish: script, broken: &[Service::Deepseek], price: 1, with_key: false },
+    Scenario { name: "image_fallback", wish: image, broken: &[Service::Fal], price: 4, with_key: false },
+    Scenario {
+        name: "failure",
+        wish: script,
+        broken: &[Service::Deepseek, Service::Anthropic],
+        price: 0,
+        with_key: false,
+    },
+];
+
+#[tokio::test]
+async fn killed_before_any_store_call_nothing_is_lost() {
+    for scenario in &SCENARIOS {
+        at_every_call(scenario, Fault::KilledBefore).await;
+    }
+}
+
+#[tokio::test]
+async fn killed_after_any_store_call_nothing_is_lost() {
+    for scenario in &SCENARIOS {
+        at_every_call(scenario, Fault::KilledAfter).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_reply_of_any_store_call_changes_nothing_for_the_customer() {
+    for scenario in &SCENARIOS {
+        at_every_call(scenario, Fault::ReplyLost).await;
+    }
+}
+
+#[tokio::test]
+async fn conflicts_and_throttles_of_any_store_call_are_not_seen_by_the_customer() {
+    for scenario in &SCENARIOS {
+        at_every_call(scenario, Fault::Conflict).await;
+        at_every_call(scenario, Fault::Throttled).await;
+    }
+}
+
+/// Moves the fault from the first store call to the last, each time with a new person and a new instance.
+async fn at_every_call(scenario: &Scenario, fault: Fault) {
+    let world = World::start().await;
+    for service in scenario.broken {
+        world.sandbox.faults().set(*service, FaultRule::always(sandbox::Fault::Refuse));
+    }
+    let mut nth = 0;
+    loop {
+        let trial = Trial::new(&world, scenario, fault, nth).await;
+        let has_struck = trial.instance.meddler.has_struck();
+        let case = format!("{} {fault:?} at call {nth}", scenario.name);
+        trial.check(&case).await;
+        if !has_struck {
+            assert!(nth >= 4, "{case}: a run makes more store calls than that");
+            break;
+        }
+        nth += 1;
+    }
+    world.advance_and_sweep().await;
+    books::check_settled(&world).await;
+    check_every_charge_can_be_fetched(&world).await;
+}
+
+/// One run on an instance of its own, with the fault at the nth store call.
+struct Trial<'a> {
+    world: &'a World,
+    scenario: &'a Scenario,
+    instance: Instance,
+    person: Person,
+    run: String,
+    /// `None`: the instance died and nobody was answered.
+    answer: Option<Answer>,
+    fault: Fault,
+}
+
+impl<'a> Trial<'a> {
+    async fn new(world: &'a World, scenario: &'a Scenario, fault: Fault, nth: usize) -> Trial<'a> {
+        let instance = world.instance(&[]).await;
+        let person = world.person(&format!("{}_{nth}", scenario.name)).at(&instance.base);
+        // Half of the persons are new, so that signing up is part of what is interrupted.
+        if nth % 2 == 0 {
+            person.balance().await;
+        }
+        person.get("/v1/pricing").await;
+        instance.meddler.plan(nth, fault);
+        let run = new_run_id();
+        let answer = tokio::select! {
+            answer = ask(&person, scenario, &run) => Some(answer),
+            () = instance.meddler.death() => None,
+        };
+        Trial { world, scenario, instance, person, run, answer, fault }
+    }
+
+    async fn check(self, case: &str) {
+        let is_fatal = matches!(self.fault, Fault::KilledBefore | Fault::KilledAfter);
+        match &self.answer {
+            Some(answer) if self.scenario.price > 0 => {
+                assert_eq!(answer.status, 200, "{case}: {}", answer.text);
+                assert_eq!(answer.body["charged"], self.scenario.price, "{case}");
+            }
+            Some(answer) => assert_eq!(answer.problem(), "provider_failed", "{case}: {}", answer.text),
+            None => assert!(is_fatal, "{case}"),
+        }
+        let died = self.answer.is_none();
+        drop(self.instance);
+        // The customer asks again at a healthy instance: never two charges, whatever had happened.
+        let again = self.person.at(&self.world.product.base);
+        if died {
+            books::check(self.world).await;
+            self.world.advance_and_sweep().await;
+        }
+        let repeat = ask(&again, self.scenario, &self.run).await;
+        let charges = again.transactions().await.iter().filter(|entry| entry["kind"] == "charge").count();
+        assert!(charges <= 1, "{case}: {charges} charges");
+        if repeat.status == 200 {
+            assert_eq!(charges, 1, "{case}: {}", repeat.text);
+        }
+        let (available, reserved, debt) = again.balance().await;
+        assert_eq!(available + reserved, 100 - self.scenario.price * charges as u64, "{case}");
+        assert_eq!(debt, 0, "{case}");
+    }
+}
+
+async fn ask(person: &Person, scenario: &Scenario, run: &str) -> Answer {
+    let mut wish = (scenario.wish)("a red kite");
+    let mut request = person.request("POST", "/v1/runs").header("content-type", "application/json");
+    if scenario.with_key {
+        request = request.header("idempotency-key", run);
+    } else {
+        wish["run_id"] = json!(run);
+    }
+    Answer::of(request.body(wish.to_string()).send().await.unwrap()).await
+}
+
+async fn check_every_charge_can_be_fetched(world: &World) {
+    let mut charges = 0;
+    for row in books::scan(world, "credit_transactions").await {
+        if row.get("kind").is_none_or(|kind| kind.as_s().unwrap() != "charge") {
+            continue;
+        }
+        charges += 1;
+        let owner = row["account"].as_s().unwrap().strip_prefix("user_sandbox_").unwrap().to_owned();
+        let path = format!("/v1/runs/{}", row["entry"].as_s().unwrap());
+        let run = world.person(&owner).get(&path).await;
+        assert_eq!(run.body["status"], "succeeded", "{}", run.text);
+        let output = &run.body["output"];
+        assert!(output["kind"] != "text" || output["text"].is_string(), "{}", run.text);
+        let file = http().get(output["url"].as_str().unwrap()).send().await.unwrap();
+        assert_eq!(file.status(), 200);
+    }
+    let usage = books::scan(world, "usage_log").await;
+    let logged = usage.iter().filter(|row| row["credits"].as_n().unwrap() != "0").count();
+    assert_eq!(logged, charges, "every charge is in the usage log");
+}

@@ -1,0 +1,217 @@
+//! Who is calling: tokens, webhooks, the welcome credit, suspension.
+
+use crate::books;
+use crate::world::{Answer, World, http, script};
+use credits::{Block, Ledger};
+use serde_json::{Value, json};
+
+async fn token(world: &World, query: &str) -> String {
+    // The sandbox's own page gives tokens; the query makes a wrong one.
+    let base = world.outside();
+    http().get(format!("{base}/sandbox/clerk/token?{query}")).send().await.unwrap().text().await.unwrap()
+}
+
+async fn account_with(world: &World, token: &str) -> Answer {
+    let request = http()
+        .get(format!("{}/v1/account", world.product.base))
+        .header("authorization", format!("Bearer {token}"));
+    Answer::of(request.send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_refused_with_one_and_the_same_answer() {
+    let world = World::start().await;
+    let good = token(&world, "person=ann").await;
+    assert_eq!(account_with(&world, &good).await.status, 200);
+    let wrong = [
+        token(&world, "person=ann&ttl=-120").await,
+        token(&world, "person=ann&azp=https%3A%2F%2Fevil.example").await,
+        token(&world, "person=ann&azp=").await,
+        token(&world, "person=ann&sts=pending").await,
+        token(&world, "person=ann&kid=somebody_else").await,
+        token(&world, "person=ann&sub=ann").await,
+        format!("{good}x"),
+        good.rsplit_once('.').unwrap().0.to_owned(),
+        "rubbish".to_owned(),
+    ];
+    let mut details = Vec::new();
+    for token in &wrong {
+        let answer = account_with(&world, token).await;
+        assert_eq!((answer.problem(), answer.status), ("unauthenticated", 401), "{token}");
+        assert_eq!(answer.headers["www-authenticate"], "Bearer");
+        details.push(answer.body["detail"].clone());
+    }
+    details.dedup();
+    assert_eq!(details.len(), 1, "the reason is for the log only");
+}
+
+#[tokio::test]
+async fn unknown_keys_can_not_make_us_call_out_again_and_again() {
+    let world = World::start().await;
+    assert_eq!(world.person("ann").get("/v1/account").await.status, 200);
+    let calls = |world: &World| world.sandbox.journal().iter().filter(|e| e.path.contains("jwks")).count();
+    let before = calls(&world);
+    for number in 0..20 {
+        let forged = token(&world, &format!("person=ann&kid=k{number}")).await;
+        assert_eq!(account_with(&world, &forged).await.status, 401);
+    }
+    assert!(calls(&world) <= before + 1, "{} calls", calls(&world) - before);
+}
+
+#[tokio::test]
+async fn parallel_first_requests_open_one_account_with_one_welcome() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let at_once: Vec<_> = (0..20)
+        .map(|turn| {
+            let ann = ann.clone();
+            tokio::spawn(async move {
+                if turn % 2 == 0 { ann.get("/v1/account").await.status } else { ann.script("x").await.status }
+            })
+        })
+        .collect();
+    for status in at_once {
+        assert_eq!(status.await.unwrap(), 200);
+    }
+    assert_eq!(ann.balance().await, (90, 0, 0));
+    assert_eq!(ann.transactions().await.iter().filter(|entry| entry["kind"] == "grant").count(), 1);
+    books::check(&world).await;
+}
+
+async fn webhook(world: &World, person: &str, kind: &str) -> (Value, String) {
+    let url = format!("{}/sandbox/clerk/people/{person}/webhook-request?type={kind}", world.outside());
+    let made = Answer::of(http().get(url).send().await.unwrap()).await;
+    (made.body["headers"].clone(), made.body["body"].as_str().unwrap().to_owned())
+}
+
+async fn deliver(world: &World, headers: &Value, body: &str) -> Answer {
+    let mut request = http().post(format!("{}/v1/webhooks/clerk", world.product.base));
+    for (name, value) in headers.as_object().unwrap() {
+        request = request.header(name, value.as_str().unwrap());
+    }
+    Answer::of(request.body(body.to_owned()).send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn the_webhook_may_come_first_twice_late_or_never_and_the_welcome_is_given_once() {
+    let world = World::start().await;
+    let (headers, body) = webhook(&world, "ann", "user.created").await;
+    for _ in 0..3 {
+        assert_eq!(deliver(&world, &headers, &body).await.status, 204);
+    }
+    let ann = world.person("ann");
+    assert_eq!(ann.balance().await, (100, 0, 0));
+    assert_eq!(ann.get("/v1/account").await.body["email"], "ann@example.com");
+    let (headers, body) = webhook(&world, "ann", "user.updated").await;
+    assert_eq!(deliver(&world, &headers, &body).await.status, 204);
+    assert_eq!(ann.balance().await, (100, 0, 0));
+
+    let bob = world.person("bob");
+    assert_eq!(bob.balance().await, (100, 0, 0), "no webhook ever");
+    let (headers, body) = webhook(&world, "bob", "user.created").await;
+    assert_eq!(deliver(&world, &headers, &body).await.status, 204, "and then a late one");
+    assert_eq!(bob.balance().await, (100, 0, 0));
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_not_clerks_changes_nothing() {
+    let world = World::start().await;
+    let (headers, body) = webhook(&world, "ann", "user.deleted").await;
+    world.person("ann").balance().await;
+    let mut forged = headers.clone();
+    forged["svix-signature"] = json!("v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    assert_eq!(deliver(&world, &forged, &body).await.status, 401);
+    assert_eq!(deliver(&world, &headers, &body.replace("ann", "bob")).await.status, 401);
+    assert_eq!(deliver(&world, &json!({}), &body).await.status, 401);
+    world.advance(std::time::Duration::from_secs(301));
+    assert_eq!(deliver(&world, &headers, &body).await.status, 401, "too old to be believed");
+    assert_eq!(world.person("ann").balance().await, (100, 0, 0));
+}
+
+#[tokio::test]
+async fn a_deleted_person_is_signed_out_and_can_not_collect_a_second_welcome() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.script("x").await;
+    let (headers, body) = webhook(&world, "ann", "user.deleted").await;
+    assert_eq!(deliver(&world, &headers, &body).await.status, 204);
+
+    assert_eq!(ann.get("/v1/account").await.problem(), "unauthenticated", "although the token is still good");
+    assert_eq!(ann.script("x").await.problem(), "unauthenticated");
+    let (headers, body) = webhook(&world, "ann", "user.created").await;
+    assert_eq!(deliver(&world, &headers, &body).await.status, 204, "a late event brings nobody back");
+    assert_eq!(ann.script("x").await.problem(), "unauthenticated");
+
+    // The same mailbox under a new sign-up.
+    let url = format!("{}/sandbox/clerk/people/ann_again", world.outside());
+    let same = json!({ "email": "Ann+again@example.com" });
+    let set = http().post(url).header("content-type", "application/json").body(same.to_string());
+    assert!(set.send().await.unwrap().status().is_success());
+    assert_eq!(world.person("ann_again").balance().await, (0, 0, 0));
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn welcomes_per_network_are_limited() {
+    let world = World::with(&[("WELCOMES_PER_NETWORK_DAY_MAX", "2")]).await;
+    let mut given = 0;
+    for name in ["ann", "bob", "cem", "dot"] {
+        let (available, ..) = world.person(name).balance().await;
+        given += available / 100;
+    }
+    assert_eq!(given, 2);
+}
+
+#[tokio::test]
+async fn a_suspended_account_can_look_but_not_run() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    let ledger = Ledger::new(&world.product.platform);
+    let id = ann.id().parse().unwrap();
+    ledger.set_block(&id, Some(Block::Suspended)).await.unwrap();
+    let refused = ann.script("x").await;
+    assert_eq!((refused.problem(), refused.status), ("account_suspended", 403));
+    assert_eq!(ann.get("/v1/account").await.body["status"], "suspended");
+    ledger.set_block(&id, None).await.unwrap();
+    assert_eq!(ann.script("x").await.status, 200);
+}
+
+#[tokio::test]
+async fn country_and_currency_come_from_the_edge_and_people_correct_themselves() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let first =
+        ann.request("GET", "/v1/account").header("cloudfront-viewer-country", "VN").send().await.unwrap();
+    let first = Answer::of(first).await;
+    assert_eq!(first.body["country"], "VN");
+    assert_eq!(first.body["preferences"]["display_currency"], "VND");
+    assert_eq!(first.body["preferences"]["language"], "vi");
+
+    let change = json!({ "name": "Ánh Nguyễn", "theme": "dark", "display_currency": "EUR" });
+    let changed = ann.send("PATCH", "/v1/account", &change).await;
+    assert_eq!(changed.body["name"], "Ánh Nguyễn");
+    assert_eq!(changed.body["preferences"]["theme"], "dark");
+    let wrong = json!({ "theme": "pink", "display_currency": "dollars", "name": "x\u{202e}y" });
+    let refused = ann.send("PATCH", "/v1/account", &wrong).await;
+    assert_eq!((refused.problem(), refused.body["errors"].as_array().unwrap().len()), ("invalid_input", 3));
+    assert_eq!(ann.get("/v1/account").await.body["preferences"]["display_currency"], "EUR");
+
+    let (headers, body) = webhook(&world, "ann", "user.updated").await;
+    deliver(&world, &headers, &body).await;
+    assert_eq!(ann.get("/v1/account").await.body["name"], "Ánh Nguyễn", "their own name stays");
+}
+
+#[tokio::test]
+async fn an_impersonator_can_look_but_not_spend() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    let acting = token(&world, "person=ann&act=admin").await;
+    let request = http().post(format!("{}/v1/runs", world.product.base)).bearer_auth(&acting);
+    let request = request.header("content-type", "application/json").body(script("x").to_string());
+    let answer = Answer::of(request.send().await.unwrap()).await;
+    assert_eq!(answer.problem(), "impersonation_refused");
+    assert_eq!(account_with(&world, &acting).await.status, 200);
+}

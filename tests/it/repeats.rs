@@ -1,0 +1,151 @@
+//! The same wish twice: one run, one provider call, one charge.
+
+use crate::books;
+use crate::world::{World, image, new_run_id, script, text_of};
+use primitives::{RunId, Timestamp};
+use sandbox::Service;
+use serde_json::json;
+use std::time::Duration;
+
+#[tokio::test]
+async fn the_same_run_id_and_input_give_the_same_run() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let mut wish = script("a red kite");
+    wish["run_id"] = json!(new_run_id());
+    let first = ann.run(&wish).await;
+    let second = ann.run(&wish).await;
+    assert_eq!((second.status, second.body["replayed"].as_bool()), (200, Some(true)));
+    assert_eq!(second.body["id"], first.body["id"]);
+    assert_eq!(second.body["output"]["text"], first.body["output"]["text"]);
+    let streamed = ann.stream(&wish).await.unwrap();
+    assert_eq!(text_of(&streamed), first.body["output"]["text"].as_str().unwrap());
+    assert_eq!(world.provider_calls(Service::Deepseek), 1);
+    assert_eq!(ann.balance().await, (99, 0, 0));
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn the_same_key_with_another_input_is_refused() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let id = new_run_id();
+    let with_id = |prompt: &str| {
+        let mut wish = script(prompt);
+        wish["run_id"] = json!(id);
+        wish
+    };
+    ann.run(&with_id("a red kite")).await;
+    let other = ann.run(&with_id("a blue kite")).await;
+    assert_eq!((other.problem(), other.status), ("run_conflict", 409));
+    assert_eq!(ann.balance().await, (99, 0, 0), "what was reserved meanwhile is back");
+
+    let keyed = |prompt: &str| {
+        let body = script(prompt).to_string();
+        ann.request("POST", "/v1/runs")
+            .header("content-type", "application/json")
+            .header("idempotency-key", "order-17")
+            .body(body)
+    };
+    let first = crate::world::Answer::of(keyed("a red kite").send().await.unwrap()).await;
+    let again = crate::world::Answer::of(keyed("a red kite").send().await.unwrap()).await;
+    let other = crate::world::Answer::of(keyed("a blue kite").send().await.unwrap()).await;
+    assert_eq!(
+        (again.body["id"].clone(), again.body["replayed"].as_bool()),
+        (first.body["id"].clone(), Some(true))
+    );
+    assert_eq!(other.problem(), "run_conflict");
+    assert_eq!(ann.balance().await, (98, 0, 0));
+    assert_eq!(world.provider_calls(Service::Deepseek), 2);
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn two_identical_requests_at_once_make_one_provider_call_and_one_charge() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    for (service, mut wish) in
+        [(Service::Deepseek, script("a red kite")), (Service::Fal, image("a red kite"))]
+    {
+        wish["run_id"] = json!(new_run_id());
+        let twice: Vec<_> = (0..5)
+            .map(|_| {
+                let (ann, wish) = (ann.clone(), wish.clone());
+                tokio::spawn(async move { ann.run(&wish).await })
+            })
+            .collect();
+        for answer in twice {
+            let answer = answer.await.unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
+        assert_eq!(world.provider_calls(service), 1);
+    }
+    assert_eq!(ann.balance().await, (95, 0, 0), "1 and 4, once each");
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn identical_idempotency_keys_at_once_make_one_run() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let at_once: Vec<_> = (0..8)
+        .map(|_| {
+            let request = ann.request("POST", "/v1/runs").header("content-type", "application/json");
+            let request = request.header("idempotency-key", "\"k\"").body(script("a red kite").to_string());
+            tokio::spawn(async move { crate::world::Answer::of(request.send().await.unwrap()).await })
+        })
+        .collect();
+    let mut ids = Vec::new();
+    for answer in at_once {
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        ids.push(answer.body["id"].clone());
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(world.provider_calls(Service::Deepseek), 1);
+    assert_eq!(ann.balance().await, (99, 0, 0));
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn a_repeat_of_a_failed_run_tells_the_same_failure_and_an_old_id_finds_its_run() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    world.sandbox.faults().set(Service::Deepseek, sandbox::FaultRule::always(sandbox::Fault::Refuse));
+    world.sandbox.faults().set(Service::Anthropic, sandbox::FaultRule::always(sandbox::Fault::Refuse));
+    let mut wish = script("a red kite");
+    wish["run_id"] = json!(new_run_id());
+    assert_eq!(ann.run(&wish).await.problem(), "provider_failed");
+    world.sandbox.faults().clear();
+    assert_eq!(ann.run(&wish).await.problem(), "provider_failed", "one terminal state, ever");
+
+    let mut wish = script("a blue kite");
+    wish["run_id"] = json!(new_run_id());
+    world.advance(Duration::from_secs(61));
+    assert_eq!(ann.run(&wish).await.status, 200);
+    world.advance(Duration::from_secs(25 * 3600));
+    assert_eq!(ann.run(&wish).await.body["replayed"], true, "a day later it still is the same run");
+    for (made_at, what) in
+        [(Timestamp::from_seconds(1), "too old"), (world.now().after(Duration::from_secs(3600)), "ahead")]
+    {
+        wish["run_id"] = json!(RunId::mint(made_at).to_string());
+        assert_eq!(ann.run(&wish).await.problem(), "invalid_run_id", "{what}");
+    }
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn one_persons_run_id_is_nothing_to_another() {
+    let world = World::start().await;
+    let (ann, bob) = (world.person("ann"), world.person("bob"));
+    let id = new_run_id();
+    let mut wish = script("a red kite");
+    wish["run_id"] = json!(id);
+    ann.run(&wish).await;
+    assert_eq!(bob.get(&format!("/v1/runs/{id}")).await.problem(), "not_found");
+    let own = bob.run(&wish).await;
+    assert_eq!((own.status, own.body["charged"].as_u64()), (200, Some(1)));
+    assert_eq!(world.provider_calls(Service::Deepseek), 2);
+}

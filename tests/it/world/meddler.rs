@@ -1,0 +1,238 @@
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+
+/// Stands between one instance and the stores: counts what passes, and breaks it when told to.
+#[derive(Clone, Debug)]
+pub(crate) struct Meddler(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    stores: SharedHttpClient,
+    state: Mutex<State>,
+    /// True once the instance has died.
+    is_dead: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Vec<StoreCall>,
+    plan: Option<(usize, Fault)>,
+    seen: usize,
+    is_media_broken: bool,
+}
+
+/// What goes wrong at the planned call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The process is killed before the call leaves it.
+    KilledBefore,
+    /// The store does the work, then the process is killed.
+    KilledAfter,
+    /// The store does the work, but its reply never arrives.
+    ReplyLost,
+    /// DynamoDB says that a transaction was in the way.
+    Conflict,
+    /// DynamoDB asks to come back later.
+    Throttled,
+}
+
+/// One request to a store, as it was answered.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreCall {
+    /// `UpdateItem`, `PutItem`, … or `S3`
+    pub(crate) operation: String,
+    pub(crate) table: String,
+    /// Write units of the table itself, and of its indexes.
+    pub(crate) table_units: u64,
+    pub(crate) index_units: u64,
+    pub(crate) status: u16,
+}
+
+impl Meddler {
+    pub(crate) fn around(stores: SharedHttpClient) -> Meddler {
+        let (is_dead, _) = watch::channel(false);
+        Meddler(Arc::new(Inner { stores, state: Mutex::default(), is_dead }))
+    }
+
+    pub(crate) fn client(&self) -> SharedHttpClient {
+        SharedHttpClient::new(self.clone())
+    }
+
+    /// Forgets what was seen and plans a fault for the `nth` call from now, counted from 0.
+    pub(crate) fn plan(&self, nth: usize, fault: Fault) {
+        *self.0.state.lock().unwrap() = State { plan: Some((nth, fault)), ..State::default() };
+    }
+
+    pub(crate) fn forget(&self) {
+        *self.0.state.lock().unwrap() = State::default();
+    }
+
+    /// From now on the media store refuses everything.
+    pub(crate) fn break_media(&self) {
+        self.0.state.lock().unwrap().is_media_broken = true;
+    }
+
+    pub(crate) fn calls(&self) -> Vec<StoreCall> {
+        self.0.state.lock().unwrap().calls.clone()
+    }
+
+    /// Whether the planned fault has happened.
+    pub(crate) fn has_struck(&self) -> bool {
+        let state = self.0.state.lock().unwrap();
+        state.plan.is_some_and(|(nth, _)| state.seen > nth)
+    }
+
+    /// Resolves when the instance has been killed.
+    pub(crate) async fn death(&self) {
+        let mut dead = self.0.is_dead.subscribe();
+        dead.wait_for(|dead| *dead).await.unwrap();
+    }
+
+    /// The fault for this call, if it is its turn. A dead instance calls nobody any more.
+    fn next_fault(&self) -> Option<Fault> {
+        let mut state = self.0.state.lock().unwrap();
+        let turn = state.seen;
+        state.seen += 1;
+        state.plan.filter(|(nth, _)| *nth == turn).map(|(_, fault)| fault)
+    }
+
+    fn record(&self, call: StoreCall) {
+        self.0.state.lock().unwrap().calls.push(call);
+    }
+
+    async fn die(&self) -> ! {
+        self.0.is_dead.send_replace(true);
+        std::future::pending().await
+    }
+}
+
+impl HttpClient for Meddler {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let stores = self.0.stores.http_connector(settings, components);
+        SharedHttpConnector::new(Between { meddler: self.clone(), stores })
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Between {
+    meddler: Meddler,
+    stores: SharedHttpConnector,
+}
+
+impl HttpConnector for Between {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let between = self.clone();
+        HttpConnectorFuture::new(async move { between.pass(request).await })
+    }
+}
+
+impl Between {
+    async fn pass(&self, mut request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        if *self.meddler.0.is_dead.borrow() {
+            return std::future::pending().await;
+        }
+        let (operation, table) = describe(&mut request);
+        let is_dynamo = operation != "S3";
+        if !is_dynamo && self.meddler.0.state.lock().unwrap().is_media_broken {
+            let refusal = "<Error><Code>AccessDenied</Code></Error>";
+            return Ok(HttpResponse::new(403.try_into().unwrap(), SdkBody::from(refusal)));
+        }
+        match self.meddler.next_fault() {
+            Some(Fault::KilledBefore) => self.meddler.die().await,
+            Some(Fault::KilledAfter) => {
+                self.stores.call(request).await?;
+                self.meddler.die().await
+            }
+            Some(Fault::ReplyLost) => {
+                self.stores.call(request).await?;
+                Err(ConnectorError::timeout("the reply was lost".into()))
+            }
+            Some(Fault::Conflict) if is_dynamo => Ok(refused("TransactionConflictException", &operation)),
+            Some(Fault::Throttled) if is_dynamo => Ok(refused("ThrottlingException", &operation)),
+            Some(Fault::Conflict | Fault::Throttled) | None => {
+                let response = self.stores.call(request).await?;
+                let (table_units, index_units) = units(&response, &operation);
+                let status = response.status().as_u16();
+                self.meddler.record(StoreCall { operation, table, table_units, index_units, status });
+                Ok(response)
+            }
+        }
+    }
+}
+
+/// Names the operation and its table, and asks DynamoDB to tell what it cost.
+fn describe(request: &mut HttpRequest) -> (String, String) {
+    let Some(target) = request.headers().get("x-amz-target") else {
+        return ("S3".to_owned(), String::new());
+    };
+    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    let Some(mut body) = request.body().bytes().and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok())
+    else {
+        return (operation, String::new());
+    };
+    let table = body["TableName"].as_str().unwrap_or_default().to_owned();
+    body["ReturnConsumedCapacity"] = json!("INDEXES");
+    let body = body.to_string();
+    request.headers_mut().insert("content-length", body.len().to_string());
+    *request.body_mut() = SdkBody::from(body);
+    (operation, table)
+}
+
+/// Write units of an answer, of the table and of its indexes.
+fn units(response: &HttpResponse, operation: &str) -> (u64, u64) {
+    if !["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"].contains(&operation) {
+        return (0, 0);
+    }
+    let body = response.body().bytes().and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
+    let consumed = body.map(|body| body["ConsumedCapacity"].clone()).unwrap_or_default();
+    let each = match consumed {
+        Value::Array(each) => each,
+        Value::Object(_) => vec![consumed],
+        // A refused condition costs a unit at least and does not say so.
+        _ => return (1, 0),
+    };
+    let whole = |value: &Value| {
+        let text = value.to_string();
+        text.split('.').next().and_then(|whole| whole.parse::<u64>().ok()).unwrap_or_default()
+    };
+    let mut sums = (0, 0);
+    for one in &each {
+        sums.0 += whole(&one["Table"]["CapacityUnits"]);
+        let indexes = one["GlobalSecondaryIndexes"].as_object();
+        sums.1 += indexes.into_iter().flatten().map(|(_, index)| whole(&index["CapacityUnits"])).sum::<u64>();
+    }
+    sums
+}
+
+/// A refusal in DynamoDB's shape that did nothing.
+fn refused(code: &str, operation: &str) -> HttpResponse {
+    let body = match (code, operation) {
+        ("TransactionConflictException", "TransactWriteItems") => {
+            let reason =
+                json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" });
+            let nothing = json!({ "Code": "None" });
+            json!({
+                "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+                "Message": "Transaction cancelled [None, None, TransactionConflict]",
+                "CancellationReasons": [nothing, nothing, reason],
+            })
+        }
+        _ => json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "made up" }),
+    };
+    let mut response = HttpResponse::new(400.try_into().unwrap(), SdkBody::from(body.to_string()));
+    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    response
+}
