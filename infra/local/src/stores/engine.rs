@@ -8,10 +8,11 @@ type Job = Box<dyn FnOnce(&Database) + Send>;
 
 /// The one thread that works on the database.
 ///
-/// SQLite is synchronous and serves one caller at a time. Called in a task, it would hold up a worker of the
+/// SQLite is synchronous and serves one caller at a time. Called in a task, it holds up a worker of the
 /// runtime for each commit, for the queue in front of it, and for a checkpoint's fsync of many milliseconds.
-/// A thread of its own costs a hand-over of some 10 µs and leaves the workers to everybody else (measured: see
-/// `tests::handing_over`); `spawn_blocking` costs the same and lets its threads fight for the mutex.
+/// Measured with 32 writers on two workers (dev profile, CPU per write, and by how much a timer of another
+/// task was late, 99th percentile): inline 0.12-0.22 ms and 7-11 ms late, `block_in_place` 0.12-0.18 ms and
+/// 6-11 ms, `spawn_blocking` 0.22-0.34 ms and 2-20 ms, this thread 0.14-0.25 ms and 2-3 ms.
 pub(super) struct Engine {
     database: Database,
     jobs: Option<Sender<Job>>,

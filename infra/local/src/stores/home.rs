@@ -2,7 +2,6 @@ use super::tables::TableFault;
 use super::{Place, StoreStartError};
 use dynoxide::Database;
 use primitives::{Clock, random_bytes};
-use std::fmt::Write;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +19,9 @@ pub(super) struct Home {
 impl Home {
     pub(super) fn open(place: &Place) -> Result<Home, StoreStartError> {
         let folder = match place {
-            Place::Memory => std::env::temp_dir().join(format!("citipen-{}", random_name())),
+            Place::Memory => {
+                std::env::temp_dir().join(format!("citipen-{:016x}", u64::from_be_bytes(random_bytes())))
+            }
             Place::Disk(folder) => folder.clone(),
         };
         fs::create_dir_all(&folder).map_err(StoreStartError::folder(&folder))?;
@@ -107,13 +108,6 @@ fn open_file(file: &Path) -> dynoxide::Result<Database> {
     let database = Database::new(path)?;
     database.disable_bulk_loading()?;
     Ok(database)
-}
-
-fn random_name() -> String {
-    random_bytes::<8>().iter().fold(String::new(), |mut name, byte| {
-        let _ = write!(name, "{byte:02x}");
-        name
-    })
 }
 
 struct StoreClock(Clock);

@@ -2,11 +2,13 @@
 
 mod folder;
 mod notes;
+mod put;
 
 use super::{ACCESS_KEY, SECRET_KEY, StoreStartError};
 use folder::{UPLOAD_SUFFIX, check_key};
 use notes::{drop_note, keep, kept};
 use primitives::Clock;
+use put::PlainPut;
 use s3s::auth::SimpleAuth;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::dto::*;
@@ -22,7 +24,6 @@ const TAGGING: &str = "tagging.xml";
 const LIFECYCLE: &str = "lifecycle.xml";
 const CORS: &str = "cors.xml";
 const PUBLIC_ACCESS: &str = "public-access.xml";
-const VERSIONING: &str = "versioning.xml";
 
 pub(super) struct Objects {
     files: FileSystem,
@@ -122,6 +123,10 @@ impl S3 for Objects {
         if request.input.tagging.is_some() {
             return Err(s3_error!(NotImplemented, "the local store takes tags by PutObjectTagging only"));
         }
+        let request = match PlainPut::of(request) {
+            Ok(put) => return put.store(self.folder.clone(), self.clock.now()).await,
+            Err(request) => *request,
+        };
         let response = self.files.put_object(request).await?;
         drop_note(&self.folder.note(&bucket, Some(&key), TAGGING))?;
         self.date(&bucket, &key)?;
@@ -289,13 +294,5 @@ impl S3 for Objects {
     ) -> S3Result<S3Response<GetPublicAccessBlockOutput>> {
         let setting = self.setting(&request.input.bucket, PUBLIC_ACCESS)?;
         Ok(S3Response::new(GetPublicAccessBlockOutput { public_access_block_configuration: setting }))
-    }
-
-    async fn put_bucket_versioning(
-        &self,
-        request: S3Request<PutBucketVersioningInput>,
-    ) -> S3Result<S3Response<PutBucketVersioningOutput>> {
-        self.keep_setting(&request.input.bucket, VERSIONING, &request.input.versioning_configuration)?;
-        done()
     }
 }

@@ -1,4 +1,5 @@
 mod differential;
+mod killed;
 mod money;
 mod objects;
 mod restart;

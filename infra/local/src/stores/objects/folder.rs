@@ -4,9 +4,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use primitives::Timestamp;
 use s3s::{S3Result, s3_error};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// File systems end names here, and `s3s-fs` names its notes after the whole key.
 const NAME_MAX: usize = 255;
@@ -17,6 +19,7 @@ pub(super) const UPLOAD_SUFFIX: usize = ".upload-00000000-0000-0000-0000-0000000
 #[derive(Debug, Clone)]
 pub(crate) struct ObjectFolder {
     root: PathBuf,
+    drafts: Arc<AtomicU64>,
 }
 
 impl ObjectFolder {
@@ -25,7 +28,7 @@ impl ObjectFolder {
             return Err(StoreStartError::InvalidBucket { bucket: bucket.to_owned() });
         }
         fs::create_dir_all(root.join(bucket)).map_err(StoreStartError::folder(&root))?;
-        Ok(ObjectFolder { root })
+        Ok(ObjectFolder { root, drafts: Arc::default() })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -61,10 +64,23 @@ impl ObjectFolder {
         }
     }
 
+    /// Writes a file beside its place and moves it there, so that nobody ever sees half of it.
+    pub(super) fn put(&self, path: &Path, content: &[u8], now: Timestamp) -> io::Result<()> {
+        // `s3s-fs` clears such names away when it starts.
+        let number = self.drafts.fetch_add(1, Ordering::Relaxed);
+        let draft = self.root.join(format!(".tmp.plain-{number}.internal.part"));
+        let mut file = File::create(&draft)?;
+        let written = file.write_all(content).and_then(|()| file.set_modified(moment(now)));
+        let moved = written.and_then(|()| fs::rename(&draft, path));
+        if moved.is_err() {
+            let _ = fs::remove_file(&draft);
+        }
+        moved
+    }
+
     /// Dates the object by our clock: its age decides when it ends.
     pub(super) fn date(&self, bucket: &str, key: &str, now: Timestamp) -> io::Result<()> {
-        let moment = UNIX_EPOCH + Duration::from_millis(now.millis());
-        File::options().write(true).open(self.object(bucket, key))?.set_modified(moment)
+        File::options().write(true).open(self.object(bucket, key))?.set_modified(moment(now))
     }
 }
 
@@ -78,6 +94,10 @@ pub(super) fn check_key(bucket: &str, key: &str, spare: usize) -> S3Result<()> {
         return Err(s3_error!(InvalidArgument, "the local store takes no key with `.`, `..` or empty parts"));
     }
     Ok(())
+}
+
+fn moment(now: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(now.millis())
 }
 
 fn note_name(bucket: &str, key: Option<&str>, kind: &str) -> String {
