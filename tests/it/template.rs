@@ -1085,9 +1085,7 @@ fn days_are_the_profiles() {
 fn every_function_may_do_what_its_code_does_and_nothing_else() {
     assert_fine(check_rights(&template()));
 
-    let statement = |action: &str, resource: Value| {
-        json!({ "Effect": "Allow", "Action": [action], "Resource": resource })
-    };
+    let statement = |action: &str, resource: Value| json!({ "Effect": "Allow", "Action": [action], "Resource": resource });
     let arn = |resource: &str| json!({ "Fn::GetAtt": [resource, "Arn"] });
     let with = |function: &str, statement: Value| {
         changed(&format!("/Resources/{function}/Properties/Policies/0/Statement/-"), statement)
