@@ -86,10 +86,13 @@ async fn holds_that_a_dead_instance_left_do_not_lock_their_owner_out() {
     let ann = world.person("ann");
     ann.balance().await;
     let dying = world.instance(&[]).await;
-    dying.meddler.plan(1, crate::world::Fault::KilledBefore);
+    let there = ann.at(&dying.base);
+    there.get("/v1/pricing").await;
+    // After the reservation and the look at the providers' health, before the output is stored.
+    dying.meddler.plan(2, crate::world::Fault::KilledBefore);
     tokio::select! {
         _ = dying.meddler.death() => {}
-        answer = ann.at(&dying.base).script("x") => panic!("it answered: {}", answer.text),
+        answer = there.script("x") => panic!("it answered: {}", answer.text),
     }
     drop(dying);
     assert_eq!(ann.balance().await, (99, 1, 0), "the dead instance's hold");

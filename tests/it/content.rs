@@ -37,10 +37,13 @@ async fn a_canary_in_every_input_reaches_only_the_provider_and_the_output() {
     // As the product starts its logs, but at its own most talkative level.
     let subscriber = tracing_subscriber::fmt()
         .json()
-        .with_env_filter("warn,dynoxide=error,s3s=error,citipen=debug,citipen_sandbox=off")
+        .with_env_filter(
+            "warn,dynoxide=error,s3s=error,citipen=debug,run_tool=debug,pricing=debug,account=debug",
+        )
         .with_writer(captured.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    // For the whole process: the other tests' lines are caught too, and hold no canary.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let world = World::start().await;
     let ann = world.person("ann");
     let prompt = format!("a kite named {CANARY}");

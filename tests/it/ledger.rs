@@ -67,10 +67,13 @@ async fn a_grant_whose_reply_was_lost_or_that_met_a_conflict_is_granted_once() {
 async fn a_settled_run_is_refunded_at_most_once() {
     let world = World::start().await;
     let ann = world.person("ann");
+    ann.balance().await;
+    world.advance(std::time::Duration::from_secs(1));
     let run: RunId = ann.run(&image("x")).await.body["id"].as_str().unwrap().parse().unwrap();
     let ledger = Ledger::new(&world.product.platform);
     let refund = Posting::Refund { run, amount: credits(4), reason: "blurred".to_owned() };
     let account = ann.id().parse().unwrap();
+    world.advance(std::time::Duration::from_secs(1));
     assert!(matches!(ledger.post(&account, &refund, world.now()).await.unwrap(), Posted::Now(_)));
     assert!(matches!(ledger.post(&account, &refund, world.now()).await.unwrap(), Posted::Before { .. }));
     assert_eq!(ann.balance().await, (100, 0, 0));
@@ -96,6 +99,8 @@ async fn a_reversal_leaves_debt_that_blocks_runs_until_new_credit_covers_it() {
     let unspent = read_lots(&entries).unwrap().unspent_of(top_up);
     assert_eq!(unspent, credits(12));
 
+    let second = std::time::Duration::from_secs(1);
+    world.advance(second);
     let key = OnceKey::new("test", "chargeback");
     let reversal = Posting::Reversal { of: top_up, amount: credits(20), unspent, key };
     ledger.post(&id, &reversal, world.now()).await.unwrap();
@@ -104,8 +109,10 @@ async fn a_reversal_leaves_debt_that_blocks_runs_until_new_credit_covers_it() {
     assert_eq!((refused.problem(), refused.status), ("debt_outstanding", 402));
     books::check(&world).await;
 
+    world.advance(second);
     ledger.post(&id, &grant(50, "tx2"), world.now()).await.unwrap();
     assert_eq!(ann.balance().await, (42, 0, 0));
+    world.advance(second);
     let key = OnceKey::new("test", "won");
     let won = Posting::Reinstatement { of: top_up, amount: credits(20), key };
     ledger.post(&id, &won, world.now()).await.unwrap();

@@ -15,6 +15,7 @@ async fn a_signed_in_person_sees_the_price_runs_a_tool_and_pays_exactly_that() {
         prices.body["tools"].as_array().unwrap().iter().find(|row| row["model"] == "chat").unwrap().clone();
     assert_eq!((chat["tool"].as_str(), chat["price"].as_u64()), (Some("script"), Some(1)));
     assert_eq!(ann.balance().await, (100, 0, 0), "the welcome credit");
+    world.advance(std::time::Duration::from_secs(1));
 
     let events = ann.stream(&script("a red kite")).await.unwrap();
 
@@ -138,6 +139,10 @@ async fn a_successful_run_takes_one_round_trip_before_the_provider_and_at_most_f
         let units: u64 = calls.iter().map(|call| call.table_units).sum();
         assert!(units <= 5, "{calls:#?}");
         assert_eq!(units, writes, "{calls:#?}");
+        assert!(
+            calls.iter().all(|call| call.index_units == 0),
+            "the sweep's mark stands already: {calls:#?}"
+        );
         // Before the provider: the reserving write, with the look for an earlier outcome beside it.
         let dynamo: Vec<&str> =
             calls.iter().filter(|call| call.operation != "S3").map(|call| call.operation.as_str()).collect();

@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use credits::Ledger;
-use edge::{Authenticated, ClientNetwork, Country, Edge, JsonBody, Page, Problem, ProblemCode};
-use identity::{FirstSight, IdentityError};
+use edge::{Authenticated, Edge, JsonBody, Page, Problem, ProblemCode, Visitor};
+use identity::IdentityError;
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::{AccountId, EntryId};
 use signup::{Signup, SignupError};
@@ -46,14 +46,8 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     ),
     security(("sign_in_token" = []))
 )]
-async fn show(
-    State(desk): State<Desk>,
-    Authenticated(caller): Authenticated,
-    ClientNetwork(network): ClientNetwork,
-    Country(country): Country,
-) -> Result<Json<AccountView>, Problem> {
-    let sight = FirstSight { user: &caller.user, country: country.as_deref(), network: network.as_deref() };
-    let (user, account) = desk.signup.find(sight, desk.platform.now()).await.map_err(problem)?;
+async fn show(State(desk): State<Desk>, visitor: Visitor) -> Result<Json<AccountView>, Problem> {
+    let (user, account) = desk.signup.find(visitor.sight(), desk.platform.now()).await.map_err(problem)?;
     AccountView::of(&user, &account, desk.platform.profile()).map(Json)
 }
 
@@ -69,17 +63,15 @@ async fn show(
 )]
 async fn change(
     State(desk): State<Desk>,
-    Authenticated(caller): Authenticated,
-    ClientNetwork(network): ClientNetwork,
-    Country(country): Country,
+    visitor: Visitor,
     JsonBody(wish): JsonBody<AccountChange>,
 ) -> Result<Json<AccountView>, Problem> {
     let (profile, preferences) = wish.parse()?;
-    let sight = FirstSight { user: &caller.user, country: country.as_deref(), network: network.as_deref() };
-    let (_, account) = desk.signup.find(sight, desk.platform.now()).await.map_err(problem)?;
+    let person = visitor.person.in_person()?.user.clone();
+    let (_, account) = desk.signup.find(visitor.sight(), desk.platform.now()).await.map_err(problem)?;
     let users = desk.signup.users();
-    users.update_profile(&caller.user, &profile).await.map_err(|error| problem(error.into()))?;
-    let user = users.update_preferences(&caller.user, &preferences).await;
+    users.update_profile(&person, &profile).await.map_err(|error| problem(error.into()))?;
+    let user = users.update_preferences(&person, &preferences).await;
     let user = user.map_err(|error| problem(error.into()))?;
     AccountView::of(&user, &account, desk.platform.profile()).map(Json)
 }

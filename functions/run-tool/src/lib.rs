@@ -5,10 +5,7 @@ use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use edge::{
-    AcceptKind, Authenticated, ClientNetwork, Country, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode,
-    RequestId, sse,
-};
+use edge::{AcceptKind, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode, RequestId, Visitor, sse};
 use platform::{InvalidSettings, Platform};
 use primitives::{Private, RunId};
 use runs::{Order, RunEvent, RunView, Runs, ToolInput, Who};
@@ -63,17 +60,13 @@ pub struct RunRequest {
 async fn run_tool(
     State(runs): State<Runs>,
     Extension(request): Extension<RequestId>,
-    Authenticated(caller): Authenticated,
-    ClientNetwork(network): ClientNetwork,
-    Country(country): Country,
+    visitor: Visitor,
     IdempotencyKey(idempotency_key): IdempotencyKey,
     accept: AcceptKind,
     JsonBody(wish): JsonBody<RunRequest>,
 ) -> Result<Response, Problem> {
-    if caller.is_impersonated {
-        return Err(Problem::new(ProblemCode::ImpersonationRefused));
-    }
-    let who = Who { user: caller.user, country, network };
+    let user = visitor.person.in_person()?.user.clone();
+    let who = Who { user, country: visitor.country, network: visitor.network };
     let events = runs.start(who, wish.into_order(idempotency_key)?);
     match accept {
         AcceptKind::EventStream => stream(events, request).await,

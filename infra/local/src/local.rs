@@ -67,7 +67,7 @@ impl Local {
 
     /// Serves until `stop` resolves, then lets open requests end.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-        let ticking = schedules::start(self.platform.clone(), self.stores.clone());
+        let ticking = schedules::start(&self.platform, self.stores.clone());
         let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
         // Small events of a stream must not wait for more to send.
         let listener = self.listener.tap_io(|socket| {

@@ -5,7 +5,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// What EventBridge and the stores' own housekeeping do in the cloud.
-pub(crate) fn start(platform: Platform, stores: Stores) -> Vec<JoinHandle<()>> {
+pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> {
+    let (clock, platform) = (platform.clock().clone(), platform.clone());
     let sweep = tokio::spawn(async move {
         let mut ticks = every(Duration::from_secs(60));
         loop {
@@ -19,7 +20,7 @@ pub(crate) fn start(platform: Platform, stores: Stores) -> Vec<JoinHandle<()>> {
         let mut ticks = every(Duration::from_secs(3600));
         loop {
             ticks.tick().await;
-            let now = primitives::Clock::system().now();
+            let now = clock.now();
             for swept in [stores.sweep_ttl().await, stores.sweep_media(now).await] {
                 if let Err(error) = swept {
                     tracing::error!(error = %error, "expired items or objects could not be removed");

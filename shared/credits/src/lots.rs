@@ -17,13 +17,23 @@ pub struct Lots {
     pub lots: Vec<Lot>,
     pub debt: Credits,
     taken_by_run: HashMap<RunId, Vec<(usize, Credits)>>,
+    /// Taken before the grant it was taken from was read: two instances' clocks differ a little.
+    uncovered: Vec<(Option<RunId>, Credits)>,
+    /// Given back before what had taken it was read, for the same reason.
+    surplus: Credits,
 }
 
-/// Reads entries, oldest first. Open holds are not spent yet and do not appear.
+/// Reads all entries of an account, given in any order. Open holds are not spent yet and do not appear.
+///
+/// The order of consumption is that of writing, not that of the keys: a run's entry bears the id the run was
+/// given before its credit may have come in. At the same millisecond credit comes in first.
 pub fn read_lots(entries: &[Entry]) -> Result<Lots, Overflow> {
+    let mut in_order: Vec<&Entry> = entries.iter().collect();
+    in_order.sort_by_key(|entry| (entry.at, entry.amount.get() < 0, entry.id));
     let mut lots = Lots::default();
-    for entry in entries {
+    for entry in in_order {
         lots.read(entry)?;
+        lots.even_out()?;
     }
     Ok(lots)
 }
@@ -39,10 +49,12 @@ impl Lots {
             Kind::Grant { origin, .. } => {
                 let rest = self.cover_debt(amount)?;
                 self.lots.push(Lot { entry: entry.id, origin: *origin, granted: amount, unspent: rest });
-                Ok(())
+                std::mem::take(&mut self.uncovered)
+                    .into_iter()
+                    .try_for_each(|(run, left)| self.spend(run, left))
             }
             Kind::Run(outcome) => match outcome.verdict {
-                Verdict::Charged(amount) => self.spend(run_of(entry), amount),
+                Verdict::Charged(amount) => self.spend(Some(run_of(entry)), amount),
                 Verdict::Released(_) => Ok(()),
             },
             Kind::Refund { run, .. } => {
@@ -66,18 +78,33 @@ impl Lots {
         amount.checked_sub(covered)
     }
 
-    fn spend(&mut self, run: RunId, amount: Credits) -> Result<(), Overflow> {
+    /// Takes from the oldest lots first and remembers what a run took where.
+    fn spend(&mut self, run: Option<RunId>, amount: Credits) -> Result<(), Overflow> {
         let mut left = amount;
-        let takes = self.taken_by_run.entry(run).or_default();
         for (index, lot) in self.lots.iter_mut().enumerate() {
             let take = lot.unspent.min(left);
-            if !take.is_zero() {
-                lot.unspent = lot.unspent.checked_sub(take)?;
-                left = left.checked_sub(take)?;
-                takes.push((index, take));
+            if take.is_zero() {
+                continue;
+            }
+            lot.unspent = lot.unspent.checked_sub(take)?;
+            left = left.checked_sub(take)?;
+            if let Some(run) = run {
+                self.taken_by_run.entry(run).or_default().push((index, take));
             }
         }
+        if !left.is_zero() {
+            self.uncovered.push((run, left));
+        }
         Ok(())
+    }
+
+    /// Settles what the order of reading left open, now that another entry is known.
+    fn even_out(&mut self) -> Result<(), Overflow> {
+        for (run, left) in std::mem::take(&mut self.uncovered) {
+            self.spend(run, left)?;
+        }
+        let surplus = std::mem::take(&mut self.surplus);
+        self.fill_newest(surplus)
     }
 
     /// Returns a run's credit to the lots it came from, the last one first.
@@ -105,20 +132,27 @@ impl Lots {
         for index in (0..self.lots.len()).rev() {
             left = self.fill(index, left)?;
         }
-        if left.is_zero() { Ok(()) } else { Err(Overflow) }
-    }
-
-    /// Takes from the named lot, at most what is left of it.
-    fn take_from(&mut self, entry: EntryId, amount: Credits) -> Result<(), Overflow> {
-        if let Some(lot) = self.lots.iter_mut().find(|lot| lot.entry == entry) {
-            lot.unspent = lot.unspent.checked_sub(amount.min(lot.unspent))?;
-        }
+        self.surplus = self.surplus.checked_add(left)?;
         Ok(())
     }
 
+    /// Takes from the named lot, and what a charge of the same moment took from it first, from the others.
+    fn take_from(&mut self, entry: EntryId, amount: Credits) -> Result<(), Overflow> {
+        let mut left = amount;
+        if let Some(lot) = self.lots.iter_mut().find(|lot| lot.entry == entry) {
+            let take = left.min(lot.unspent);
+            lot.unspent = lot.unspent.checked_sub(take)?;
+            left = left.checked_sub(take)?;
+        }
+        self.spend(None, left)
+    }
+
     fn give_to(&mut self, entry: EntryId, amount: Credits) -> Result<(), Overflow> {
-        let index = self.lots.iter().position(|lot| lot.entry == entry).ok_or(Overflow)?;
-        let left = self.fill(index, amount)?;
+        let index = self.lots.iter().position(|lot| lot.entry == entry);
+        let left = match index {
+            Some(index) => self.fill(index, amount)?,
+            None => amount,
+        };
         self.fill_newest(left)
     }
 }

@@ -125,6 +125,24 @@ fn a_reversal_takes_what_is_left_and_books_the_rest_as_debt_until_credit_covers_
     book.check();
 }
 
+#[test]
+fn lots_are_read_in_the_order_of_writing_not_of_ids() {
+    let mut book = Book::new();
+    let early = book.reserve(0).map(|hold| hold.run).unwrap();
+    let top_up = book.grant(10);
+    let hold = Hold { run: early, ..hold(4) };
+    let decision = Decision::charge(&hold, credits(4), String::new()).unwrap();
+    let charge = Entry::of_decision(&book.id(), &decision, book.now.after(Duration::from_secs(1)));
+    let grant = book.entries[0].clone();
+    assert!(charge.id < grant.id);
+    for entries in [[charge.clone(), grant.clone()], [grant.clone(), charge.clone()]] {
+        assert_eq!(read_lots(&entries).unwrap().unspent_of(top_up), credits(6));
+    }
+    // Two clocks that differ: the charge seems to be older than what paid it.
+    let skewed = Entry { at: Timestamp::from_seconds(1), ..charge };
+    assert_eq!(read_lots(&[skewed, grant]).unwrap().unspent_of(top_up), credits(6));
+}
+
 /// The account as the store would keep it, with every rule of the crate and none of its own.
 struct Book {
     account: Account,

@@ -16,6 +16,7 @@ mod tests;
 pub use edge::Edge;
 pub use extract::{
     AcceptKind, Authenticated, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, Public, RawBody,
+    Visitor,
 };
 pub use finish::{fallback, finish, finish_webhook};
 pub use limit::{Limiter, REQUEST_LIMITS, Subject, TABLES};

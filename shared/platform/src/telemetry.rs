@@ -10,6 +10,10 @@ pub enum LogSink {
     Stderr,
 }
 
+/// Where our lines come from: the shared crates, and the functions by their crates' names.
+const OURS: [&str; 7] =
+    ["citipen", "account", "identity_webhook", "pricing", "reservation_sweep", "run_tool", "runs_function"];
+
 /// One JSON object per line. Only our own crates log below `warn`: a library's debug lines may hold contents.
 ///
 /// `level` is one of error, warn, info, debug; anything else counts as info. A second call changes nothing.
@@ -26,7 +30,10 @@ fn install(level: &str, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'sta
         _ => "info",
     };
     // The embedded store warns about every failed condition, which is everyday business here.
-    let filter = format!("warn,dynoxide=error,s3s=error,citipen={level}");
+    let mut filter = String::from("warn,dynoxide=error,s3s=error");
+    for ours in OURS {
+        filter += &format!(",{ours}={level}");
+    }
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

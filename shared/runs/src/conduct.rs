@@ -110,6 +110,13 @@ impl Conduct {
                 Attempted::Refused(Refusal::NoAccount) if has_account => {
                     self.runs.0.signup.ensure(self.who.sight(), now).await?;
                     has_account = false;
+                    if priced.key.is_some() {
+                        // The key is claimed by now: a repeat may have used the id and be done already.
+                        priced.may_be_known = true;
+                    } else if !priced.may_be_known {
+                        // A fresh id, so that the ledger lists the welcome below the run it paid for.
+                        priced.run = RunId::mint(self.runs.now());
+                    }
                 }
                 Attempted::Refused(Refusal::InsufficientCredit { .. } | Refusal::TooManyOpenRuns { .. })
                     if !has_tidied && self.tidy(priced, now).await? =>
@@ -436,6 +443,7 @@ impl Conduct {
     async fn await_outcome(&self, priced: &Priced, run: RunId) -> Result<Outcome, RunsError> {
         let ledger = &self.runs.0.ledger;
         let mut pause = Duration::from_millis(100);
+        let give_up_at = self.runs.now().after(self.runs.0.settings.budget);
         loop {
             if let Some(outcome) = ledger.outcome(&priced.account, run).await? {
                 return Ok(outcome);
@@ -448,6 +456,9 @@ impl Conduct {
             if self.runs.now() > self.released_at(hold) {
                 self.runs.0.closing.finish_abandoned(&priced.account, hold).await?;
                 continue;
+            }
+            if self.runs.now() >= give_up_at {
+                return Err(RunsError::StillRunning { run });
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(1));

@@ -27,6 +27,9 @@ pub enum RunsError {
     QuoteMismatch,
     #[error("the ledger refused the reservation")]
     Refused { refusal: Refusal, price: Credits },
+    /// The key stands for a run that goes on for longer than a request may wait.
+    #[error("the run is still going on")]
+    StillRunning { run: RunId },
     /// The provider chain failed and the credit is back.
     #[error("no provider served the run ({class})")]
     NotServed { run: RunId, class: FailureClass },

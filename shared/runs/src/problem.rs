@@ -25,6 +25,11 @@ impl RunsError {
             RunsError::TwoKeys => Problem::new(ProblemCode::InvalidInput)
                 .detail("Send either a run_id or an Idempotency-Key, not both. No credit was taken."),
             RunsError::KeyConflict { run } => Problem::new(ProblemCode::RunConflict).run(*run),
+            RunsError::StillRunning { run } => {
+                Problem::new(ProblemCode::RunConflict).run(*run).credit(Credit::Held).detail(format!(
+                    "The run of an earlier request with this key is still going on. Look at GET /v1/runs/{run}."
+                ))
+            }
             RunsError::QuoteExpired => Problem::new(ProblemCode::QuoteExpired),
             RunsError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch),
             RunsError::Refused { refusal, price } => refused(refusal, *price),

@@ -1,10 +1,11 @@
 use super::edge_of;
+use super::headers::{ClientNetwork, Country};
 use crate::limit::Subject;
 use crate::{Edge, Problem, ProblemCode, SourceIp};
 use axum::extract::FromRequestParts;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use identity::{Caller, Refused};
+use identity::{Caller, FirstSight, Refused};
 
 /// Minutes a sign-in may be old for what can't be undone.
 const STEP_UP_MINUTES_MAX: u32 = 10;
@@ -16,6 +17,37 @@ pub struct Authenticated(pub Caller);
 /// Anybody, within their network's limits; for routes without sign-in.
 #[derive(Debug, Clone, Copy)]
 pub struct Public;
+
+/// A verified person together with what the edge knows of where they are.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    pub person: Authenticated,
+    /// Already truncated.
+    pub network: Option<String>,
+    pub country: Option<String>,
+}
+
+impl Visitor {
+    /// What `identity` wants to know when it sees somebody for the first time.
+    pub fn sight(&self) -> FirstSight<'_> {
+        FirstSight {
+            user: &self.person.0.user,
+            country: self.country.as_deref(),
+            network: self.network.as_deref(),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Visitor, Problem> {
+        let person = Authenticated::from_request_parts(parts, state).await?;
+        let Ok(ClientNetwork(network)) = ClientNetwork::from_request_parts(parts, state).await;
+        let Ok(Country(country)) = Country::from_request_parts(parts, state).await;
+        Ok(Visitor { person, network, country })
+    }
+}
 
 impl Authenticated {
     /// The person themselves, not somebody who acts in their name.

@@ -8,7 +8,7 @@ mod page;
 
 pub use accept::AcceptKind;
 pub use body::{JsonBody, RawBody};
-pub use caller::{Authenticated, Public};
+pub use caller::{Authenticated, Public, Visitor};
 pub use headers::{ClientNetwork, Country, IdempotencyKey};
 pub use page::Page;
 

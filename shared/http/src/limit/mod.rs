@@ -30,8 +30,6 @@ pub enum Subject<'a> {
     User(&'a UserId),
     /// As [`crate::SourceIp::network`] writes it.
     Network(&'a str),
-    /// Runs started by a person.
-    Runs(&'a UserId),
 }
 
 /// Counts requests. It errs on the open side: several instances may together let through what none of them
@@ -80,7 +78,6 @@ impl Inner {
         match subject {
             Subject::User(_) => limits.user_requests_per_minute_max,
             Subject::Network(_) => limits.network_requests_per_minute_max,
-            Subject::Runs(_) => limits.runs_per_minute_max,
         }
     }
 
@@ -88,7 +85,6 @@ impl Inner {
     fn name(&self, subject: Subject<'_>, now: Timestamp) -> String {
         let (kind, hash) = match subject {
             Subject::User(user) => ("user", self.pseudonyms.of("limit", &[user.as_str()])),
-            Subject::Runs(user) => ("runs", self.pseudonyms.of("limit", &[user.as_str()])),
             Subject::Network(network) => ("net", self.pseudonyms.of("limit", &[network, &now.date()])),
         };
         format!("{kind}#{hash}")
