@@ -66,7 +66,7 @@ async fn a_canary_in_every_input_reaches_only_the_provider_and_the_output() {
         format!("{{\"tool\":\"script\",\"input\":{{\"prompt\":\"x\"}},\"{CANARY}\":1}}"),
         format!("{{\"tool\":\"script\",\"input\":{{\"prompt\":\"x\"}},\"run_id\":\"{CANARY}\"}}"),
         format!("{{\"tool\":\"script\",\"input\":{{\"prompt\":\"x\"}},\"quote_id\":\"{CANARY}\"}}"),
-        format!("{CANARY}"),
+        CANARY.to_owned(),
     ] {
         let request = ann.request("POST", "/v1/runs").header("content-type", "application/json").body(body);
         errors += &request.send().await.unwrap().text().await.unwrap();

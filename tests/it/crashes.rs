@@ -100,7 +100,7 @@ impl<'a> Trial<'a> {
         let instance = world.instance(&[]).await;
         let person = world.person(&format!("{}_{nth}", scenario.name)).at(&instance.base);
         // Half of the persons are new, so that signing up is part of what is interrupted.
-        if nth % 2 == 0 {
+        if nth.is_multiple_of(2) {
             person.balance().await;
         }
         person.get("/v1/pricing").await;

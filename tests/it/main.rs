@@ -11,5 +11,6 @@ mod ledger;
 mod main_job;
 mod openapi;
 mod repeats;
+mod settings;
 mod template;
 mod world;

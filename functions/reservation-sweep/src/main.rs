@@ -7,6 +7,7 @@ async fn main() -> Result<(), Error> {
     let platform = Platform::from_env()?;
     start_logs(&platform.log_level(), LogSink::Stdout);
     let platform = &platform;
-    let sweep = |_: LambdaEvent<Value>| async move { reservation_sweep::handle(platform).await };
+    let sweep =
+        |_: LambdaEvent<Value>| async move { reservation_sweep::handle(platform).await.map_err(Error::from) };
     lambda_runtime::run(service_fn(sweep)).await
 }

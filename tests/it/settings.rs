@@ -1,0 +1,82 @@
+//! `.env.example` lists every setting that the code reads, and nothing else.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "tests" {
+            sources(&path, found);
+        } else if name.ends_with(".rs") && !name.starts_with("tests") {
+            found.push(path);
+        }
+    }
+}
+
+/// Names in capitals between quotes, in files that read settings; those made up from parts are spelled out.
+fn read_by_the_code() -> BTreeSet<String> {
+    let mut files = Vec::new();
+    sources(&root().join("shared"), &mut files);
+    let mut names = BTreeSet::new();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
+        if !text.contains("Settings") {
+            continue;
+        }
+        for quoted in text.split('"').skip(1).step_by(2) {
+            let is_name = quoted.len() > 3
+                && quoted.contains(|c: char| c.is_ascii_uppercase())
+                && quoted.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+            if is_name {
+                names.insert(quoted.to_owned());
+            }
+        }
+    }
+    for part in ["CHAT", "REASONER", "FLUX_DEV", "FLUX_SCHNELL", "IMAGE"] {
+        names.remove(part);
+    }
+    for tier in ["CHAT", "REASONER"] {
+        for price in ["HIT", "MISS", "OUTPUT"] {
+            names.insert(format!("DEEPSEEK_{tier}_{price}_CENTS"));
+        }
+        names.insert(format!("PROVIDER_FIRST_CONTENT_MS_{tier}"));
+    }
+    names.insert("PROVIDER_FIRST_CONTENT_MS_IMAGE".to_owned());
+    for model in ["FLUX_DEV", "FLUX_SCHNELL"] {
+        names.insert(format!("FAL_{model}_MODEL"));
+        names.insert(format!("FAL_{model}_UNIT_PRICE_CENTS"));
+    }
+    names
+}
+
+#[test]
+fn the_example_lists_every_setting_the_code_reads_and_no_other() {
+    let example = fs::read_to_string(root().join(".env.example")).unwrap();
+    let listed: BTreeSet<String> = example
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('=').map(|(name, _)| name.to_owned()))
+        .collect();
+    let read = read_by_the_code();
+    let missing: Vec<_> = read.difference(&listed).collect();
+    let unread: Vec<_> = listed.difference(&read).collect();
+    assert!(missing.is_empty(), "not in .env.example: {missing:?}");
+    assert!(unread.is_empty(), "in .env.example, but nobody reads it: {unread:?}");
+}
+
+#[test]
+fn the_example_as_it_stands_is_a_readable_file() {
+    let example = fs::read_to_string(root().join(".env.example")).unwrap();
+    for line in example.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (name, _) = line.split_once('=').expect("NAME=value");
+        assert!(name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'), "{line}");
+    }
+}
