@@ -32,7 +32,7 @@ fn read_by_the_code() -> BTreeSet<String> {
             continue;
         }
         for quoted in text.split('"').skip(1).step_by(2) {
-            let is_name = quoted.len() > 3
+            let is_name = (quoted.contains('_') || quoted == "PROFILE")
                 && quoted.contains(|c: char| c.is_ascii_uppercase())
                 && quoted.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
             if is_name {
@@ -40,7 +40,7 @@ fn read_by_the_code() -> BTreeSet<String> {
             }
         }
     }
-    for part in ["CHAT", "REASONER", "FLUX_DEV", "FLUX_SCHNELL", "IMAGE"] {
+    for part in ["FLUX_DEV", "FLUX_SCHNELL"] {
         names.remove(part);
     }
     for tier in ["CHAT", "REASONER"] {

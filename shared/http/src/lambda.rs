@@ -7,8 +7,10 @@ use axum::response::Response;
 use http::uri::PathAndQuery;
 use http::{Request, Uri};
 use lambda_http::request::RequestContext;
-use lambda_http::{Error, RequestExt, run_with_streaming_response};
+use lambda_http::{RequestExt, run_with_streaming_response};
 use tower::{ServiceExt, service_fn};
+
+pub use lambda_http::Error;
 
 /// Serves a function's finished router until the environment is shut down.
 pub async fn serve(router: Router) -> Result<(), Error> {

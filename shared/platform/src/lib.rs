@@ -27,6 +27,7 @@ pub struct Platform(Arc<Inner>);
 struct Inner {
     env: Env,
     profile: Profile,
+    log_level: String,
     clock: Clock,
     store: StoreSettings,
     connector: Option<SharedHttpClient>,
@@ -50,9 +51,11 @@ impl Platform {
         let mut settings = env.settings();
         let store = StoreSettings::read(&mut settings);
         let profile = Profile::read(&mut settings);
+        let log_level = telemetry::read_level(&mut settings);
         settings.finish()?;
         let inner = Inner {
             profile: profile.ok_or_else(InvalidSettings::unknown_profile)?,
+            log_level,
             env,
             clock,
             store,
@@ -86,7 +89,7 @@ impl Platform {
 
     /// `LOG_LEVEL`: error, warn, info (default) or debug.
     pub fn log_level(&self) -> String {
-        self.0.env.settings().text_or("LOG_LEVEL", "info")
+        self.0.log_level.clone()
     }
 
     /// The table's name in this deployment.

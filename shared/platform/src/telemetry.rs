@@ -1,3 +1,4 @@
+use crate::Settings;
 use std::io;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -14,6 +15,17 @@ pub enum LogSink {
 const OURS: [&str; 7] =
     ["citipen", "account", "identity_webhook", "pricing", "reservation_sweep", "run_tool", "runs_function"];
 
+const LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
+
+/// `LOG_LEVEL`, info when absent.
+pub(crate) fn read_level(settings: &mut Settings<'_>) -> String {
+    let level = settings.text_or("LOG_LEVEL", "info");
+    if !LEVELS.contains(&level.as_str()) {
+        settings.complain("LOG_LEVEL", &format!("must be one of {}, not `{level}`", LEVELS.join(", ")));
+    }
+    level
+}
+
 /// One JSON object per line. Only our own crates log below `warn`: a library's debug lines may hold contents.
 ///
 /// `level` is one of error, warn, info, debug; anything else counts as info. A second call changes nothing.
@@ -25,10 +37,7 @@ pub fn start_logs(level: &str, sink: LogSink) {
 }
 
 fn install(level: &str, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
-    let level = match level {
-        "error" | "warn" | "debug" => level,
-        _ => "info",
-    };
+    let level = if LEVELS.contains(&level) { level } else { "info" };
     // The embedded store warns about every failed condition, which is everyday business here.
     let mut filter = String::from("warn,dynoxide=error,s3s=error");
     for ours in OURS {
