@@ -1,0 +1,183 @@
+//! Checks of functions, routes, schedules and settings.
+
+use super::*;
+
+pub(super) fn check_functions(template: &Value, folders: &BTreeSet<String>) -> Complaints {
+    let mut complaints = Complaints::new();
+    let named: BTreeMap<String, &String> = folders.iter().map(|folder| (pascal(folder), folder)).collect();
+    for (name, folder) in &named {
+        let Some(function) = of_type(template, "AWS::Serverless::Function").remove(name.as_str()) else {
+            complaints.push(format!("functions/{folder} has no resource {name}"));
+            continue;
+        };
+        let setting = |key: &str| function.get(key).unwrap_or(&template["Globals"]["Function"][key]).clone();
+        let expected = [
+            ("CodeUri", json!(format!("functions/{folder}"))),
+            ("Runtime", json!("provided.al2023")),
+            ("Handler", json!("bootstrap")),
+            ("Architectures", json!(["arm64"])),
+            ("Tracing", json!("Active")),
+        ];
+        for (key, value) in expected {
+            if setting(key) != value {
+                complaints.push(format!("{name}: {key} is {}, not {value}", setting(key)));
+            }
+        }
+        if template["Resources"][name]["Metadata"]["BuildMethod"] != "rust-cargolambda" {
+            complaints.push(format!("{name} is not built by cargo-lambda"));
+        }
+    }
+    for name in of_type(template, "AWS::Serverless::Function").keys() {
+        if !named.contains_key(*name) {
+            complaints.push(format!("the function {name} has no folder"));
+        }
+    }
+    complaints
+}
+
+/// One operation as a function's source declares it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Route {
+    pub(super) function: String,
+    pub(super) method: String,
+    pub(super) path: String,
+    /// Called by other services, so without CORS.
+    pub(super) is_webhook: bool,
+}
+
+pub(super) fn check_routes(template: &Value, routes: &[Route]) -> Complaints {
+    let mut complaints = Complaints::new();
+    let mut events: BTreeMap<(String, String), String> = BTreeMap::new();
+    for (function, event) in events_of_type(template, "Api") {
+        let at = (text(&event["Path"]), text(&event["Method"]));
+        if !is_ref_of_type(template, &event["RestApiId"], "AWS::Serverless::Api") {
+            complaints.push(format!("{} {} of {function} names no API of ours", at.1, at.0));
+        }
+        if let Some(other) = events.insert(at.clone(), function.to_owned()) {
+            complaints.push(format!("{} {} goes to {other} and to {function}", at.1, at.0));
+        }
+    }
+    for route in routes {
+        let at = (route.path.clone(), route.method.clone());
+        match events.remove(&at) {
+            None => complaints.push(format!("{} {} has no event", route.method, route.path)),
+            Some(function) if function != route.function => {
+                complaints.push(format!("{} {} goes to {function}, not to {}", at.1, at.0, route.function))
+            }
+            Some(_) => {}
+        }
+    }
+    let page_paths: BTreeSet<&str> =
+        routes.iter().filter(|route| !route.is_webhook).map(|route| route.path.as_str()).collect();
+    for path in page_paths {
+        let serves = |function: &str| routes.iter().any(|r| r.path == path && r.function == function);
+        match events.remove(&(path.to_owned(), "OPTIONS".to_owned())) {
+            None => complaints.push(format!("OPTIONS {path} has no event: browsers can't call it")),
+            Some(function) if !serves(&function) => {
+                complaints.push(format!("OPTIONS {path} goes to {function}, which does not know the path"));
+            }
+            Some(_) => {}
+        }
+    }
+    for ((path, method), function) in events {
+        complaints.push(format!("{function} has an event for {method} {path}, which no source declares"));
+    }
+    complaints
+}
+
+/// A buffered integration would pass the streaming wire format of `edge::lambda` on to the browser.
+pub(super) fn check_streaming(template: &Value) -> Complaints {
+    let mut complaints = Complaints::new();
+    for (function, event) in events_of_type(template, "Api") {
+        let route = format!("{} {} of {function}", text(&event["Method"]), text(&event["Path"]));
+        if event["ResponseTransferMode"] != "RESPONSE_STREAM" {
+            complaints.push(format!("{route}: {} is not RESPONSE_STREAM", event["ResponseTransferMode"]));
+        }
+        // Without a timeout of its own the gateway hangs up after 29 seconds.
+        let patience = event["TimeoutInMillis"].as_u64().unwrap_or(29_000);
+        if patience < seconds(template, function) * 1000 {
+            complaints
+                .push(format!("{route}: the gateway gives up after {patience} ms, before the function"));
+        }
+    }
+    let apis = of_type(template, "AWS::Serverless::Api");
+    if apis.len() != 1 || apis.values().any(|api| api["EndpointConfiguration"]["Type"] != "REGIONAL") {
+        complaints.push("there must be one API, a regional one: others end a silent stream early".to_owned());
+    }
+    complaints
+}
+
+/// The time of a run is bounded from below by the providers' budget and from above by its reservation.
+pub(super) fn check_run_time(template: &Value, budget_ms: u64, profile: &Profile) -> Complaints {
+    let run = seconds(template, "RunTool");
+    let mut complaints = Complaints::new();
+    if run * 1000 < budget_ms + 30_000 {
+        complaints.push(format!("RunTool ends after {run} s, which leaves no time to settle"));
+    }
+    if run >= profile.ledger.hold_seconds {
+        complaints.push(format!("RunTool may work {run} s, longer than a reservation lives"));
+    }
+    complaints
+}
+
+pub(super) fn check_schedules(template: &Value, routes: &[Route]) -> Complaints {
+    let mut complaints = Complaints::new();
+    for (name, function) in of_type(template, "AWS::Serverless::Function") {
+        let is_called = routes.iter().any(|route| route.function == name);
+        let ticks: Vec<&Value> = events_of_type(template, "ScheduleV2")
+            .into_iter()
+            .filter(|(owner, _)| *owner == name)
+            .map(|(_, event)| event)
+            .collect();
+        if is_called != ticks.is_empty() || ticks.len() > 1 {
+            complaints.push(format!("{name} must have either routes or one schedule"));
+        }
+        let Some(tick) = ticks.first() else { continue };
+        let expected = [
+            (&tick["ScheduleExpression"], json!("rate(1 minute)"), "ticks every minute"),
+            (&tick["FlexibleTimeWindow"]["Mode"], json!("OFF"), "ticks on time"),
+            (&tick["RetryPolicy"]["MaximumRetryAttempts"], json!(0), "is not retried by the schedule"),
+            (&function["EventInvokeConfig"]["MaximumRetryAttempts"], json!(0), "is not retried by Lambda"),
+            (&function["ReservedConcurrentExecutions"], json!(1), "runs once at a time"),
+        ];
+        for (found, wanted, what) in expected {
+            if *found != wanted {
+                complaints.push(format!("{name} {what}: {wanted}, not {found}"));
+            }
+        }
+        if seconds(template, name) >= 60 {
+            complaints.push(format!("{name} may still run when the next tick comes"));
+        }
+    }
+    complaints
+}
+
+/// `sources` are the functions' sources by resource name.
+pub(super) fn check_settings(template: &Value, sources: &BTreeMap<String, String>) -> Complaints {
+    let mut complaints = Complaints::new();
+    for (name, function) in of_type(template, "AWS::Serverless::Function") {
+        let own = &function["Environment"]["Variables"];
+        let common = &template["Globals"]["Function"]["Environment"]["Variables"];
+        let keys =
+            |values: &Value| values.as_object().into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>();
+        let set: BTreeSet<String> = keys(own).into_iter().chain(keys(common)).collect();
+        let source = sources.get(name).map_or("", String::as_str);
+        let built = SETTINGS.iter().filter(|(builder, ..)| source.contains(builder));
+        let wanted: BTreeSet<String> = built
+            .flat_map(|(_, required, optional)| required.iter().chain(*optional))
+            .map(|&variable| variable.to_owned())
+            .collect();
+        complaints.extend(wanted.difference(&set).map(|variable| format!("{name} lacks {variable}")));
+        complaints.extend(set.difference(&wanted).map(|variable| format!("{name} does not read {variable}")));
+        for (variable, value) in own.as_object().into_iter().flatten() {
+            let is_secret = ["KEY", "SECRET", "TOKEN", "PEPPER"].iter().any(|word| variable.contains(word));
+            let by_reference =
+                format!("{{{{resolve:secretsmanager:${{SecretName}}:SecretString:{variable}::");
+            if is_secret && !value.to_string().contains(&by_reference) {
+                complaints
+                    .push(format!("{name}: {variable} is no reference to the secret's key of that name"));
+            }
+        }
+    }
+    complaints
+}

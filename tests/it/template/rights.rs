@@ -1,0 +1,155 @@
+//! Checks of what each function is allowed.
+
+use super::*;
+
+/// The rights of every function, as `(function, place, action)`.
+pub(super) type Rights = BTreeSet<(String, String, String)>;
+
+pub(super) fn check_rights(template: &Value) -> Complaints {
+    let (found, mut complaints) = rights(template);
+    let wanted: Rights = RIGHTS
+        .iter()
+        .flat_map(|(function, places)| places.iter().map(move |place| (function, place)))
+        .flat_map(|(function, (place, actions))| {
+            let action = move |name: &&str| format!("{}:{name}", service(place));
+            let right = move |name| ((*function).to_owned(), (*place).to_owned(), action(name));
+            actions.iter().map(right)
+        })
+        .collect();
+    let told =
+        |(function, place, action): &(String, String, String)| format!("{function}: {action} on {place}");
+    complaints.extend(found.difference(&wanted).map(|right| format!("{} is too much", told(right))));
+    complaints.extend(wanted.difference(&found).map(|right| format!("{} is missing", told(right))));
+    complaints
+}
+
+pub(super) fn service(place: &str) -> &'static str {
+    match place {
+        "outputs" => "s3",
+        _ if place.starts_with("key via ") => "kms",
+        _ => "dynamodb",
+    }
+}
+
+/// Reads policies strictly: what it does not understand is a complaint, not a right.
+pub(super) fn rights(template: &Value) -> (Rights, Complaints) {
+    let (mut rights, mut complaints) = (Rights::new(), Complaints::new());
+    for (name, resource) in template["Resources"].as_object().into_iter().flatten() {
+        // Roles, policies and connectors beside the functions would be rights too.
+        let is_known = KINDS.iter().any(|kind| resource["Type"] == *kind);
+        if !is_known || !resource["Connectors"].is_null() || !resource["Properties"]["Role"].is_null() {
+            complaints.push(format!("{name} may give rights that nobody checks"));
+        }
+    }
+    for (name, function) in of_type(template, "AWS::Serverless::Function") {
+        for policy in list(&function["Policies"]) {
+            let statements = list(&policy["Statement"]);
+            if statements.is_empty() {
+                complaints.push(format!("{name}: {policy} is no policy written here"));
+            }
+            for statement in statements {
+                let stated = places(statement).and_then(|places| Ok((places, actions(statement)?)));
+                match stated {
+                    Err(complaint) => complaints.push(format!("{name}: {complaint}")),
+                    Ok((places, actions)) => {
+                        let each =
+                            places.iter().flat_map(|place| actions.iter().map(move |action| (place, action)));
+                        rights.extend(
+                            each.map(|(place, action)| (name.to_owned(), place.clone(), action.clone())),
+                        );
+                    }
+                }
+            }
+        }
+    }
+    (rights, complaints)
+}
+
+pub(super) fn actions(statement: &Value) -> Result<Vec<String>, String> {
+    let actions: Vec<String> = one_or_many(&statement["Action"]).iter().map(|action| text(action)).collect();
+    let is_plain = |action: &String| {
+        action.split_once(':').is_some_and(|(service, name)| {
+            !service.is_empty() && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric())
+        })
+    };
+    let is_usual = statement["Effect"] == "Allow" && statement["NotAction"].is_null();
+    if is_usual && !actions.is_empty() && actions.iter().all(is_plain) {
+        return Ok(actions);
+    }
+    Err(format!("{statement} does not allow actions by their names"))
+}
+
+/// Only tables of ours, their indexes, the temporary outputs and the key, each by its own reference.
+pub(super) fn places(statement: &Value) -> Result<Vec<String>, String> {
+    let via = via(&statement["Condition"])?;
+    let resources = one_or_many(&statement["Resource"]);
+    if resources.is_empty() || !statement["NotResource"].is_null() {
+        return Err(format!("{statement} names no resources"));
+    }
+    let place = |resource: &Value| -> Result<String, String> {
+        let known = match resource.as_object().and_then(|form| form.iter().next()) {
+            Some((form, Value::Array(parts)))
+                if form == "Fn::GetAtt" && parts.get(1) == Some(&json!("Arn")) =>
+            {
+                parts.first().and_then(Value::as_str).and_then(|name| match (name, &via) {
+                    ("DataKey", Some(service)) => Some(format!("key via {service}")),
+                    (name, None) => table_name(name),
+                    _ => None,
+                })
+            }
+            Some((form, Value::String(pattern))) if form == "Fn::Sub" && via.is_none() => {
+                let parts = pattern.strip_prefix("${").and_then(|rest| rest.split_once(".Arn}/"));
+                parts.and_then(|(name, rest)| match rest.strip_prefix("index/") {
+                    Some(index) if !index.contains('*') => {
+                        Some(format!("{}/index/{index}", table_name(name)?))
+                    }
+                    None if name == "MediaBucket" && rest == format!("{TEMPORARY}*") => {
+                        Some("outputs".to_owned())
+                    }
+                    _ => None,
+                })
+            }
+            _ => None,
+        };
+        known.ok_or_else(|| format!("{resource} is no place a function may have rights to"))
+    };
+    resources.into_iter().map(place).collect()
+}
+
+/// The service that a use of the key must come through.
+pub(super) fn via(condition: &Value) -> Result<Option<String>, String> {
+    if condition.is_null() {
+        return Ok(None);
+    }
+    for service in ["dynamodb", "s3"] {
+        let address = format!("{service}.${{AWS::Region}}.amazonaws.com");
+        if *condition == json!({ "StringEquals": { "kms:ViaService": { "Fn::Sub": address } } }) {
+            return Ok(Some(service.to_owned()));
+        }
+    }
+    Err(format!("the condition {condition} is not understood"))
+}
+
+/// The other half of [`check_rights`]: its table itself must not make everybody a writer of balances.
+pub(super) fn check_account_writers(template: &Value) -> Complaints {
+    let (rights, _) = rights(template);
+    let is_write = |action: &str| {
+        !["GetItem", "BatchGetItem", "Query", "Scan"].iter().any(|read| action.ends_with(read))
+    };
+    let writers: BTreeSet<&str> = rights
+        .iter()
+        .filter(|(_, place, action)| place.starts_with("accounts") && is_write(action))
+        .map(|(function, ..)| function.as_str())
+        .collect();
+    let allowed: BTreeSet<&str> = ACCOUNT_WRITERS.iter().map(|(function, _)| *function).collect();
+    let mut complaints: Complaints = writers
+        .symmetric_difference(&allowed)
+        .map(|name| format!("{name} writes accounts, or should"))
+        .collect();
+    // Entries are immutable: nobody rewrites or removes one.
+    let rewrites = |(_, place, action): &&(String, String, String)| {
+        place == "credit_transactions" && is_write(action) && action != "dynamodb:PutItem"
+    };
+    complaints.extend(rights.iter().filter(rewrites).map(|(name, ..)| format!("{name} may change history")));
+    complaints
+}

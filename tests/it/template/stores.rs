@@ -1,0 +1,208 @@
+//! Checks of tables, bucket, key and days.
+
+use super::*;
+
+pub(super) fn check_tables(template: &Value, specs: &[TableSpec]) -> Complaints {
+    let mut complaints = Complaints::new();
+    let mut found = of_type(template, "AWS::DynamoDB::Table");
+    for spec in specs {
+        let resource = table_resource(spec.name);
+        let Some(table) = found.remove(resource.as_str()) else {
+            complaints.push(format!("{} has no resource {resource}", spec.name));
+            continue;
+        };
+        for (key, wanted) in wanted_table(spec) {
+            let is = sorted_attributes(&key, table.get(&key).unwrap_or(&Value::Null));
+            if is != wanted {
+                complaints.push(format!("{resource}: {key} is {is}, not {wanted}"));
+            }
+        }
+        let known = wanted_table(spec);
+        for key in table.as_object().into_iter().flat_map(Map::keys).filter(|key| !known.contains_key(*key)) {
+            complaints.push(format!("{resource}: {key} is set, but no code declares it"));
+        }
+        complaints.extend(check_kept(template, &resource));
+    }
+    complaints.extend(found.keys().map(|name| format!("{name} is a table that no code declares")));
+    complaints
+}
+
+pub(super) fn check_kept(template: &Value, resource: &str) -> Complaints {
+    let kept = |policy: &&str| template["Resources"][resource][*policy] != "Retain";
+    ["DeletionPolicy", "UpdateReplacePolicy"]
+        .iter()
+        .filter(|policy| kept(policy))
+        .map(|policy| format!("{resource}: {policy} is not Retain"))
+        .collect()
+}
+
+pub(super) fn wanted_table(spec: &TableSpec) -> Map<String, Value> {
+    let element = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
+    let mut attributes = vec![(spec.partition_key, "S")];
+    let mut keys = vec![element(spec.partition_key, "HASH")];
+    if let Some(sort_key) = spec.sort_key {
+        attributes.push((sort_key, "S"));
+        keys.push(element(sort_key, "RANGE"));
+    }
+    let mut indexes = Vec::new();
+    for index in spec.indexes {
+        let (sort_key, kind) = index.sort_key;
+        attributes.extend([(index.partition_key, "S"), (sort_key, kind.letter())]);
+        indexes.push(json!({
+            "IndexName": index.name,
+            "KeySchema": [element(index.partition_key, "HASH"), element(sort_key, "RANGE")],
+            "Projection": { "ProjectionType": "KEYS_ONLY" },
+        }));
+    }
+    let attributes: Vec<Value> = attributes
+        .iter()
+        .map(|(name, kind)| json!({ "AttributeName": name, "AttributeType": kind }))
+        .collect();
+    let mut wanted = Map::new();
+    wanted.insert("TableName".to_owned(), json!({ "Fn::Sub": format!("${{TablePrefix}}{}", spec.name) }));
+    wanted.insert("BillingMode".to_owned(), json!("PAY_PER_REQUEST"));
+    let attributes = sorted_attributes("AttributeDefinitions", &json!(attributes));
+    wanted.insert("AttributeDefinitions".to_owned(), attributes);
+    wanted.insert("KeySchema".to_owned(), json!(keys));
+    let recovery = json!({ "PointInTimeRecoveryEnabled": true, "RecoveryPeriodInDays": 35 });
+    wanted.insert("PointInTimeRecoverySpecification".to_owned(), recovery);
+    let key = json!({ "Fn::GetAtt": ["DataKey", "Arn"] });
+    let sealed = json!({ "SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": key });
+    wanted.insert("SSESpecification".to_owned(), sealed);
+    wanted.insert("DeletionProtectionEnabled".to_owned(), json!(true));
+    if !indexes.is_empty() {
+        wanted.insert("GlobalSecondaryIndexes".to_owned(), json!(indexes));
+    }
+    if let Some(attribute) = spec.ttl {
+        let ttl = json!({ "AttributeName": attribute, "Enabled": true });
+        wanted.insert("TimeToLiveSpecification".to_owned(), ttl);
+    }
+    wanted
+}
+
+/// The order of attribute definitions says nothing; that of keys does.
+pub(super) fn sorted_attributes(key: &str, value: &Value) -> Value {
+    let mut value = value.clone();
+    if let (Some(list), "AttributeDefinitions") = (value.as_array_mut(), key) {
+        list.sort_by_key(|entry| text(&entry["AttributeName"]));
+    }
+    value
+}
+
+pub(super) fn check_media(template: &Value) -> Complaints {
+    let mut complaints = check_kept(template, "MediaBucket");
+    let bucket = &template["Resources"]["MediaBucket"]["Properties"];
+    let key = json!({ "Fn::GetAtt": ["DataKey", "Arn"] });
+    let wanted = json!({
+        "PublicAccessBlockConfiguration": {
+            "BlockPublicAcls": true, "BlockPublicPolicy": true,
+            "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
+        },
+        "OwnershipControls": { "Rules": [{ "ObjectOwnership": "BucketOwnerEnforced" }] },
+        "BucketEncryption": { "ServerSideEncryptionConfiguration": [{
+            "BucketKeyEnabled": true,
+            "ServerSideEncryptionByDefault": { "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key },
+        }] },
+        "LifecycleConfiguration": { "Rules": [{
+            "Id": "temporary-media",
+            "Status": "Enabled",
+            "Prefix": TEMPORARY,
+            "ExpirationInDays": of_profile("MediaDays"),
+            "NoncurrentVersionExpiration": { "NoncurrentDays": 1 },
+            "AbortIncompleteMultipartUpload": { "DaysAfterInitiation": 1 },
+        }] },
+        "CorsConfiguration": { "CorsRules": [{
+            "AllowedOrigins": { "Ref": "AllowedOrigins" },
+            "AllowedMethods": ["GET", "HEAD"],
+            "ExposedHeaders": ["ETag"],
+            "MaxAge": 3000,
+        }] },
+    });
+    for (key, wanted) in wanted.as_object().into_iter().flatten() {
+        if bucket[key] != *wanted {
+            complaints.push(format!("MediaBucket: {key} is {}, not {wanted}", bucket[key]));
+        }
+    }
+    if !bucket["VersioningConfiguration"].is_null() {
+        complaints.push("MediaBucket: with versions an expired output would only be hidden".to_owned());
+    }
+    let statements = &template["Resources"]["MediaBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"];
+    let conditions = [
+        json!({ "Bool": { "aws:SecureTransport": "false" } }),
+        json!({ "NumericLessThan": { "s3:TlsVersion": "1.2" } }),
+    ];
+    let whole = json!([
+        { "Fn::GetAtt": ["MediaBucket", "Arn"] }, { "Fn::Sub": "${MediaBucket.Arn}/*" }
+    ]);
+    for condition in conditions {
+        let denies = |statement: &Value| {
+            statement["Effect"] == "Deny"
+                && statement["Principal"] == "*"
+                && statement["Action"] == "s3:*"
+                && statement["Resource"] == whole
+                && statement["Condition"] == condition
+        };
+        if !list(statements).iter().any(denies) {
+            complaints.push(format!("MediaBucketPolicy does not refuse {condition}"));
+        }
+    }
+    if list(statements).iter().any(|statement| statement["Effect"] != "Deny") {
+        complaints.push("MediaBucketPolicy allows something: only functions have rights".to_owned());
+    }
+    complaints
+}
+
+/// Without the key there are no data, so it is kept; who may use it is said in the functions' policies alone.
+pub(super) fn check_key(template: &Value) -> Complaints {
+    let mut complaints = check_kept(template, "DataKey");
+    let key = &template["Resources"]["DataKey"]["Properties"];
+    if key["EnableKeyRotation"] != true || key["PendingWindowInDays"] != 30 {
+        complaints.push("DataKey: EnableKeyRotation must be on, and 30 days to think again".to_owned());
+    }
+    let account = json!({ "AWS": { "Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root" } });
+    match list(&key["KeyPolicy"]["Statement"]) {
+        [only] if only["Principal"] == account => {}
+        _ => complaints.push("DataKey: its policy must leave everything to IAM alone".to_owned()),
+    }
+    complaints
+}
+
+/// The numbers of the profiles, and that they are used.
+pub(super) fn check_profiles(template: &Value, profiles: &[Profile]) -> Complaints {
+    let mut complaints = Complaints::new();
+    let wanted: Map<String, Value> = profiles
+        .iter()
+        .map(|profile| {
+            let kept = &profile.retention;
+            (profile.name.clone(), json!({ "MediaDays": kept.media_days, "LogsDays": kept.logs_days }))
+        })
+        .collect();
+    if template["Mappings"]["Profiles"] != Value::Object(wanted.clone()) {
+        let found = &template["Mappings"]["Profiles"];
+        complaints.push(format!("the profiles are {found}, not {}", Value::Object(wanted)));
+    }
+    let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
+    if template["Parameters"]["Profile"]["AllowedValues"] != json!(names) {
+        complaints.push(format!("Profile must allow exactly {names:?}"));
+    }
+    let mut logs = of_type(template, "AWS::Logs::LogGroup");
+    for (name, function) in of_type(template, "AWS::Serverless::Function") {
+        let group = format!("{name}Logs");
+        if function["LoggingConfig"]["LogGroup"] != json!({ "Ref": group }) {
+            complaints.push(format!("{name} does not write to {group}"));
+        }
+        match logs.remove(group.as_str()) {
+            Some(group) if group["RetentionInDays"] == of_profile("LogsDays") => {}
+            _ => complaints.push(format!("{group} does not end after the profile's days")),
+        }
+    }
+    if template["Globals"]["Function"]["LoggingConfig"]["LogFormat"] != "JSON" {
+        complaints.push("the functions' logs are not JSON".to_owned());
+    }
+    complaints.extend(logs.keys().map(|name| format!("{name} belongs to no function")));
+    complaints
+}
+
+pub(super) fn of_profile(number: &str) -> Value {
+    json!({ "Fn::FindInMap": ["Profiles", { "Ref": "Profile" }, number] })
+}
