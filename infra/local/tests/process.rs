@@ -1,0 +1,302 @@
+//! The program itself, started, killed, stopped and misled from outside as a child process.
+
+#[path = "support/program.rs"]
+mod program;
+
+use program::{Folder, Running, client};
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use tokio::process::Command;
+
+fn script() -> Value {
+    json!({ "tool": "script", "input": { "prompt": "Ten seconds about a red kite" } })
+}
+
+fn image() -> Value {
+    json!({ "tool": "image", "input": { "prompt": "a red kite" } })
+}
+
+#[tokio::test]
+async fn the_lines_of_the_banner_do_the_main_job() {
+    let folder = Folder::new();
+    let running = folder.start(&["--data", "data"]).await;
+
+    let answers = in_a_shell(&running.banner).await;
+
+    let [_, pricing, account, script, image, transactions] = answers.as_slice() else {
+        panic!("another number of commands: {answers:#?}");
+    };
+    assert!(read(pricing)["tools"].is_array(), "{pricing}");
+    assert_eq!(read(account)["available"], 100);
+    assert!(script.contains("event: run\n") && script.contains("event: delta\n"), "{script}");
+    let done = script.split("event: done\ndata: ").nth(1).unwrap();
+    assert_eq!(read(done)["charged"], 1, "{done}");
+    assert_eq!(read(image)["charged"], 4, "{image}");
+    assert_eq!(fetched(&read(image)).await[..4], *b"\x89PNG");
+    let kinds = read(transactions)["transactions"].as_array().unwrap().clone();
+    let kinds: Vec<_> = kinds.iter().map(|entry| entry["kind"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(kinds, ["charge", "charge", "grant"]);
+}
+
+/// The answers of the banner's commands, given to one shell as a person would paste them.
+async fn in_a_shell(banner: &[String]) -> Vec<String> {
+    const MARK: &str = "--- next ---";
+    let commands: Vec<_> =
+        banner.iter().filter(|line| line.starts_with("  ")).map(|line| line.trim()).collect();
+    let commands = commands[1..].join("\n").replace("\\\n", "");
+    let script = commands.lines().map(|command| format!("{command}\nprintf '\\n{MARK}\\n'\n"));
+    let output = Command::new("sh").args(["-ec", &script.collect::<String>()]).output().await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let answers = String::from_utf8(output.stdout).unwrap();
+    let mut answers: Vec<_> = answers.split(MARK).map(|answer| answer.trim_start().to_owned()).collect();
+    assert!(answers.pop().is_some_and(|rest| rest.is_empty()), "the last command was answered");
+    answers
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill() {
+    let folder = Folder::new();
+    let running = folder.start(&["--data", "data"]).await;
+    let script = running.run("ann", &script()).await;
+    let image = running.run("ann", &image()).await;
+    let picture = fetched(&image).await;
+    let before = Books::of(&running, "ann").await;
+    running.kill().await;
+
+    let again = folder.start(&["--data", "data"]).await;
+
+    assert_eq!(Books::of(&again, "ann").await, before);
+    assert_eq!(before.balance(), (95, 0));
+    let shown = again.get("ann", &path_of(&script)).await;
+    assert_eq!(shown["output"]["text"], script["output"]["text"]);
+    assert_eq!(shown["receipt"], script["receipt"]);
+    assert_eq!(fetched(&again.get("ann", &path_of(&image)).await).await, picture);
+}
+
+#[tokio::test]
+async fn a_run_killed_in_mid_stream_stays_reserved_and_nothing_is_lost() {
+    let folder = Folder::new();
+    let running = folder.start(&["--data", "data"]).await;
+    running.run("ann", &script()).await;
+    running
+        .fault(&json!({ "service": "deepseek", "fault": "stall", "ms": 600_000, "after": 3, "times": 1 }))
+        .await;
+    let run = started(running.stream("ann", &script()).await).await;
+    let before = Books::of(&running, "ann").await;
+    assert_eq!(before.balance(), (98, 1));
+    running.kill().await;
+
+    let again = folder.start(&["--data", "data"]).await;
+
+    assert_eq!(Books::of(&again, "ann").await, before);
+    let shown = again.get("ann", &format!("/v1/runs/{run}")).await;
+    assert_eq!((&shown["status"], &shown["charged"]), (&json!("running"), &json!(0)), "{shown}");
+    assert_eq!(again.run("ann", &script()).await["charged"], 1);
+    assert_eq!(Books::of(&again, "ann").await.balance(), (97, 1));
+}
+
+/// The id of a run whose first piece of text has come.
+async fn started(mut response: reqwest::Response) -> String {
+    let mut seen = String::new();
+    while !seen.contains("event: delta\n") {
+        let chunk = response.chunk().await.unwrap().expect("the stream goes on");
+        seen.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    let run = seen.split("event: run\ndata: ").nth(1).unwrap();
+    read(run)["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_stop_signal_ends_it_cleanly_and_everything_is_kept() {
+    let folder = Folder::new();
+    for (signal, expected) in [("INT", 99), ("TERM", 98)] {
+        let running = folder.start(&["--data", "data"]).await;
+        running.run("ann", &script()).await;
+
+        let ended = running.signal(signal).await;
+
+        assert_eq!(ended.code, Some(0), "{signal}: {}", ended.stderr);
+        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("stopped; everything is kept", ""));
+        let again = folder.start(&["--data", "data"]).await;
+        assert_eq!(Books::of(&again, "ann").await.balance(), (expected, 0));
+        again.kill().await;
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_start_forgets_everything() {
+    let folder = Folder::new();
+    let running = folder.start(&["--data", "data"]).await;
+    let image = running.run("ann", &image()).await;
+    running.kill().await;
+
+    let again = folder.start(&["--data", "data", "--fresh"]).await;
+
+    let books = Books::of(&again, "ann").await;
+    assert_eq!(books.balance(), (100, 0));
+    assert_eq!(books.transactions["transactions"].as_array().unwrap().len(), 1);
+    let request = client().get(format!("{}{}", again.base, path_of(&image)));
+    let answer = request.bearer_auth(again.token("ann").await).send().await.unwrap();
+    assert_eq!(answer.status(), 404);
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_a_run_in_memory() {
+    let folder = Folder::new();
+    let running = folder.start(&["--memory"]).await;
+    running.run("ann", &script()).await;
+    assert_eq!(running.signal("INT").await.code, Some(0));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_busy_port_is_told() {
+    let folder = Folder::new();
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = holder.local_addr().unwrap().port().to_string();
+
+    let complaint = refused(&folder, &["--port", &port], &[]).await;
+    assert!(complaint.contains(&port) && complaint.contains("in use"), "{complaint}");
+}
+
+#[tokio::test]
+async fn a_second_process_on_the_same_folder_is_refused_and_the_first_goes_on() {
+    let folder = Folder::new();
+    let running = folder.start(&["--data", "data"]).await;
+
+    for arguments in [["--data", "data"].as_slice(), &["--data", "data", "--fresh"]] {
+        let complaint = refused(&folder, arguments, &[]).await;
+        assert!(complaint.contains("`data` is in use by another process"), "{complaint}");
+    }
+    assert_eq!(running.run("ann", &script()).await["charged"], 1);
+}
+
+#[tokio::test]
+async fn a_broken_data_folder_is_told_and_left_as_it_is() {
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("file"), "not a folder").unwrap();
+    let complaint = refused(&folder, &["--data", "file"], &[]).await;
+    assert!(complaint.contains("`file` can't be used"), "{complaint}");
+
+    let database = folder.path().join("data/dynamo.db");
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    std::fs::write(&database, "this is no database, whatever its name").unwrap();
+    let complaint = refused(&folder, &["--data", "data"], &[]).await;
+    assert!(complaint.contains("dynamo.db") && complaint.contains("--fresh"), "{complaint}");
+    assert_eq!(std::fs::read(&database).unwrap(), b"this is no database, whatever its name");
+
+    let fresh = folder.start(&["--data", "data", "--fresh"]).await;
+    assert_eq!(Books::of(&fresh, "ann").await.balance(), (100, 0));
+}
+
+#[tokio::test]
+async fn a_wrong_setting_or_option_is_named_in_one_message() {
+    let folder = Folder::new();
+    for (setting, parts) in [
+        (("RUN_BUDGET_MS", "x"), ["RUN_BUDGET_MS must be a number of milliseconds", "`x`"]),
+        (("RUN_BUDGET_MS", "899000"), ["RUN_BUDGET_MS", "hold_seconds"]),
+        (("LOG_LEVEL", "loud"), ["LOG_LEVEL must be", "`loud`"]),
+        (("ALLOWED_ORIGINS", "*"), ["ALLOWED_ORIGINS", "`*`"]),
+        (("ALLOWED_ORIGINS", "https://page.example/path"), ["ALLOWED_ORIGINS", "no `https://host`"]),
+        (("OPEN_HOLDS_MAX", "many"), ["OPEN_HOLDS_MAX must be a whole number", "`many`"]),
+        (("PROFILE", "other"), ["PROFILE", "`other`"]),
+    ] {
+        let complaint = refused(&folder, &["--memory"], &[setting]).await;
+        assert!(parts.iter().all(|part| complaint.contains(part)), "{complaint}");
+    }
+    for (arguments, part) in [
+        (["--port", "many"], "--port needs a number up to 65535"),
+        (["--memory", "--prot"], "`--prot` is no option"),
+        (["--memory", "--data"], "--data needs a value"),
+    ] {
+        let complaint = refused(&folder, &arguments, &[]).await;
+        assert!(complaint.contains(part), "{complaint}");
+    }
+}
+
+#[tokio::test]
+async fn settings_of_the_env_file_are_read_and_the_environment_wins() {
+    let folder = Folder::new();
+    std::fs::write(folder.path().join(".env"), "RUN_BUDGET_MS=x\n").unwrap();
+    let complaint = refused(&folder, &["--memory"], &[]).await;
+    assert!(complaint.contains("RUN_BUDGET_MS"), "{complaint}");
+    let complaint = refused(&folder, &["--memory"], &[("RUN_BUDGET_MS", "y")]).await;
+    assert!(complaint.contains("`y`"), "{complaint}");
+
+    std::fs::write(folder.path().join(".env"), "this is no setting\n").unwrap();
+    let complaint = refused(&folder, &["--memory"], &[]).await;
+    assert!(complaint.contains(".env can't be read"), "{complaint}");
+}
+
+#[tokio::test]
+async fn help_and_document_need_neither_port_nor_folder() {
+    let folder = Folder::new();
+    for argument in ["--help", "-h"] {
+        let output = folder.ended(&[argument], &[]).await;
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && output.stderr.is_empty());
+        for option in ["--port", "--data", "--fresh", "--memory", "--zero-latency", "openapi"] {
+            assert!(text.contains(option), "{option} is missing: {text}");
+        }
+    }
+    let output = folder.ended(&["openapi"], &[]).await;
+    let document = read(std::str::from_utf8(&output.stdout).unwrap());
+    assert!(document["paths"]["/v1/runs"].is_object());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// The complaint of a start that failed: nothing on stdout, one message on stderr, no log lines around it.
+async fn refused(folder: &Folder, arguments: &[&str], settings: &[(&str, &str)]) -> String {
+    let arguments: Vec<_> = ["--port", "0"].iter().chain(arguments).copied().collect();
+    let output = folder.ended(&arguments, settings).await;
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && output.status.code().is_some(),
+        "{arguments:?} {settings:?}: {complaint}"
+    );
+    assert!(output.stdout.is_empty(), "{arguments:?} {settings:?}");
+    assert!(complaint.starts_with("citipen: "), "{complaint}");
+    // Settings are listed below their headline; everything else is one line.
+    assert!(complaint.lines().skip(1).all(|line| line.starts_with("  - ")), "{complaint}");
+    complaint
+}
+
+/// What an account's owner sees of it.
+#[derive(Debug, PartialEq)]
+struct Books {
+    account: Value,
+    transactions: Value,
+    runs: Value,
+}
+
+impl Books {
+    async fn of(running: &Running, person: &str) -> Books {
+        Books {
+            account: running.get(person, "/v1/account").await,
+            transactions: running.get(person, "/v1/account/transactions").await,
+            runs: running.get(person, "/v1/runs").await,
+        }
+    }
+
+    /// `(available, reserved)`
+    fn balance(&self) -> (u64, u64) {
+        let part = |name: &str| self.account[name].as_u64().unwrap();
+        (part("available"), part("reserved"))
+    }
+}
+
+fn path_of(run: &Value) -> String {
+    format!("/v1/runs/{}", run["id"].as_str().unwrap())
+}
+
+/// The bytes behind a run's link.
+async fn fetched(run: &Value) -> Vec<u8> {
+    let answer = client().get(run["output"]["url"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    answer.bytes().await.unwrap().to_vec()
+}
+
+/// The first JSON document of a text.
+fn read(text: &str) -> Value {
+    serde_json::Deserializer::from_str(text).into_iter().next().unwrap().unwrap()
+}
