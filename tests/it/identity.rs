@@ -139,6 +139,9 @@ async fn a_deleted_person_is_signed_out_and_can_not_collect_a_second_welcome() {
 
     assert_eq!(ann.get("/v1/account").await.problem(), "unauthenticated", "although the token is still good");
     assert_eq!(ann.script("x").await.problem(), "unauthenticated");
+    for path in ["/v1/runs", "/v1/runs/01KABCDEFGHJKMNPQRSTVWXYZ0", "/v1/account/transactions"] {
+        assert_eq!(ann.get(path).await.problem(), "unauthenticated", "{path}");
+    }
     let (headers, body) = webhook(&world, "ann", "user.created").await;
     assert_eq!(deliver(&world, &headers, &body).await.status, 204, "a late event brings nobody back");
     assert_eq!(ann.script("x").await.problem(), "unauthenticated");

@@ -5,7 +5,7 @@ mod views;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use credits::Ledger;
+use credits::{Block, Ledger};
 use edge::{Authenticated, Edge, JsonBody, Page, Problem, ProblemCode, Visitor};
 use identity::IdentityError;
 use platform::{InvalidSettings, Platform, StoreError};
@@ -97,8 +97,12 @@ async fn transactions(
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
     })?;
-    let account = AccountId::from(&caller.user);
-    let page = movements(desk.signup.ledger(), &account, page.limit, before).await;
+    let id = AccountId::from(&caller.user);
+    let account = desk.signup.ledger().account(&id).await.map_err(|error| problem(error.into()))?;
+    if account.is_some_and(|account| account.block == Some(Block::Closed)) {
+        return Err(Problem::new(ProblemCode::Unauthenticated));
+    }
+    let page = movements(desk.signup.ledger(), &id, page.limit, before).await;
     page.map(Json).map_err(|error| problem(error.into()))
 }
 

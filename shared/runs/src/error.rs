@@ -47,6 +47,8 @@ pub enum RunsError {
         #[source]
         source: Box<RunsError>,
     },
+    #[error("the account is closed")]
+    AccountClosed,
     #[error("there is no such run")]
     NotFound,
     #[error("{0} could not be written")]

@@ -1,7 +1,7 @@
 use crate::usage::UsageLog;
 use crate::view::{OutputView, RunPage, RunStatus, RunSummary, RunView};
 use crate::{Receipt, RunsError};
-use credits::{Hold, Ledger, Outcome};
+use credits::{Account, Block, Hold, Ledger, Outcome};
 use media::{Link, Media, MediaError, OutputKind, StoredOutput};
 use platform::Platform;
 use primitives::{AccountId, RunId, Timestamp};
@@ -34,10 +34,11 @@ impl History {
 
     /// One run of this account, with its output.
     pub async fn get(&self, account: &AccountId, run: RunId) -> Result<RunView, RunsError> {
-        if let Some(outcome) = self.ledger.outcome(account, run).await? {
+        let (outcome, holder) = tokio::join!(self.ledger.outcome(account, run), self.ledger.account(account));
+        let holder = open(holder?)?;
+        if let Some(outcome) = outcome? {
             return self.finished_view(&outcome).await;
         }
-        let holder = self.ledger.account(account).await?;
         if let Some(hold) = holder.as_ref().and_then(|holder| holder.hold(run)) {
             return Ok(RunView::of_hold(hold, self.hold_lifetime));
         }
@@ -57,7 +58,8 @@ impl History {
             match self.media.text(&output, self.now()).await {
                 Ok(text) => shown.text = Some(text.into_inner()),
                 Err(MediaError::Gone) => (shown.expired, shown.url) = (true, None),
-                Err(error) => return Err(error.into()),
+                // The receipt is worth showing without its text; the link may work all the same.
+                Err(error) => tracing::warn!(run.id = %view.id, error = %error, "an output can't be read"),
             }
         }
         view.output = Some(shown);
@@ -98,16 +100,14 @@ impl History {
         before: Option<RunId>,
     ) -> Result<RunPage, RunsError> {
         let usage = self.usage.page(account, limit, before, self.now());
-        let (page, holder) = match before {
-            Some(_) => (usage.await?, None),
-            None => {
-                let (page, holder) = tokio::join!(usage, self.ledger.account(account));
-                (page?, holder?)
-            }
+        let (page, holder) = tokio::join!(usage, self.ledger.account(account));
+        let (page, holder) = (page?, open(holder?)?);
+        let holds = match before {
+            Some(_) => Vec::new(),
+            None => holder.map(|holder| holder.holds).unwrap_or_default(),
         };
         let is_listed = |hold: &&Hold| page.rows.iter().all(|row| row.run != hold.run);
-        let mut holds: Vec<Hold> =
-            holder.map(|holder| holder.holds).unwrap_or_default().iter().filter(is_listed).cloned().collect();
+        let mut holds: Vec<Hold> = holds.iter().filter(is_listed).cloned().collect();
         holds.sort_by_key(|hold| std::cmp::Reverse(hold.run));
         let running = holds.iter().map(|hold| RunView::of_hold(hold, self.hold_lifetime)).map(summary_of);
         let finished = page.rows.iter().map(|row| RunSummary {
@@ -124,6 +124,14 @@ impl History {
             runs: running.chain(finished).collect(),
             next_cursor: page.next.map(|run| run.to_string()),
         })
+    }
+}
+
+/// A closed account is its owner's no more, although their last token lives for some seconds.
+fn open(holder: Option<Account>) -> Result<Option<Account>, RunsError> {
+    match holder {
+        Some(holder) if holder.block == Some(Block::Closed) => Err(RunsError::AccountClosed),
+        holder => Ok(holder),
     }
 }
 

@@ -50,7 +50,7 @@ impl RunsError {
                 ))
             }
             RunsError::NotFound => Problem::new(ProblemCode::NotFound),
-            RunsError::Signup(SignupError::Identity(IdentityError::Deleted)) => {
+            RunsError::AccountClosed | RunsError::Signup(SignupError::Identity(IdentityError::Deleted)) => {
                 Problem::new(ProblemCode::Unauthenticated)
             }
             RunsError::Overflow(_)
