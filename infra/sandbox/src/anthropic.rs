@@ -16,11 +16,11 @@ use request::MessageRequest;
 use wire::Message;
 
 pub(crate) fn answer(_world: &World, call: &Call, mood: &Mood) -> Response {
-    if call.header("x-api-key").is_none() {
-        return error(401, "authentication_error", "x-api-key header is required");
-    }
-    if call.header("x-api-key") != Some(ANTHROPIC_KEY) {
-        return refusal(401);
+    // The documentation names `x-api-key`; the vendor's own client sends its key as a bearer since 2.x.
+    match call.header("x-api-key").or_else(|| call.credential("Bearer")) {
+        Some(ANTHROPIC_KEY) => {}
+        Some(_) => return refusal(401),
+        None => return error(401, "authentication_error", "x-api-key header is required"),
     }
     if call.header("anthropic-version").is_none() {
         return error(400, "invalid_request_error", "anthropic-version: header is required");

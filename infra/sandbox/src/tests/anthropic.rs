@@ -46,6 +46,15 @@ async fn what_is_missing_is_refused_in_the_vendors_shape() {
 }
 
 #[tokio::test]
+async fn the_key_is_also_taken_as_a_bearer() {
+    let bearer = |key: &str| format!("Bearer {key}");
+    for (key, status) in [(bearer(ANTHROPIC_KEY), 200), (bearer("sk-ant-other"), 401)] {
+        let headers = [("authorization", key.as_str()), HEADERS[1]];
+        assert_eq!(ask_claude(&instant(), &headers, &request(false)).await.status, status);
+    }
+}
+
+#[tokio::test]
 async fn the_stream_follows_the_documented_events() {
     let answer = ask_claude(&instant(), &HEADERS, &request(true)).await;
     let events: Vec<Value> =
