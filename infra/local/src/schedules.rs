@@ -2,13 +2,16 @@ use crate::stores::Stores;
 use platform::Platform;
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
+/// The housekeeping looks at every item and every object; the first runs after a start must not queue behind it.
+const HOUSEKEEPING_DELAY: Duration = Duration::from_secs(30);
 
 /// What EventBridge and the stores' own housekeeping do in the cloud.
 pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> {
     let (clock, platform) = (platform.clock().clone(), platform.clone());
     let sweep = tokio::spawn(async move {
-        let mut ticks = every(Duration::from_secs(60));
+        let mut ticks = every(Duration::from_secs(60), Duration::ZERO);
         loop {
             ticks.tick().await;
             if let Err(error) = function_reservation_sweep::handle(&platform).await {
@@ -17,7 +20,7 @@ pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> 
         }
     });
     let housekeeping = tokio::spawn(async move {
-        let mut ticks = every(Duration::from_secs(3600));
+        let mut ticks = every(Duration::from_secs(3600), HOUSEKEEPING_DELAY);
         loop {
             ticks.tick().await;
             let now = clock.now();
@@ -31,8 +34,8 @@ pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> 
     vec![sweep, housekeeping]
 }
 
-fn every(period: Duration) -> tokio::time::Interval {
-    let mut ticks = interval(period);
+fn every(period: Duration, delay: Duration) -> Interval {
+    let mut ticks = interval_at(Instant::now() + delay, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks
 }
