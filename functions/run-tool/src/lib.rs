@@ -93,16 +93,28 @@ async fn stream(mut events: UnboundedReceiver<RunEvent>, request: RequestId) -> 
         Some(event) => event,
         None => return Err(Problem::new(ProblemCode::Internal)),
     };
-    let first = Some(frame(first, &request));
-    let chunks =
-        futures_util::stream::unfold((first, events, request), |(ready, mut events, request)| async move {
-            let chunk = match ready {
-                Some(chunk) => chunk,
-                None => frame(events.recv().await?, &request),
+    let chunks = futures_util::stream::unfold(
+        (Some(first), events, request),
+        |(first, mut events, request)| async move {
+            let event = match first {
+                Some(event) => event,
+                None => events.recv().await?,
             };
+            let chunk = frames(event, &mut events, &request);
             Some((chunk, (None, events, request)))
-        });
+        },
+    );
     Ok(sse::response(chunks))
+}
+
+/// What is ready at the same moment leaves in one piece: a chunk and a write for each event would cost more than
+/// the events.
+fn frames(event: RunEvent, events: &mut UnboundedReceiver<RunEvent>, request: &RequestId) -> Bytes {
+    let mut chunk = Vec::from(frame(event, request));
+    while let Ok(event) = events.try_recv() {
+        chunk.extend_from_slice(&frame(event, request));
+    }
+    Bytes::from(chunk)
 }
 
 fn frame(event: RunEvent, request: &RequestId) -> Bytes {
