@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::Service;
 use crate::call::Call;
 
-const KEPT: usize = 10_000;
+const KEPT: usize = 2_000;
 const BODY_BYTES_KEPT: usize = 64 * 1024;
 const WATCHED: [&str; 9] = [
     "authorization",

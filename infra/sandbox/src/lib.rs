@@ -98,7 +98,7 @@ impl Sandbox {
         &self.world.faults
     }
 
-    /// The requests the services received, oldest first; the latest 10 000 are kept.
+    /// The requests the services received, oldest first; the latest 2 000 are kept.
     pub fn journal(&self) -> Vec<JournalEntry> {
         self.world.journal.entries()
     }
