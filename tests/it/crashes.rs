@@ -174,3 +174,60 @@ async fn check_every_charge_can_be_fetched(world: &World) {
     let logged = usage.iter().filter(|row| row["credits"].as_n().unwrap() != "0").count();
     assert_eq!(logged, charges, "every charge is in the usage log");
 }
+
+#[tokio::test]
+async fn a_reservation_that_was_stuck_on_the_way_and_comes_after_the_run_goes_back_whole() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    world.product.meddler.plan(0, Fault::Stuck);
+    let run = ann.script("a red kite").await;
+    assert_eq!((run.status, run.body["charged"].as_u64()), (200, Some(1)), "{}", run.text);
+
+    assert!(world.product.meddler.deliver_stuck().await, "the first attempt is carried out now");
+
+    assert_eq!(ann.balance().await, (98, 1, 0), "a ghost holds credit for a run that is over");
+    books::check(&world).await;
+    world.advance_and_sweep().await;
+    assert_eq!(ann.balance().await, (99, 0, 0), "charged once");
+    books::check_settled(&world).await;
+}
+
+#[tokio::test]
+async fn debt_is_paid_from_credit_that_comes_back_although_whoever_gave_it_back_was_killed() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    let id: primitives::AccountId = ann.id().parse().unwrap();
+    let ledger = credits::Ledger::new(&world.product.platform);
+    let welcome = books::entries(&world, &id).await[0].id;
+    // Four cents are held by a run that will fail; meanwhile the welcome is taken back.
+    let dying = world.instance(&[]).await;
+    for service in [Service::Fal, Service::Comfyui] {
+        let slow = FaultRule { matching: None, ..FaultRule::once(sandbox::Fault::Slow { ms: 300 }) };
+        world.sandbox.faults().set(service, slow);
+        world.sandbox.faults().set(service, FaultRule::always(sandbox::Fault::Refuse));
+    }
+    let there = ann.at(&dying.base);
+    let running = tokio::spawn(async move { there.run(&image("x")).await });
+    while world.provider_calls(Service::Fal) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let cent = |units| primitives::Credits::new(units).unwrap();
+    let key = credits::OnceKey::new("test", "taken back");
+    let reversal = credits::Posting::Reversal { of: welcome, amount: cent(100), unspent: cent(100), key };
+    world.advance(std::time::Duration::from_secs(1));
+    ledger.post(&id, &reversal, world.now()).await.unwrap();
+    assert_eq!(ann.balance().await, (0, 4, 4));
+    // It dies right after giving the four cents back, before it can pay the debt with them.
+    dying.meddler.kill_before_debt_is_settled();
+    tokio::select! {
+        () = dying.meddler.death() => {}
+        answer = running => panic!("it answered: {}", answer.unwrap().text),
+    }
+    drop(dying);
+    assert_eq!(ann.balance().await, (4, 0, 4));
+    world.advance_and_sweep().await;
+    assert_eq!(ann.balance().await, (0, 0, 0));
+    books::check_settled(&world).await;
+}

@@ -39,7 +39,7 @@ async fn bad_input_is_named_by_its_place_and_costs_nothing() {
             "invalid_run_id",
             "/run_id",
         ),
-        (json!({ "tool": "script", "input": { "prompt": "x" }, "price": 0 }), "invalid_input", ""),
+        (json!({ "tool": "script", "input": { "prompt": "x" }, "cost": 0 }), "invalid_input", ""),
     ];
     for (wish, code, pointer) in table {
         let answer = ann.run(&wish).await;

@@ -2,9 +2,7 @@
 
 use crate::books;
 use crate::world::{Fault, World, image};
-use credits::{
-    Decided, Decision, Hold, Ledger, Nonce, OnceKey, Origin, Posted, Posting, Reservation, read_lots,
-};
+use credits::{Decided, Decision, Hold, Ledger, OnceKey, Origin, Posted, Posting, Reservation, read_lots};
 use primitives::{AccountId, Credits, EntryId, Fingerprint, RunId};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -74,6 +72,17 @@ async fn a_settled_run_is_refunded_at_most_once() {
     let refund = Posting::Refund { run, amount: credits(4), reason: "blurred".to_owned() };
     let account = ann.id().parse().unwrap();
     world.advance(std::time::Duration::from_secs(1));
+    for wrong in [
+        Posting::Refund { run, amount: credits(5), reason: "too much".to_owned() },
+        Posting::Refund {
+            run: RunId::mint(world.now()),
+            amount: credits(4),
+            reason: "no such run".to_owned(),
+        },
+    ] {
+        let refused = ledger.post(&account, &wrong, world.now()).await;
+        assert!(matches!(refused, Err(credits::CreditsError::NothingToRefund)), "{refused:?}");
+    }
     assert!(matches!(ledger.post(&account, &refund, world.now()).await.unwrap(), Posted::Now(_)));
     assert!(matches!(ledger.post(&account, &refund, world.now()).await.unwrap(), Posted::Before { .. }));
     assert_eq!(ann.balance().await, (100, 0, 0));
@@ -146,7 +155,6 @@ async fn reserve(ledger: &Ledger, world: &World, id: &AccountId, run: RunId, pri
         price: credits(price),
         tool: "script/chat".to_owned(),
         fingerprint: Fingerprint::of(&[b"x"]),
-        nonce: Nonce::random(),
     };
     ledger.reserve(&wish, world.now()).await.unwrap().unwrap().1
 }
@@ -191,7 +199,6 @@ async fn random_sequences_on_the_real_store_keep_the_books() {
                         price: credits(*price),
                         tool: "script/chat".to_owned(),
                         fingerprint: Fingerprint::of(&[b"x"]),
-                        nonce: Nonce::random(),
                     };
                     let reserved = ledger.reserve(&wish, world.now()).await.unwrap();
                     assert_eq!(reserved.is_ok(), before.available >= credits(*price), "{steps:?}");
@@ -251,4 +258,23 @@ async fn lists_page_through_everything_once() {
         assert_eq!(ann.get(&format!("{path}?cursor=rubbish")).await.problem(), "invalid_input");
         assert_eq!(ann.get(&format!("{path}?limit=0")).await.problem(), "invalid_input");
     }
+}
+
+#[tokio::test]
+async fn many_runs_that_moved_nothing_do_not_hide_the_movements_before_them() {
+    let world = World::with(&[("RUNS_PER_MINUTE_MAX", "100000")]).await;
+    let (ledger, id) = open(&world, "ann").await;
+    for _ in 0..450 {
+        world.advance(std::time::Duration::from_millis(10));
+        let hold = reserve(&ledger, &world, &id, RunId::mint(world.now()), 1).await;
+        let released = Decision::release(&hold, "unavailable", "{}".to_owned());
+        let Decided::Now(outcome) = ledger.decide(&id, &released, world.now()).await.unwrap() else {
+            panic!()
+        };
+        ledger.apply(&id, &hold, &outcome, world.now()).await.unwrap();
+    }
+    world.product.meddler.forget();
+    let page = world.person("ann").get("/v1/account/transactions?limit=1").await;
+    assert_eq!(page.body["transactions"][0]["kind"], "grant");
+    assert!(world.product.meddler.calls().len() < 8, "read in few queries");
 }

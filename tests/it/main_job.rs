@@ -82,6 +82,13 @@ async fn a_quote_holds_its_price_although_the_price_list_changes() {
     let dear = ann.script("a red kite").await;
     assert_eq!(dear.body["charged"], 23, "9 × 5/2 = 22.5, half up: an edit shows without a deployment");
 
+    let mut shown = script("a red kite");
+    shown["price"] = json!(1);
+    let refused = ann.run(&shown).await;
+    assert_eq!((refused.problem(), refused.status), ("price_changed", 409), "the price I was shown, or none");
+    shown["price"] = json!(23);
+    assert_eq!(ann.run(&shown).await.body["charged"], 23);
+
     let mut wish = script("a red kite");
     wish["quote_id"] = quote.body["quote_id"].clone();
     let quoted = ann.run(&wish).await;
@@ -166,7 +173,6 @@ async fn thirteen_open_holds_do_not_make_a_run_dearer() {
             price: primitives::Credits::new(4).unwrap(),
             tool: "image/flux-schnell".to_owned(),
             fingerprint: primitives::Fingerprint::of(&[b"x"]),
-            nonce: credits::Nonce::random(),
         };
         ledger.reserve(&wish, world.now()).await.unwrap().unwrap();
     }

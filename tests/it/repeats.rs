@@ -149,3 +149,84 @@ async fn one_persons_run_id_is_nothing_to_another() {
     assert_eq!((own.status, own.body["charged"].as_u64()), (200, Some(1)));
     assert_eq!(world.provider_calls(Service::Deepseek), 2);
 }
+
+#[tokio::test]
+async fn a_repeat_finds_its_run_although_quote_price_and_tool_have_changed() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let quote = ann.send("POST", "/v1/quotes", &script("a red kite")).await;
+    let mut wish = script("a red kite");
+    wish["run_id"] = json!(new_run_id());
+    wish["quote_id"] = quote.body["quote_id"].clone();
+    let first = ann.run(&wish).await;
+    assert_eq!(first.status, 200, "{}", first.text);
+
+    world.advance(Duration::from_secs(700));
+    let again = ann.run(&wish).await;
+    assert_eq!(
+        (again.body["id"].clone(), again.body["replayed"].as_bool()),
+        (first.body["id"].clone(), Some(true))
+    );
+
+    switch_off(&world, "chat").await;
+    world.advance(Duration::from_secs(61));
+    let again = ann.run(&wish).await;
+    assert_eq!(again.body["id"], first.body["id"], "another variant is the default now: {}", again.text);
+    for other in ["reasoner", "premium"] {
+        switch_off(&world, other).await;
+    }
+    world.advance(Duration::from_secs(61));
+    let again = ann.run(&wish).await;
+    assert_eq!(again.body["id"], first.body["id"], "the tool is not sold at all: {}", again.text);
+    wish["input"]["prompt"] = json!("a blue kite");
+    assert_eq!(ann.run(&wish).await.problem(), "run_conflict");
+    assert_eq!(ann.balance().await, (99, 0, 0));
+    books::check(&world).await;
+}
+
+async fn switch_off(world: &World, option: &str) {
+    let update = world.product.platform.dynamo().update_item().table_name("citipen-tool_pricing");
+    let update = update.key("tool", platform::text("script")).key("option", platform::text(option));
+    let off = aws_sdk_dynamodb::types::AttributeValue::Bool(false);
+    update
+        .update_expression("SET enabled = :off")
+        .expression_attribute_values(":off", off)
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn twins_with_credit_for_one_both_get_the_one_run() {
+    let world = World::start().await;
+    for turn in 0..8 {
+        let ann = world.person(&format!("ann_{turn}"));
+        for _ in 0..12 {
+            let dear = json!({ "tool": "script", "input": { "prompt": "x", "model": "premium" } });
+            assert_eq!(ann.run(&dear).await.status, 200);
+        }
+        let twins: Vec<_> = (0..2)
+            .map(|_| {
+                let request = ann.request("POST", "/v1/runs").header("content-type", "application/json");
+                let request = request.header("idempotency-key", "twin").body(image("x").to_string());
+                tokio::spawn(async move { crate::world::Answer::of(request.send().await.unwrap()).await })
+            })
+            .collect();
+        for twin in twins {
+            let answer = twin.await.unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
+        assert_eq!(ann.balance().await, (0, 0, 0));
+    }
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn the_id_of_another_kind_of_entry_is_no_run() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    let mut wish = script("x");
+    wish["run_id"] = ann.transactions().await[0]["id"].clone();
+    assert_eq!(ann.run(&wish).await.problem(), "run_conflict");
+}

@@ -38,7 +38,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
 
 /// Your account: available, reserved, debt, and what we keep about you. The first call opens it.
 #[utoipa::path(
-    get, path = "/v1/account", tag = "account",
+    get, path = "/v1/account", operation_id = "show_account", tag = "account",
     responses(
         (status = 200, description = "The account", body = AccountView),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
@@ -53,7 +53,7 @@ async fn show(State(desk): State<Desk>, visitor: Visitor) -> Result<Json<Account
 
 /// Correct your name or preferences. What you leave out stays.
 #[utoipa::path(
-    patch, path = "/v1/account", tag = "account", request_body = AccountChange,
+    patch, path = "/v1/account", operation_id = "change_account", tag = "account", request_body = AccountChange,
     responses(
         (status = 200, description = "The account afterwards", body = AccountView),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
@@ -78,8 +78,8 @@ async fn change(
 
 /// Every movement of your credit, newest first. The sum of all amounts is your balance.
 #[utoipa::path(
-    get, path = "/v1/account/transactions", tag = "account",
-    params(("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
+    get, path = "/v1/account/transactions", operation_id = "list_transactions", tag = "account",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "default 20"),
            ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "A page of entries", body = TransactionPage),
@@ -106,7 +106,12 @@ async fn transactions(
     page.map(Json).map_err(|error| problem(error.into()))
 }
 
-/// Reads on past outcomes that moved nothing, until the page is full or the ledger ends.
+/// Entries read at once, and queries made for one page at most.
+const READ_AT_ONCE: u32 = 200;
+const QUERIES_MAX: usize = 10;
+
+/// Reads on past outcomes that moved nothing, until the page is full or the ledger ends. After many of them the
+/// page is short, but its cursor goes on.
 async fn movements(
     ledger: &Ledger,
     account: &AccountId,
@@ -114,21 +119,23 @@ async fn movements(
     mut before: Option<EntryId>,
 ) -> Result<TransactionPage, credits::CreditsError> {
     let mut transactions = Vec::new();
-    loop {
-        let page = ledger.entries(account, limit, before).await?;
+    for _ in 0..QUERIES_MAX {
+        let page = ledger.entries(account, READ_AT_ONCE.max(limit), before).await?;
+        let last = page.items.last().map(|entry| entry.id);
         for entry in page.items.iter().filter(|entry| entry.amount.get() != 0) {
             transactions.push(Transaction::of(entry));
             if transactions.len() == limit as usize {
-                let is_last = page.next.is_none() && page.items.last() == Some(entry);
+                let is_last = page.next.is_none() && last == Some(entry.id);
                 let next_cursor = (!is_last).then(|| entry.id.to_string());
                 return Ok(TransactionPage { transactions, next_cursor });
             }
         }
-        match page.next {
-            Some(next) => before = Some(next),
-            None => return Ok(TransactionPage { transactions, next_cursor: None }),
+        before = page.next;
+        if before.is_none() {
+            break;
         }
     }
+    Ok(TransactionPage { transactions, next_cursor: before.map(|entry| entry.to_string()) })
 }
 
 fn problem(error: SignupError) -> Problem {

@@ -53,9 +53,17 @@ pub(crate) struct PreferencesView {
 pub(crate) struct AccountChange {
     #[schema(value_type = Option<String>)]
     name: Option<Private<String>>,
+    /// `system`, `light` or `dark`
+    #[schema(pattern = "^(system|light|dark)$")]
     theme: Option<String>,
+    /// `en` or `vi`
+    #[schema(pattern = "^(en|vi)$")]
     language: Option<String>,
+    /// ISO 4217
+    #[schema(pattern = "^[A-Z]{3}$")]
     display_currency: Option<String>,
+    /// `none`, `google_drive` or `dropbox`
+    #[schema(pattern = "^(none|google_drive|dropbox)$")]
     storage_provider: Option<String>,
 }
 

@@ -37,7 +37,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
 
 /// For Clerk. The signature is checked over the raw body before anything is read; repeats change nothing.
 #[utoipa::path(
-    post, path = "/v1/webhooks/clerk", tag = "webhooks", request_body(content = String, content_type = "application/json"),
+    post, path = "/v1/webhooks/clerk", operation_id = "receive_clerk_event", tag = "webhooks", request_body(content = String, content_type = "application/json"),
     responses(
         (status = 204, description = "Handled, or nothing to do"),
         (status = "default", description = "Not authentic, or to be sent again", body = edge::ProblemDocument,

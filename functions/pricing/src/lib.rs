@@ -54,7 +54,7 @@ struct QuoteRequest {
 
 /// Every tool with its parameters and its exact price. Needs no sign-in.
 #[utoipa::path(
-    get, path = "/v1/pricing", tag = "pricing",
+    get, path = "/v1/pricing", operation_id = "list_prices", tag = "pricing",
     responses(
         (status = 200, description = "The price list", body = Pricing),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
@@ -70,7 +70,7 @@ async fn pricing(_: Public, State(desk): State<Desk>) -> Result<Json<Pricing>, P
 ///
 /// The quote holds for exactly this input and account until `expires_at`, whatever happens to the price list.
 #[utoipa::path(
-    post, path = "/v1/quotes", tag = "pricing", request_body = QuoteRequest,
+    post, path = "/v1/quotes", operation_id = "make_quote", tag = "pricing", request_body = QuoteRequest,
     responses(
         (status = 200, description = "The bound price", body = QuoteView),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
@@ -93,7 +93,7 @@ async fn quote(
 
 /// This document. Written by `cargo run -p citipen -- openapi` from the code of all functions.
 #[utoipa::path(
-    get, path = "/v1/openapi.json", tag = "pricing",
+    get, path = "/v1/openapi.json", operation_id = "show_openapi", tag = "pricing",
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
 )]
 async fn openapi(_: Public) -> Response {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::{AcceptKind, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode, RequestId, Visitor, sse};
 use platform::{InvalidSettings, Platform};
-use primitives::{Private, RunId};
+use primitives::{Credits, Private, RunId};
 use runs::{Order, RunEvent, RunView, Runs, ToolInput, Who};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -35,6 +35,9 @@ pub struct RunRequest {
     input: Private<Value>,
     /// From `POST /v1/quotes`: the price it named holds.
     quote_id: Option<String>,
+    /// The price you were shown, in ledger units: the run is refused with 409 if it is another one by now.
+    #[schema(value_type = Option<u64>)]
+    price: Option<u64>,
     /// A ULID made by the client: sending it again gives the same run.
     #[schema(example = "01KABCDEFGHJKMNPQRSTVWXYZ0")]
     run_id: Option<String>,
@@ -48,7 +51,7 @@ pub struct RunRequest {
 /// `done` or `failed`; otherwise it is one JSON document. Leaving does not stop the run: see `GET /v1/runs/{id}`.
 #[utoipa::path(
     post, path = "/v1/runs", tag = "runs", request_body = RunRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Any text; the same key and input give the same run for 48 hours")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; the same key and input give the same run for 48 hours")),
     responses(
         (status = 200, description = "The finished run, or its events", content(
             (RunView = "application/json"), (String = "text/event-stream"))),
@@ -82,7 +85,11 @@ impl RunRequest {
         let run = self.run_id.as_deref().map(str::parse::<RunId>).transpose().map_err(|invalid| {
             Problem::new(ProblemCode::InvalidRunId).pointer("/run_id", invalid.to_string())
         })?;
-        Ok(Order { input, quote: self.quote_id, run, idempotency_key })
+        let price = self.price.map(Credits::new).transpose().map_err(|_| {
+            Problem::new(ProblemCode::InvalidInput)
+                .pointer("/price", "send the price as GET /v1/pricing tells it")
+        })?;
+        Ok(Order { input, quote: self.quote_id, price, run, idempotency_key })
     }
 }
 
@@ -129,7 +136,9 @@ fn frame(event: RunEvent, request: &RequestId) -> Bytes {
         RunEvent::Done(view) => sse::event("done", &view),
         RunEvent::Failed(problem) => {
             let mut document = problem.request(request).document();
-            document["charged"] = json!(0);
+            if document["credit"] == "not_taken" {
+                document["charged"] = json!(0);
+            }
             sse::event("failed", &document)
         }
     }

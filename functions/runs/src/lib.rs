@@ -26,8 +26,8 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
 
 /// Your runs, newest first; those still running lead the first page.
 #[utoipa::path(
-    get, path = "/v1/runs", tag = "runs",
-    params(("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
+    get, path = "/v1/runs", operation_id = "list_runs", tag = "runs",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "default 20"),
            ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "A page of runs", body = RunPage),
@@ -52,7 +52,7 @@ async fn list(
 
 /// One of your runs: status, output, timeline, receipt.
 #[utoipa::path(
-    get, path = "/v1/runs/{id}", tag = "runs", params(("id" = String, Path, description = "The run's id")),
+    get, path = "/v1/runs/{id}", operation_id = "show_run", tag = "runs", params(("id" = String, Path, description = "The run's id")),
     responses(
         (status = 200, description = "The run", body = RunView),
         (status = "default", description = "Refused, failed or not yours", body = edge::ProblemDocument,

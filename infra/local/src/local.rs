@@ -9,7 +9,11 @@ use runs::{RunsError, Shop};
 use sandbox::{Sandbox, SandboxConfig};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 use tokio::net::TcpListener;
+
+/// How long open requests may take to end after Ctrl-C.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All of the product on one port, ready to be served.
 pub struct Local {
@@ -75,7 +79,17 @@ impl Local {
                 tracing::warn!(error = %error, "a connection stays with delayed sending");
             }
         });
-        let served = axum::serve(listener, service).with_graceful_shutdown(stop).await;
+        let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+        let stop = async move {
+            stop.await;
+            let _ = stopping.send(true);
+        };
+        let serving = axum::serve(listener, service).with_graceful_shutdown(stop);
+        let served = tokio::select! {
+            served = serving => served,
+            // A stalled stream must not hold the terminal; its run is brought to its end by the next start.
+            () = async { let _ = stopped.wait_for(|stopping| *stopping).await; tokio::time::sleep(PATIENCE).await } => Ok(()),
+        };
         ticking.iter().for_each(tokio::task::JoinHandle::abort);
         served
     }
@@ -88,7 +102,11 @@ async fn listen(port: u16) -> Result<TcpListener, StartError> {
     })
 }
 
+/// As `platform` reads it: an empty variable counts as absent.
 fn prefix_of(given: &HashMap<String, String>) -> String {
-    let profile = given.get("PROFILE").map_or("citipen", String::as_str);
-    given.get("TABLE_PREFIX").cloned().unwrap_or_else(|| format!("{profile}-"))
+    let set = |name: &str| given.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+    match set("TABLE_PREFIX") {
+        Some(prefix) => prefix.to_owned(),
+        None => format!("{}-", set("PROFILE").unwrap_or("citipen")),
+    }
 }

@@ -45,7 +45,8 @@ fn given() -> Result<HashMap<String, String>, String> {
     match dotenvy::from_filename_iter(".env") {
         Ok(lines) => {
             for line in lines {
-                let (name, value) = line.map_err(|error| format!(".env can't be read: {error}"))?;
+                // The error would quote the line, and with it what may be a key.
+                let (name, value) = line.map_err(|_| unreadable_env(given.len()))?;
                 given.insert(name, value);
             }
         }
@@ -54,6 +55,13 @@ fn given() -> Result<HashMap<String, String>, String> {
     }
     given.extend(std::env::vars());
     Ok(given)
+}
+
+fn unreadable_env(readable: usize) -> String {
+    format!(
+        ".env can't be read after its setting number {readable}: write NAME=value, one a line, comments on lines of \
+         their own, and quote values that hold spaces, # or quotes"
+    )
 }
 
 async fn stop() {

@@ -40,6 +40,9 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
         &[("ANTHROPIC_API_KEY", sandbox::ANTHROPIC_KEY.to_owned()), ("ANTHROPIC_URL", sandbox("anthropic"))],
     );
     group("ALLOWED_ORIGINS", &[("ALLOWED_ORIGINS", base.to_owned())]);
+    // All of localhost is one network; there, everybody is welcome.
+    let everybody = "1000000".to_owned();
+    group("WELCOMES_PER_NETWORK_DAY_MAX", &[("WELCOMES_PER_NETWORK_DAY_MAX", everybody)]);
     group("QUOTE_SECRET", &[("QUOTE_SECRET", "local-quote-secret".to_owned())]);
     group("PSEUDONYM_PEPPER", &[("PSEUDONYM_PEPPER", "local-pseudonym-pepper".to_owned())]);
     // Links are signed for the address they are opened at.

@@ -44,7 +44,6 @@ pub struct Reservation {
     pub price: Credits,
     pub tool: String,
     pub fingerprint: Fingerprint,
-    pub nonce: Nonce,
 }
 
 /// Why nothing was reserved.
@@ -83,13 +82,13 @@ impl Block {
 }
 
 impl Reservation {
-    pub(crate) fn hold(&self, now: Timestamp, lifetime: Duration) -> Hold {
+    pub(crate) fn hold(&self, nonce: Nonce, now: Timestamp, lifetime: Duration) -> Hold {
         Hold {
             run: self.run,
             amount: self.price,
             expires_at: Timestamp::from_seconds(now.after(lifetime).seconds()),
             fingerprint: self.fingerprint,
-            nonce: self.nonce,
+            nonce,
             tool: self.tool.clone(),
         }
     }
@@ -115,16 +114,18 @@ impl Account {
 
     /// Why the store refused this reservation, judged on the item it refused it for.
     ///
-    /// `None`: the hold is there and it is ours, because an earlier attempt's reply was lost.
+    /// `None`: the hold is there and bears one of the nonces of `ours`, because an earlier attempt's reply was
+    /// lost.
     pub(crate) fn refusal(
         &self,
         wish: &Reservation,
+        ours: &[Nonce],
         now: Timestamp,
         open_max: u32,
         per_minute_max: u32,
     ) -> Option<Refusal> {
         if let Some(hold) = self.hold(wish.run) {
-            let is_ours = hold.nonce == wish.nonce;
+            let is_ours = ours.contains(&hold.nonce);
             return (!is_ours).then(|| Refusal::Running(Box::new(hold.clone())));
         }
         let minute = now.seconds() / 60;
@@ -144,10 +145,10 @@ impl Account {
         })
     }
 
-    /// Counters of minutes gone by, which the next write may drop.
+    /// Counters of minutes gone by, which the next write may drop; other instances' clocks may lag a little.
     pub(crate) fn stale_minutes(&self, now: Timestamp) -> Vec<u64> {
         let minute = now.seconds() / 60;
-        self.run_counts.iter().map(|(counted, _)| *counted).filter(|counted| *counted < minute).collect()
+        self.run_counts.iter().map(|(counted, _)| *counted).filter(|counted| counted + 1 < minute).collect()
     }
 }
 

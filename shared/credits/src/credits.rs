@@ -1,27 +1,27 @@
 use crate::account::{Account, Balance, Block, Refusal, Reservation};
-use crate::entry::{Decision, Entry, Kind, OnceKey, Origin, Outcome};
+use crate::entry::{Decision, Entry, Outcome};
 use crate::items::{
     ACCOUNTS, CREDIT_TRANSACTIONS, SWEEP_INDEX, account_key, entry_item, entry_key, minute_counter,
-    new_account, once_key, read_account, read_entry, shard_name, sweep_shard,
+    read_account, read_entry, shard_name, sweep_shard,
 };
-use crate::posting::{Effect, Posting};
-use crate::{CreditsError, Hold};
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
-use platform::{Item, ItemBuilder, Platform, StoreError, number, retry_conflicts, text};
+use crate::{CreditsError, Hold, Nonce};
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::{Client, Config};
+use platform::{Item, Platform, StoreError, number, pause, retry_conflicts, text};
 use primitives::{AccountId, Credits, EntryId, RunId, Timestamp};
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// How often a reservation is tried before the store counts as down.
+const RESERVE_TRIES: usize = 6;
+
 /// The only writer of balances. Every call can be repeated; every call may be killed after any of its awaits.
 #[derive(Clone)]
 pub struct Ledger {
-    dynamo: Client,
-    accounts: String,
-    entries: String,
+    pub(crate) dynamo: Client,
+    pub(crate) accounts: String,
+    pub(crate) entries: String,
     hold_lifetime: Duration,
     open_holds_max: u32,
     runs_per_minute_max: u32,
@@ -55,7 +55,7 @@ pub struct Page<T> {
     pub next: Option<EntryId>,
 }
 
-type Attributes = HashMap<String, AttributeValue>;
+pub(crate) type Attributes = HashMap<String, AttributeValue>;
 
 impl Ledger {
     pub fn new(platform: &Platform) -> Ledger {
@@ -70,54 +70,6 @@ impl Ledger {
         }
     }
 
-    /// Opens the account with its welcome credit, or with none. The second call finds it open and changes nothing.
-    pub async fn open(&self, id: &AccountId, welcome: Credits, now: Timestamp) -> Result<(), CreditsError> {
-        if welcome.is_zero() {
-            return self.open_empty(id).await;
-        }
-        retry_conflicts(|| self.open_with_welcome(id, welcome, now)).await
-    }
-
-    async fn open_with_welcome(
-        &self,
-        id: &AccountId,
-        welcome: Credits,
-        now: Timestamp,
-    ) -> Result<(), CreditsError> {
-        let key = OnceKey::new("welcome", id);
-        let entry = Entry {
-            id: EntryId::mint(now),
-            account: id.clone(),
-            kind: Kind::Grant { origin: Origin::Welcome, key: key.clone() },
-            amount: welcome.gained(),
-            at: now,
-        };
-        let account = Put::builder()
-            .table_name(&self.accounts)
-            .set_item(Some(new_account(id, welcome)))
-            .condition_expression("attribute_not_exists(id)")
-            .build()
-            .map_err(malformed)?;
-        let account = TransactWriteItem::builder().put(account).build();
-        match self.transact(&entry, &key, account).await? {
-            Transacted::Done | Transacted::KeyUsed | Transacted::AccountRefused => Ok(()),
-        }
-    }
-
-    async fn open_empty(&self, id: &AccountId) -> Result<(), CreditsError> {
-        let put = self
-            .dynamo
-            .put_item()
-            .table_name(&self.accounts)
-            .set_item(Some(new_account(id, Credits::ZERO)))
-            .condition_expression("attribute_not_exists(id)");
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_failed_put(&error) => Ok(()),
-            Err(error) => Err(StoreError::of_sdk(error).into()),
-        }
-    }
-
     pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, CreditsError> {
         let get = self.dynamo.get_item().table_name(&self.accounts).set_key(Some(account_key(id)));
         let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
@@ -125,20 +77,34 @@ impl Ledger {
     }
 
     /// Holds the price for one run, in one conditional write. `Ok(Err(_))` says why nothing was held.
+    ///
+    /// Every attempt has a nonce of its own and the SDK makes only one: a write that was stuck on the way and
+    /// is carried out after the run has ended leaves a hold no outcome was decided for, which goes back whole.
     pub async fn reserve(
         &self,
         wish: &Reservation,
         now: Timestamp,
     ) -> Result<Result<(Account, Hold), Refusal>, CreditsError> {
-        retry_conflicts(|| self.reserve_once(wish, now)).await
+        let mut ours = Vec::new();
+        loop {
+            ours.push(Nonce::random());
+            match self.reserve_once(wish, &ours, now).await {
+                Err(CreditsError::Store(error)) if error.is_passing() && ours.len() < RESERVE_TRIES => {
+                    pause(u32::try_from(ours.len()).unwrap_or(u32::MAX)).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     async fn reserve_once(
         &self,
         wish: &Reservation,
+        ours: &[Nonce],
         now: Timestamp,
     ) -> Result<Result<(Account, Hold), Refusal>, CreditsError> {
-        let hold = wish.hold(now, self.hold_lifetime);
+        let nonce = ours.last().copied().unwrap_or_else(Nonce::random);
+        let hold = wish.hold(nonce, now, self.hold_lifetime);
         let update = self
             .dynamo
             .update_item()
@@ -165,7 +131,8 @@ impl Ledger {
             .expression_attribute_values(":minute_max", number(self.runs_per_minute_max))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match update.send().await {
+        let once = Config::builder().retry_config(RetryConfig::disabled());
+        match update.customize().config_override(once).send().await {
             Ok(answer) => {
                 let account = read_account(answer.attributes().ok_or_else(no_attributes)?)?;
                 Ok(Ok((account, hold)))
@@ -173,7 +140,7 @@ impl Ledger {
             Err(error) => match error.as_service_error() {
                 Some(failed) if failed.is_conditional_check_failed_exception() => {
                     let old = old_item(failed);
-                    self.judge_refusal(wish, now, old)
+                    self.judge_refusal(wish, ours, now, old)
                 }
                 _ => Err(StoreError::of_sdk(error).into()),
             },
@@ -183,6 +150,7 @@ impl Ledger {
     fn judge_refusal(
         &self,
         wish: &Reservation,
+        ours: &[Nonce],
         now: Timestamp,
         old: Option<&Attributes>,
     ) -> Result<Result<(Account, Hold), Refusal>, CreditsError> {
@@ -190,7 +158,7 @@ impl Ledger {
             return Ok(Err(Refusal::NoAccount));
         };
         let account = read_account(old)?;
-        match account.refusal(wish, now, self.open_holds_max, self.runs_per_minute_max) {
+        match account.refusal(wish, ours, now, self.open_holds_max, self.runs_per_minute_max) {
             Some(refusal) => Ok(Err(refusal)),
             None => {
                 let hold = account.hold(wish.run).cloned().ok_or_else(no_attributes)?;
@@ -259,8 +227,22 @@ impl Ledger {
         if account.coverable_debt().is_zero() {
             return Ok(Some(account.balance()?));
         }
-        self.cover_debt(&account).await?;
+        self.settle_debt(&account.id).await?;
+        let account = self.account(&account.id).await?.ok_or(CreditsError::NoAccount)?;
         Ok(Some(account.balance()?))
+    }
+
+    /// Pays outstanding debt from available credit. True: something was there to pay with.
+    ///
+    /// Such an account arises when a hold is given back after a reversal; whoever meets it may be killed before
+    /// this, so the sweep and the next refusal for debt call it too.
+    pub async fn settle_debt(&self, id: &AccountId) -> Result<bool, CreditsError> {
+        let Some(account) = self.account(id).await? else { return Ok(false) };
+        if account.coverable_debt().is_zero() {
+            return Ok(false);
+        }
+        self.cover_debt(&account).await?;
+        Ok(true)
     }
 
     /// Takes back a reservation whose run was never started: nothing was sent to anybody, so no outcome is due.
@@ -283,8 +265,8 @@ impl Ledger {
             .update_expression("SET avail = avail + :back REMOVE holds.#run, #before")
             .condition_expression("holds.#run = :hold")
             .expression_attribute_names("#run", hold.run.to_string())
-            // Yesterday's minutes are dropped by the sweep; the last one is dropped here, for nothing.
-            .expression_attribute_names("#before", minute_counter((now.seconds() / 60).saturating_sub(1)))
+            // The minute before the last is dropped here, for nothing; older ones by the sweep.
+            .expression_attribute_names("#before", minute_counter((now.seconds() / 60).saturating_sub(2)))
             .expression_attribute_values(":back", number(back.get()))
             .expression_attribute_values(":hold", text(hold.encode()))
             .return_values(ReturnValue::AllNew);
@@ -326,91 +308,6 @@ impl Ledger {
         }
     }
 
-    /// Books a change that is not a run, once per [`OnceKey`].
-    pub async fn post(
-        &self,
-        account: &AccountId,
-        posting: &Posting,
-        now: Timestamp,
-    ) -> Result<Posted, CreditsError> {
-        retry_conflicts(|| self.post_once(account, posting, now)).await
-    }
-
-    async fn post_once(
-        &self,
-        id: &AccountId,
-        posting: &Posting,
-        now: Timestamp,
-    ) -> Result<Posted, CreditsError> {
-        let account = self.account(id).await?.ok_or(CreditsError::NoAccount)?;
-        let effect = posting.effect(&account)?;
-        let key = posting.once_key();
-        let entry = Entry {
-            id: EntryId::mint(now),
-            account: id.clone(),
-            kind: effect.kind.clone(),
-            amount: effect.entry_amount,
-            at: now,
-        };
-        let update = account_update(&self.accounts, &account, &effect)?;
-        let update = TransactWriteItem::builder().update(update).build();
-        match self.transact(&entry, &key, update).await? {
-            Transacted::Done => Ok(Posted::Now(entry.id)),
-            Transacted::AccountRefused => Err(CreditsError::Changed),
-            Transacted::KeyUsed => self.posted_before(&key, entry.id).await,
-        }
-    }
-
-    async fn posted_before(&self, key: &OnceKey, mine: EntryId) -> Result<Posted, CreditsError> {
-        let get = self.dynamo.get_item().table_name(&self.entries).set_key(Some(once_key(key)));
-        let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
-        let attributes = answer.item().ok_or_else(no_attributes)?;
-        let item = Item::new(CREDIT_TRANSACTIONS.name, attributes);
-        let (account, entry) = (item.parsed("to")?, item.parsed("as")?);
-        Ok(if entry == mine { Posted::Now(entry) } else { Posted::Before { account, entry } })
-    }
-
-    /// The entry, its once-only key and the account's change: all of them or none.
-    async fn transact(
-        &self,
-        entry: &Entry,
-        key: &OnceKey,
-        account: TransactWriteItem,
-    ) -> Result<Transacted, CreditsError> {
-        let once = ItemBuilder::default()
-            .text("account", format!("once#{}", key.as_str()))
-            .text("entry", "once")
-            .text("to", &entry.account)
-            .text("as", entry.id)
-            .build();
-        let put = |item: Attributes| {
-            let put = Put::builder()
-                .table_name(&self.entries)
-                .set_item(Some(item))
-                .condition_expression("attribute_not_exists(entry)")
-                .build();
-            put.map(|put| TransactWriteItem::builder().put(put).build()).map_err(malformed)
-        };
-        let answer = self
-            .dynamo
-            .transact_write_items()
-            .transact_items(put(once)?)
-            .transact_items(put(entry_item(entry))?)
-            .transact_items(account)
-            .client_request_token(entry.id.to_string())
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(Transacted::Done),
-            Err(error) => match error.as_service_error().map(cancellation) {
-                Some(Cancelled::First) => Ok(Transacted::KeyUsed),
-                Some(Cancelled::Account) => Ok(Transacted::AccountRefused),
-                Some(Cancelled::Conflict) => Err(StoreError::Conflict.into()),
-                Some(Cancelled::Other) | None => Err(StoreError::of_sdk(error).into()),
-            },
-        }
-    }
-
     /// The account's entries, newest first, outcomes without a movement included.
     ///
     /// `limit` is how many items are read; `before` continues an earlier page.
@@ -427,6 +324,7 @@ impl Ledger {
             .expression_attribute_names("#account", "account")
             .expression_attribute_values(":account", text(account))
             .scan_index_forward(false)
+            .consistent_read(true)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
         query = match before {
             None => query.key_condition_expression("#account = :account"),
@@ -524,84 +422,11 @@ impl Ledger {
     }
 }
 
-enum Transacted {
-    Done,
-    KeyUsed,
-    AccountRefused,
-}
-
-enum Cancelled {
-    /// The once-only key, or the entry itself, is there already.
-    First,
-    Account,
-    Conflict,
-    Other,
-}
-
-/// Judges a cancelled transaction of ours: items are once key, entry, account, in this order.
-fn cancellation(error: &TransactWriteItemsError) -> Cancelled {
-    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
-        return match error {
-            TransactWriteItemsError::TransactionInProgressException(_) => Cancelled::Conflict,
-            _ => Cancelled::Other,
-        };
-    };
-    let codes: Vec<&str> =
-        cancelled.cancellation_reasons().iter().map(|r| r.code().unwrap_or("None")).collect();
-    let failed = |index: usize| codes.get(index) == Some(&"ConditionalCheckFailed");
-    let is_passing = |code: &&str| {
-        matches!(*code, "None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
-    };
-    if failed(0) || failed(1) {
-        return Cancelled::First;
-    }
-    if failed(2) {
-        return Cancelled::Account;
-    }
-    if codes.iter().all(is_passing) { Cancelled::Conflict } else { Cancelled::Other }
-}
-
-fn account_update(table: &str, account: &Account, effect: &Effect) -> Result<Update, CreditsError> {
-    let (had_debt, has_debt) = (!account.debt.is_zero(), !effect.debt_after.is_zero());
-    let mut update = Update::builder()
-        .table_name(table)
-        .set_key(Some(account_key(&account.id)))
-        .expression_attribute_values(":change", number(effect.available.get()));
-    let mut change = "SET avail = avail + :change".to_owned();
-    if has_debt {
-        change += ", debt = :debt";
-        update = update.expression_attribute_values(":debt", number(effect.debt_after.get()));
-    } else if had_debt {
-        change += " REMOVE debt";
-    }
-    let mut condition = if had_debt {
-        update = update.expression_attribute_values(":seen", number(account.debt.get()));
-        "debt = :seen".to_owned()
-    } else {
-        "attribute_exists(id) AND attribute_not_exists(debt)".to_owned()
-    };
-    if effect.available.get() < 0 {
-        condition += " AND avail >= :taken";
-        let taken = effect.available.magnitude();
-        update = update.expression_attribute_values(":taken", number(taken.get()));
-    }
-    update.update_expression(change).condition_expression(condition).build().map_err(malformed)
-}
-
 type UpdateFailure = aws_sdk_dynamodb::error::SdkError<
     aws_sdk_dynamodb::operation::update_item::UpdateItemError,
     aws_sdk_dynamodb::config::http::HttpResponse,
 >;
-type PutFailure = aws_sdk_dynamodb::error::SdkError<
-    aws_sdk_dynamodb::operation::put_item::PutItemError,
-    aws_sdk_dynamodb::config::http::HttpResponse,
->;
-
 fn is_failed_update(error: &UpdateFailure) -> bool {
-    error.as_service_error().is_some_and(|failed| failed.is_conditional_check_failed_exception())
-}
-
-fn is_failed_put(error: &PutFailure) -> bool {
     error.as_service_error().is_some_and(|failed| failed.is_conditional_check_failed_exception())
 }
 
@@ -614,10 +439,6 @@ fn old_item(error: &aws_sdk_dynamodb::operation::update_item::UpdateItemError) -
     }
 }
 
-fn malformed(error: aws_sdk_dynamodb::error::BuildError) -> CreditsError {
-    StoreError::Unavailable { code: "request not built".to_owned(), source: Box::new(error) }.into()
-}
-
-fn no_attributes() -> StoreError {
+pub(crate) fn no_attributes() -> StoreError {
     StoreError::corrupt(ACCOUNTS.name, "the store answered without the item it promised")
 }

@@ -7,6 +7,9 @@ pub enum CreditsError {
     ExceedsReservation { amount: Credits, reserved: Credits },
     #[error("there is no such account")]
     NoAccount,
+    /// The run of a refund was not charged that much on that account.
+    #[error("the account was not charged that amount for that run")]
+    NothingToRefund,
     /// Another posting changed the account's debt in between; asking again decides anew.
     #[error("the account changed while the posting was prepared")]
     Changed,

@@ -8,6 +8,7 @@ mod hold;
 mod items;
 mod lots;
 mod posting;
+mod posts;
 #[cfg(test)]
 mod tests;
 

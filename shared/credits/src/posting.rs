@@ -1,6 +1,6 @@
 use crate::entry::{Kind, OnceKey, Origin};
 use crate::{Account, CreditsError};
-use primitives::{Credits, CreditsDelta, EntryId, Overflow, RunId};
+use primitives::{AccountId, Credits, CreditsDelta, EntryId, Overflow, RunId};
 
 /// A change of the ledger that is not a run: rare, and always one transaction with its once-only key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub enum Posting {
         origin: Origin,
         key: OnceKey,
     },
-    /// Gives back what a settled run took; at most once per run, because the run is the key.
+    /// Gives back exactly what a settled run of this account took; at most once per run.
     Refund {
         run: RunId,
         amount: Credits,
@@ -43,12 +43,13 @@ pub struct Effect {
 }
 
 impl Posting {
-    pub fn once_key(&self) -> OnceKey {
+    /// The fact this posting stands for. A run id is only unique within its account.
+    pub fn once_key(&self, account: &AccountId) -> OnceKey {
         match self {
             Posting::Grant { key, .. }
             | Posting::Reversal { key, .. }
             | Posting::Reinstatement { key, .. } => key.clone(),
-            Posting::Refund { run, .. } => OnceKey::new("refund", run),
+            Posting::Refund { run, .. } => OnceKey::new("refund", format_args!("{account}#{run}")),
         }
     }
 

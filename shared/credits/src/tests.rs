@@ -35,12 +35,11 @@ fn wish(price: u64) -> Reservation {
         price: credits(price),
         tool: "script/chat".to_owned(),
         fingerprint: Fingerprint::of(&[b"a red kite"]),
-        nonce: Nonce::random(),
     }
 }
 
 fn hold(price: u64) -> Hold {
-    wish(price).hold(start(), Duration::from_secs(900))
+    wish(price).hold(Nonce::random(), start(), Duration::from_secs(900))
 }
 
 #[test]
@@ -58,7 +57,8 @@ fn a_hold_survives_being_stored_and_is_short() {
 fn each_refusal_is_named_and_the_gravest_comes_first() {
     let wish = wish(10);
     let minute = start().seconds() / 60;
-    let judge = |account: &Account| account.refusal(&wish, start(), 2, 5);
+    let ours = Nonce::random();
+    let judge = |account: &Account| account.refusal(&wish, &[Nonce::random(), ours], start(), 2, 5);
 
     assert_eq!(judge(&account(9)), Some(Refusal::InsufficientCredit { available: credits(9) }));
 
@@ -74,11 +74,11 @@ fn each_refusal_is_named_and_the_gravest_comes_first() {
     let suspended = Account { block: Some(Block::Suspended), ..indebted };
     assert_eq!(judge(&suspended), Some(Refusal::Suspended));
 
-    let theirs = Hold { nonce: Nonce::random(), ..wish.hold(start(), Duration::ZERO) };
+    let theirs = wish.hold(Nonce::random(), start(), Duration::ZERO);
     let running = Account { holds: vec![theirs.clone()], ..suspended.clone() };
     assert_eq!(judge(&running), Some(Refusal::Running(Box::new(theirs))));
 
-    let ours = Account { holds: vec![wish.hold(start(), Duration::ZERO)], ..suspended };
+    let ours = Account { holds: vec![wish.hold(ours, start(), Duration::ZERO)], ..suspended };
     assert_eq!(judge(&ours), None, "a lost reply is no refusal");
 }
 
@@ -116,7 +116,7 @@ fn a_reversal_takes_what_is_left_and_books_the_rest_as_debt_until_credit_covers_
     book.reverse(top_up, 500);
     assert_eq!((book.account.available, book.account.debt), (credits(0), credits(80)));
     assert_eq!(
-        book.account.refusal(&wish(1), start(), 64, 60),
+        book.account.refusal(&wish(1), &[], start(), 64, 60),
         Some(Refusal::DebtOutstanding { debt: credits(80) })
     );
 
@@ -212,7 +212,7 @@ impl Book {
         let a = &self.account;
         let can = a.available >= wish.price && a.holds.len() < 64 && a.block.is_none() && a.debt.is_zero();
         can.then(|| {
-            let hold = wish.hold(self.now, Duration::from_secs(900));
+            let hold = wish.hold(Nonce::random(), self.now, Duration::from_secs(900));
             self.account.available = self.account.available.checked_sub(hold.amount).unwrap();
             self.account.holds.push(hold.clone());
             hold

@@ -6,7 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::Platform;
-use primitives::{AccountId, Private, RunId, Timestamp};
+use primitives::{AccountId, Private, Timestamp};
 use std::time::{Duration, SystemTime};
 
 /// How long a link works; never longer than the output itself.
@@ -30,11 +30,11 @@ impl Media {
         Media { platform: platform.clone() }
     }
 
-    /// Stores a run's output. Storing it again replaces it by the same key.
+    /// Stores an output under a name of ours. Storing it again replaces it.
     pub async fn store(
         &self,
         account: &AccountId,
-        run: RunId,
+        name: &str,
         kind: OutputKind,
         content: Private<Vec<u8>>,
         now: Timestamp,
@@ -43,7 +43,7 @@ impl Media {
         let days = self.platform.profile().retention.media_days;
         let output = StoredOutput {
             kind,
-            key: output_key(account, run, kind, now),
+            key: output_key(account, name, kind, now),
             bytes: content.len() as u64,
             sha256: URL_SAFE_NO_PAD.encode(ring::digest::digest(&ring::digest::SHA256, &content)),
             expires_at: StoredOutput::expiry(now, days),

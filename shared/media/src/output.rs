@@ -1,4 +1,4 @@
-use primitives::{AccountId, RunId, Timestamp};
+use primitives::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -43,9 +43,9 @@ impl OutputKind {
     }
 }
 
-/// One run has one output, so its key needs no other name.
-pub fn output_key(account: &AccountId, run: RunId, kind: OutputKind, now: Timestamp) -> String {
-    format!("tmp30/{account}/{}/{run}.{}", now.date(), kind.extension())
+/// `name` is ours (a run's id and the like), never a person's text.
+pub fn output_key(account: &AccountId, name: &str, kind: OutputKind, now: Timestamp) -> String {
+    format!("tmp30/{account}/{}/{name}.{}", now.date(), kind.extension())
 }
 
 impl StoredOutput {
@@ -70,9 +70,8 @@ mod tests {
     #[test]
     fn a_key_lies_under_the_owners_prefix_and_the_class_that_expires() {
         let now = Timestamp::from_seconds(1_800_000_000);
-        let run = RunId::mint(now);
-        let key = output_key(&"user_ann".parse().unwrap(), run, OutputKind::Png, now);
-        assert_eq!(key, format!("tmp30/user_ann/2027-01-15/{run}.png"));
+        let key = output_key(&"user_ann".parse().unwrap(), "run-hold", OutputKind::Png, now);
+        assert_eq!(key, "tmp30/user_ann/2027-01-15/run-hold.png");
     }
 
     #[test]

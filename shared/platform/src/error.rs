@@ -1,6 +1,19 @@
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use std::error::Error;
 
+/// What DynamoDB says when it means "later", and what we say when it says nothing.
+const PASSING: [&str; 8] = [
+    NO_ANSWER,
+    "InternalServerError",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionInProgressException",
+    "UnavailableException",
+];
+const NO_ANSWER: &str = "no answer";
+
 type Source = Box<dyn Error + Send + Sync>;
 
 /// What went wrong between us and a store. The caller's own rules (failed conditions) are no store errors.
@@ -26,6 +39,15 @@ impl StoreError {
         StoreError::Corrupt { table, what: what.into() }
     }
 
+    /// Whether the same call may go through when it is sent again: a conflict, a throttle, or no answer at all.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            StoreError::Conflict => true,
+            StoreError::Unavailable { code, .. } => PASSING.contains(&code.as_str()),
+            StoreError::Corrupt { .. } => false,
+        }
+    }
+
     /// Keeps the code and the cause; the cause of an SDK error holds no item content.
     pub fn of_sdk<E, R>(error: SdkError<E, R>) -> StoreError
     where
@@ -35,7 +57,7 @@ impl StoreError {
         let code = match error.as_service_error().and_then(ProvideErrorMetadata::code) {
             Some("TransactionConflictException") => return StoreError::Conflict,
             Some(code) => code.to_owned(),
-            None => "no answer".to_owned(),
+            None => NO_ANSWER.to_owned(),
         };
         StoreError::Unavailable { code, source: Box::new(error) }
     }

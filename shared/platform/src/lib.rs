@@ -16,7 +16,7 @@ pub use env::{Env, InvalidSettings, Settings};
 pub use error::StoreError;
 pub use items::{Item, ItemBuilder, Key, key, number, text};
 pub use profile::{LedgerRules, Limits, Profile, Retention, ToolSeed};
-pub use store::{IsConflict, StoreSettings, retry_conflicts};
+pub use store::{IsConflict, StoreSettings, pause, retry_conflicts};
 pub use tables::{Index, KeyType, TableSpec};
 pub use telemetry::{LogSink, start_logs};
 

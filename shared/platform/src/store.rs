@@ -142,15 +142,18 @@ where
 {
     for tries in 0..8_u32 {
         match attempt().await {
-            Err(error) if error.is_conflict() => {
-                let ceiling = (10_u64 << tries).min(500);
-                let jitter = u64::from_be_bytes(random_bytes()) % ceiling;
-                tokio::time::sleep(Duration::from_millis(jitter + 1)).await;
-            }
+            Err(error) if error.is_conflict() => pause(tries).await,
             other => return other,
         }
     }
     attempt().await
+}
+
+/// Waits before the next try: a random part of 10 ms, doubling with every try up to half a second.
+pub async fn pause(tries: u32) {
+    let ceiling = (10_u64 << tries.min(6)).min(500);
+    let jitter = u64::from_be_bytes(random_bytes()) % ceiling;
+    tokio::time::sleep(Duration::from_millis(jitter + 1)).await;
 }
 
 /// Errors that can say "nothing was written, somebody else was in the way".

@@ -32,6 +32,22 @@ impl Claims {
         Claims { dynamo: platform.dynamo().clone(), table: platform.table(&IDEMPOTENCY) }
     }
 
+    /// The run the key stands for, if it is claimed.
+    pub(crate) async fn find(
+        &self,
+        account: &AccountId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<RunId>, RunsError> {
+        let get = self.dynamo.get_item().table_name(&self.table);
+        let get = get.set_key(Some(platform::key([("id", &claim_id(account, key))]))).consistent_read(true);
+        let answer = get.send().await.map_err(StoreError::of_sdk)?;
+        let Some(attributes) = answer.item() else { return Ok(None) };
+        let item = Item::new(IDEMPOTENCY.name, attributes);
+        let is_over = item.number::<u64>("ttl")? <= now.seconds();
+        Ok(if is_over { None } else { Some(item.parsed("run")?) })
+    }
+
     /// Claims the key for `run`. `Some`: it stands for another run (or for this one, if a reply was lost).
     pub(crate) async fn claim(
         &self,
@@ -41,9 +57,8 @@ impl Claims {
         fingerprint: Fingerprint,
         now: Timestamp,
     ) -> Result<Option<EarlierClaim>, RunsError> {
-        let hash = URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes()));
         let item = ItemBuilder::default()
-            .text("id", format!("{account}#{hash}"))
+            .text("id", claim_id(account, key))
             .text("run", run)
             .text("fp", fingerprint.encode())
             .number("ttl", now.after(MEMORY).seconds());
@@ -67,4 +82,8 @@ impl Claims {
         let fingerprint = Fingerprint::decode(item.text("fp")?).ok_or(item.corrupt("fp"))?;
         Ok(Some(EarlierClaim { run: item.parsed("run")?, fingerprint }))
     }
+}
+
+fn claim_id(account: &AccountId, key: &str) -> String {
+    format!("{account}#{}", URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes())))
 }

@@ -3,6 +3,8 @@ use crate::receipt::Receipt;
 use crate::usage::UsageLog;
 use crate::view::BalanceView;
 use credits::{Decided, Decision, Hold, Ledger, Outcome, SWEEP_SHARDS};
+use futures_util::future::join_all;
+use futures_util::{FutureExt, StreamExt};
 use media::StoredOutput;
 use platform::Platform;
 use primitives::{AccountId, CostCents, RunId, Timestamp};
@@ -10,6 +12,9 @@ use serde::Serialize;
 
 /// Accounts looked at per shard and sweep; the next sweep takes the others.
 const SHARD_MAX: usize = 5_000;
+
+/// Accounts of one shard that are worked on at the same time.
+const AT_ONCE: usize = 8;
 
 /// What one sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -19,6 +24,14 @@ pub struct SweepReport {
     pub holds: u32,
     /// Accounts that could not be finished this time; the next sweep tries again.
     pub failed: u32,
+}
+
+impl SweepReport {
+    fn add(&mut self, part: SweepReport) {
+        self.accounts = self.accounts.saturating_add(part.accounts);
+        self.holds = self.holds.saturating_add(part.holds);
+        self.failed = self.failed.saturating_add(part.failed);
+    }
 }
 
 /// Brings runs to their end: those that were decided, and those nobody ended.
@@ -38,11 +51,19 @@ impl Closing {
         self.platform.now()
     }
 
-    /// Ends every hold past its expiry and grace. One account's failure does not stop the others.
+    /// Ends every hold past its expiry and grace. Nobody's failure stops the others.
     pub async fn sweep(&self) -> Result<SweepReport, RunsError> {
+        let shards = (0..SWEEP_SHARDS).map(|shard| self.sweep_shard(shard).boxed());
         let mut report = SweepReport::default();
-        for shard in 0..SWEEP_SHARDS {
-            self.sweep_shard(shard, &mut report).await?;
+        let mut last_error = None;
+        for swept in join_all(shards).await {
+            match swept {
+                Ok(part) => report.add(part),
+                Err(error) => {
+                    tracing::error!(error = %error, "a shard could not be swept");
+                    last_error = Some(error);
+                }
+            }
         }
         tracing::info!(
             accounts = report.accounts,
@@ -50,32 +71,41 @@ impl Closing {
             failed = report.failed,
             "sweep of reservations ended"
         );
+        last_error.map_or(Ok(report), Err)
+    }
+
+    async fn sweep_shard(&self, shard: u8) -> Result<SweepReport, RunsError> {
+        let moment = self.now().before(self.platform.profile().ledger.hold_grace());
+        let due = self.ledger.due(shard, moment, SHARD_MAX).await?;
+        let sweeps = due.into_iter().map(|account| self.sweep_account(account).boxed());
+        let parts: Vec<SweepReport> =
+            futures_util::stream::iter(sweeps).buffer_unordered(AT_ONCE).collect().await;
+        let mut report = SweepReport::default();
+        parts.into_iter().for_each(|part| report.add(part));
         Ok(report)
     }
 
-    async fn sweep_shard(&self, shard: u8, report: &mut SweepReport) -> Result<(), RunsError> {
-        let moment = self.now().before(self.platform.profile().ledger.hold_grace());
-        for account in self.ledger.due(shard, moment, SHARD_MAX).await? {
-            report.accounts += 1;
-            match self.sweep_account(&account).await {
-                Ok(holds) => report.holds += holds,
-                Err(error) => {
-                    report.failed += 1;
-                    tracing::error!(account.id = %account, error = %error, "an account could not be swept");
-                }
-            }
+    async fn sweep_account(&self, id: AccountId) -> SweepReport {
+        let mut report = SweepReport { accounts: 1, ..SweepReport::default() };
+        if let Err(error) = self.try_sweep_account(&id, &mut report).await {
+            report.failed = 1;
+            tracing::error!(account.id = %id, error = %error, "an account could not be swept");
         }
-        Ok(())
+        report
     }
 
-    async fn sweep_account(&self, id: &AccountId) -> Result<u32, RunsError> {
-        let Some(account) = self.ledger.account(id).await? else { return Ok(0) };
-        let overdue = account.overdue(self.now(), self.platform.profile().ledger.hold_grace());
-        for hold in &overdue {
-            self.finish_abandoned(id, hold).await?;
+    async fn try_sweep_account(&self, id: &AccountId, report: &mut SweepReport) -> Result<(), RunsError> {
+        let Some(account) = self.ledger.account(id).await? else { return Ok(()) };
+        let mut result = Ok(());
+        for hold in account.overdue(self.now(), self.platform.profile().ledger.hold_grace()) {
+            match self.finish_abandoned(id, &hold).await {
+                Ok(()) => report.holds += 1,
+                Err(error) => result = Err(error),
+            }
         }
+        self.ledger.settle_debt(id).await?;
         self.ledger.remark(id, self.now()).await?;
-        Ok(u32::try_from(overdue.len()).unwrap_or(u32::MAX))
+        result
     }
 
     /// Ends a hold nobody ended: obeys the outcome if there is one, else gives the credit back.
@@ -123,7 +153,7 @@ impl Closing {
             quote: None,
             cost: CostCents::ZERO,
             markup: None,
-            chars: 0,
+            chars: None,
             fp: hold.fingerprint.encode(),
             reserved_at: hold.expires_at.before(self.platform.profile().ledger.hold_lifetime()).millis(),
             first_at: None,

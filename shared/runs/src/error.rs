@@ -21,6 +21,8 @@ pub enum RunsError {
     TwoKeys,
     #[error("the key stands for a run with another input")]
     KeyConflict { run: RunId },
+    #[error("the price is another one than was shown")]
+    PriceChanged { expected: Credits, now: Credits },
     #[error("the quote has expired")]
     QuoteExpired,
     #[error("the quote is for something else, or not from us")]

@@ -116,7 +116,7 @@ impl History {
             model: row.option.clone(),
             status: if row.failure.is_none() { RunStatus::Succeeded } else { RunStatus::Failed },
             charged: row.credits,
-            input_chars: Some(row.input_chars),
+            input_chars: row.input_chars,
             at: row.at,
             failure: row.failure.clone(),
         });

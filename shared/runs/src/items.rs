@@ -49,7 +49,7 @@ pub(crate) fn read_price(attributes: &HashMap<String, AttributeValue>) -> Result
         Some(AttributeValue::L(steps)) => steps.iter().map(|step| step.as_s().cloned()).collect(),
         _ => return Err(item.corrupt("chain")),
     };
-    Ok(PriceRow {
+    let row = PriceRow {
         tool: item.text("tool")?.to_owned(),
         option: item.text("option")?.to_owned(),
         title: item.text("title")?.to_owned(),
@@ -60,7 +60,9 @@ pub(crate) fn read_price(attributes: &HashMap<String, AttributeValue>) -> Result
         prompt_chars_max: item.number("promptCharsMax")?,
         output_tokens_max: item.maybe_number("outputTokensMax")?,
         position: item.maybe_number("position")?.unwrap_or(u32::MAX),
-    })
+    };
+    row.price().map_err(|_| item.corrupt("providerCostCents"))?;
+    Ok(row)
 }
 
 /// People edit these rows: `2.5` may come as text or as a number, and both are exact.

@@ -11,6 +11,8 @@ mod pricing;
 mod problem;
 mod quote;
 mod receipt;
+mod repeats;
+mod reserving;
 mod runs;
 mod shop;
 #[cfg(test)]

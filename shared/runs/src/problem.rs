@@ -11,6 +11,9 @@ use providers::FailureClass;
 use signup::SignupError;
 use std::time::Duration;
 
+/// When to ask again for something that takes its time.
+const LATER: Duration = Duration::from_secs(5);
+
 impl RunsError {
     /// What the person is told. Causes from the inside are logged here and stay here.
     pub fn problem(&self) -> Problem {
@@ -26,10 +29,14 @@ impl RunsError {
                 .detail("Send either a run_id or an Idempotency-Key, not both. No credit was taken."),
             RunsError::KeyConflict { run } => Problem::new(ProblemCode::RunConflict).run(*run),
             RunsError::StillRunning { run } => {
-                Problem::new(ProblemCode::RunConflict).run(*run).credit(Credit::Held).detail(format!(
-                    "The run of an earlier request with this key is still going on. Look at GET /v1/runs/{run}."
+                Problem::new(ProblemCode::RunConflict).run(*run).credit(Credit::Held).retry_after(LATER).detail(format!(
+                    "The run of an earlier request with this key is not over yet. Look at GET /v1/runs/{run}."
                 ))
             }
+            RunsError::PriceChanged { expected, now } => Problem::new(ProblemCode::PriceChanged).detail(format!(
+                "The price is {now} by now, not {expected}. Look at it, then send the request with the new price. \
+                 No credit was taken."
+            )),
             RunsError::QuoteExpired => Problem::new(ProblemCode::QuoteExpired),
             RunsError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch),
             RunsError::Refused { refusal, price } => refused(refusal, *price),
@@ -39,14 +46,15 @@ impl RunsError {
                 .detail("The result could not be stored. You were not charged. Try again."),
             RunsError::OutcomeUnknown { run, held_until } => {
                 Problem::new(ProblemCode::OutcomeUnknown).run(*run).credit(Credit::Held).detail(format!(
-                    "The provider may have taken the work, but its answer was lost. Your credit is held and comes \
-                     back by itself by {held_until} if no result arrives. Look at GET /v1/runs/{run}."
+                    "The provider may have taken the work, but its answer was lost, and asking again could pay it twice. \
+                     Your credit is held and comes back by itself within two minutes after {held_until}. Start a \
+                     new run if you do not want to wait."
                 ))
             }
             RunsError::Unsettled { run, held_until, .. } => {
                 Problem::new(ProblemCode::StoreUnavailable).run(*run).credit(Credit::Held).detail(format!(
-                    "The run ended, but could not be booked yet. It is settled or given back by {held_until} at the \
-                     latest, without you doing anything. Look at GET /v1/runs/{run}."
+                    "The run ended, but could not be booked yet. It is settled or given back within two minutes after \
+                     {held_until}, without you doing anything. Look at GET /v1/runs/{run}."
                 ))
             }
             RunsError::NotFound => Problem::new(ProblemCode::NotFound),
@@ -110,7 +118,7 @@ fn refused(refusal: &Refusal, price: Credits) -> Problem {
              No credit was taken."
         )),
         Refusal::TooManyOpenRuns { open } => Problem::new(ProblemCode::TooManyOpenRuns)
-            .retry_after(Duration::from_secs(5))
+            .retry_after(LATER)
             .detail(format!("{open} runs are open at once. Wait for one to end. No credit was taken.")),
         Refusal::TooManyRunsThisMinute { retry_after } => {
             Problem::new(ProblemCode::RateLimited).retry_after(*retry_after)
@@ -131,7 +139,7 @@ fn not_served(run: RunId, class: &str) -> Problem {
         ),
         "broken_stream" => (
             ProblemCode::ProviderFailed,
-            "The provider stopped in the middle. What you saw is free; you were not charged. Try again.",
+            "The provider did not finish. Whatever you saw is free; you were not charged. Try again.",
         ),
         _ => (
             ProblemCode::ProviderFailed,

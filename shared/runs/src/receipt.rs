@@ -18,7 +18,9 @@ pub struct Receipt {
     /// The cost and ratio the price was made of.
     pub cost: CostCents,
     pub markup: Option<Markup>,
-    pub chars: u64,
+    /// Characters of the prompt; unknown for a run that was never ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chars: Option<u64>,
     /// Fingerprint of the input.
     pub fp: String,
     pub reserved_at: u64,
@@ -55,6 +57,16 @@ pub struct Tried {
     pub by: String,
     pub why: String,
     pub ms: u64,
+    /// What it costs us all the same.
+    #[serde(default, skip_serializing_if = "is_free")]
+    pub cost: CostCents,
+    /// The provider's own name for it, for asking there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+fn is_free(cost: &CostCents) -> bool {
+    *cost == CostCents::ZERO
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -74,12 +86,14 @@ impl Receipt {
     pub(crate) fn tried_of(attempts: &[Attempt]) -> Vec<Tried> {
         let failed = attempts.iter().filter_map(|attempt| {
             let why = attempt.failure?.as_str().to_owned();
-            Some(Tried { by: attempt.provider.as_str().to_owned(), why, ms: attempt.millis })
+            let id = attempt.provider_request_id.as_ref().map(|id| id.chars().take(36).collect());
+            let by = attempt.provider.as_str().to_owned();
+            Some(Tried { by, why, ms: attempt.millis, cost: attempt.cost, id })
         });
-        failed.take(4).collect()
+        failed.take(3).collect()
     }
 
-    pub(crate) fn served_of(served: &Served) -> ServedBy {
+    pub(crate) fn served_of(served: &Served, is_cut: bool) -> ServedBy {
         ServedBy {
             by: served.provider.as_str().to_owned(),
             model: served.model.chars().take(48).collect(),
@@ -87,7 +101,7 @@ impl Receipt {
             estimated: served.cost_is_estimated,
             tokens_in: served.usage.input_tokens,
             tokens_out: served.usage.output_tokens,
-            cut: served.ending == providers::Ending::LengthLimit,
+            cut: is_cut || served.ending == providers::Ending::LengthLimit,
         }
     }
 }

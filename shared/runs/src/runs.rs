@@ -53,6 +53,8 @@ pub struct Who {
 pub struct Order {
     pub input: ToolInput,
     pub quote: Option<String>,
+    /// The price the person was shown; the run is refused when it is another one by now.
+    pub price: Option<Credits>,
     /// Made by the client, so that a repeat is the same run.
     pub run: Option<RunId>,
     pub idempotency_key: Option<String>,
@@ -71,6 +73,13 @@ pub(crate) struct Priced {
     pub(crate) price: Credits,
     pub(crate) quote: Option<Quote>,
     pub(crate) chain: Chain,
+}
+
+impl Priced {
+    /// What the provider may write at most.
+    pub(crate) fn output_tokens_max(&self) -> u32 {
+        self.row.output_tokens_max.unwrap_or(2_000)
+    }
 }
 
 impl RunsSettings {
@@ -135,16 +144,20 @@ impl Runs {
     }
 
     /// Checks an order and fixes its price. Nothing is written.
-    pub(crate) async fn price(&self, who: &Who, order: Order) -> Result<Priced, RunsError> {
+    pub(crate) async fn price(&self, who: &Who, order: &Order) -> Result<Priced, RunsError> {
         let now = self.now();
         let account = who.account();
         if order.run.is_some() && order.idempotency_key.is_some() {
             return Err(RunsError::TwoKeys);
         }
         let row = self.0.shop.sellable_row(&order.input, now).await?;
-        let fingerprint = order.input.fingerprint(&row.option);
+        if let Some(expected) =
+            order.price.filter(|expected| order.quote.is_none() && row.price() != Ok(*expected))
+        {
+            return Err(RunsError::PriceChanged { expected, now: row.price()? });
+        }
         let quote = match order.quote.as_deref() {
-            Some(text) => Some(self.0.shop.checked_quote(text, &account, &row, fingerprint, now)?),
+            Some(text) => Some(self.0.shop.checked_quote(text, &account, &row, &order.input, now)?),
             None => None,
         };
         let price = match &quote {
@@ -161,9 +174,9 @@ impl Runs {
             account,
             run,
             may_be_known,
-            key: order.idempotency_key,
-            input: order.input,
-            fingerprint,
+            key: order.idempotency_key.clone(),
+            fingerprint: order.input.fingerprint(),
+            input: order.input.clone(),
             row,
             price,
             quote,

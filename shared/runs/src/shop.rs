@@ -1,7 +1,7 @@
 use crate::view::{PriceView, QuoteView};
 use crate::{Catalog, FieldError, PriceRow, Quote, QuoteSeal, RunsError, ToolInput};
 use platform::{InvalidSettings, Platform, Settings};
-use primitives::{AccountId, Fingerprint, RunId, Secret, Timestamp};
+use primitives::{AccountId, RunId, Secret, Timestamp};
 use std::time::Duration;
 
 /// What can be bought and at which price. Reads `tool_pricing`, writes nothing.
@@ -68,7 +68,7 @@ impl Shop {
             price: row.price()?,
             cost: row.provider_cost,
             markup: row.markup,
-            fingerprint: input.fingerprint(&row.option),
+            fingerprint: input.fingerprint_as(&row.option),
             expires_at: now.after(self.quote_lifetime),
             number: RunId::mint(now),
         };
@@ -105,12 +105,13 @@ impl Shop {
         text: &str,
         account: &AccountId,
         row: &PriceRow,
-        fingerprint: Fingerprint,
+        input: &ToolInput,
         now: Timestamp,
     ) -> Result<Quote, RunsError> {
         let quote = self.seal.open(text).ok_or(RunsError::QuoteMismatch)?;
-        let is_same =
-            quote.account == *account && quote.name == row.name() && quote.fingerprint == fingerprint;
+        let is_same = quote.account == *account
+            && quote.name == row.name()
+            && quote.fingerprint == input.fingerprint_as(&row.option);
         if !is_same {
             return Err(RunsError::QuoteMismatch);
         }

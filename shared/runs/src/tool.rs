@@ -120,8 +120,13 @@ impl ToolInput {
         }
     }
 
-    /// Same tool, option and content give the same fingerprint.
-    pub fn fingerprint(&self, option: &str) -> Fingerprint {
+    /// Same words give the same fingerprint, whatever the tool's default variant is by then.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint_as(self.option().unwrap_or_default())
+    }
+
+    /// The fingerprint of this input to a certain variant: what a quote binds.
+    pub fn fingerprint_as(&self, option: &str) -> Fingerprint {
         let prompt = self.prompt().expose().as_bytes();
         let (size, seed) = match self {
             ToolInput::Script { .. } => ("", String::new()),

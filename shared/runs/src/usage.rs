@@ -16,7 +16,8 @@ pub struct UsageRow {
     pub at: Timestamp,
     pub tool: String,
     pub option: String,
-    pub input_chars: u64,
+    /// Unknown for a run that was never ended.
+    pub input_chars: Option<u64>,
     pub credits: Credits,
     /// `None` when it succeeded; else the reason it was released for.
     pub failure: Option<String>,
@@ -58,7 +59,7 @@ impl UsageLog {
             .number("at", row.at.millis())
             .text("tool", &row.tool)
             .text("option", &row.option)
-            .number("inputChars", row.input_chars)
+            .maybe_number("inputChars", row.input_chars)
             .number("credits", row.credits.get())
             .maybe_text("failure", row.failure.as_ref())
             .maybe_text("provider", row.provider.as_ref())
@@ -171,7 +172,7 @@ fn read_row(attributes: &HashMap<String, AttributeValue>) -> Result<UsageRow, St
         at: item.time("at")?,
         tool: item.text("tool")?.to_owned(),
         option: item.text("option")?.to_owned(),
-        input_chars: item.number("inputChars")?,
+        input_chars: item.maybe_number("inputChars")?,
         credits: Credits::new(item.number("credits")?).map_err(|_| item.corrupt("credits"))?,
         failure: item.maybe_text("failure")?.map(str::to_owned),
         provider: item.maybe_text("provider")?.map(str::to_owned),

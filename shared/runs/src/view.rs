@@ -112,8 +112,8 @@ pub struct ReceiptView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub quote_number: Option<RunId>,
-    /// The provider cost the price was made of, in cents.
-    pub provider_cost_cents: String,
+    /// The cost the price was made of, in cents; it is the same whichever provider served.
+    pub quoted_cost_cents: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub markup_ratio: Option<String>,
     #[schema(value_type = u64)]
@@ -270,7 +270,7 @@ impl RunView {
             status,
             price: receipt.price,
             charged: outcome.amount.magnitude(),
-            input_chars: Some(receipt.chars),
+            input_chars: receipt.chars,
             created_at: Timestamp::from_millis(receipt.reserved_at),
             finished_at: Some(outcome.at),
             timeline: timeline(&receipt, outcome, failure.as_deref()),
@@ -304,7 +304,7 @@ impl ReceiptView {
         ReceiptView {
             entry_id: RunId::from(outcome.id),
             quote_number: receipt.quote,
-            provider_cost_cents: receipt.cost.to_string(),
+            quoted_cost_cents: receipt.cost.to_string(),
             markup_ratio: receipt.markup.map(|markup| markup.to_string()),
             price: receipt.price,
             provider: served.map(|served| served.by.clone()),

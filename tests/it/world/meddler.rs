@@ -28,6 +28,8 @@ struct State {
     plan: Option<(usize, Fault)>,
     seen: usize,
     is_media_broken: bool,
+    dies_reading_an_account: bool,
+    stuck: Option<(SharedHttpConnector, HttpRequest)>,
 }
 
 /// What goes wrong at the planned call.
@@ -39,6 +41,9 @@ pub(crate) enum Fault {
     KilledAfter,
     /// The store does the work, but its reply never arrives.
     ReplyLost,
+    /// The call is stuck on the way: the caller hears nothing, and it is carried out when the test says so. Only
+    /// for the first write to an account from the planned call on.
+    Stuck,
     /// DynamoDB says that a transaction was in the way.
     Conflict,
     /// DynamoDB asks to come back later.
@@ -74,6 +79,19 @@ impl Meddler {
         *self.0.state.lock().unwrap() = State::default();
     }
 
+    /// Carries out the call that was stuck. True: there was one.
+    pub(crate) async fn deliver_stuck(&self) -> bool {
+        let stuck = self.0.state.lock().unwrap().stuck.take();
+        let Some((stores, request)) = stuck else { return false };
+        stores.call(request).await.unwrap();
+        true
+    }
+
+    /// The instance dies at its next reading of an account, which comes after a hold was given back.
+    pub(crate) fn kill_before_debt_is_settled(&self) {
+        self.0.state.lock().unwrap().dies_reading_an_account = true;
+    }
+
     /// From now on the media store refuses everything.
     pub(crate) fn break_media(&self) {
         self.0.state.lock().unwrap().is_media_broken = true;
@@ -101,6 +119,15 @@ impl Meddler {
         let turn = state.seen;
         state.seen += 1;
         state.plan.filter(|(nth, _)| *nth == turn).map(|(_, fault)| fault)
+    }
+
+    fn may_stick(&self) -> bool {
+        let mut state = self.0.state.lock().unwrap();
+        let may = state.plan.is_some_and(|(nth, fault)| fault == Fault::Stuck && state.seen >= nth);
+        if may {
+            state.plan = None;
+        }
+        may
     }
 
     fn record(&self, call: StoreCall) {
@@ -148,6 +175,14 @@ impl Between {
             let refusal = "<Error><Code>AccessDenied</Code></Error>";
             return Ok(HttpResponse::new(403.try_into().unwrap(), SdkBody::from(refusal)));
         }
+        if operation == "UpdateItem" && table == "citipen-accounts" && self.meddler.may_stick() {
+            self.meddler.0.state.lock().unwrap().stuck = Some((self.stores.clone(), request));
+            return Err(ConnectorError::timeout("nothing was heard".into()));
+        }
+        let dies = self.meddler.0.state.lock().unwrap().dies_reading_an_account;
+        if dies && operation == "GetItem" && table == "citipen-accounts" {
+            self.meddler.die().await;
+        }
         match self.meddler.next_fault() {
             Some(Fault::KilledBefore) => self.meddler.die().await,
             Some(Fault::KilledAfter) => {
@@ -162,7 +197,7 @@ impl Between {
                 Ok(refused("TransactionConflictException", &operation))
             }
             Some(Fault::Throttled) if is_dynamo => Ok(refused("ThrottlingException", &operation)),
-            Some(Fault::Conflict | Fault::Throttled) | None => {
+            Some(Fault::Conflict | Fault::Throttled | Fault::Stuck) | None => {
                 let response = self.stores.call(request).await?;
                 let (table_units, index_units) = units(&response, &operation);
                 self.meddler.record(StoreCall { operation, table_units, index_units });

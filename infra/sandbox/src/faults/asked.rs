@@ -39,10 +39,15 @@ impl Asked {
         Ok(asked)
     }
 
-    /// Adds `name key=value …`; the last one wins.
+    /// Adds `name key=value …`, or `service.name …` for one service only; the last one wins.
     fn add(&mut self, service: Service, order: &str) -> Result<(), NotUnderstood> {
         let mut words = order.split_whitespace();
         let name = words.next().unwrap_or_default();
+        let name = match name.split_once('.') {
+            Some((addressee, _)) if addressee != service.name() => return Ok(()),
+            Some((_, name)) => name,
+            None => name,
+        };
         let parts: Map<String, Value> = words.filter_map(parameter).collect();
         if name == "pace" {
             self.pace_ms = parts.get("ms").and_then(Value::as_u64);

@@ -6,7 +6,7 @@ use crate::{Problem, ProblemCode};
 use http::{HeaderName, HeaderValue};
 use identity::{ClerkSettings, Pseudonyms};
 use platform::{InvalidSettings, Platform, StoreError, TableSpec, key, number};
-use primitives::{Timestamp, UserId};
+use primitives::{Timestamp, UserId, random_bytes};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -93,7 +93,7 @@ impl Inner {
     fn count(&self, name: &str, minute: u64, limit: u32) -> Verdict {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(window) = windows.get_mut(name) {
-            return window.count(minute, limit);
+            return window.count(minute, limit, roll());
         }
         if windows.len() >= SUBJECTS_MAX {
             windows.retain(|_, window| window.minute() == minute);
@@ -101,7 +101,8 @@ impl Inner {
         if windows.len() >= SUBJECTS_MAX {
             return Verdict::Pass;
         }
-        windows.entry(name.to_owned()).or_insert_with(|| Window::new(minute)).count(minute, limit)
+        let fresh = || Window::new(minute, limit, roll());
+        windows.entry(name.to_owned()).or_insert_with(fresh).count(minute, limit, roll())
     }
 
     /// Runs beside the request; in a Lambda it may be paused with the environment and end with the next request.
@@ -138,6 +139,10 @@ impl Inner {
         let row = answer.attributes.unwrap_or_default();
         platform::Item::new(REQUEST_LIMITS.name, &row).number("n")
     }
+}
+
+fn roll() -> u32 {
+    u32::from_be_bytes(random_bytes())
 }
 
 fn refusal(limit: u32, now: Timestamp) -> Problem {

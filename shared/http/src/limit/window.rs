@@ -8,6 +8,9 @@ pub(crate) struct Window {
     in_flight: u32,
     /// Counted here and not reported yet.
     unreported: u32,
+    /// A random head start of the first report. It makes the shared count right on average although each of many
+    /// instances may see one request only, as on Lambda, and would never fill a batch by itself.
+    head_start: u32,
     has_warned: bool,
 }
 
@@ -21,8 +24,10 @@ pub(crate) enum Verdict {
 }
 
 impl Window {
-    pub(crate) fn new(minute: u64) -> Window {
-        Window { minute, shared: 0, in_flight: 0, unreported: 0, has_warned: false }
+    /// `roll` is a random number.
+    pub(crate) fn new(minute: u64, limit: u32, roll: u32) -> Window {
+        let head_start = roll % batch(limit);
+        Window { minute, shared: 0, in_flight: 0, unreported: 0, head_start, has_warned: false }
     }
 
     pub(crate) fn minute(&self) -> u64 {
@@ -30,18 +35,18 @@ impl Window {
     }
 
     /// Refused requests are not counted: they cost next to nothing, and the window ends anyway.
-    pub(crate) fn count(&mut self, minute: u64, limit: u32) -> Verdict {
+    pub(crate) fn count(&mut self, minute: u64, limit: u32, roll: u32) -> Verdict {
         if minute != self.minute {
-            *self = Window::new(minute);
+            *self = Window::new(minute, limit, roll);
         }
         if self.known() >= limit {
             return Verdict::Refuse;
         }
         self.unreported += 1;
-        if self.in_flight > 0 || self.unreported < batch(limit) {
+        if self.in_flight > 0 || self.unreported + self.head_start < batch(limit) {
             return Verdict::Pass;
         }
-        self.in_flight = std::mem::take(&mut self.unreported);
+        self.in_flight = std::mem::take(&mut self.unreported) + std::mem::take(&mut self.head_start);
         Verdict::PassAndReport(self.in_flight)
     }
 
@@ -85,11 +90,11 @@ mod tests {
     use Step::{Count, Fail, Report};
 
     fn check(name: &str, limit: u32, steps: &[Step]) {
-        let mut window = Window::new(1);
+        let mut window = Window::new(1, limit, 0);
         for (position, step) in steps.iter().enumerate() {
             match *step {
                 Count(minute, expected) => {
-                    assert_eq!(window.count(minute, limit), expected, "{name}, step {position}");
+                    assert_eq!(window.count(minute, limit, 0), expected, "{name}, step {position}");
                 }
                 Report(minute, total) => window.reported(minute, total),
                 Fail(minute) => drop(window.report_failed(minute)),
@@ -140,12 +145,24 @@ mod tests {
     }
 
     #[test]
+    fn many_instances_with_one_request_each_report_as_many_as_there_were() {
+        let (limit, instances) = (160, 1000_u32);
+        let reported: u32 = (0..instances)
+            .map(|roll| match Window::new(1, limit, roll).count(1, limit, roll) {
+                PassAndReport(requests) => requests,
+                Pass | Refuse => 0,
+            })
+            .sum();
+        assert_eq!(reported, instances);
+    }
+
+    #[test]
     fn a_window_warns_once() {
-        let mut window = Window::new(1);
+        let mut window = Window::new(1, 5, 0);
         assert!(window.report_failed(1));
         assert!(!window.report_failed(1));
         assert!(!window.report_failed(2));
-        window.count(2, 5);
+        window.count(2, 5, 0);
         assert!(window.report_failed(2));
     }
 }

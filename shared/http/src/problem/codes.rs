@@ -15,6 +15,7 @@ pub enum ProblemCode {
     NotAcceptable,
     RunConflict,
     QuoteExpired,
+    PriceChanged,
     BodyTooLarge,
     UnsupportedMediaType,
     InvalidRequest,
@@ -60,6 +61,7 @@ impl ProblemCode {
             NotAcceptable,
             RunConflict,
             QuoteExpired,
+            PriceChanged,
             BodyTooLarge,
             UnsupportedMediaType,
             InvalidRequest,
@@ -169,6 +171,13 @@ impl ProblemCode {
                 NotTaken,
                 "The quoted price is no longer kept. Ask for a new quote and start the run with it.",
             ),
+            ProblemCode::PriceChanged => (
+                "price_changed",
+                StatusCode::CONFLICT,
+                "The price has changed",
+                NotTaken,
+                "The price is another one than you were shown. No credit was taken.",
+            ),
             ProblemCode::BodyTooLarge => (
                 "body_too_large",
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -209,7 +218,7 @@ impl ProblemCode {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The quote is for something else",
                 NotTaken,
-                "The quote was made for another tool, option or person. Ask for a quote of this run.",
+                "The quote is not ours, or was made for another input, tool, model or person. Ask for a quote of this run.",
             ),
             ProblemCode::ToolDisabled => (
                 "tool_disabled",

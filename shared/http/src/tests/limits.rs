@@ -40,7 +40,8 @@ async fn a_network_is_limited_per_minute_and_told_when_to_come_back() {
     create_tables(&platform).await;
     let router = router(&edge);
 
-    assert_eq!(passes(&router, 40).await, 32);
+    // The first report's random head start counts against the limit: at most a sixteenth.
+    assert!((30..=32).contains(&passes(&router, 40).await));
 
     let refused = call(&router, "GET", "/", &[], "").await;
     assert_eq!((refused.status, refused.code().as_str()), (StatusCode::TOO_MANY_REQUESTS, "rate_limited"));
@@ -62,7 +63,7 @@ async fn instances_learn_of_each_other_and_write_seldom() {
     create_tables(&platform).await;
     let (first, second) = (router(&first), router(&second));
 
-    assert_eq!(passes(&first, 64).await, 64);
+    assert!((60..=64).contains(&passes(&first, 64).await));
     let known = reported(&platform, 4).await;
     assert!(known >= 4, "the first instance has reported");
     // Four requests make the second report, and hear the total.

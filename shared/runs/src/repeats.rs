@@ -1,0 +1,88 @@
+//! A repeat of a run that goes on or is over: its story is told again, nothing is done again.
+
+use crate::RunsError;
+use crate::conduct::{Conduct, RunEvent};
+use crate::reserving::known_run;
+use crate::runs::Order;
+use credits::{Outcome, Verdict};
+use primitives::{AccountId, Private, RunId};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a repeat waits for the end of the run. On Lambda every waiting request occupies an environment.
+const REPEAT_WAIT_MAX: Duration = Duration::from_secs(15);
+
+impl Conduct {
+    /// For an order that can't be priced (any more): the run its key stands for, or the refusal.
+    pub(crate) async fn replay_or(&self, order: &Order, refusal: RunsError) -> Result<(), RunsError> {
+        let account = self.who.account();
+        let run = match (order.run, &order.idempotency_key) {
+            (Some(run), None) => Some(run),
+            (None, Some(key)) => self.runs.0.claims.find(&account, key, self.runs.now()).await?,
+            _ => None,
+        };
+        let Some(run) = run else { return Err(refusal) };
+        let fingerprint = order.input.fingerprint();
+        if let Some(outcome) = self.runs.0.ledger.outcome(&account, run).await? {
+            known_run(&outcome, fingerprint)?;
+            return self.replay(&account, run).await;
+        }
+        let holder = self.runs.0.ledger.account(&account).await?;
+        match holder.as_ref().and_then(|holder| holder.hold(run)) {
+            Some(hold) if hold.fingerprint == fingerprint => self.replay(&account, run).await,
+            Some(_) => Err(RunsError::KeyConflict { run }),
+            None => Err(refusal),
+        }
+    }
+
+    /// Tells the run's story again; waits for its end if it is still going on.
+    pub(crate) async fn replay(&self, account: &AccountId, run: RunId) -> Result<(), RunsError> {
+        let outcome = self.await_outcome(account, run).await?;
+        let mut view = self.runs.0.history.finished_view(&outcome).await?;
+        view.replayed = true;
+        if view.output.is_none()
+            && let Some(Verdict::Released(reason)) = outcome.run().map(|run| run.verdict.clone())
+        {
+            return Err(RunsError::of_release(run, &reason));
+        }
+        self.send(RunEvent::Run {
+            id: run,
+            tool: view.tool.clone(),
+            model: view.model.clone(),
+            price: view.price,
+        });
+        if let Some(output) = &mut view.output {
+            if let Some(text) = output.text.take() {
+                self.send(RunEvent::Delta(Private::new(text)));
+            }
+            self.send(RunEvent::Output(Box::new(output.clone())));
+        }
+        self.send(RunEvent::Done(Box::new(view)));
+        Ok(())
+    }
+
+    async fn await_outcome(&self, account: &AccountId, run: RunId) -> Result<Outcome, RunsError> {
+        let ledger = &self.runs.0.ledger;
+        let mut pause = Duration::from_millis(100);
+        let give_up_at = Instant::now() + REPEAT_WAIT_MAX;
+        loop {
+            if let Some(outcome) = ledger.outcome(account, run).await? {
+                return Ok(outcome);
+            }
+            let holder = ledger.account(account).await?;
+            let Some(hold) = holder.as_ref().and_then(|holder| holder.hold(run)) else {
+                // Ended between the two reads, or cancelled before it began.
+                return ledger.outcome(account, run).await?.ok_or(RunsError::NotFound);
+            };
+            if self.runs.now() > self.released_at(hold) {
+                self.runs.0.closing.finish_abandoned(account, hold).await?;
+                continue;
+            }
+            if Instant::now() >= give_up_at {
+                return Err(RunsError::StillRunning { run });
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+}

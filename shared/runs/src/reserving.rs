@@ -1,0 +1,215 @@
+//! How a run begins: its price is held, or it turns out to be a repeat.
+
+use crate::RunsError;
+use crate::claim::EarlierClaim;
+use crate::conduct::Conduct;
+use crate::receipt::Receipt;
+use crate::runs::Priced;
+use credits::{Account, Hold, Outcome, Refusal, Reservation};
+use primitives::{Fingerprint, RunId, Timestamp};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a twin with the same key may take to see that it is one.
+const TWIN_PAUSE: Duration = Duration::from_millis(100);
+/// How much later than the look for an outcome a reservation may come without looking again.
+const LOOK_AGE_MAX: Duration = Duration::from_millis(50);
+
+/// How a start ended.
+pub(crate) enum Started {
+    Reserved {
+        hold: Hold,
+        overdue: Vec<Hold>,
+    },
+    /// The key stands for a run that is going on or over.
+    Known(RunId),
+}
+
+enum Attempted {
+    Reserved(Account, Hold),
+    Known(RunId),
+    /// The idempotency key was claimed for this run earlier.
+    StandsFor(RunId),
+    Refused(Refusal),
+}
+
+/// What was done about refusals already.
+#[derive(Default)]
+struct Remedies {
+    has_signed_up: bool,
+    has_paid_debt: bool,
+    has_tidied: bool,
+}
+
+impl Conduct {
+    /// Holds the price, in one round trip, or finds out which run the order repeats.
+    pub(crate) async fn start(&self, priced: &mut Priced) -> Result<Started, RunsError> {
+        if priced.may_be_known && !self.runs.is_in_time(priced.run) {
+            return self.known_or(priced, RunsError::RunIdOutOfTime).await;
+        }
+        let mut done = Remedies::default();
+        loop {
+            let now = self.runs.now();
+            match self.try_reserve(priced, now).await? {
+                Attempted::Known(run) => return Ok(Started::Known(run)),
+                Attempted::StandsFor(run) => {
+                    (priced.run, priced.key, priced.may_be_known) = (run, None, true);
+                }
+                Attempted::Reserved(account, hold) => {
+                    tracing::info!(run.id = %hold.run, account.id = %account.id, amount = hold.amount.get(), "reserved");
+                    let grace = self.runs.0.platform.profile().ledger.hold_grace();
+                    return Ok(Started::Reserved { hold, overdue: account.overdue(now, grace) });
+                }
+                Attempted::Refused(refusal) if self.remedy(&refusal, priced, &mut done, now).await? => {}
+                Attempted::Refused(refusal) => {
+                    return Err(RunsError::Refused { refusal, price: priced.price });
+                }
+            }
+        }
+    }
+
+    /// Tries, once each, what may turn a refusal into a reservation. False: the refusal stands.
+    async fn remedy(
+        &self,
+        refusal: &Refusal,
+        priced: &mut Priced,
+        done: &mut Remedies,
+        now: Timestamp,
+    ) -> Result<bool, RunsError> {
+        match refusal {
+            Refusal::NoAccount if !std::mem::replace(&mut done.has_signed_up, true) => {
+                self.runs.0.signup.ensure(self.who.sight(), now).await?;
+                if priced.key.is_some() {
+                    // The key is claimed by now: a repeat may have used the id and be done already.
+                    priced.may_be_known = true;
+                } else if !priced.may_be_known {
+                    // A fresh id, so that the ledger lists the welcome below the run it paid for.
+                    priced.run = RunId::mint(self.runs.now());
+                }
+                Ok(true)
+            }
+            Refusal::DebtOutstanding { .. } if !std::mem::replace(&mut done.has_paid_debt, true) => {
+                Ok(self.runs.0.ledger.settle_debt(&priced.account).await?)
+            }
+            Refusal::InsufficientCredit { .. } | Refusal::TooManyOpenRuns { .. }
+                if !std::mem::replace(&mut done.has_tidied, true) =>
+            {
+                if self.tidy(priced, now).await? {
+                    return Ok(true);
+                }
+                // What we lack may be held for this very key by a twin that is about to find out.
+                let may_have_twin = priced.key.is_some() || priced.may_be_known;
+                if may_have_twin {
+                    priced.may_be_known = true;
+                    tokio::time::sleep(TWIN_PAUSE).await;
+                }
+                Ok(may_have_twin)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Reservation, look-up of an earlier outcome, claim of the key and the providers' health, all at once.
+    async fn try_reserve(&self, priced: &Priced, now: Timestamp) -> Result<Attempted, RunsError> {
+        let wish = Reservation {
+            account: priced.account.clone(),
+            run: priced.run,
+            price: priced.price,
+            tool: priced.row.name(),
+            fingerprint: priced.fingerprint,
+        };
+        let parts = &self.runs.0;
+        let ((reserved, reserved_at), (earlier, looked_at), claimed, ()) = tokio::join!(
+            timed(parts.ledger.reserve(&wish, now)),
+            timed(self.earlier_outcome(priced)),
+            self.claim(priced, now),
+            parts.providers.refresh_health(),
+        );
+        let reserved = reserved?;
+        // A reservation that took its time may have come after the end of the run it repeats: look again.
+        let is_stale = priced.may_be_known && reserved_at.saturating_duration_since(looked_at) > LOOK_AGE_MAX;
+        let earlier = if is_stale && reserved.is_ok() { self.earlier_outcome(priced).await } else { earlier };
+        let verdict = self.judge(priced, earlier, claimed);
+        let must_go = !matches!(verdict, Ok(None));
+        if let (Ok((_, hold)), true) = (&reserved, must_go) {
+            parts.ledger.cancel(&priced.account, hold, now).await?;
+        }
+        if let Some(attempted) = verdict? {
+            return Ok(attempted);
+        }
+        match reserved {
+            Ok((account, hold)) => Ok(Attempted::Reserved(account, hold)),
+            Err(Refusal::Running(hold)) => {
+                let run = same_input(hold.run, hold.fingerprint, priced.fingerprint)?;
+                Ok(Attempted::Known(run))
+            }
+            Err(refusal) => Ok(Attempted::Refused(refusal)),
+        }
+    }
+
+    async fn earlier_outcome(&self, priced: &Priced) -> Result<Option<Outcome>, RunsError> {
+        if !priced.may_be_known {
+            return Ok(None);
+        }
+        Ok(self.runs.0.ledger.outcome(&priced.account, priced.run).await?)
+    }
+
+    async fn claim(&self, priced: &Priced, now: Timestamp) -> Result<Option<EarlierClaim>, RunsError> {
+        let Some(key) = &priced.key else { return Ok(None) };
+        self.runs.0.claims.claim(&priced.account, key, priced.run, priced.fingerprint, now).await
+    }
+
+    /// What speaks against a fresh run: the key stands for another one, or this one is over.
+    fn judge(
+        &self,
+        priced: &Priced,
+        earlier: Result<Option<Outcome>, RunsError>,
+        claimed: Result<Option<EarlierClaim>, RunsError>,
+    ) -> Result<Option<Attempted>, RunsError> {
+        if let Some(claim) = claimed? {
+            let run = same_input(claim.run, claim.fingerprint, priced.fingerprint)?;
+            if run != priced.run {
+                return Ok(Some(Attempted::StandsFor(run)));
+            }
+        }
+        match earlier? {
+            Some(outcome) => Ok(Some(Attempted::Known(known_run(&outcome, priced.fingerprint)?))),
+            None => Ok(None),
+        }
+    }
+
+    async fn known_or(&self, priced: &Priced, otherwise: RunsError) -> Result<Started, RunsError> {
+        match self.earlier_outcome(priced).await? {
+            Some(outcome) => Ok(Started::Known(known_run(&outcome, priced.fingerprint)?)),
+            None => Err(otherwise),
+        }
+    }
+
+    /// Releases what the account holds past its time. True: credit or room may be there now.
+    async fn tidy(&self, priced: &Priced, now: Timestamp) -> Result<bool, RunsError> {
+        let Some(account) = self.runs.0.ledger.account(&priced.account).await? else { return Ok(false) };
+        let overdue = account.overdue(now, self.runs.0.platform.profile().ledger.hold_grace());
+        for hold in &overdue {
+            self.runs.0.closing.finish_abandoned(&priced.account, hold).await?;
+        }
+        Ok(!overdue.is_empty())
+    }
+}
+
+async fn timed<T>(work: impl Future<Output = T>) -> (T, Instant) {
+    let done = work.await;
+    (done, Instant::now())
+}
+
+fn same_input(run: RunId, theirs: Fingerprint, ours: Fingerprint) -> Result<RunId, RunsError> {
+    if theirs == ours { Ok(run) } else { Err(RunsError::KeyConflict { run }) }
+}
+
+/// The run of an outcome, if it is the run of this input. An id that names another kind of entry is no run's.
+pub(crate) fn known_run(outcome: &Outcome, ours: Fingerprint) -> Result<RunId, RunsError> {
+    let run = RunId::from(outcome.id);
+    let Some(done) = outcome.run() else { return Err(RunsError::KeyConflict { run }) };
+    let receipt = Receipt::parse(&done.receipt).ok_or(RunsError::Malformed("a receipt"))?;
+    let theirs = Fingerprint::decode(&receipt.fp).ok_or(RunsError::Malformed("a receipt"))?;
+    same_input(run, theirs, ours)
+}
