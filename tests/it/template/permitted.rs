@@ -16,7 +16,7 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
             ("accounts", &["GetItem", "PutItem", "UpdateItem"]),
             ("credit_transactions", &["GetItem", "PutItem"]),
             ("usage_log", &["GetItem", "PutItem", "UpdateItem"]),
-            ("idempotency", &["PutItem"]),
+            ("idempotency", &["GetItem", "PutItem"]),
             ("users", &["GetItem", "PutItem", "UpdateItem"]),
             ("provider_health", &["BatchGetItem", "GetItem", "PutItem"]),
             ("request_limits", &["UpdateItem"]),
