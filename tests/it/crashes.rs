@@ -201,16 +201,12 @@ async fn debt_is_paid_from_credit_that_comes_back_although_whoever_gave_it_back_
     let id: primitives::AccountId = ann.id().parse().unwrap();
     let ledger = credits::Ledger::new(&world.product.platform);
     let welcome = books::entries(&world, &id).await[0].id;
-    // Four cents are held by a run that will fail; meanwhile the welcome is taken back.
+    // A cent is held by a run whose text will be refused at its end; meanwhile the welcome is taken back.
     let dying = world.instance(&[]).await;
-    for service in [Service::Fal, Service::Comfyui] {
-        let slow = FaultRule { matching: None, ..FaultRule::once(sandbox::Fault::Slow { ms: 300 }) };
-        world.sandbox.faults().set(service, slow);
-        world.sandbox.faults().set(service, FaultRule::always(sandbox::Fault::Refuse));
-    }
     let there = ann.at(&dying.base);
-    let running = tokio::spawn(async move { there.run(&image("x")).await });
-    while world.provider_calls(Service::Fal) == 0 {
+    let refused_late = "x [[sandbox:deepseek.content_filter]] [[sandbox:pace ms=25]]";
+    let running = tokio::spawn(async move { there.script(refused_late).await });
+    while world.provider_calls(Service::Deepseek) == 0 {
         tokio::task::yield_now().await;
     }
     let cent = |units| primitives::Credits::new(units).unwrap();
@@ -218,15 +214,15 @@ async fn debt_is_paid_from_credit_that_comes_back_although_whoever_gave_it_back_
     let reversal = credits::Posting::Reversal { of: welcome, amount: cent(100), unspent: cent(100), key };
     world.advance(std::time::Duration::from_secs(1));
     ledger.post(&id, &reversal, world.now()).await.unwrap();
-    assert_eq!(ann.balance().await, (0, 4, 4));
-    // It dies right after giving the four cents back, before it can pay the debt with them.
+    assert_eq!(ann.balance().await, (0, 1, 1));
+    // It dies right after giving the cent back, before it can pay the debt with it.
     dying.meddler.kill_before_debt_is_settled();
     tokio::select! {
         () = dying.meddler.death() => {}
         answer = running => panic!("it answered: {}", answer.unwrap().text),
     }
     drop(dying);
-    assert_eq!(ann.balance().await, (4, 0, 4));
+    assert_eq!(ann.balance().await, (1, 0, 1));
     world.advance_and_sweep().await;
     assert_eq!(ann.balance().await, (0, 0, 0));
     books::check_settled(&world).await;

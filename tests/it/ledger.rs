@@ -97,6 +97,7 @@ async fn a_reversal_leaves_debt_that_blocks_runs_until_new_credit_covers_it() {
     let world = World::start().await;
     let (ledger, id) = open(&world, "ann").await;
     let ann = world.person("ann");
+    world.advance(std::time::Duration::from_secs(1));
     let Posted::Now(top_up) = ledger.post(&id, &grant(20, "tx"), world.now()).await.unwrap() else {
         panic!()
     };

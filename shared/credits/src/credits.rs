@@ -5,9 +5,8 @@ use crate::items::{
     read_account, read_entry, shard_name, sweep_shard,
 };
 use crate::{CreditsError, Hold, Nonce};
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use aws_sdk_dynamodb::{Client, Config};
 use platform::{Item, Platform, StoreError, number, pause, retry_conflicts, text};
 use primitives::{AccountId, Credits, EntryId, RunId, Timestamp};
 use std::collections::HashMap;
@@ -20,6 +19,8 @@ const RESERVE_TRIES: usize = 6;
 #[derive(Clone)]
 pub struct Ledger {
     pub(crate) dynamo: Client,
+    /// Sends a request once, whatever becomes of it.
+    once: Client,
     pub(crate) accounts: String,
     pub(crate) entries: String,
     hold_lifetime: Duration,
@@ -62,6 +63,7 @@ impl Ledger {
         let profile = platform.profile();
         Ledger {
             dynamo: platform.dynamo().clone(),
+            once: platform.dynamo_once().clone(),
             accounts: platform.table(&ACCOUNTS),
             entries: platform.table(&CREDIT_TRANSACTIONS),
             hold_lifetime: profile.ledger.hold_lifetime(),
@@ -106,7 +108,7 @@ impl Ledger {
         let nonce = ours.last().copied().unwrap_or_else(Nonce::random);
         let hold = wish.hold(nonce, now, self.hold_lifetime);
         let update = self
-            .dynamo
+            .once
             .update_item()
             .table_name(&self.accounts)
             .set_key(Some(account_key(&wish.account)))
@@ -131,8 +133,7 @@ impl Ledger {
             .expression_attribute_values(":minute_max", number(self.runs_per_minute_max))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let once = Config::builder().retry_config(RetryConfig::disabled());
-        match update.customize().config_override(once).send().await {
+        match update.send().await {
             Ok(answer) => {
                 let account = read_account(answer.attributes().ok_or_else(no_attributes)?)?;
                 Ok(Ok((account, hold)))

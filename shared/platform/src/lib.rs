@@ -32,6 +32,8 @@ struct Inner {
     store: StoreSettings,
     connector: Option<SharedHttpClient>,
     dynamo: OnceLock<aws_sdk_dynamodb::Client>,
+    dynamo_once: OnceLock<aws_sdk_dynamodb::Client>,
+    shared_connector: OnceLock<SharedHttpClient>,
     s3: OnceLock<aws_sdk_s3::Client>,
     http: OnceLock<reqwest::Client>,
 }
@@ -61,6 +63,8 @@ impl Platform {
             store,
             connector,
             dynamo: OnceLock::new(),
+            dynamo_once: OnceLock::new(),
+            shared_connector: OnceLock::new(),
             s3: OnceLock::new(),
             http: OnceLock::new(),
         };
@@ -98,7 +102,13 @@ impl Platform {
     }
 
     pub fn dynamo(&self) -> &aws_sdk_dynamodb::Client {
-        self.0.dynamo.get_or_init(|| store::dynamo_client(&self.0.store, self.connector()))
+        self.0.dynamo.get_or_init(|| store::dynamo_client(&self.0.store, self.connector(), 4))
+    }
+
+    /// For calls that must not be sent twice unchanged: the SDK makes one attempt, the caller decides on others.
+    /// A client of its own, because overriding the settings of single calls costs each of them milliseconds.
+    pub fn dynamo_once(&self) -> &aws_sdk_dynamodb::Client {
+        self.0.dynamo_once.get_or_init(|| store::dynamo_client(&self.0.store, self.connector(), 1))
     }
 
     /// Built at the first use: most functions never touch S3.
@@ -111,7 +121,9 @@ impl Platform {
         self.0.http.get_or_init(store::http_client)
     }
 
+    /// One for all clients, so that they share their connections.
     fn connector(&self) -> SharedHttpClient {
-        self.0.connector.clone().unwrap_or_else(store::https_connector)
+        let given = || self.0.connector.clone().unwrap_or_else(store::https_connector);
+        self.0.shared_connector.get_or_init(given).clone()
     }
 }

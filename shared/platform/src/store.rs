@@ -63,15 +63,17 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
+/// `attempts` is how often the SDK itself may send a request that got no good answer.
 pub(crate) fn dynamo_client(
     settings: &StoreSettings,
     connector: SharedHttpClient,
+    attempts: u32,
 ) -> aws_sdk_dynamodb::Client {
     let mut config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(settings.region.clone()))
         .credentials_provider(settings.credentials())
-        .retry_config(RetryConfig::standard().with_max_attempts(4))
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts))
         .timeout_config(timeouts())
         .http_client(connector);
     config.set_endpoint_url(settings.dynamo_endpoint.clone());
