@@ -227,3 +227,44 @@ async fn debt_is_paid_from_credit_that_comes_back_although_whoever_gave_it_back_
     assert_eq!(ann.balance().await, (0, 0, 0));
     books::check_settled(&world).await;
 }
+
+#[tokio::test]
+async fn a_sweep_killed_or_cut_off_at_any_store_call_is_finished_by_the_next_one() {
+    for fault in
+        [Fault::KilledBefore, Fault::KilledAfter, Fault::ReplyLost, Fault::Conflict, Fault::Throttled]
+    {
+        for nth in 0.. {
+            let world = World::start().await;
+            let ann = world.person("ann");
+            ann.balance().await;
+            leave_a_hold_behind(&world, &ann).await;
+            world.advance(std::time::Duration::from_secs(961));
+            let sweeper = world.instance(&[]).await;
+            sweeper.meddler.plan(nth, fault);
+            tokio::select! {
+                swept = reservation_sweep::handle(&sweeper.platform) => { swept.unwrap(); }
+                () = sweeper.meddler.death() => {}
+            }
+            books::check(&world).await;
+            world.advance_and_sweep().await;
+            books::check_settled(&world).await;
+            assert_eq!(ann.balance().await, (100, 0, 0), "{fault:?} at call {nth}");
+            if !sweeper.meddler.has_struck() {
+                assert!(nth > 8, "a sweep makes more store calls than that");
+                break;
+            }
+        }
+    }
+}
+
+/// An instance that reserves and dies before its output is stored.
+async fn leave_a_hold_behind(world: &World, person: &Person) {
+    let dying = world.instance(&[]).await;
+    let there = person.at(&dying.base);
+    there.get("/v1/pricing").await;
+    dying.meddler.plan(2, Fault::KilledBefore);
+    tokio::select! {
+        () = dying.meddler.death() => {}
+        answer = there.script("x") => panic!("it answered: {}", answer.text),
+    }
+}
