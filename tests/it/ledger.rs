@@ -113,7 +113,7 @@ async fn a_reversal_leaves_debt_that_blocks_runs_until_new_credit_covers_it() {
     world.advance(second);
     let key = OnceKey::new("test", "chargeback");
     let reversal = Posting::Reversal { of: top_up, amount: credits(20), unspent, key };
-    ledger.post(&id, &reversal, world.now()).await.unwrap();
+    let Posted::Now(taken) = ledger.post(&id, &reversal, world.now()).await.unwrap() else { panic!() };
     assert_eq!(ann.balance().await, (0, 0, 8));
     let refused = ann.run(&image("x")).await;
     assert_eq!((refused.problem(), refused.status), ("debt_outstanding", 402));
@@ -123,10 +123,15 @@ async fn a_reversal_leaves_debt_that_blocks_runs_until_new_credit_covers_it() {
     ledger.post(&id, &grant(50, "tx2"), world.now()).await.unwrap();
     assert_eq!(ann.balance().await, (42, 0, 0));
     world.advance(second);
-    let key = OnceKey::new("test", "won");
-    let won = Posting::Reinstatement { of: top_up, amount: credits(20), key };
-    ledger.post(&id, &won, world.now()).await.unwrap();
+    let won = |reversal, of, units| Posting::Reinstatement { reversal, of, amount: credits(units) };
+    for unfounded in [won(taken, top_up, 21), won(top_up, top_up, 20), won(taken, taken, 20)] {
+        let refused = ledger.post(&id, &unfounded, world.now()).await;
+        assert!(matches!(refused, Err(credits::CreditsError::NothingToReinstate)), "{refused:?}");
+    }
+    ledger.post(&id, &won(taken, top_up, 20), world.now()).await.unwrap();
     assert_eq!(ann.balance().await, (62, 0, 0), "exactly what was taken");
+    let again = ledger.post(&id, &won(taken, top_up, 20), world.now()).await.unwrap();
+    assert!(matches!(again, Posted::Before { .. }), "{again:?}");
     books::check(&world).await;
 }
 

@@ -10,6 +10,18 @@ pub enum CreditsError {
     /// The run of a refund was not charged that much on that account.
     #[error("the account was not charged that amount for that run")]
     NothingToRefund,
+    /// The grant of a reversal is not in the account's ledger, or is smaller.
+    #[error("the account was not granted that amount by that entry")]
+    NothingToReverse,
+    /// The reversal of a reinstatement is not in the account's ledger as it was told.
+    #[error("the account has no such reversal")]
+    NothingToReinstate,
+    /// The account's person was deleted; it is given no credit any more.
+    #[error("the account is closed")]
+    Closed,
+    /// What should have been written beside the posting, by its index, was refused; nothing was written.
+    #[error("item {0} beside the posting was refused")]
+    BesideRefused(usize),
     /// Another posting changed the account's debt in between; asking again decides anew.
     #[error("the account changed while the posting was prepared")]
     Changed,

@@ -23,11 +23,11 @@ pub enum Posting {
         unspent: Credits,
         key: OnceKey,
     },
-    /// Undoes a reversal of `of`.
+    /// Undoes one reversal of `of`, whole, at most once.
     Reinstatement {
+        reversal: EntryId,
         of: EntryId,
         amount: Credits,
-        key: OnceKey,
     },
 }
 
@@ -43,12 +43,13 @@ pub struct Effect {
 }
 
 impl Posting {
-    /// The fact this posting stands for. A run id is only unique within its account.
+    /// The fact this posting stands for. Run and entry ids are only unique within their account.
     pub fn once_key(&self, account: &AccountId) -> OnceKey {
         match self {
-            Posting::Grant { key, .. }
-            | Posting::Reversal { key, .. }
-            | Posting::Reinstatement { key, .. } => key.clone(),
+            Posting::Grant { key, .. } | Posting::Reversal { key, .. } => key.clone(),
+            Posting::Reinstatement { reversal, .. } => {
+                OnceKey::new("reinstatement", format_args!("{account}#{reversal}"))
+            }
             Posting::Refund { run, .. } => OnceKey::new("refund", format_args!("{account}#{run}")),
         }
     }
@@ -62,8 +63,9 @@ impl Posting {
             Posting::Refund { run, amount, reason } => {
                 incoming(account, *amount, Kind::Refund { run: *run, reason: reason.clone() })
             }
-            Posting::Reinstatement { of, amount, key } => {
-                incoming(account, *amount, Kind::Reinstatement { of: *of, key: key.clone() })
+            Posting::Reinstatement { of, amount, .. } => {
+                let key = self.once_key(&account.id);
+                incoming(account, *amount, Kind::Reinstatement { of: *of, key })
             }
             Posting::Reversal { of, amount, unspent, key } => {
                 let taken = (*amount).min(*unspent).min(account.available);

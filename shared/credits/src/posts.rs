@@ -2,18 +2,18 @@
 //! account, and what the posting refers to.
 
 use crate::CreditsError;
-use crate::account::Account;
+use crate::account::{Account, Block};
 use crate::credits::{Attributes, Ledger, Posted, no_attributes};
 use crate::entry::{Entry, Kind, OnceKey, Origin};
 use crate::items::{CREDIT_TRANSACTIONS, account_key, entry_item, entry_key, new_account, once_key};
 use crate::posting::{Effect, Posting};
 use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem, Update};
 use platform::{Item, ItemBuilder, StoreError, number, retry_conflicts, text};
-use primitives::{AccountId, Credits, EntryId, Timestamp};
+use primitives::{AccountId, Credits, CreditsDelta, EntryId, Timestamp};
 
 impl Ledger {
     /// Opens the account with its welcome credit, or with none. The second call finds it open and changes nothing.
@@ -43,13 +43,10 @@ impl Ledger {
             .set_item(Some(new_account(id, welcome)))
             .condition_expression("attribute_not_exists(id)")
             .build()
-            .map_err(malformed)?;
+            .map_err(StoreError::not_built)?;
         let account = TransactWriteItem::builder().put(account).build();
-        match self.transact(&entry, &key, account, None).await? {
-            // Opened before, by somebody as fast as we are.
-            Transacted::KeyUsed | Transacted::AccountRefused => Ok(()),
-            Transacted::Done | Transacted::ProofMissing => Ok(()),
-        }
+        // Refused: opened before, by somebody as fast as we are.
+        self.transact(&entry, &key, vec![account]).await.map(|_| ())
     }
 
     async fn open_empty(&self, id: &AccountId) -> Result<(), CreditsError> {
@@ -73,7 +70,19 @@ impl Ledger {
         posting: &Posting,
         now: Timestamp,
     ) -> Result<Posted, CreditsError> {
-        retry_conflicts(|| self.post_once(account, posting, now)).await
+        self.post_beside(account, posting, now, |_| Ok(Vec::new())).await
+    }
+
+    /// As [`Ledger::post`], and writes what `beside` makes of the entry's id in the same transaction: all of it or
+    /// nothing. At most 96 items, on other tables. If the fact was posted before, nothing beside is written.
+    pub async fn post_beside(
+        &self,
+        account: &AccountId,
+        posting: &Posting,
+        now: Timestamp,
+        beside: impl Fn(EntryId) -> Result<Vec<TransactWriteItem>, StoreError>,
+    ) -> Result<Posted, CreditsError> {
+        retry_conflicts(|| self.post_once(account, posting, now, &beside)).await
     }
 
     async fn post_once(
@@ -81,8 +90,12 @@ impl Ledger {
         id: &AccountId,
         posting: &Posting,
         now: Timestamp,
+        beside: &impl Fn(EntryId) -> Result<Vec<TransactWriteItem>, StoreError>,
     ) -> Result<Posted, CreditsError> {
         let account = self.account(id).await?.ok_or(CreditsError::NoAccount)?;
+        if matches!(posting, Posting::Grant { .. }) && account.block == Some(Block::Closed) {
+            return Err(CreditsError::Closed);
+        }
         let effect = posting.effect(&account)?;
         let key = posting.once_key(id);
         let entry = Entry {
@@ -93,33 +106,40 @@ impl Ledger {
             at: now,
         };
         let update = account_update(&self.accounts, &account, &effect)?;
-        let update = TransactWriteItem::builder().update(update).build();
-        let proof = self.proof(id, posting)?;
-        match self.transact(&entry, &key, update, proof).await? {
+        let mut items = vec![TransactWriteItem::builder().update(update).build()];
+        let proof = Proof::of(posting);
+        let proofs = proof.iter().map(|proof| self.check(id, proof)).collect::<Result<Vec<_>, _>>()?;
+        let first_beside = 1 + proofs.len();
+        items.extend(proofs);
+        items.extend(beside(entry.id)?);
+        match self.transact(&entry, &key, items).await? {
             Transacted::Done => Ok(Posted::Now(entry.id)),
-            Transacted::ProofMissing => Err(CreditsError::NothingToRefund),
-            Transacted::AccountRefused => Err(CreditsError::Changed),
             Transacted::KeyUsed => self.posted_before(&key, entry.id).await,
+            Transacted::Refused(0) => Err(CreditsError::Changed),
+            Transacted::Refused(nth) => Err(match proof.filter(|_| nth < first_beside) {
+                Some(proof) => proof.missing,
+                None => CreditsError::BesideRefused(nth - first_beside),
+            }),
         }
     }
 
-    /// A refund gives back exactly what this account was charged for this run.
-    fn proof(
-        &self,
-        account: &AccountId,
-        posting: &Posting,
-    ) -> Result<Option<TransactWriteItem>, CreditsError> {
-        let Posting::Refund { run, amount, .. } = posting else { return Ok(None) };
-        let check = ConditionCheck::builder()
+    /// What a posting refers to must stand in the ledger as it says, at the moment of writing.
+    fn check(&self, account: &AccountId, proof: &Proof) -> Result<TransactWriteItem, CreditsError> {
+        let comparison = proof.comparison;
+        let mut check = ConditionCheck::builder()
             .table_name(&self.entries)
-            .set_key(Some(entry_key(account, (*run).into())))
-            .condition_expression("#kind = :charge AND amount = :spent")
+            .set_key(Some(entry_key(account, proof.entry)))
             .expression_attribute_names("#kind", "kind")
-            .expression_attribute_values(":charge", text("charge"))
-            .expression_attribute_values(":spent", number(amount.spent().get()))
-            .build()
-            .map_err(malformed)?;
-        Ok(Some(TransactWriteItem::builder().condition_check(check).build()))
+            .expression_attribute_values(":kind", text(proof.kind))
+            .expression_attribute_values(":amount", number(proof.amount.get()));
+        let mut condition = format!("#kind = :kind AND amount {comparison} :amount");
+        if let Some(of) = proof.of {
+            condition += " AND #of = :of";
+            check =
+                check.expression_attribute_names("#of", "of").expression_attribute_values(":of", text(of));
+        }
+        let check = check.condition_expression(condition).build().map_err(StoreError::not_built)?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
     async fn posted_before(&self, key: &OnceKey, mine: EntryId) -> Result<Posted, CreditsError> {
@@ -131,13 +151,12 @@ impl Ledger {
         Ok(if entry == mine { Posted::Now(entry) } else { Posted::Before { account, entry } })
     }
 
-    /// The entry, its once-only key and the account's change: all of them or none.
+    /// The entry, its once-only key and `others`, of which the account's change is the first: all of them or none.
     async fn transact(
         &self,
         entry: &Entry,
         key: &OnceKey,
-        account: TransactWriteItem,
-        proof: Option<TransactWriteItem>,
+        others: Vec<TransactWriteItem>,
     ) -> Result<Transacted, CreditsError> {
         let once = ItemBuilder::default()
             .text("account", format!("once#{}", key.as_str()))
@@ -151,10 +170,10 @@ impl Ledger {
                 .set_item(Some(item))
                 .condition_expression("attribute_not_exists(entry)")
                 .build();
-            put.map(|put| TransactWriteItem::builder().put(put).build()).map_err(malformed)
+            put.map(|put| TransactWriteItem::builder().put(put).build()).map_err(StoreError::not_built)
         };
-        let mut items = vec![put(once)?, put(entry_item(entry))?, account];
-        items.extend(proof);
+        let mut items = vec![put(once)?, put(entry_item(entry))?];
+        items.extend(others);
         let answer = self
             .dynamo
             .transact_write_items()
@@ -166,10 +185,9 @@ impl Ledger {
             Ok(_) => Ok(Transacted::Done),
             Err(error) => match error.as_service_error().map(cancellation) {
                 Some(Cancelled::First) => Ok(Transacted::KeyUsed),
-                Some(Cancelled::Account) => Ok(Transacted::AccountRefused),
-                Some(Cancelled::Proof) => Ok(Transacted::ProofMissing),
+                Some(Cancelled::Other(nth)) => Ok(Transacted::Refused(nth)),
                 Some(Cancelled::Conflict) => Err(StoreError::Conflict.into()),
-                Some(Cancelled::Other) | None => Err(StoreError::of_sdk(error).into()),
+                Some(Cancelled::Unknown) | None => Err(StoreError::of_sdk(error).into()),
             },
         }
     }
@@ -178,47 +196,84 @@ impl Ledger {
 enum Transacted {
     Done,
     KeyUsed,
-    AccountRefused,
-    ProofMissing,
+    /// The condition of one of the others, by its index, did not hold.
+    Refused(usize),
 }
 
 enum Cancelled {
     /// The once-only key, or the entry itself, is there already.
     First,
-    Account,
-    /// What the posting refers to is not in the ledger as it says.
-    Proof,
+    Other(usize),
     Conflict,
-    Other,
+    Unknown,
 }
 
-/// Judges a cancelled transaction of ours: items are once key, entry, account and perhaps a proof, in this order.
+/// An entry that a posting refers to.
+struct Proof {
+    entry: EntryId,
+    kind: &'static str,
+    amount: CreditsDelta,
+    comparison: &'static str,
+    of: Option<EntryId>,
+    missing: CreditsError,
+}
+
+impl Proof {
+    /// A refund gives back exactly what the run was charged; a reversal takes at most what was granted; a
+    /// reinstatement undoes exactly one reversal.
+    fn of(posting: &Posting) -> Option<Proof> {
+        match posting {
+            Posting::Grant { .. } => None,
+            Posting::Refund { run, amount, .. } => Some(Proof {
+                entry: (*run).into(),
+                kind: "charge",
+                amount: amount.spent(),
+                comparison: "=",
+                of: None,
+                missing: CreditsError::NothingToRefund,
+            }),
+            Posting::Reversal { of, amount, .. } => Some(Proof {
+                entry: *of,
+                kind: "grant",
+                amount: amount.gained(),
+                comparison: ">=",
+                of: None,
+                missing: CreditsError::NothingToReverse,
+            }),
+            Posting::Reinstatement { reversal, of, amount } => Some(Proof {
+                entry: *reversal,
+                kind: "reversal",
+                amount: amount.spent(),
+                comparison: "=",
+                of: Some(*of),
+                missing: CreditsError::NothingToReinstate,
+            }),
+        }
+    }
+}
+
+/// Judges a cancelled transaction of ours: items are once key, entry, and the others in their order.
 fn cancellation(error: &TransactWriteItemsError) -> Cancelled {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
         return match error {
             TransactWriteItemsError::TransactionInProgressException(_) => Cancelled::Conflict,
-            _ => Cancelled::Other,
+            _ => Cancelled::Unknown,
         };
     };
     let codes: Vec<&str> =
         cancelled.cancellation_reasons().iter().map(|r| r.code().unwrap_or("None")).collect();
-    let failed = |index: usize| codes.get(index) == Some(&"ConditionalCheckFailed");
     let is_passing = |code: &&str| {
         matches!(*code, "None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
     };
-    if failed(0) || failed(1) {
-        return Cancelled::First;
+    match codes.iter().position(|code| *code == "ConditionalCheckFailed") {
+        Some(0 | 1) => Cancelled::First,
+        Some(nth) => Cancelled::Other(nth - 2),
+        None if codes.iter().all(is_passing) => Cancelled::Conflict,
+        None => Cancelled::Unknown,
     }
-    if failed(3) {
-        return Cancelled::Proof;
-    }
-    if failed(2) {
-        return Cancelled::Account;
-    }
-    if codes.iter().all(is_passing) { Cancelled::Conflict } else { Cancelled::Other }
 }
 
-fn account_update(table: &str, account: &Account, effect: &Effect) -> Result<Update, CreditsError> {
+fn account_update(table: &str, account: &Account, effect: &Effect) -> Result<Update, StoreError> {
     let (had_debt, has_debt) = (!account.debt.is_zero(), !effect.debt_after.is_zero());
     let mut update = Update::builder()
         .table_name(table)
@@ -242,13 +297,13 @@ fn account_update(table: &str, account: &Account, effect: &Effect) -> Result<Upd
         let taken = effect.available.magnitude();
         update = update.expression_attribute_values(":taken", number(taken.get()));
     }
-    update.update_expression(change).condition_expression(condition).build().map_err(malformed)
+    if matches!(effect.kind, Kind::Grant { .. }) {
+        condition += " AND (attribute_not_exists(blocked) OR blocked <> :closed)";
+        update = update.expression_attribute_values(":closed", text(Block::Closed.as_str()));
+    }
+    update.update_expression(change).condition_expression(condition).build().map_err(StoreError::not_built)
 }
 
 fn is_failed_put(error: &SdkError<PutItemError, HttpResponse>) -> bool {
     error.as_service_error().is_some_and(|failed| failed.is_conditional_check_failed_exception())
-}
-
-fn malformed(error: BuildError) -> CreditsError {
-    StoreError::Unavailable { code: "request not built".to_owned(), source: Box::new(error) }.into()
 }

@@ -120,7 +120,7 @@ fn a_reversal_takes_what_is_left_and_books_the_rest_as_debt_until_credit_covers_
         Some(Refusal::DebtOutstanding { debt: credits(80) })
     );
 
-    book.reinstate(top_up, 500);
+    book.reinstate(top_up);
     assert_eq!((book.account.available, book.account.debt), (credits(420), Credits::ZERO));
     book.check();
 }
@@ -150,7 +150,7 @@ struct Book {
     grants: Vec<EntryId>,
     outcomes: HashMap<RunId, Outcome>,
     charged: Vec<(RunId, Credits)>,
-    reversed: HashMap<EntryId, Credits>,
+    reversed: HashMap<EntryId, (EntryId, Credits)>,
     now: Timestamp,
 }
 
@@ -197,14 +197,13 @@ impl Book {
     fn reverse(&mut self, of: EntryId, units: u64) {
         let unspent = read_lots(&self.entries).unwrap().unspent_of(of);
         let key = OnceKey::new("test", self.entries.len());
-        self.post(&Posting::Reversal { of, amount: credits(units), unspent, key });
-        self.reversed.insert(of, credits(units));
+        let reversal = self.post(&Posting::Reversal { of, amount: credits(units), unspent, key });
+        self.reversed.insert(of, (reversal, credits(units)));
     }
 
-    fn reinstate(&mut self, of: EntryId, units: u64) {
-        let key = OnceKey::new("test", self.entries.len());
-        self.post(&Posting::Reinstatement { of, amount: credits(units), key });
-        self.reversed.remove(&of);
+    fn reinstate(&mut self, of: EntryId) {
+        let (reversal, amount) = self.reversed.remove(&of).unwrap();
+        self.post(&Posting::Reinstatement { reversal, of, amount });
     }
 
     fn reserve(&mut self, price: u64) -> Option<Hold> {
@@ -326,8 +325,8 @@ proptest! {
                     }
                 },
                 Step::Reinstate(index) => if let Some(grant) = pick(&book.grants, index)
-                    && let Some(amount) = book.reversed.get(&grant).copied() {
-                    book.reinstate(grant, amount.get());
+                    && book.reversed.contains_key(&grant) {
+                    book.reinstate(grant);
                 },
             }
             book.check();

@@ -1,4 +1,4 @@
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use std::error::Error;
 
 /// What DynamoDB says when it means "later", and what we say when it says nothing.
@@ -37,6 +37,11 @@ pub enum StoreError {
 impl StoreError {
     pub fn corrupt(table: &'static str, what: impl Into<String>) -> StoreError {
         StoreError::Corrupt { table, what: what.into() }
+    }
+
+    /// A request of ours that lacks a required part: a mistake in our code, nothing was sent.
+    pub fn not_built(error: BuildError) -> StoreError {
+        StoreError::Unavailable { code: "request not built".to_owned(), source: Box::new(error) }
     }
 
     /// Whether the same call may go through when it is sent again: a conflict, a throttle, or no answer at all.
