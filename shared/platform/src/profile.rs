@@ -12,6 +12,7 @@ pub struct Profile {
     pub ledger: LedgerRules,
     pub limits: Limits,
     pub retention: Retention,
+    pub top_ups: TopUpRules,
     pub tools: Vec<ToolSeed>,
 }
 
@@ -56,6 +57,34 @@ pub struct Retention {
     pub logs_days: u32,
 }
 
+/// What can be paid in, and what becomes of money that does not arrive as it was ordered. Amounts are ledger units.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopUpRules {
+    /// The amounts the page offers.
+    pub tiers: Vec<Credits>,
+    /// Any other amount from `amount_min` to `amount_max` in whole `amount_step`s.
+    pub amount_min: Credits,
+    pub amount_max: Credits,
+    pub amount_step: Credits,
+    /// Names of payment rails, in the order they are offered.
+    pub methods: Vec<String>,
+    /// How long an order waits for its payment.
+    pub order_minutes: u64,
+    /// How long after that a payment still counts for its order, at the order's rate.
+    pub grace_hours: u64,
+    /// Unpaid orders a person may have at once (`OPEN_TOP_UPS_MAX`).
+    pub open_max: u32,
+    /// An arrival worth less than this is looked at by a person first.
+    pub arrival_min: Credits,
+    /// So is one worth more than this.
+    pub arrival_max: Credits,
+    /// How long the sealed raw body of a payment's delivery is kept.
+    pub body_days: u32,
+    /// What a transfer's reference code begins with.
+    pub reference_prefix: String,
+}
+
 /// A row that `tool_pricing` starts with; afterwards the table is the truth.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +113,20 @@ impl LedgerRules {
     }
 }
 
+impl TopUpRules {
+    pub fn order_lifetime(&self) -> Duration {
+        Duration::from_secs(self.order_minutes.saturating_mul(60))
+    }
+
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(self.grace_hours.saturating_mul(3600))
+    }
+
+    pub fn body_lifetime(&self) -> Duration {
+        Duration::from_secs(u64::from(self.body_days).saturating_mul(86_400))
+    }
+}
+
 impl Profile {
     /// `PROFILE`, citipen when absent.
     pub(crate) fn read(settings: &mut Settings<'_>) -> Option<Profile> {
@@ -98,6 +141,8 @@ impl Profile {
         match toml::from_str::<Profile>(text) {
             Ok(mut profile) => {
                 profile.limits.override_from(settings);
+                let open_max = profile.top_ups.open_max;
+                profile.top_ups.open_max = settings.parsed_or("OPEN_TOP_UPS_MAX", open_max, "a whole number");
                 Some(profile)
             }
             Err(error) => {

@@ -147,6 +147,12 @@ ulid_id!(
     "an entry id is a ULID: 26 characters of 0-9 and A-Z without I, L, O and U"
 );
 
+ulid_id!(
+    /// One top-up order.
+    TopUpId,
+    "a top-up id is a ULID: 26 characters of 0-9 and A-Z without I, L, O and U"
+);
+
 impl From<RunId> for EntryId {
     /// A run has one entry, which carries the run's own id.
     fn from(run: RunId) -> EntryId {

@@ -9,7 +9,7 @@ mod privacy;
 
 pub use clock::{Clock, Timestamp};
 pub use credits::{Credits, CreditsDelta, Overflow};
-pub use ids::{AccountId, EntryId, InvalidId, RunId, UserId, random_bytes};
+pub use ids::{AccountId, EntryId, InvalidId, RunId, TopUpId, UserId, random_bytes};
 pub use money::{Currency, InvalidCurrency, Money};
 pub use price::{CostCents, InvalidDecimal, Markup, price_half_up};
 pub use privacy::{Fingerprint, Private, Secret};
