@@ -1,1 +1,11 @@
-//! To be filled in.
+//! SePay watches the shop's own bank account: it tells of each transfer by webhook, and lists them on demand.
+
+mod authenticity;
+mod fields;
+mod transfer;
+
+#[cfg(test)]
+mod tests;
+
+pub use authenticity::{WebhookKeys, authenticate, sign};
+pub use transfer::{Direction, Transfer};

@@ -1,0 +1,2 @@
+mod authenticity;
+mod transfers;

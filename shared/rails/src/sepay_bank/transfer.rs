@@ -1,0 +1,108 @@
+use primitives::{Private, Timestamp};
+use time::PrimitiveDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+use super::fields::Fields;
+use crate::viet_qr::{CodePrefix, ReferenceCode, find_codes};
+use crate::{Unreadable, Vnd};
+
+const BANK_TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+
+/// One movement on the shop's bank account. SePay's samples leave out or null most texts, so all may be missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    /// SePay's own number of it, positive; the same in every retry and in the list.
+    pub id: u64,
+    pub direction: Direction,
+    /// Whole dong, never zero.
+    pub amount: Vnd,
+    /// When the bank booked it.
+    pub at: Option<Timestamp>,
+    /// The bank's brand, e.g. `ACB`.
+    pub gateway: Option<String>,
+    /// The account that moved, ours. It may start with 0.
+    pub account_number: Option<String>,
+    /// The virtual account, where the bank has them.
+    pub sub_account: Option<String>,
+    /// What SePay took for a payment code by the company's templates.
+    pub code: Option<String>,
+    /// The transfer's text as the bank passes it on.
+    pub content: Option<Private<String>>,
+    /// The bank's whole message.
+    pub description: Option<Private<String>>,
+    /// The bank's name of the transfer, e.g. `FT26001000001`.
+    pub reference_code: Option<String>,
+}
+
+/// Which way the money went; only `In` may ever be credited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    In,
+    Out,
+}
+
+impl Transfer {
+    /// Reads the body of a webhook. The bank's times carry no zone: `offset_minutes` east of UTC, 420 in Vietnam.
+    ///
+    /// `accumulated` is not read: some banks always report 0.
+    pub fn parse(raw: &[u8], offset_minutes: i16) -> Result<Transfer, Unreadable> {
+        let mut fields: Fields = serde_json::from_slice(raw).map_err(|_| Unreadable("body"))?;
+        Ok(Transfer {
+            id: fields.id("id")?,
+            direction: direction(fields.verbatim("transferType")?.as_deref())?,
+            amount: amount(fields.dong("transferAmount")?)?,
+            at: bank_time(&mut fields, "transactionDate", offset_minutes)?,
+            gateway: fields.text("gateway")?,
+            account_number: fields.text("accountNumber")?,
+            sub_account: fields.text("subAccount")?,
+            code: fields.text("code")?,
+            content: fields.verbatim("content")?.map(Private::new),
+            description: fields.verbatim("description")?.map(Private::new),
+            reference_code: fields.text("referenceCode")?,
+        })
+    }
+
+    /// The codes that may name this transfer's order: SePay's `code` alone if it is one of ours; otherwise all that
+    /// are found in `content`; only if there are none, all in `description`.
+    ///
+    /// Another template's `code` counts as none. More than one code of an open order means: nobody knows.
+    pub fn codes(&self, prefix: CodePrefix) -> Vec<ReferenceCode> {
+        if let Some(code) = self.code.as_deref().and_then(|code| code_of(prefix, code)) {
+            return vec![code];
+        }
+        let texts = [&self.content, &self.description].into_iter().flatten();
+        let mut found = texts.map(|text| find_codes(prefix, text.expose()));
+        found.find(|codes| !codes.is_empty()).unwrap_or_default()
+    }
+}
+
+/// SePay matches templates in any case (SePay, "Payment code structure").
+fn code_of(prefix: CodePrefix, text: &str) -> Option<ReferenceCode> {
+    let code: ReferenceCode = text.to_ascii_uppercase().parse().ok()?;
+    (code.prefix() == prefix).then_some(code)
+}
+
+fn direction(text: Option<&str>) -> Result<Direction, Unreadable> {
+    match text {
+        Some("in") => Ok(Direction::In),
+        Some("out") => Ok(Direction::Out),
+        _ => Err(Unreadable("transferType")),
+    }
+}
+
+fn amount(dong: Option<Vnd>) -> Result<Vnd, Unreadable> {
+    dong.filter(|dong| dong.get() > 0).ok_or(Unreadable("transferAmount"))
+}
+
+fn bank_time(
+    fields: &mut Fields,
+    name: &'static str,
+    offset_minutes: i16,
+) -> Result<Option<Timestamp>, Unreadable> {
+    let Some(text) = fields.text(name)? else { return Ok(None) };
+    let local = PrimitiveDateTime::parse(&text, BANK_TIME).map_err(|_| Unreadable(name))?;
+    let seconds = local.assume_utc().unix_timestamp() - i64::from(offset_minutes) * 60;
+    Ok(Some(Timestamp::from_seconds(u64::try_from(seconds).map_err(|_| Unreadable(name))?)))
+}
