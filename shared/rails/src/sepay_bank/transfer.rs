@@ -64,6 +64,24 @@ impl Transfer {
         })
     }
 
+    /// Reads a row of the list of transactions: other names, and the direction is told by which amount is not zero.
+    pub(super) fn from_row(mut row: Fields, offset_minutes: i16) -> Result<Transfer, Unreadable> {
+        let (direction, amount) = moved(row.dong("amount_in")?, row.dong("amount_out")?)?;
+        Ok(Transfer {
+            id: row.id("id")?,
+            direction,
+            amount,
+            at: bank_time(&mut row, "transaction_date", offset_minutes)?,
+            gateway: row.text("bank_brand_name")?,
+            account_number: row.text("account_number")?,
+            sub_account: row.text("sub_account")?,
+            code: row.text("code")?,
+            content: row.verbatim("transaction_content")?.map(Private::new),
+            description: None,
+            reference_code: row.text("reference_number")?,
+        })
+    }
+
     /// The codes that may name this transfer's order: SePay's `code` alone if it is one of ours; otherwise all that
     /// are found in `content`; only if there are none, all in `description`.
     ///
@@ -94,6 +112,15 @@ fn direction(text: Option<&str>) -> Result<Direction, Unreadable> {
 
 fn amount(dong: Option<Vnd>) -> Result<Vnd, Unreadable> {
     dong.filter(|dong| dong.get() > 0).ok_or(Unreadable("transferAmount"))
+}
+
+fn moved(amount_in: Option<Vnd>, amount_out: Option<Vnd>) -> Result<(Direction, Vnd), Unreadable> {
+    let positive = |amount: Option<Vnd>| amount.filter(|dong| dong.get() > 0);
+    match (positive(amount_in), positive(amount_out)) {
+        (Some(dong), None) => Ok((Direction::In, dong)),
+        (None, Some(dong)) => Ok((Direction::Out, dong)),
+        _ => Err(Unreadable("amount_in")),
+    }
 }
 
 fn bank_time(

@@ -1,2 +1,3 @@
 mod authenticity;
+mod listing;
 mod transfers;
