@@ -28,6 +28,9 @@ pub enum ApiError {
     Status { status: u16 },
     #[error("the service can't be reached")]
     Unreachable(#[source] reqwest::Error),
+    /// Something may be missing from what the service shows, and asking in smaller parts does not help.
+    #[error("the service does not show the whole list")]
+    Incomplete,
     #[error("the answer can't be read")]
     Unreadable(#[source] Unreadable),
 }
