@@ -12,3 +12,19 @@ pub const COMFY_TOKEN: &str = "sandbox-comfy-token";
 pub const DEEPSEEK_KEY: &str = "sandbox-deepseek-key";
 /// Anthropic's `x-api-key`.
 pub const ANTHROPIC_KEY: &str = "sandbox-anthropic-key";
+/// The merchant of SePay's gateway.
+pub const SEPAY_MERCHANT_ID: &str = "SP-TEST-SANDBOX";
+/// Signs checkout forms and opens the gateway's REST calls, as the password beside the merchant id.
+pub const SEPAY_SECRET_KEY: &str = "spsk_test_sandbox_demo_key";
+/// What the gateway's notifications carry as `X-Secret-Key`; apart from the key above, because merchants differ.
+pub const SEPAY_IPN_SECRET: &str = "sandbox-sepay-ipn-secret";
+/// Signs the webhooks about bank transfers; the whole text is the HMAC key.
+pub const SEPAY_BANK_HMAC_SECRET: &str = "whsec_5a4db0c5a4db0c5a4db0c5a4db0c5a4d";
+/// The other way to prove such a webhook: `Authorization: Apikey …`.
+pub const SEPAY_BANK_API_KEY: &str = "sandbox-sepay-bank-api-key";
+/// The bearer token of the list of bank transfers.
+pub const SEPAY_BANK_API_TOKEN: &str = "sandbox-sepay-bank-api-token";
+/// The shop's account at the bank.
+pub const BANK_ACCOUNT: &str = "12345678";
+/// The bank's number in VietQR codes: ACB.
+pub const BANK_BIN: &str = "970416";

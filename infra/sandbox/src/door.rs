@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use crate::call::Call;
 use crate::faults::{Asked, Moment};
-use crate::{Fault, Service, World, anthropic, clerk, comfyui, deepseek, fal, reply};
+use crate::{Fault, Service, World, anthropic, bank, clerk, comfyui, deepseek, fal, reply, sepay};
 
 /// What a service needs to know beside the request.
 pub(crate) struct Mood {
@@ -93,6 +93,8 @@ async fn answer(world: &Arc<World>, service: Service, call: &Call, mood: &Mood) 
         Service::Comfyui => comfyui::answer(world, call, mood),
         Service::Deepseek => deepseek::answer(world, call, mood),
         Service::Anthropic => anthropic::answer(world, call, mood),
+        Service::Sepay => sepay::answer(world, call, mood).await,
+        Service::Bank => bank::answer(world, call, mood).await,
     }
 }
 
@@ -108,12 +110,16 @@ fn refusal(service: Service, status: u16) -> Response {
         Service::Comfyui => comfyui::refusal(status),
         Service::Deepseek => deepseek::refusal(status),
         Service::Anthropic => anthropic::refusal(status),
+        Service::Sepay => sepay::refusal(status),
+        Service::Bank => bank::refusal(status),
     }
 }
 
 fn moment(service: Service, call: &Call) -> Moment {
     match service {
         Service::Clerk => clerk::moment(call),
+        Service::Sepay => sepay::moment(call),
+        Service::Bank => bank::moment(call),
         _ if call.method == http::Method::POST => Moment::Work,
         _ => Moment::Read,
     }

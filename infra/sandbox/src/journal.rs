@@ -5,12 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::Service;
 use crate::call::Call;
+use crate::{Delivery, Service};
 
 const KEPT: usize = 2_000;
 const BODY_BYTES_KEPT: usize = 64 * 1024;
-const WATCHED: [&str; 9] = [
+const WATCHED: [&str; 12] = [
     "authorization",
     "x-api-key",
     "anthropic-version",
@@ -20,16 +20,19 @@ const WATCHED: [&str; 9] = [
     "x-fal-request-timeout",
     "x-fal-no-retry",
     "x-fal-store-io",
+    "x-secret-key",
+    "x-sepay-signature",
+    "x-sepay-timestamp",
 ];
 
-/// One request a service received.
+/// One request a service received, or sent to the product.
 #[derive(Clone, Debug, Serialize)]
 pub struct JournalEntry {
-    /// Who was asked.
+    /// Who was asked, or who sent a webhook.
     pub service: Service,
     /// HTTP method.
     pub method: String,
-    /// Path and query, from `/sandbox/…` on.
+    /// Path and query, from `/sandbox/…` on; a webhook's path is the product's.
     pub path: String,
     /// Which of the watched headers were present; their values are not kept.
     pub headers: Vec<&'static str>,
@@ -66,7 +69,31 @@ impl Journal {
         fault: Option<&'static str>,
         at: u64,
     ) -> Ticket {
-        let entry = entry(service, call, fault, at);
+        self.note(entry(service, call, fault, at))
+    }
+
+    /// A webhook leaves for the product.
+    pub(crate) fn sent(
+        &self,
+        service: Service,
+        delivery: &Delivery,
+        fault: Option<&'static str>,
+        at: u64,
+    ) -> Ticket {
+        let has = |name: &str| delivery.headers.iter().any(|(of, _)| of.as_str() == name);
+        self.note(JournalEntry {
+            service,
+            method: "POST".to_owned(),
+            path: delivery.path.clone(),
+            headers: WATCHED.into_iter().filter(|name| has(name)).collect(),
+            body: kept_text(&delivery.body),
+            status: None,
+            fault,
+            at,
+        })
+    }
+
+    fn note(&self, entry: JournalEntry) -> Ticket {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.kept.len() == KEPT {
             lines.kept.pop_front();
@@ -96,15 +123,18 @@ impl Journal {
 }
 
 fn entry(service: Service, call: &Call, fault: Option<&'static str>, at: u64) -> JournalEntry {
-    let kept = &call.body[..call.body.len().min(BODY_BYTES_KEPT)];
     JournalEntry {
         service,
         method: call.method.as_str().to_owned(),
         path: call.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         headers: WATCHED.into_iter().filter(|name| call.headers.contains_key(*name)).collect(),
-        body: String::from_utf8_lossy(kept).into_owned(),
+        body: kept_text(&call.body),
         status: None,
         fault,
         at,
     }
+}
+
+fn kept_text(body: &[u8]) -> String {
+    String::from_utf8_lossy(&body[..body.len().min(BODY_BYTES_KEPT)]).into_owned()
 }

@@ -5,32 +5,42 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 mod anthropic;
+mod bank;
+mod calendar;
 mod call;
 mod clerk;
 mod comfyui;
 mod control;
 mod credentials;
 mod deepseek;
+mod delivery;
 mod door;
 mod fal;
 mod faults;
 mod ids;
 mod journal;
 mod language;
+mod payments;
 mod picture;
 mod progress;
 mod reply;
 mod script;
+mod sepay;
 mod service;
 mod shelf;
 #[cfg(test)]
 mod tests;
 
+pub use bank::{Mangle, Proof, ScannedQr, TransferWish, UnreadableQr};
 pub use credentials::{
-    ANTHROPIC_KEY, CLERK_SECRET_KEY, CLERK_WEBHOOK_SECRET, COMFY_TOKEN, DEEPSEEK_KEY, FAL_KEY,
+    ANTHROPIC_KEY, BANK_ACCOUNT, BANK_BIN, CLERK_SECRET_KEY, CLERK_WEBHOOK_SECRET, COMFY_TOKEN, DEEPSEEK_KEY,
+    FAL_KEY, SEPAY_BANK_API_KEY, SEPAY_BANK_API_TOKEN, SEPAY_BANK_HMAC_SECRET, SEPAY_IPN_SECRET,
+    SEPAY_MERCHANT_ID, SEPAY_SECRET_KEY,
 };
+pub use delivery::Delivery;
 pub use faults::{Fault, FaultRule, Faults};
 pub use journal::JournalEntry;
+pub use sepay::{CardRefusal, IpnKind};
 pub use service::Service;
 
 /// The clock follows the machine as long as nobody has set it.
@@ -41,7 +51,7 @@ const REAL_CLOCK: u64 = u64::MAX;
 pub struct SandboxConfig {
     /// Base of every URL the sandbox hands out, without a trailing slash.
     pub public_base: String,
-    /// Base URL of the product that receives Clerk's webhooks; without it nothing is delivered.
+    /// Base URL of the product that receives the webhooks; without it nothing is delivered.
     pub webhook_target: Option<String>,
     /// The web page's origin; sign-in tokens carry it as `azp`.
     pub origin: String,
@@ -64,6 +74,8 @@ pub(crate) struct World {
     pub(crate) people: clerk::People,
     pub(crate) fal: fal::Jobs,
     pub(crate) comfyui: comfyui::Jobs,
+    pub(crate) sepay: sepay::Orders,
+    pub(crate) bank: bank::Transfers,
     clock: AtomicU64,
 }
 
@@ -78,6 +90,8 @@ impl Sandbox {
             people: clerk::People::default(),
             fal: fal::Jobs::default(),
             comfyui: comfyui::Jobs::default(),
+            sepay: sepay::Orders::default(),
+            bank: bank::Transfers::default(),
             clock: AtomicU64::new(REAL_CLOCK),
         };
         Sandbox { world: Arc::new(world) }

@@ -16,12 +16,23 @@ pub enum Service {
     Deepseek,
     /// The Messages API.
     Anthropic,
+    /// SePay's payment gateway: cards.
+    Sepay,
+    /// The bank, and SePay's view of it.
+    Bank,
 }
 
 impl Service {
     /// Every service, in the order they are listed.
-    pub const ALL: [Service; 5] =
-        [Service::Clerk, Service::Fal, Service::Comfyui, Service::Deepseek, Service::Anthropic];
+    pub const ALL: [Service; 7] = [
+        Service::Clerk,
+        Service::Fal,
+        Service::Comfyui,
+        Service::Deepseek,
+        Service::Anthropic,
+        Service::Sepay,
+        Service::Bank,
+    ];
 
     /// The name used in paths and in fault orders.
     pub fn name(self) -> &'static str {
@@ -31,6 +42,8 @@ impl Service {
             Service::Comfyui => "comfyui",
             Service::Deepseek => "deepseek",
             Service::Anthropic => "anthropic",
+            Service::Sepay => "sepay",
+            Service::Bank => "bank",
         }
     }
 

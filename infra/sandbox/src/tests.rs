@@ -1,5 +1,7 @@
 //! The sandbox seen from outside: each test is a claim a vendor's documentation makes.
 
+use std::sync::{Arc, Mutex};
+
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
@@ -11,12 +13,18 @@ use tower::ServiceExt;
 use crate::{Sandbox, SandboxConfig};
 
 mod anthropic;
+mod bank;
+mod calendar;
 mod clerk;
 mod comfyui;
 mod deepseek;
 mod fal;
 mod faults;
 mod progress;
+mod sepay;
+mod sepay_api;
+mod sepay_ipn;
+mod viet_qr;
 mod wire;
 
 const BASE: &str = "http://sandbox.test";
@@ -101,6 +109,24 @@ fn png_size(file: &[u8]) -> (u32, u32) {
     (frame.width, frame.height)
 }
 
+/// The webhooks a product was sent, as they arrived.
+type Received = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
+
+/// A product that takes webhooks at one path, with its address.
+async fn product(path: &str) -> (Received, String) {
+    let received = Received::default();
+    let store = received.clone();
+    let handler = move |headers: HeaderMap, body: Bytes| async move {
+        store.lock().expect("no test panicked").push((headers, body));
+        http::StatusCode::NO_CONTENT
+    };
+    let router = Router::new().route(path, axum::routing::post(handler));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("bound"));
+    serve(router, listener);
+    (received, address)
+}
+
 fn serve(router: Router, listener: tokio::net::TcpListener) {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -126,5 +152,7 @@ async fn the_page_needs_nothing_from_elsewhere() {
 async fn an_unknown_service_names_the_known_ones() {
     let answer = ask(&instant(), "GET /sandbox/stripe/v1/charges", &[], "").await;
     assert_eq!(answer.status, 404);
-    assert!(answer.json()["services"].as_array().is_some_and(|names| names.len() == 5));
+    assert!(
+        answer.json()["services"].as_array().is_some_and(|names| names.len() == crate::Service::ALL.len())
+    );
 }

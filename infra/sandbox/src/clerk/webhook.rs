@@ -1,8 +1,6 @@
 //! Webhooks about people: built, signed as Svix does, and sent to the product.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
-use std::time::Duration;
 
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -10,27 +8,11 @@ use serde_json::{Value, json};
 use super::people::{self, Person};
 use super::{INSTANCE, svix, users};
 use crate::call::Call;
+use crate::delivery::{post, times};
 use crate::door::Mood;
-use crate::{CLERK_WEBHOOK_SECRET, Fault, World, ids, reply};
+use crate::{CLERK_WEBHOOK_SECRET, World, ids, reply};
 
-/// Svix waits this long for an answer.
-const DELIVERY_SECONDS: u64 = 15;
 const TIMES_MAX: u32 = 100;
-
-/// Webhooks go to a local product, so the client trusts no certificate authority at all.
-static CLIENT: LazyLock<Option<reqwest::Client>> = LazyLock::new(client);
-
-#[expect(clippy::disallowed_methods, reason = "the sandbox stands for another company's process")]
-fn client() -> Option<reqwest::Client> {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .ok()?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
-    client.timeout(Duration::from_secs(DELIVERY_SECONDS)).build().ok()
-}
 
 /// What the caller of the control asked for.
 struct Wish {
@@ -58,13 +40,9 @@ pub(super) async fn send(world: &World, name: &str, call: &Call, mood: &Mood) ->
         Ok(wish) => wish,
         Err(answer) => return reply::text(400, answer),
     };
-    let delivery =
-        Delivery::about(world, &world.people.change(name, world.now(), wish.event.effect()), &wish);
-    let times = match mood.fault {
-        Some(Fault::Lost) => 0,
-        Some(Fault::Duplicate) => wish.times.max(2),
-        _ => wish.times,
-    };
+    let person = world.people.change(name, world.now(), wish.event.effect());
+    let delivery = Delivery::about(world, &person, &wish);
+    let times = times(mood.fault.as_ref(), wish.times);
     let Some(target) = &world.config.webhook_target else {
         return reply::json(409, &json!({ "error": "the sandbox was started without a webhook target" }));
     };
@@ -151,16 +129,13 @@ impl Delivery {
 
     /// One attempt, signed anew.
     async fn send(&self, world: &World, target: &str, broken: bool) -> Value {
-        let Some(client) = CLIENT.as_ref() else { return json!({ "error": "no HTTP client" }) };
-        let mut request = client.post(format!("{target}/v1/webhooks/clerk"));
-        for (name, value) in self.headers(world, broken) {
-            request = request.header(name, value);
-        }
-        match request.body(self.body.clone()).send().await {
-            Ok(answer) => json!({ "status": answer.status().as_u16() }),
+        let headers = self.headers(world, broken).map(|(name, value)| (name.to_owned(), value));
+        let body = self.body.clone().into_bytes();
+        match post(&format!("{target}/v1/webhooks/clerk"), &headers, body).await {
+            Ok(status) => json!({ "status": status }),
             Err(error) => {
                 tracing::warn!(webhook.id = %self.id, "the webhook found nobody: {error}");
-                json!({ "status": null, "error": error.to_string() })
+                json!({ "status": null, "error": error })
             }
         }
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::Service;
-use crate::Service::{Anthropic, Clerk, Comfyui, Deepseek, Fal};
+use crate::Service::{Anthropic, Bank, Clerk, Comfyui, Deepseek, Fal, Sepay};
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
@@ -36,10 +36,15 @@ pub(crate) const CATALOGUE: &[CatalogueLine] = &[
     line("empty", ALL, "", "a complete answer without content; Clerk: a key set without keys"),
     line("content_filter", &[Fal, Deepseek, Anthropic], "", "the vendor's content rules stop it"),
     line("late", QUEUED, "polls=5", "the job waits some looks longer"),
-    line("lost", &[Clerk, Fal, Comfyui], "", "the job disappears; the webhook is never sent"),
+    line("lost", &[Clerk, Fal, Comfyui, Sepay, Bank], "", "the job disappears; the webhook is never sent"),
     line("result_504", &[Fal], "", "the first result call answers 504, then it works"),
     line("nsfw", &[Fal], "", "has_nsfw_concepts is true and the image black"),
-    line("duplicate", &[Clerk, Deepseek, Anthropic], "", "webhooks twice; the usage event twice"),
+    line(
+        "duplicate",
+        &[Clerk, Deepseek, Anthropic, Sepay, Bank],
+        "",
+        "webhooks twice; the usage event twice",
+    ),
     line("not_an_image", QUEUED, "", "the output's address serves an HTML page"),
     line("huge", QUEUED, "announced=true", "the output is larger than 64 MiB"),
 ];

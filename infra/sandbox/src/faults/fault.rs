@@ -130,7 +130,7 @@ impl Fault {
             Moment::Control => false,
             Moment::Delivery => matches!(self, Fault::Duplicate | Fault::Lost),
             Moment::Work => true,
-            Moment::Read => self.is_about_the_call() || (service == Service::Clerk && *self == Fault::Empty),
+            Moment::Read => self.is_about_the_call() || (has_lists(service) && *self == Fault::Empty),
         }
     }
 
@@ -146,6 +146,11 @@ impl Fault {
                 | Fault::WrongShape
         )
     }
+}
+
+/// Whether what can be read there can also be empty.
+fn has_lists(service: Service) -> bool {
+    matches!(service, Service::Clerk | Service::Sepay | Service::Bank)
 }
 
 fn one_second() -> u64 {

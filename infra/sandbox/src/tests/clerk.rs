@@ -1,5 +1,3 @@
-use std::sync::{Arc, Mutex};
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
@@ -144,25 +142,9 @@ async fn a_webhook_request_can_be_had_unsent() {
     }
 }
 
-type Received = Arc<Mutex<Vec<(HeaderMap, axum::body::Bytes)>>>;
-
-async fn product() -> (Received, String) {
-    let received = Received::default();
-    let store = received.clone();
-    let handler = move |headers: HeaderMap, body: axum::body::Bytes| async move {
-        store.lock().expect("no test panicked").push((headers, body));
-        http::StatusCode::NO_CONTENT
-    };
-    let router = axum::Router::new().route("/v1/webhooks/clerk", axum::routing::post(handler));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = format!("http://{}", listener.local_addr().expect("bound"));
-    super::serve(router, listener);
-    (received, address)
-}
-
 #[tokio::test]
 async fn webhooks_arrive_signed_as_often_as_asked_and_keep_their_id() {
-    let (received, address) = product().await;
+    let (received, address) = super::product("/v1/webhooks/clerk").await;
     let sandbox = Sandbox::new(crate::SandboxConfig { webhook_target: Some(address), ..config(true) });
 
     let path = "POST /sandbox/clerk/people/ann/webhook?type=user.deleted&times=2";
