@@ -12,3 +12,9 @@ pub const COMFY_TOKEN: &str = "sandbox-comfy-token";
 pub const DEEPSEEK_KEY: &str = "sandbox-deepseek-key";
 /// Anthropic's `x-api-key`.
 pub const ANTHROPIC_KEY: &str = "sandbox-anthropic-key";
+/// The key of TronScan and TronGrid, sent as `TRON-PRO-API-KEY`; both also answer without one.
+pub const TRON_API_KEY: &str = "sandbox-tron-key";
+/// The shop's own address on the invented chain.
+pub const TRON_WALLET: &str = "TYjmXT96jMbjdTPnDRVntn2HGD6QY7k2vQ";
+/// The contract of USDT, the same as on the real chain.
+pub const USDT_CONTRACT: &str = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t";

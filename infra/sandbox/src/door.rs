@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use crate::call::Call;
+use crate::chain::{trongrid, tronscan};
 use crate::faults::{Asked, Moment};
 use crate::{Fault, Service, World, anthropic, clerk, comfyui, deepseek, fal, reply};
 
@@ -93,6 +94,8 @@ async fn answer(world: &Arc<World>, service: Service, call: &Call, mood: &Mood) 
         Service::Comfyui => comfyui::answer(world, call, mood),
         Service::Deepseek => deepseek::answer(world, call, mood),
         Service::Anthropic => anthropic::answer(world, call, mood),
+        Service::Tronscan => tronscan::answer(world, call, mood),
+        Service::Trongrid => trongrid::answer(world, call, mood),
     }
 }
 
@@ -108,12 +111,15 @@ fn refusal(service: Service, status: u16) -> Response {
         Service::Comfyui => comfyui::refusal(status),
         Service::Deepseek => deepseek::refusal(status),
         Service::Anthropic => anthropic::refusal(status),
+        Service::Tronscan => tronscan::refusal(status),
+        Service::Trongrid => trongrid::refusal(status),
     }
 }
 
 fn moment(service: Service, call: &Call) -> Moment {
     match service {
         Service::Clerk => clerk::moment(call),
+        Service::Tronscan => tronscan::moment(call),
         _ if call.method == http::Method::POST => Moment::Work,
         _ => Moment::Read,
     }

@@ -10,7 +10,7 @@ use crate::call::Call;
 
 const KEPT: usize = 2_000;
 const BODY_BYTES_KEPT: usize = 64 * 1024;
-const WATCHED: [&str; 9] = [
+const WATCHED: [&str; 10] = [
     "authorization",
     "x-api-key",
     "anthropic-version",
@@ -20,6 +20,7 @@ const WATCHED: [&str; 9] = [
     "x-fal-request-timeout",
     "x-fal-no-retry",
     "x-fal-store-io",
+    "tron-pro-api-key",
 ];
 
 /// One request a service received.

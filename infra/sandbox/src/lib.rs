@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 mod anthropic;
 mod call;
+mod chain;
 mod clerk;
 mod comfyui;
 mod control;
@@ -26,9 +27,11 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
+pub use chain::UsdtWish;
 pub use credentials::{
     ANTHROPIC_KEY, CLERK_SECRET_KEY, CLERK_WEBHOOK_SECRET, COMFY_TOKEN, DEEPSEEK_KEY, FAL_KEY,
 };
+pub use credentials::{TRON_API_KEY, TRON_WALLET, USDT_CONTRACT};
 pub use faults::{Fault, FaultRule, Faults};
 pub use journal::JournalEntry;
 pub use service::Service;
@@ -64,6 +67,7 @@ pub(crate) struct World {
     pub(crate) people: clerk::People,
     pub(crate) fal: fal::Jobs,
     pub(crate) comfyui: comfyui::Jobs,
+    pub(crate) chain: chain::Chain,
     clock: AtomicU64,
 }
 
@@ -78,6 +82,7 @@ impl Sandbox {
             people: clerk::People::default(),
             fal: fal::Jobs::default(),
             comfyui: comfyui::Jobs::default(),
+            chain: chain::Chain::default(),
             clock: AtomicU64::new(REAL_CLOCK),
         };
         Sandbox { world: Arc::new(world) }

@@ -16,12 +16,23 @@ pub enum Service {
     Deepseek,
     /// The Messages API.
     Anthropic,
+    /// An indexer of the TRON chain.
+    Tronscan,
+    /// Another indexer of the same chain.
+    Trongrid,
 }
 
 impl Service {
     /// Every service, in the order they are listed.
-    pub const ALL: [Service; 5] =
-        [Service::Clerk, Service::Fal, Service::Comfyui, Service::Deepseek, Service::Anthropic];
+    pub const ALL: [Service; 7] = [
+        Service::Clerk,
+        Service::Fal,
+        Service::Comfyui,
+        Service::Deepseek,
+        Service::Anthropic,
+        Service::Tronscan,
+        Service::Trongrid,
+    ];
 
     /// The name used in paths and in fault orders.
     pub fn name(self) -> &'static str {
@@ -31,6 +42,8 @@ impl Service {
             Service::Comfyui => "comfyui",
             Service::Deepseek => "deepseek",
             Service::Anthropic => "anthropic",
+            Service::Tronscan => "tronscan",
+            Service::Trongrid => "trongrid",
         }
     }
 

@@ -130,7 +130,7 @@ impl Fault {
             Moment::Control => false,
             Moment::Delivery => matches!(self, Fault::Duplicate | Fault::Lost),
             Moment::Work => true,
-            Moment::Read => self.is_about_the_call() || (service == Service::Clerk && *self == Fault::Empty),
+            Moment::Read => self.is_about_the_call() || (*self == Fault::Empty && has_empty_reads(service)),
         }
     }
 
@@ -146,6 +146,12 @@ impl Fault {
                 | Fault::WrongShape
         )
     }
+}
+
+/// Where a read has something to leave out: keys, transfers.
+fn has_empty_reads(service: Service) -> bool {
+    use Service::{Clerk, Trongrid, Tronscan};
+    matches!(service, Clerk | Tronscan | Trongrid)
 }
 
 fn one_second() -> u64 {
