@@ -10,6 +10,7 @@ use crate::call::Call;
 use crate::chain::{trongrid, tronscan};
 use crate::faults::{Asked, Moment};
 use crate::{Fault, Service, World, anthropic, clerk, comfyui, deepseek, fal, reply};
+use crate::{frankfurter, vietcombank};
 
 /// What a service needs to know beside the request.
 pub(crate) struct Mood {
@@ -96,6 +97,8 @@ async fn answer(world: &Arc<World>, service: Service, call: &Call, mood: &Mood) 
         Service::Anthropic => anthropic::answer(world, call, mood),
         Service::Tronscan => tronscan::answer(world, call, mood),
         Service::Trongrid => trongrid::answer(world, call, mood),
+        Service::Vietcombank => vietcombank::answer(world, call, mood),
+        Service::Frankfurter => frankfurter::answer(world, call, mood),
     }
 }
 
@@ -113,6 +116,8 @@ fn refusal(service: Service, status: u16) -> Response {
         Service::Anthropic => anthropic::refusal(status),
         Service::Tronscan => tronscan::refusal(status),
         Service::Trongrid => trongrid::refusal(status),
+        Service::Vietcombank => vietcombank::refusal(status),
+        Service::Frankfurter => frankfurter::refusal(status),
     }
 }
 
@@ -120,6 +125,8 @@ fn moment(service: Service, call: &Call) -> Moment {
     match service {
         Service::Clerk => clerk::moment(call),
         Service::Tronscan => tronscan::moment(call),
+        // Rates are only read; whoever posts one sets it for the sandbox.
+        Service::Vietcombank | Service::Frankfurter if call.method == http::Method::POST => Moment::Control,
         _ if call.method == http::Method::POST => Moment::Work,
         _ => Moment::Read,
     }

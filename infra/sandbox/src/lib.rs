@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 mod anthropic;
 mod call;
 mod chain;
+mod civil;
 mod clerk;
 mod comfyui;
 mod control;
@@ -15,6 +16,7 @@ mod deepseek;
 mod door;
 mod fal;
 mod faults;
+mod frankfurter;
 mod ids;
 mod journal;
 mod language;
@@ -26,6 +28,7 @@ mod service;
 mod shelf;
 #[cfg(test)]
 mod tests;
+mod vietcombank;
 
 pub use chain::UsdtWish;
 pub use credentials::{
@@ -68,6 +71,8 @@ pub(crate) struct World {
     pub(crate) fal: fal::Jobs,
     pub(crate) comfyui: comfyui::Jobs,
     pub(crate) chain: chain::Chain,
+    pub(crate) vietcombank: vietcombank::Board,
+    pub(crate) frankfurter: frankfurter::Rates,
     clock: AtomicU64,
 }
 
@@ -83,6 +88,8 @@ impl Sandbox {
             fal: fal::Jobs::default(),
             comfyui: comfyui::Jobs::default(),
             chain: chain::Chain::default(),
+            vietcombank: vietcombank::Board::default(),
+            frankfurter: frankfurter::Rates::default(),
             clock: AtomicU64::new(REAL_CLOCK),
         };
         Sandbox { world: Arc::new(world) }

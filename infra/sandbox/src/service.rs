@@ -20,11 +20,15 @@ pub enum Service {
     Tronscan,
     /// Another indexer of the same chain.
     Trongrid,
+    /// A bank's board of exchange rates.
+    Vietcombank,
+    /// Central banks' reference rates.
+    Frankfurter,
 }
 
 impl Service {
     /// Every service, in the order they are listed.
-    pub const ALL: [Service; 7] = [
+    pub const ALL: [Service; 9] = [
         Service::Clerk,
         Service::Fal,
         Service::Comfyui,
@@ -32,6 +36,8 @@ impl Service {
         Service::Anthropic,
         Service::Tronscan,
         Service::Trongrid,
+        Service::Vietcombank,
+        Service::Frankfurter,
     ];
 
     /// The name used in paths and in fault orders.
@@ -44,6 +50,8 @@ impl Service {
             Service::Anthropic => "anthropic",
             Service::Tronscan => "tronscan",
             Service::Trongrid => "trongrid",
+            Service::Vietcombank => "vietcombank",
+            Service::Frankfurter => "frankfurter",
         }
     }
 

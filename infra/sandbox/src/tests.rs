@@ -17,6 +17,7 @@ mod comfyui;
 mod deepseek;
 mod fal;
 mod faults;
+mod feeds;
 mod progress;
 mod wire;
 

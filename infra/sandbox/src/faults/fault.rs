@@ -148,10 +148,10 @@ impl Fault {
     }
 }
 
-/// Where a read has something to leave out: keys, transfers.
+/// Where a read has something to leave out: keys, transfers, rates.
 fn has_empty_reads(service: Service) -> bool {
-    use Service::{Clerk, Trongrid, Tronscan};
-    matches!(service, Clerk | Tronscan | Trongrid)
+    use Service::{Clerk, Frankfurter, Trongrid, Tronscan, Vietcombank};
+    matches!(service, Clerk | Tronscan | Trongrid | Vietcombank | Frankfurter)
 }
 
 fn one_second() -> u64 {
