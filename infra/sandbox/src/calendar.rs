@@ -31,7 +31,7 @@ pub(crate) fn weekday(days: u64) -> u64 {
 }
 
 /// Year, month and day, after Howard Hinnant's `civil_from_days`: years begin in March, so leap days come last.
-fn date(days: u64) -> (u64, u64, u64) {
+pub(crate) fn date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

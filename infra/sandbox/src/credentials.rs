@@ -28,3 +28,9 @@ pub const SEPAY_BANK_API_TOKEN: &str = "sandbox-sepay-bank-api-token";
 pub const BANK_ACCOUNT: &str = "12345678";
 /// The bank's number in VietQR codes: ACB.
 pub const BANK_BIN: &str = "970416";
+/// The key of TronScan and TronGrid, sent as `TRON-PRO-API-KEY`; both also answer without one.
+pub const TRON_API_KEY: &str = "sandbox-tron-key";
+/// The shop's own address on the invented chain.
+pub const TRON_WALLET: &str = "TYjmXT96jMbjdTPnDRVntn2HGD6QY7k2vQ";
+/// The contract of USDT, the same as on the real chain.
+pub const USDT_CONTRACT: &str = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t";

@@ -7,8 +7,10 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use crate::call::Call;
+use crate::chain::{trongrid, tronscan};
 use crate::faults::{Asked, Moment};
 use crate::{Fault, Service, World, anthropic, bank, clerk, comfyui, deepseek, fal, reply, sepay};
+use crate::{frankfurter, vietcombank};
 
 /// What a service needs to know beside the request.
 pub(crate) struct Mood {
@@ -95,6 +97,10 @@ async fn answer(world: &Arc<World>, service: Service, call: &Call, mood: &Mood) 
         Service::Anthropic => anthropic::answer(world, call, mood),
         Service::Sepay => sepay::answer(world, call, mood).await,
         Service::Bank => bank::answer(world, call, mood).await,
+        Service::Tronscan => tronscan::answer(world, call, mood),
+        Service::Trongrid => trongrid::answer(world, call, mood),
+        Service::Vietcombank => vietcombank::answer(world, call, mood),
+        Service::Frankfurter => frankfurter::answer(world, call, mood),
     }
 }
 
@@ -112,6 +118,10 @@ fn refusal(service: Service, status: u16) -> Response {
         Service::Anthropic => anthropic::refusal(status),
         Service::Sepay => sepay::refusal(status),
         Service::Bank => bank::refusal(status),
+        Service::Tronscan => tronscan::refusal(status),
+        Service::Trongrid => trongrid::refusal(status),
+        Service::Vietcombank => vietcombank::refusal(status),
+        Service::Frankfurter => frankfurter::refusal(status),
     }
 }
 
@@ -120,6 +130,9 @@ fn moment(service: Service, call: &Call) -> Moment {
         Service::Clerk => clerk::moment(call),
         Service::Sepay => sepay::moment(call),
         Service::Bank => bank::moment(call),
+        Service::Tronscan => tronscan::moment(call),
+        // Rates are only read; whoever posts one sets it for the sandbox.
+        Service::Vietcombank | Service::Frankfurter if call.method == http::Method::POST => Moment::Control,
         _ if call.method == http::Method::POST => Moment::Work,
         _ => Moment::Read,
     }

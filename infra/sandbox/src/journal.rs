@@ -10,7 +10,7 @@ use crate::{Delivery, Service};
 
 const KEPT: usize = 2_000;
 const BODY_BYTES_KEPT: usize = 64 * 1024;
-const WATCHED: [&str; 12] = [
+const WATCHED: [&str; 13] = [
     "authorization",
     "x-api-key",
     "anthropic-version",
@@ -23,6 +23,7 @@ const WATCHED: [&str; 12] = [
     "x-secret-key",
     "x-sepay-signature",
     "x-sepay-timestamp",
+    "tron-pro-api-key",
 ];
 
 /// One request a service received, or sent to the product.

@@ -8,6 +8,8 @@ mod anthropic;
 mod bank;
 mod calendar;
 mod call;
+mod chain;
+mod civil;
 mod clerk;
 mod comfyui;
 mod control;
@@ -17,6 +19,7 @@ mod delivery;
 mod door;
 mod fal;
 mod faults;
+mod frankfurter;
 mod ids;
 mod journal;
 mod language;
@@ -30,13 +33,16 @@ mod service;
 mod shelf;
 #[cfg(test)]
 mod tests;
+mod vietcombank;
 
 pub use bank::{Mangle, Proof, ScannedQr, TransferWish, UnreadableQr};
+pub use chain::UsdtWish;
 pub use credentials::{
     ANTHROPIC_KEY, BANK_ACCOUNT, BANK_BIN, CLERK_SECRET_KEY, CLERK_WEBHOOK_SECRET, COMFY_TOKEN, DEEPSEEK_KEY,
     FAL_KEY, SEPAY_BANK_API_KEY, SEPAY_BANK_API_TOKEN, SEPAY_BANK_HMAC_SECRET, SEPAY_IPN_SECRET,
     SEPAY_MERCHANT_ID, SEPAY_SECRET_KEY,
 };
+pub use credentials::{TRON_API_KEY, TRON_WALLET, USDT_CONTRACT};
 pub use delivery::Delivery;
 pub use faults::{Fault, FaultRule, Faults};
 pub use journal::JournalEntry;
@@ -76,6 +82,9 @@ pub(crate) struct World {
     pub(crate) comfyui: comfyui::Jobs,
     pub(crate) sepay: sepay::Orders,
     pub(crate) bank: bank::Transfers,
+    pub(crate) chain: chain::Chain,
+    pub(crate) vietcombank: vietcombank::Board,
+    pub(crate) frankfurter: frankfurter::Rates,
     clock: AtomicU64,
 }
 
@@ -92,6 +101,9 @@ impl Sandbox {
             comfyui: comfyui::Jobs::default(),
             sepay: sepay::Orders::default(),
             bank: bank::Transfers::default(),
+            chain: chain::Chain::default(),
+            vietcombank: vietcombank::Board::default(),
+            frankfurter: frankfurter::Rates::default(),
             clock: AtomicU64::new(REAL_CLOCK),
         };
         Sandbox { world: Arc::new(world) }

@@ -20,11 +20,19 @@ pub enum Service {
     Sepay,
     /// The bank, and SePay's view of it.
     Bank,
+    /// An indexer of the TRON chain.
+    Tronscan,
+    /// Another indexer of the same chain.
+    Trongrid,
+    /// A bank's board of exchange rates.
+    Vietcombank,
+    /// Central banks' reference rates.
+    Frankfurter,
 }
 
 impl Service {
     /// Every service, in the order they are listed.
-    pub const ALL: [Service; 7] = [
+    pub const ALL: [Service; 11] = [
         Service::Clerk,
         Service::Fal,
         Service::Comfyui,
@@ -32,6 +40,10 @@ impl Service {
         Service::Anthropic,
         Service::Sepay,
         Service::Bank,
+        Service::Tronscan,
+        Service::Trongrid,
+        Service::Vietcombank,
+        Service::Frankfurter,
     ];
 
     /// The name used in paths and in fault orders.
@@ -44,6 +56,10 @@ impl Service {
             Service::Anthropic => "anthropic",
             Service::Sepay => "sepay",
             Service::Bank => "bank",
+            Service::Tronscan => "tronscan",
+            Service::Trongrid => "trongrid",
+            Service::Vietcombank => "vietcombank",
+            Service::Frankfurter => "frankfurter",
         }
     }
 

@@ -33,7 +33,7 @@ pub(crate) const CATALOGUE: &[CatalogueLine] = &[
     line("end_early", CHAT, "after=3", "a clean end without the final events"),
     line("error_frame", MAKING, "after=3", "an error inside the 200 stream; a queued job fails"),
     line("stall", CHAT, "ms=60000 after=3", "the stream pauses"),
-    line("empty", ALL, "", "a complete answer without content; Clerk: a key set without keys"),
+    line("empty", ALL, "", "a complete answer without content: no keys, transfers or rates"),
     line("content_filter", &[Fal, Deepseek, Anthropic], "", "the vendor's content rules stop it"),
     line("late", QUEUED, "polls=5", "the job waits some looks longer"),
     line("lost", &[Clerk, Fal, Comfyui, Sepay, Bank], "", "the job disappears; the webhook is never sent"),

@@ -130,7 +130,7 @@ impl Fault {
             Moment::Control => false,
             Moment::Delivery => matches!(self, Fault::Duplicate | Fault::Lost),
             Moment::Work => true,
-            Moment::Read => self.is_about_the_call() || (has_lists(service) && *self == Fault::Empty),
+            Moment::Read => self.is_about_the_call() || (*self == Fault::Empty && has_empty_reads(service)),
         }
     }
 
@@ -148,9 +148,10 @@ impl Fault {
     }
 }
 
-/// Whether what can be read there can also be empty.
-fn has_lists(service: Service) -> bool {
-    matches!(service, Service::Clerk | Service::Sepay | Service::Bank)
+/// Where a read has something to leave out: keys, transfers, rates.
+fn has_empty_reads(service: Service) -> bool {
+    use Service::{Bank, Clerk, Frankfurter, Sepay, Trongrid, Tronscan, Vietcombank};
+    matches!(service, Clerk | Sepay | Bank | Tronscan | Trongrid | Vietcombank | Frankfurter)
 }
 
 fn one_second() -> u64 {
