@@ -216,3 +216,12 @@ async fn a_quiet_stretch_takes_one_request_and_is_covered() {
     assert_eq!(batches[0].covered_to, Timestamp::from_millis(NOON + 3_600_000));
     assert!(indexer.walk(&indexer.tronscan, NOON, NOON - 1).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn windows_grow_again_behind_a_flood() {
+    let coins = blocks(200);
+    let to = NOON + 86_400_000;
+    let indexer = Indexer::start(coins.clone(), Quirks::default()).await;
+    assert_all_once(&indexer.walk(&indexer.tronscan, NOON, to).await.unwrap(), &coins, to);
+    assert!(indexer.requests() < 60, "{} requests", indexer.requests());
+}
