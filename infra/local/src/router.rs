@@ -10,7 +10,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 /// Every table of the product, as their owners declare them.
 pub fn tables() -> Vec<TableSpec> {
-    let owned = [credits::TABLES, identity::TABLES, runs::TABLES, edge::TABLES, providers::TABLES];
+    let owned =
+        [credits::TABLES, identity::TABLES, runs::TABLES, edge::TABLES, providers::TABLES, payments::TABLES];
     owned.concat()
 }
 
@@ -18,10 +19,14 @@ pub fn tables() -> Vec<TableSpec> {
 pub fn functions(platform: &Platform) -> Result<Router, InvalidSettings> {
     let merged = Router::new()
         .merge(function_account::router(platform)?)
+        .merge(function_admin::router(platform)?)
+        .merge(function_claim_transfer::router(platform)?)
         .merge(function_identity_webhook::router(platform)?)
         .merge(function_pricing::router(platform)?)
         .merge(function_run_tool::router(platform)?)
-        .merge(function_runs::router(platform)?);
+        .merge(function_runs::router(platform)?)
+        .merge(function_sepay_webhook::router(platform)?)
+        .merge(function_top_ups::router(platform)?);
     Ok(edge::fallback(merged, &Edge::new(platform)?))
 }
 
@@ -39,10 +44,14 @@ pub fn with_source_ip(router: Router) -> Router {
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = function_account::Api::openapi();
     let others = [
+        function_admin::Api::openapi(),
+        function_claim_transfer::Api::openapi(),
         function_identity_webhook::Api::openapi(),
         function_pricing::Api::openapi(),
         function_run_tool::Api::openapi(),
         function_runs::Api::openapi(),
+        function_sepay_webhook::Api::openapi(),
+        function_top_ups::Api::openapi(),
     ];
     for other in others {
         document.merge(other);

@@ -9,16 +9,18 @@ const HOUSEKEEPING_DELAY: Duration = Duration::from_secs(30);
 
 /// What EventBridge and the stores' own housekeeping do in the cloud.
 pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> {
-    let (clock, platform) = (platform.clock().clone(), platform.clone());
-    let sweep = tokio::spawn(async move {
-        let mut ticks = every(Duration::from_secs(60), Duration::ZERO);
-        loop {
-            ticks.tick().await;
-            if let Err(error) = function_reservation_sweep::handle(&platform).await {
-                tracing::error!(error = %error, "the reservation sweep failed");
-            }
-        }
+    let clock = platform.clock().clone();
+    let sweep = ticking(platform, "reservation-sweep", Duration::from_secs(60), |platform| async move {
+        function_reservation_sweep::handle(&platform).await.map(|_| ())
     });
+    // In the cloud as often as its parameter says; here somebody is waiting for it.
+    let poll = ticking(platform, "tron-poll", Duration::from_secs(15), |platform| async move {
+        function_tron_poll::handle(&platform).await.map(|_| ())
+    });
+    let compare =
+        ticking(platform, "payment-reconciliation", Duration::from_secs(300), |platform| async move {
+            function_payment_reconciliation::handle(&platform).await.map(|_| ())
+        });
     let housekeeping = tokio::spawn(async move {
         let mut ticks = every(Duration::from_secs(3600), HOUSEKEEPING_DELAY);
         loop {
@@ -31,7 +33,30 @@ pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> 
             }
         }
     });
-    vec![sweep, housekeeping]
+    vec![sweep, poll, compare, housekeeping]
+}
+
+/// Runs a schedule's function at once and then again and again, whatever it says.
+fn ticking<F, E>(
+    platform: &Platform,
+    name: &'static str,
+    period: Duration,
+    handle: impl Fn(Platform) -> F + Send + 'static,
+) -> JoinHandle<()>
+where
+    F: Future<Output = Result<(), E>> + Send,
+    E: std::error::Error + Send,
+{
+    let platform = platform.clone();
+    tokio::spawn(async move {
+        let mut ticks = every(period, Duration::ZERO);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = handle(platform.clone()).await {
+                tracing::error!(error = %error, "the schedule {name} failed");
+            }
+        }
+    })
 }
 
 fn every(period: Duration, delay: Duration) -> Interval {

@@ -39,6 +39,42 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
         "ANTHROPIC_API_KEY",
         &[("ANTHROPIC_API_KEY", sandbox::ANTHROPIC_KEY.to_owned()), ("ANTHROPIC_URL", sandbox("anthropic"))],
     );
+    group(
+        "SEPAY_MERCHANT_ID",
+        &[
+            ("SEPAY_MERCHANT_ID", sandbox::SEPAY_MERCHANT_ID.to_owned()),
+            ("SEPAY_SECRET_KEY", sandbox::SEPAY_SECRET_KEY.to_owned()),
+            ("SEPAY_IPN_SECRETS", sandbox::SEPAY_IPN_SECRET.to_owned()),
+            ("SEPAY_CHECKOUT_URL", format!("{}/v1/checkout/init", sandbox("sepay"))),
+            ("SEPAY_API_URL", sandbox("sepay")),
+        ],
+    );
+    group(
+        "BANK_ACCOUNT",
+        &[
+            ("BANK_ACCOUNT", sandbox::BANK_ACCOUNT.to_owned()),
+            ("BANK_BIN", sandbox::BANK_BIN.to_owned()),
+            ("BANK_ACCOUNT_NAME", "CITIPEN SANDBOX".to_owned()),
+            ("SEPAY_BANK_HMAC_SECRETS", sandbox::SEPAY_BANK_HMAC_SECRET.to_owned()),
+            ("SEPAY_BANK_API_KEYS", sandbox::SEPAY_BANK_API_KEY.to_owned()),
+            ("SEPAY_BANK_API_TOKEN", sandbox::SEPAY_BANK_API_TOKEN.to_owned()),
+            ("SEPAY_BANK_API_URL", sandbox("bank")),
+        ],
+    );
+    group(
+        "TRON_WALLET",
+        &[
+            ("TRON_WALLET", sandbox::TRON_WALLET.to_owned()),
+            ("TRONSCAN_URL", sandbox("tronscan")),
+            ("TRONGRID_URL", sandbox("trongrid")),
+        ],
+    );
+    group("SITE_URL", &[("SITE_URL", base.to_owned())]);
+    group("API_URL", &[("API_URL", base.to_owned())]);
+    group("ADMIN_USER_IDS", &[("ADMIN_USER_IDS", "user_sandbox_admin".to_owned())]);
+    // 32 bytes of nothing: what is sealed on this machine is as safe as this machine.
+    let key = "local:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned();
+    group("SEALING_KEYS", &[("SEALING_KEYS", key)]);
     group("ALLOWED_ORIGINS", &[("ALLOWED_ORIGINS", base.to_owned())]);
     // All of localhost is one network; there, everybody is welcome.
     let everybody = "1000000".to_owned();

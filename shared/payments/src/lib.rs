@@ -1,1 +1,50 @@
 #![doc = include_str!("../README.md")]
+
+mod amount;
+mod arrival;
+mod bank;
+mod card;
+mod chain;
+mod claim;
+mod error;
+mod fact;
+mod inbox;
+mod items;
+mod methods;
+mod order;
+mod payments;
+mod problem;
+mod rail;
+mod reconciliation;
+mod reversal;
+mod ruling;
+mod settings;
+mod store;
+#[cfg(test)]
+mod tests;
+mod top_ups;
+
+pub use amount::{Amount, DongRate, usdt_cents_down};
+pub use arrival::{Arrival, Claim, Delivery, Received};
+pub use bank::BankDesk;
+pub use card::{CardDesk, CardNews};
+pub use chain::{ChainDesk, PollReport};
+pub use error::PaymentsError;
+pub use fact::{Credited, Fact, FactKey, FactState, Ignored, InvalidFactKey, Unmatched, Via};
+pub use inbox::{Assignment, DeliveryRow, Dossier, InboxPage};
+pub use items::{AuditRow, PAYMENT_INBOX, PAYMENT_RAILS, PAYMENT_REFERENCES, ReversalRow, TABLES, TOP_UPS};
+pub use methods::{Methods, PayBy};
+pub use order::{FixedRate, PAYMENTS_MAX, Payment, Status, TopUp};
+pub use payments::Payments;
+pub use rail::{Rail, UnknownRail};
+pub use reconciliation::{Difference, RailReport, Reconciliation};
+pub use reversal::{Cause, Reinstatement, Reversal};
+pub use ruling::{Ruling, rule, worth};
+pub use top_ups::{TopUpPage, TopUpWish, TopUps};
+
+/// Names of the moments that `payment_rails` remembers: all of the chain is booked up to here,
+const POLLED_TO: &str = "polled_to";
+/// the last poll began,
+const POLL_BEGAN: &str = "poll_began";
+/// something authentic was last heard from the rail.
+const HEARD: &str = "heard";

@@ -30,7 +30,8 @@ pub enum SealError {
 impl Sealer {
     pub fn read(settings: &mut Settings<'_>) -> Sealer {
         let text = settings.secret("SEALING_KEYS");
-        let keys: Option<Vec<Named>> = text.expose().split(',').map(|part| Named::read(part.trim())).collect();
+        let keys: Option<Vec<Named>> =
+            text.expose().split(',').map(|part| Named::read(part.trim())).collect();
         let keys = keys.unwrap_or_else(|| {
             if !text.expose().is_empty() {
                 settings.complain("SEALING_KEYS", "must be name:key, each key 32 bytes in base64");

@@ -12,8 +12,22 @@ pub enum LogSink {
 }
 
 /// Where our lines come from: the shared crates, and the functions by their crates' names.
-const OURS: [&str; 7] =
-    ["citipen", "account", "identity_webhook", "pricing", "reservation_sweep", "run_tool", "runs_function"];
+const OURS: [&str; 14] = [
+    "citipen",
+    "account",
+    "admin",
+    "claim_transfer",
+    "exchange_rates",
+    "identity_webhook",
+    "payment_reconciliation",
+    "pricing",
+    "reservation_sweep",
+    "run_tool",
+    "runs_function",
+    "sepay_webhook",
+    "top_ups",
+    "tron_poll",
+];
 
 const LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
 

@@ -19,6 +19,8 @@ pub struct UsdtMicros(u64);
 pub struct InvalidAmount;
 
 impl Vnd {
+    pub const ZERO: Vnd = Vnd(0);
+
     pub const fn new(dong: u64) -> Result<Vnd, InvalidAmount> {
         if dong > MAX { Err(InvalidAmount) } else { Ok(Vnd(dong)) }
     }
@@ -78,12 +80,25 @@ mod tests {
 
     #[test]
     fn only_whole_dong_are_read() {
-        for (text, dong) in [("100000", 100_000), ("100000.00", 100_000), ("0", 0), ("9007199254740991", MAX)] {
+        for (text, dong) in [("100000", 100_000), ("100000.00", 100_000), ("0", 0), ("9007199254740991", MAX)]
+        {
             assert_eq!(Vnd::parse(text).map(Vnd::get), Ok(dong), "{text}");
         }
-        for text in
-            ["", ".", "1.", ".5", "100000.5", "-1", "+1", "1e5", " 1", "1,000", "9007199254740992", "١", "1.0.0"]
-        {
+        for text in [
+            "",
+            ".",
+            "1.",
+            ".5",
+            "100000.5",
+            "-1",
+            "+1",
+            "1e5",
+            " 1",
+            "1,000",
+            "9007199254740992",
+            "١",
+            "1.0.0",
+        ] {
             assert_eq!(Vnd::parse(text), Err(InvalidAmount), "{text}");
         }
     }

@@ -82,17 +82,23 @@ impl Transfer {
         })
     }
 
-    /// The codes that may name this transfer's order: SePay's `code` alone if it is one of ours; otherwise all that
-    /// are found in `content`; only if there are none, all in `description`.
+    /// The codes that may name this transfer's order: SePay's `code` if it is one of ours, and all that are found in
+    /// `content`; only if there are none, all in `description`.
     ///
-    /// Another template's `code` counts as none. More than one code of an open order means: nobody knows.
+    /// SePay's template takes what merely looks like a code (`CITYBANKS`), so its word alone decides nothing. More
+    /// than one code of an open order means: nobody knows.
     pub fn codes(&self, prefix: CodePrefix) -> Vec<ReferenceCode> {
-        if let Some(code) = self.code.as_deref().and_then(|code| code_of(prefix, code)) {
-            return vec![code];
+        let cut_out = self.code.as_deref().and_then(|code| code_of(prefix, code));
+        let found_in = |text: &Option<Private<String>>| {
+            text.as_ref().map(|text| find_codes(prefix, text.expose())).unwrap_or_default()
+        };
+        let mut codes: Vec<ReferenceCode> = cut_out.into_iter().chain(found_in(&self.content)).collect();
+        if codes.is_empty() {
+            codes = found_in(&self.description);
         }
-        let texts = [&self.content, &self.description].into_iter().flatten();
-        let mut found = texts.map(|text| find_codes(prefix, text.expose()));
-        found.find(|codes| !codes.is_empty()).unwrap_or_default()
+        codes.sort_unstable();
+        codes.dedup();
+        codes
     }
 }
 

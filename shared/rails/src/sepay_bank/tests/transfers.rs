@@ -188,9 +188,11 @@ fn a_field_that_comes_twice_is_unreadable() {
 }
 
 #[test]
-fn a_transfers_codes_come_from_the_first_field_that_has_any() {
+fn a_transfers_codes_are_what_sepay_and_we_find_and_the_banks_message_stands_in() {
     for (fields, expected) in [
-        (&[("code", "CITAB2CDE"), ("content", "CITFGH234")][..], &["CITAB2CDE"][..]),
+        (&[("code", "CITAB2CDE"), ("content", "CITFGH234")][..], &["CITAB2CDE", "CITFGH234"][..]),
+        (&[("code", "CITYBANKS"), ("content", "CITYBANKS CITAB2CDE")], &["CITAB2CDE", "CITYBANKS"]),
+        (&[("code", "CITAB2CDE"), ("content", "CITAB2CDE nap tien")], &["CITAB2CDE"]),
         (&[("code", " citab2cde ")], &["CITAB2CDE"]),
         (&[("code", "DHAB2CDE"), ("content", "cit ab2 cde")], &["CITAB2CDE"]),
         (&[("code", "CITIBANK9"), ("content", "CITIBANK9 CITAB2CDE")], &["CITAB2CDE"]),

@@ -1,0 +1,250 @@
+//! `/v1/admin/payments`: payments that no rule could match, and credit to be taken back. For administrators only
+//! (`ADMIN_USER_IDS`); whatever changes something needs a fresh sign-in and leaves an audit row.
+
+mod views;
+
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use edge::{Authenticated, Edge, JsonBody, Page, Problem, ProblemCode};
+use payments::{Assignment, DongRate, FactKey, Payments, Reinstatement, Reversal};
+use platform::{InvalidSettings, Platform};
+use primitives::{Timestamp, UserId};
+use rates::Rates;
+use std::collections::HashSet;
+use std::sync::Arc;
+use utoipa::OpenApi;
+use views::{
+    AssignRequest, DismissRequest, EntryView, PaymentListView, PaymentView, ReinstateRequest, ReverseRequest,
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(list, show, assign, dismiss, reverse, reinstate),
+    components(schemas(
+        PaymentListView,
+        PaymentView,
+        AssignRequest,
+        DismissRequest,
+        ReverseRequest,
+        ReinstateRequest,
+        EntryView,
+        edge::ProblemDocument
+    ))
+)]
+pub struct Api;
+
+#[derive(Clone)]
+struct Desk {
+    platform: Platform,
+    payments: Payments,
+    rates: Rates,
+    administrators: Arc<HashSet<UserId>>,
+}
+
+pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
+    let administrators = platform.env().section(|settings| {
+        let ids = settings.list("ADMIN_USER_IDS");
+        let parsed: Result<HashSet<UserId>, _> = ids.iter().map(|id| id.parse()).collect();
+        parsed.unwrap_or_else(|_| {
+            settings.complain("ADMIN_USER_IDS", "must be user ids, separated by commas");
+            HashSet::new()
+        })
+    })?;
+    let desk = Desk {
+        platform: platform.clone(),
+        payments: Payments::new(platform)?,
+        rates: Rates::new(platform)?,
+        administrators: Arc::new(administrators),
+    };
+    let routes = Router::new()
+        .route("/v1/admin/payments", get(list))
+        .route("/v1/admin/payments/{id}", get(show))
+        .route("/v1/admin/payments/{id}/assign", post(assign))
+        .route("/v1/admin/payments/{id}/dismiss", post(dismiss))
+        .route("/v1/admin/payments/{id}/reverse", post(reverse))
+        .route("/v1/admin/payments/{id}/reinstate", post(reinstate))
+        .with_state(desk);
+    Ok(edge::finish(routes, &Edge::new(platform)?))
+}
+
+/// Payments that wait for a decision, oldest first.
+#[utoipa::path(
+    get, path = "/v1/admin/payments", operation_id = "list_waiting_payments", tag = "admin",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "default 20"),
+           ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    responses(
+        (status = 200, description = "A page of payments", body = PaymentListView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn list(
+    State(desk): State<Desk>,
+    person: Authenticated,
+    page: Page,
+) -> Result<Json<PaymentListView>, Problem> {
+    desk.may_look(&person)?;
+    let after = page.cursor.as_deref().map(str::parse::<FactKey>).transpose().map_err(|_| {
+        Problem::new(ProblemCode::InvalidInput)
+            .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
+    })?;
+    let page = desk.payments.waiting(page.limit, after.as_ref()).await.map_err(|error| error.problem())?;
+    Ok(Json(PaymentListView::of(&page)))
+}
+
+/// One payment with its raw deliveries, reversals and audit rows. Looking is noted in the log.
+#[utoipa::path(
+    get, path = "/v1/admin/payments/{id}", operation_id = "show_payment", tag = "admin",
+    params(("id" = String, Path, example = "viet_qr.92704.0")),
+    responses(
+        (status = 200, description = "The payment", body = PaymentView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn show(
+    State(desk): State<Desk>,
+    person: Authenticated,
+    Path(id): Path<String>,
+) -> Result<Json<PaymentView>, Problem> {
+    let who = desk.may_look(&person)?;
+    let key = fact_key(&id)?;
+    tracing::info!(payment = %key, administrator = %who, "an administrator looked at a payment");
+    desk.payment(&key).await.map(Json)
+}
+
+/// Give a payment to a person: credit, link and audit row in one step. The same assignment again changes nothing.
+#[utoipa::path(
+    post, path = "/v1/admin/payments/{id}/assign", operation_id = "assign_payment", tag = "admin",
+    params(("id" = String, Path)), request_body = AssignRequest,
+    responses(
+        (status = 200, description = "The payment afterwards", body = PaymentView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn assign(
+    State(desk): State<Desk>,
+    person: Authenticated,
+    Path(id): Path<String>,
+    JsonBody(wish): JsonBody<AssignRequest>,
+) -> Result<Json<PaymentView>, Problem> {
+    let (who, key, now) = (desk.may_change(&person)?, fact_key(&id)?, desk.platform.now());
+    let (account, order, credits, note) = wish.parse()?;
+    let rate = desk.todays_rate(now).await;
+    let wish = Assignment { account, order, credits, rate, who: who.to_string(), what: "assigned", note };
+    desk.payments.assign(&key, &wish, now).await.map_err(|error| error.problem())?;
+    desk.payment(&key).await.map(Json)
+}
+
+/// Say that a payment is not a top-up. It can still be assigned later.
+#[utoipa::path(
+    post, path = "/v1/admin/payments/{id}/dismiss", operation_id = "dismiss_payment", tag = "admin",
+    params(("id" = String, Path)), request_body = DismissRequest,
+    responses(
+        (status = 200, description = "The payment afterwards", body = PaymentView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn dismiss(
+    State(desk): State<Desk>,
+    person: Authenticated,
+    Path(id): Path<String>,
+    JsonBody(wish): JsonBody<DismissRequest>,
+) -> Result<Json<PaymentView>, Problem> {
+    let (who, key, now) = (desk.may_change(&person)?, fact_key(&id)?, desk.platform.now());
+    let note = wish.parse()?;
+    let dismissed = desk.payments.dismiss(&key, who.as_str(), &note, now).await;
+    dismissed.map_err(|error| error.problem())?;
+    desk.payment(&key).await.map(Json)
+}
+
+/// Take credit back because the money was: what is unspent of it, the rest as debt. Once per case.
+#[utoipa::path(
+    post, path = "/v1/admin/payments/{id}/reverse", operation_id = "reverse_payment", tag = "admin",
+    params(("id" = String, Path)), request_body = ReverseRequest,
+    responses(
+        (status = 200, description = "The ledger entry it led to", body = EntryView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn reverse(
+    State(desk): State<Desk>,
+    person: Authenticated,
+    Path(id): Path<String>,
+    JsonBody(wish): JsonBody<ReverseRequest>,
+) -> Result<Json<EntryView>, Problem> {
+    let (who, key, now) = (desk.may_change(&person)?, fact_key(&id)?, desk.platform.now());
+    let (cause, case, credits, note) = wish.parse()?;
+    let wish = Reversal { cause, case, credits, who: who.to_string(), note };
+    let entry_id = desk.payments.reverse(&key, &wish, now).await.map_err(|error| error.problem())?;
+    Ok(Json(EntryView { entry_id }))
+}
+
+/// Give back exactly what one reversal took, because the dispute was won. Once per reversal.
+#[utoipa::path(
+    post, path = "/v1/admin/payments/{id}/reinstate", operation_id = "reinstate_payment", tag = "admin",
+    params(("id" = String, Path)), request_body = ReinstateRequest,
+    responses(
+        (status = 200, description = "The ledger entry it led to", body = EntryView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn reinstate(
+    State(desk): State<Desk>,
+    person: Authenticated,
+    Path(id): Path<String>,
+    JsonBody(wish): JsonBody<ReinstateRequest>,
+) -> Result<Json<EntryView>, Problem> {
+    let (who, key, now) = (desk.may_change(&person)?, fact_key(&id)?, desk.platform.now());
+    let (reversal, note) = wish.parse()?;
+    let wish = Reinstatement { reversal, who: who.to_string(), note };
+    let entry_id = desk.payments.reinstate(&key, &wish, now).await.map_err(|error| error.problem())?;
+    Ok(Json(EntryView { entry_id }))
+}
+
+impl Desk {
+    fn may_look<'a>(&self, person: &'a Authenticated) -> Result<&'a UserId, Problem> {
+        let user = &person.in_person()?.user;
+        if !self.administrators.contains(user) {
+            return Err(ProblemCode::NotAdministrator.into());
+        }
+        Ok(user)
+    }
+
+    /// Moving credit needs more than a token that lay around.
+    fn may_change<'a>(&self, person: &'a Authenticated) -> Result<&'a UserId, Problem> {
+        self.may_look(person)?;
+        Ok(&person.stepped_up()?.user)
+    }
+
+    async fn payment(&self, key: &FactKey) -> Result<PaymentView, Problem> {
+        let dossier = self.payments.dossier(key).await.map_err(|error| error.problem())?;
+        Ok(PaymentView::of_dossier(&dossier))
+    }
+
+    /// Without a rate an administrator names the credit.
+    async fn todays_rate(&self, now: Timestamp) -> Option<DongRate> {
+        match self.rates.vnd_for_orders(now).await {
+            Ok(quote) => DongRate::new(quote.rate.micros()),
+            Err(error) => {
+                tracing::warn!(error = %error, "a payment is assigned without today's rate");
+                None
+            }
+        }
+    }
+}
+
+fn fact_key(id: &str) -> Result<FactKey, Problem> {
+    id.parse().map_err(|_| ProblemCode::NotFound.into())
+}

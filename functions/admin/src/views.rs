@@ -1,0 +1,289 @@
+use edge::{Problem, ProblemCode};
+use payments::{AuditRow, Cause, DeliveryRow, Dossier, Fact, FactState, InboxPage, ReversalRow};
+use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+const NOTE_CHARS_MAX: usize = 1_000;
+const CASE_CHARS_MAX: usize = 100;
+
+/// To whom a payment belongs.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssignRequest {
+    account_id: String,
+    /// One of the person's orders; its rate then counts
+    top_up_id: Option<String>,
+    /// Whole ledger units; absent: what arrived, at the order's rate or today's
+    credits: Option<u64>,
+    /// Why; kept in the audit row
+    note: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DismissRequest {
+    /// Why; kept in the audit row
+    note: String,
+}
+
+/// Why credit is taken back.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReverseRequest {
+    /// `return` (we sent the money back) or `chargeback` (the payer's bank took it)
+    #[schema(pattern = "^(return|chargeback)$")]
+    cause: String,
+    /// The bank's or processor's name of the case: the same case takes back once
+    case: String,
+    /// Whole ledger units; absent: all that is left of the payment
+    credits: Option<u64>,
+    note: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReinstateRequest {
+    /// The `entry_id` of the reversal
+    reversal_entry_id: String,
+    note: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EntryView {
+    #[schema(value_type = String)]
+    pub(crate) entry_id: EntryId,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PaymentListView {
+    payments: Vec<PaymentView>,
+    /// Send it as `cursor` for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// One payment as a processor told it, and what became of it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PaymentView {
+    id: String,
+    rail: String,
+    /// `credited`, `unmatched`, `dismissed`, `ignored` or `voided`
+    state: String,
+    amount: String,
+    currency: String,
+    #[schema(value_type = String, format = DateTime)]
+    paid_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    heard_at: Timestamp,
+    /// `webhook`, `poll` or `reconciliation`
+    via: String,
+    /// The bank's, chain's or processor's own reference
+    trace: String,
+    /// Why it was not credited by itself
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    /// Whose it is, or may be
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_up_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    credits: Option<Credits>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    reversed: Option<Credits>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry_id: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deliveries: Vec<DeliveryView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reversals: Vec<ReversalView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    audit: Vec<AuditView>,
+}
+
+/// One notification as it came.
+#[derive(Serialize, ToSchema)]
+struct DeliveryView {
+    key: String,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    via: String,
+    /// Absent when it can't be opened any more
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ReversalView {
+    #[schema(value_type = String)]
+    entry_id: EntryId,
+    cause: String,
+    case: String,
+    #[schema(value_type = u64)]
+    credits: Credits,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    reinstated_by: Option<EntryId>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AuditView {
+    who: String,
+    what: String,
+    note: String,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+}
+
+impl AssignRequest {
+    pub(crate) fn parse(self) -> Result<(AccountId, Option<TopUpId>, Option<Credits>, String), Problem> {
+        let account =
+            self.account_id.parse().map_err(|_| invalid("/account_id", "must be an account's id"))?;
+        let order = self.top_up_id.map(|id| id.parse()).transpose();
+        let order = order.map_err(|_| invalid("/top_up_id", "must be a top-up's id"))?;
+        Ok((account, order, credits(self.credits)?, note(self.note)?))
+    }
+}
+
+impl DismissRequest {
+    pub(crate) fn parse(self) -> Result<String, Problem> {
+        note(self.note)
+    }
+}
+
+impl ReverseRequest {
+    pub(crate) fn parse(self) -> Result<(Cause, String, Option<Credits>, String), Problem> {
+        let cause = match self.cause.as_str() {
+            "return" => Cause::Return,
+            "chargeback" => Cause::Chargeback,
+            _ => return Err(invalid("/cause", "choose return or chargeback")),
+        };
+        let case = self.case.trim().to_owned();
+        if case.is_empty() || case.chars().count() > CASE_CHARS_MAX || case == "void" {
+            return Err(invalid("/case", "name the case, with 1 to 100 characters"));
+        }
+        Ok((cause, case, credits(self.credits)?, note(self.note)?))
+    }
+}
+
+impl ReinstateRequest {
+    pub(crate) fn parse(self) -> Result<(EntryId, String), Problem> {
+        let entry = self.reversal_entry_id.parse();
+        let entry = entry.map_err(|_| invalid("/reversal_entry_id", "must be a ledger entry's id"))?;
+        Ok((entry, note(self.note)?))
+    }
+}
+
+/// Nobody moves credit without saying why.
+fn note(text: String) -> Result<String, Problem> {
+    let text = text.trim();
+    match (1..=NOTE_CHARS_MAX).contains(&text.chars().count()) {
+        true => Ok(text.to_owned()),
+        false => Err(invalid("/note", "say why, with 1 to 1000 characters")),
+    }
+}
+
+fn credits(units: Option<u64>) -> Result<Option<Credits>, Problem> {
+    let Some(units) = units else { return Ok(None) };
+    let credits = Credits::new(units).ok().filter(|credits| !credits.is_zero());
+    credits.map(Some).ok_or_else(|| invalid("/credits", "must be a whole number of ledger units above 0"))
+}
+
+fn invalid(pointer: &'static str, detail: &'static str) -> Problem {
+    Problem::new(ProblemCode::InvalidInput).pointer(pointer, detail)
+}
+
+impl PaymentListView {
+    pub(crate) fn of(page: &InboxPage) -> PaymentListView {
+        PaymentListView {
+            payments: page.facts.iter().map(PaymentView::of).collect(),
+            next_cursor: page.next.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl PaymentView {
+    fn of(fact: &Fact) -> PaymentView {
+        let mut view = PaymentView {
+            id: fact.key.to_string(),
+            rail: fact.key.rail().to_string(),
+            state: fact.state.as_str().to_owned(),
+            amount: fact.amount.to_string(),
+            currency: fact.amount.currency().to_owned(),
+            paid_at: fact.paid_at,
+            heard_at: fact.heard_at,
+            via: fact.via.as_str().to_owned(),
+            trace: fact.trace.clone(),
+            why: None,
+            account_id: None,
+            top_up_id: None,
+            credits: None,
+            reversed: None,
+            entry_id: None,
+            deliveries: Vec::new(),
+            reversals: Vec::new(),
+            audit: Vec::new(),
+        };
+        match &fact.state {
+            FactState::Credited(credited) => {
+                view.account_id = Some(credited.account.to_string());
+                view.top_up_id = credited.order.map(|order| order.to_string());
+                view.credits = Some(credited.credits);
+                view.reversed = Some(credited.reversed);
+                view.entry_id = Some(credited.entry.to_string());
+            }
+            FactState::Unmatched { why, near } => {
+                view.why = Some(why.as_str().to_owned());
+                view.account_id = near.as_ref().map(|(account, _)| account.to_string());
+                view.top_up_id = near.as_ref().map(|(_, order)| order.to_string());
+            }
+            FactState::Ignored(why) => view.why = Some(why.as_str().to_owned()),
+            FactState::Dismissed | FactState::Voided => {}
+        }
+        view
+    }
+
+    pub(crate) fn of_dossier(dossier: &Dossier) -> PaymentView {
+        PaymentView {
+            deliveries: dossier.deliveries.iter().map(DeliveryView::of).collect(),
+            reversals: dossier.reversals.iter().map(ReversalView::of).collect(),
+            audit: dossier.audit.iter().map(AuditView::of).collect(),
+            ..PaymentView::of(&dossier.fact)
+        }
+    }
+}
+
+impl DeliveryView {
+    fn of(row: &DeliveryRow) -> DeliveryView {
+        DeliveryView {
+            key: row.key.clone(),
+            at: row.at,
+            via: row.via.clone(),
+            body: row.body.as_ref().map(|body| body.expose().clone()),
+        }
+    }
+}
+
+impl ReversalView {
+    fn of(row: &ReversalRow) -> ReversalView {
+        ReversalView {
+            entry_id: row.entry,
+            cause: row.cause.clone(),
+            case: row.case.clone(),
+            credits: row.credits,
+            at: row.at,
+            reinstated_by: row.reinstated,
+        }
+    }
+}
+
+impl AuditView {
+    fn of(row: &AuditRow) -> AuditView {
+        AuditView { who: row.who.clone(), what: row.what.clone(), note: row.note.clone(), at: row.at }
+    }
+}

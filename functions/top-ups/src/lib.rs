@@ -1,0 +1,172 @@
+//! `/v1/top-ups`: orders to pay credit in, how to pay them, and what came of them. Moves no credit.
+
+mod pages;
+mod views;
+
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use edge::{Authenticated, Edge, IdempotencyKey, JsonBody, Page, Problem, ProblemCode, Public, Visitor};
+use payments::{Rail, TopUpWish, TopUps};
+use platform::{InvalidSettings, Platform};
+use primitives::{AccountId, Credits, TopUpId};
+use signup::{Signup, SignupError};
+use utoipa::OpenApi;
+use views::{MethodsView, TopUpListView, TopUpRequest, TopUpView};
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(methods, create, list, show, cancel, pages::qr_svg, pages::qr_png, pages::checkout),
+    components(schemas(MethodsView, TopUpRequest, TopUpView, TopUpListView, edge::ProblemDocument))
+)]
+pub struct Api;
+
+#[derive(Clone)]
+pub(crate) struct Desk {
+    platform: Platform,
+    signup: Signup,
+    top_ups: TopUps,
+}
+
+pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
+    let desk =
+        Desk { platform: platform.clone(), signup: Signup::new(platform)?, top_ups: TopUps::new(platform)? };
+    let routes = Router::new()
+        .route("/v1/top-ups/methods", get(methods))
+        .route("/v1/top-ups", get(list).post(create))
+        .route("/v1/top-ups/{id}", get(show))
+        .route("/v1/top-ups/{id}/cancel", post(cancel))
+        .route("/v1/top-ups/{id}/qr.svg", get(pages::qr_svg))
+        .route("/v1/top-ups/{id}/qr.png", get(pages::qr_png))
+        .route("/v1/top-ups/{id}/checkout", get(pages::checkout))
+        .with_state(desk);
+    Ok(edge::finish(routes, &Edge::new(platform)?))
+}
+
+/// What can be paid in, and how. Needs no sign-in.
+#[utoipa::path(
+    get, path = "/v1/top-ups/methods", operation_id = "list_top_up_methods", tag = "top-ups",
+    responses(
+        (status = 200, description = "Amounts and methods", body = MethodsView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+async fn methods(_: Public, State(desk): State<Desk>) -> Json<MethodsView> {
+    Json(MethodsView::of(&desk.top_ups))
+}
+
+/// Order a top-up. The answer has what the payer needs; the exchange rate is fixed from here on.
+///
+/// Send an `Idempotency-Key`: the same key with the same body shows the same order again.
+#[utoipa::path(
+    post, path = "/v1/top-ups", operation_id = "create_top_up", tag = "top-ups", request_body = TopUpRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "your own name of this intention; kept 48 hours")),
+    responses(
+        (status = 201, description = "The order", body = TopUpView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn create(
+    State(desk): State<Desk>,
+    visitor: Visitor,
+    IdempotencyKey(key): IdempotencyKey,
+    JsonBody(wish): JsonBody<TopUpRequest>,
+) -> Result<(axum::http::StatusCode, Json<TopUpView>), Problem> {
+    visitor.person.in_person()?;
+    let now = desk.platform.now();
+    let rail: Rail = wish.method.parse().map_err(|unknown: payments::UnknownRail| {
+        Problem::new(ProblemCode::InvalidInput).pointer("/method", unknown.to_string())
+    })?;
+    let credits = Credits::new(wish.amount_cents).map_err(|_| ProblemCode::AmountNotOffered)?;
+    let (_, account) = desk.signup.find(visitor.sight(), now).await.map_err(|error| problem(&error))?;
+    if account.block.is_some() {
+        return Err(ProblemCode::AccountSuspended.into());
+    }
+    let wish = TopUpWish { account: account.id, rail, credits, key };
+    let order = desk.top_ups.create(&wish, now).await.map_err(|error| error.problem())?;
+    Ok((axum::http::StatusCode::CREATED, Json(TopUpView::of(&order, &desk.top_ups, now))))
+}
+
+/// Your top-ups, newest first: the history of your payments with their reference codes.
+#[utoipa::path(
+    get, path = "/v1/top-ups", operation_id = "list_top_ups", tag = "top-ups",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "default 20"),
+           ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    responses(
+        (status = 200, description = "A page of orders", body = TopUpListView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn list(
+    State(desk): State<Desk>,
+    Authenticated(caller): Authenticated,
+    page: Page,
+) -> Result<Json<TopUpListView>, Problem> {
+    let before = page.cursor.as_deref().map(str::parse::<TopUpId>).transpose().map_err(|_| {
+        Problem::new(ProblemCode::InvalidInput)
+            .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
+    })?;
+    let page = desk.top_ups.list(&AccountId::from(&caller.user), page.limit, before).await;
+    let page = page.map_err(|error| error.problem())?;
+    Ok(Json(TopUpListView::of(&page, &desk.top_ups, desk.platform.now())))
+}
+
+/// One top-up: its status, what arrived, and the ledger entries it led to.
+#[utoipa::path(
+    get, path = "/v1/top-ups/{id}", operation_id = "show_top_up", tag = "top-ups",
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "The order", body = TopUpView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn show(
+    State(desk): State<Desk>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<Json<TopUpView>, Problem> {
+    let order = desk.top_ups.show(&AccountId::from(&caller.user), top_up_id(&id)?).await;
+    let order = order.map_err(|error| error.problem())?;
+    Ok(Json(TopUpView::of(&order, &desk.top_ups, desk.platform.now())))
+}
+
+/// Say that you will not pay. What you have paid, or pay nevertheless, is credited all the same.
+#[utoipa::path(
+    post, path = "/v1/top-ups/{id}/cancel", operation_id = "cancel_top_up", tag = "top-ups",
+    params(("id" = String, Path)),
+    responses(
+        (status = 200, description = "The order afterwards", body = TopUpView),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn cancel(
+    State(desk): State<Desk>,
+    person: Authenticated,
+    Path(id): Path<String>,
+) -> Result<Json<TopUpView>, Problem> {
+    let (account, now) = (AccountId::from(&person.in_person()?.user), desk.platform.now());
+    let order = desk.top_ups.cancel(&account, top_up_id(&id)?, now).await.map_err(|error| error.problem())?;
+    Ok(Json(TopUpView::of(&order, &desk.top_ups, now)))
+}
+
+/// What is no id names nothing.
+pub(crate) fn top_up_id(text: &str) -> Result<TopUpId, Problem> {
+    text.parse().map_err(|_| ProblemCode::NotFound.into())
+}
+
+fn problem(error: &SignupError) -> Problem {
+    if matches!(error, SignupError::Identity(identity::IdentityError::Deleted)) {
+        return Problem::new(ProblemCode::Unauthenticated);
+    }
+    tracing::error!(error = %error, "an account could not be found or opened");
+    Problem::new(ProblemCode::StoreUnavailable)
+}

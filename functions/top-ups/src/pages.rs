@@ -1,0 +1,123 @@
+//! What a link in an order opens: the QR as a picture, and the page that takes the browser to SePay. The link's key
+//! stands in for a sign-in, because pictures and page loads carry no token.
+
+use crate::{Desk, top_up_id};
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderName;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use edge::{Problem, ProblemCode, Public};
+use payments::{PayBy, TopUp};
+use primitives::AccountId;
+use rails::sepay_card::{PageLanguage, checkout_page, page_style_source};
+use rails::viet_qr;
+use serde::Deserialize;
+use subtle::ConstantTimeEq;
+
+#[derive(Deserialize)]
+pub(crate) struct Link {
+    #[serde(default)]
+    key: String,
+    /// `vi` or `en`
+    #[serde(default)]
+    lang: String,
+}
+
+/// The order's VietQR, as a vector picture. The address is in the order (`pay.qr_svg_url`).
+#[utoipa::path(
+    get, path = "/v1/top-ups/{id}/qr.svg", operation_id = "show_top_up_qr_svg", tag = "top-ups",
+    params(("id" = String, Path), ("key" = String, Query)),
+    responses(
+        (status = 200, description = "The picture", content_type = "image/svg+xml"),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn qr_svg(
+    _: Public,
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    Query(link): Query<Link>,
+) -> Result<Response, Problem> {
+    let payload = desk.payload(&id, &link).await?;
+    let picture = viet_qr::svg(&payload).map_err(|_| ProblemCode::Internal)?;
+    Ok(([(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, "private, max-age=3600")], picture).into_response())
+}
+
+/// The order's VietQR, as a bitmap. The address is in the order (`pay.qr_png_url`).
+#[utoipa::path(
+    get, path = "/v1/top-ups/{id}/qr.png", operation_id = "show_top_up_qr_png", tag = "top-ups",
+    params(("id" = String, Path), ("key" = String, Query)),
+    responses(
+        (status = 200, description = "The picture", content_type = "image/png"),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn qr_png(
+    _: Public,
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    Query(link): Query<Link>,
+) -> Result<Response, Problem> {
+    let payload = desk.payload(&id, &link).await?;
+    let picture = viet_qr::png(&payload).map_err(|_| ProblemCode::Internal)?;
+    Ok(([(CONTENT_TYPE, "image/png"), (CACHE_CONTROL, "private, max-age=3600")], picture).into_response())
+}
+
+/// The page whose button posts the signed form to SePay. The address is in the order (`pay.page_url`).
+#[utoipa::path(
+    get, path = "/v1/top-ups/{id}/checkout", operation_id = "show_top_up_checkout", tag = "top-ups",
+    params(("id" = String, Path), ("key" = String, Query), ("lang" = Option<String>, Query)),
+    responses(
+        (status = 200, description = "The page", content_type = "text/html"),
+        (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn checkout(
+    _: Public,
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    Query(link): Query<Link>,
+) -> Result<Response, Problem> {
+    let order = desk.open_order(&id, &link).await?;
+    let Some(PayBy::Card(form)) = desk.top_ups.methods().pay_by(&order) else {
+        return Err(ProblemCode::NotFound.into());
+    };
+    let language = if link.lang == "vi" { PageLanguage::Vietnamese } else { PageLanguage::English };
+    let page = checkout_page(&form, &desk.platform.profile().brand, language);
+    // Browsers apply form-action to what the answer redirects to as well, and SePay may send on to a bank.
+    let policy = format!(
+        "default-src 'none'; style-src {}; form-action https: {}; base-uri 'none'; frame-ancestors 'none'",
+        page_style_source(),
+        form.origin(),
+    );
+    const HTML: &str = "text/html; charset=utf-8";
+    let headers: [(HeaderName, String); 2] =
+        [(CONTENT_TYPE, HTML.to_owned()), (CONTENT_SECURITY_POLICY, policy)];
+    Ok((headers, page).into_response())
+}
+
+impl Desk {
+    async fn payload(&self, id: &str, link: &Link) -> Result<String, Problem> {
+        let order = self.open_order(id, link).await?;
+        match self.top_ups.methods().pay_by(&order) {
+            Some(PayBy::Transfer { payload, .. }) => Ok(payload.as_str().to_owned()),
+            _ => Err(ProblemCode::NotFound.into()),
+        }
+    }
+
+    /// Whoever has the link may see how to pay, as long as there is something to pay.
+    async fn open_order(&self, id: &str, link: &Link) -> Result<TopUp, Problem> {
+        let nothing = || Problem::new(ProblemCode::NotFound);
+        let (account, key) = link.key.split_once('.').ok_or_else(nothing)?;
+        let account: AccountId = account.parse().map_err(|_| nothing())?;
+        let order = self.top_ups.show(&account, top_up_id(id)?).await.map_err(|error| error.problem())?;
+        let is_right = bool::from(order.page_key.expose().as_bytes().ct_eq(key.as_bytes()));
+        if !is_right || !order.is_open(self.platform.now()) {
+            return Err(nothing());
+        }
+        Ok(order)
+    }
+}

@@ -1,0 +1,61 @@
+use crate::Amount;
+use crate::fact::{FactKey, Ignored, Unmatched, Via};
+use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId};
+use std::fmt;
+
+/// An authentic payment as a webhook, a poll or the processor's list tells it.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub key: FactKey,
+    pub amount: Amount,
+    pub paid_at: Timestamp,
+    pub claim: Claim,
+    /// The processor's or bank's own reference, for support.
+    pub trace: String,
+    /// How a card looks to its owner.
+    pub shown_as: Option<String>,
+    pub via: Via,
+    pub delivery: Delivery,
+}
+
+/// What an arrival says about where it belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// Names in `payment_references` it may have been noted down under.
+    References(Vec<String>),
+    /// Nothing to go by; kept for a person.
+    Nothing(Unmatched),
+    /// Not ours to credit.
+    Ignore(Ignored),
+}
+
+/// One notification as it came.
+#[derive(Clone)]
+pub struct Delivery {
+    /// The sender's name of it: letters, digits, `-`, `_`. A repeat bears the same.
+    pub key: String,
+    /// Raw bytes; sealed before they are stored.
+    pub body: Vec<u8>,
+}
+
+/// What became of an arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Received {
+    Credited {
+        account: AccountId,
+        order: TopUpId,
+        credits: Credits,
+        entry: EntryId,
+    },
+    /// Heard before; nothing was changed.
+    Before,
+    /// Kept for an administrator.
+    Kept(Unmatched),
+    Ignored(Ignored),
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "delivery {}", self.key)
+    }
+}

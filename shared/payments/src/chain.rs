@@ -1,0 +1,214 @@
+use crate::arrival::{Arrival, Claim, Delivery, Received};
+use crate::fact::{FactKey, Via};
+use crate::items::amount_name;
+use crate::settings::ChainSettings;
+use crate::{Amount, Payments, PaymentsError, Rail};
+use platform::{InvalidSettings, Platform};
+use primitives::Timestamp;
+use rails::ApiError;
+use rails::tron::{Batch, Source, Transfer, Trongrid, Tronscan, Walk, Watch};
+use serde::Serialize;
+use serde_json::json;
+use std::time::Duration;
+
+/// USDT that came to our wallet becomes credit.
+#[derive(Clone)]
+pub struct ChainDesk {
+    payments: Payments,
+    watch: Watch,
+    http: reqwest::Client,
+    tronscan: Source,
+    trongrid: Source,
+}
+
+/// What a poll did.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub struct PollReport {
+    pub credited: u32,
+    pub kept: u32,
+    pub known: u32,
+    /// Worth less than a cent: nothing anybody could be credited with.
+    pub dust: u32,
+    pub failed: u32,
+    /// No source could tell all; the next poll goes on from where this one came to.
+    pub is_cut_short: bool,
+}
+
+/// Indexers lag, and a block is final after about a minute: what lies this far back is read again.
+const OVERLAP: Duration = Duration::from_secs(600);
+/// What is this young is not counted as seen, however complete the list looked.
+const YOUNG: Duration = Duration::from_secs(120);
+/// Where the very first poll begins.
+const FIRST_LOOK: Duration = Duration::from_secs(86_400);
+/// A cent.
+const DUST_BELOW_MICROS: u64 = 10_000;
+
+impl ChainDesk {
+    /// `None` when no wallet is configured.
+    pub fn new(platform: &Platform) -> Result<Option<ChainDesk>, InvalidSettings> {
+        let payments = Payments::new(platform)?;
+        platform.env().section(|settings| {
+            let chain = ChainSettings::read(settings)?;
+            Some(ChainDesk {
+                payments,
+                watch: chain.watch,
+                http: platform.http().clone(),
+                tronscan: Source::Tronscan(Tronscan {
+                    base_url: chain.tronscan_url,
+                    api_key: chain.tronscan_key,
+                }),
+                trongrid: Source::Trongrid(Trongrid {
+                    base_url: chain.trongrid_url,
+                    api_key: chain.trongrid_key,
+                }),
+            })
+        })
+    }
+
+    /// Reads on from where the last poll came to, and books everything on the way. Can be killed anywhere: the mark
+    /// moves only behind what is booked.
+    pub async fn poll(&self, now: Timestamp) -> Result<PollReport, PaymentsError> {
+        let marks = self.payments.store.marks(Rail::TronUsdt).await?;
+        self.payments.store.mark(Rail::TronUsdt, crate::POLL_BEGAN, now).await?;
+        let from = match marks.get(crate::POLLED_TO) {
+            Some(polled_to) => polled_to.before(OVERLAP),
+            None => now.before(FIRST_LOOK),
+        };
+        let mut report = PollReport::default();
+        let mut walk = Walk::new(self.watch, from, now);
+        // Whatever failed holds the mark back, but nobody else's deposit.
+        let mut reach = now.before(YOUNG);
+        loop {
+            let batch = match self.next(&mut walk).await {
+                Ok(Some(batch)) => batch,
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::error!(error = %error, "no indexer can be read; the next poll goes on from here");
+                    report.is_cut_short = true;
+                    break;
+                }
+            };
+            if let Some(failed_at) = self.book(&batch.transfers, Via::Poll, &mut report, now).await? {
+                reach = reach.min(failed_at.before(Duration::from_millis(1)));
+            }
+            let covered = batch.covered_to.min(reach);
+            self.payments.store.mark(Rail::TronUsdt, crate::POLLED_TO, covered).await?;
+        }
+        if !report.is_cut_short {
+            self.payments.store.mark(Rail::TronUsdt, crate::HEARD, now).await?;
+        }
+        tracing::info!(?report, "the chain was polled");
+        Ok(report)
+    }
+
+    /// TronScan's next batch, or TronGrid's when TronScan fails: both tell the same transfers by the same keys.
+    async fn next(&self, walk: &mut Walk) -> Result<Option<Batch>, ApiError> {
+        match walk.next(&self.tronscan, &self.http).await {
+            Ok(batch) => Ok(batch),
+            Err(error) => {
+                tracing::warn!(error = %error, "TronScan can't be read; TronGrid is asked");
+                walk.next(&self.trongrid, &self.http).await
+            }
+        }
+    }
+
+    /// Books each transfer that is not known yet, and returns the time of the earliest that failed.
+    async fn book(
+        &self,
+        transfers: &[Transfer],
+        via: Via,
+        report: &mut PollReport,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, PaymentsError> {
+        let (worth_it, dust): (Vec<_>, Vec<_>) =
+            transfers.iter().partition(|transfer| transfer.amount.get() >= DUST_BELOW_MICROS);
+        report.dust += u32::try_from(dust.len()).unwrap_or(u32::MAX);
+        let keys: Vec<FactKey> = worth_it.iter().filter_map(|transfer| fact_key(transfer)).collect();
+        let known = self.payments.store.facts(&keys).await?;
+        report.known += u32::try_from(known.len()).unwrap_or(u32::MAX);
+        let mut failed_at = None;
+        for transfer in worth_it {
+            let Some(key) = fact_key(transfer).filter(|key| !known.contains_key(key)) else { continue };
+            match self.payments.receive(&self.arrival(transfer, key.clone(), via), now).await {
+                Ok(Received::Credited { .. }) => report.credited += 1,
+                Ok(Received::Before) => report.known += 1,
+                Ok(Received::Kept(_) | Received::Ignored(_)) => report.kept += 1,
+                Err(error) => {
+                    tracing::error!(payment = %key, error = %error, "a transfer could not be booked");
+                    report.failed += 1;
+                    failed_at = failed_at.or(Some(transfer.at));
+                }
+            }
+        }
+        Ok(failed_at)
+    }
+
+    fn arrival(&self, transfer: &Transfer, key: FactKey, via: Via) -> Arrival {
+        let wallet = self.watch.wallet.to_string();
+        let told = json!({
+            "transaction_id": transfer.tx.to_string(),
+            "from": transfer.from.to_string(),
+            "to": wallet,
+            "contract": self.watch.contract.to_string(),
+            "amount_micros": transfer.amount.get(),
+            "nth": transfer.nth,
+            "block_time": transfer.at.to_string(),
+        });
+        Arrival {
+            key,
+            amount: Amount::Usdt(transfer.amount),
+            paid_at: transfer.at,
+            claim: Claim::References(vec![amount_name(&wallet, transfer.amount)]),
+            trace: transfer.tx.to_string(),
+            shown_as: None,
+            via,
+            delivery: Delivery { key: "chain".to_owned(), body: told.to_string().into_bytes() },
+        }
+    }
+
+    /// What TronGrid lists of a stretch of time that we have not booked, booked now.
+    pub(crate) async fn compare(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        now: Timestamp,
+    ) -> Result<Compared, PaymentsError> {
+        let mut compared = Compared::default();
+        let mut walk = Walk::new(self.watch, from, to);
+        while let Some(batch) = walk.next(&self.trongrid, &self.http).await? {
+            let mut report = PollReport::default();
+            let listed = batch.transfers.iter().filter(|transfer| transfer.amount.get() >= DUST_BELOW_MICROS);
+            compared
+                .listed
+                .extend(listed.filter_map(|transfer| Some((fact_key(transfer)?, transfer.amount.get()))));
+            self.book(&batch.transfers, Via::Reconciliation, &mut report, now).await?;
+            compared.repaired += report.credited + report.kept;
+        }
+        Ok(compared)
+    }
+
+    pub(crate) fn payments(&self) -> &Payments {
+        &self.payments
+    }
+
+    pub(crate) fn wallet(&self) -> String {
+        self.watch.wallet.to_string()
+    }
+}
+
+/// What a processor's own list held.
+#[derive(Debug, Default)]
+pub(crate) struct Compared {
+    /// Every payment of the list, with its amount in the rail's smallest unit.
+    pub(crate) listed: Vec<(FactKey, u64)>,
+    /// Payments nobody had told us of.
+    pub(crate) repaired: u32,
+    /// Rows that can't be read: perhaps money, and nobody has looked at it.
+    pub(crate) unreadable: u32,
+}
+
+/// `tron_usdt.<tx>.<micros>-<nth>`: the same whichever indexer tells it.
+fn fact_key(transfer: &Transfer) -> Option<FactKey> {
+    let part = format!("{}-{}", transfer.amount.get(), transfer.nth);
+    FactKey::new(Rail::TronUsdt, &transfer.tx.to_string(), &part).ok()
+}

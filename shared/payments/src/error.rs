@@ -1,0 +1,80 @@
+use credits::CreditsError;
+use platform::{IsConflict, SealError, StoreError};
+use primitives::{Credits, Overflow};
+use rates::RatesError;
+use std::time::Duration;
+
+/// Why something about a payment was not done. Nothing is half done with any of them.
+#[derive(Debug, thiserror::Error)]
+pub enum PaymentsError {
+    #[error("this rail is not configured here")]
+    RailNotOffered,
+    #[error("the amount is not offered")]
+    AmountNotOffered,
+    #[error("the exchange rate is missing or too old")]
+    NoRate(#[source] RatesError),
+    #[error("the person has {open} open orders")]
+    TooManyOpen { open: usize },
+    /// All nearby exact amounts are taken by other orders.
+    #[error("no unique amount is free")]
+    NoFreeAmount,
+    /// The idempotency key stands for another order.
+    #[error("the idempotency key was used for something else")]
+    KeyConflict,
+    #[error("there is no such order")]
+    NoTopUp,
+    /// It was paid or has expired, so there is nothing to cancel.
+    #[error("the order is not open any more")]
+    NotOpen,
+    #[error("there is no such payment")]
+    NoFact,
+    /// Somebody else decided about it in between, or it is in a state that does not allow this.
+    #[error("the payment is {state}, so this can't be done")]
+    WrongState { state: &'static str },
+    #[error("there is no such reversal, or it was reinstated before")]
+    NoReversal,
+    /// More would be taken back than is there.
+    #[error("at most {left} can be taken back")]
+    TooMuch { left: Credits },
+    #[error("the account is closed")]
+    AccountClosed,
+    #[error("there is no such account")]
+    NoAccount,
+    /// The chain's transfer was not seen yet.
+    #[error("the transfer is not known yet")]
+    TransferUnknown { retry_after: Duration },
+    /// The claim is not plain enough to be decided by itself; an administrator looks at it.
+    #[error("the claim is left to an administrator")]
+    ClaimUnclear,
+    #[error("nothing of this transaction waits for an owner")]
+    NothingToClaim,
+    /// What was ordered no longer fits a number.
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    #[error("the processor could not be asked")]
+    Processor(#[from] rails::ApiError),
+    #[error("a sealed body can't be written or read")]
+    Seal(#[from] SealError),
+    #[error("the ledger refused or failed")]
+    Credits(#[source] CreditsError),
+    #[error("the payments' store failed")]
+    Store(#[from] StoreError),
+}
+
+impl From<CreditsError> for PaymentsError {
+    fn from(error: CreditsError) -> PaymentsError {
+        match error {
+            CreditsError::Store(error) => PaymentsError::Store(error),
+            CreditsError::Overflow(error) => PaymentsError::Overflow(error),
+            CreditsError::Closed => PaymentsError::AccountClosed,
+            CreditsError::NoAccount => PaymentsError::NoAccount,
+            other => PaymentsError::Credits(other),
+        }
+    }
+}
+
+impl IsConflict for PaymentsError {
+    fn is_conflict(&self) -> bool {
+        matches!(self, PaymentsError::Store(StoreError::Conflict))
+    }
+}

@@ -1,0 +1,206 @@
+use crate::{Amount, Rail};
+use credits::OnceKey;
+use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId};
+use std::fmt;
+use std::str::FromStr;
+
+/// The name of one real-world payment, the same whoever tells us of it: its money key.
+///
+/// Written `rail.outside-id.part`, e.g. `viet_qr.92704.0`; one TRON transaction can hold several parts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FactKey {
+    rail: Rail,
+    outside: String,
+    part: String,
+}
+
+/// The text names no payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a payment's id is rail.outside-id.part, e.g. viet_qr.92704.0")]
+pub struct InvalidFactKey;
+
+/// One authentic payment and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    pub key: FactKey,
+    pub amount: Amount,
+    /// When the payer's money moved, as the processor tells it.
+    pub paid_at: Timestamp,
+    /// When we first heard of it.
+    pub heard_at: Timestamp,
+    /// How we first heard of it.
+    pub via: Via,
+    /// The processor's or bank's own reference, for support.
+    pub trace: String,
+    pub state: FactState,
+    /// Counts the changes, so that two administrators don't overwrite each other.
+    pub version: u64,
+}
+
+/// Who told us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    Webhook,
+    Poll,
+    Reconciliation,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FactState {
+    /// It became credit.
+    Credited(Credited),
+    /// Authentic, and nobody knows whose: an administrator looks at it.
+    Unmatched { why: Unmatched, near: Option<(AccountId, TopUpId)> },
+    /// An administrator said that it is not a top-up.
+    Dismissed,
+    /// Money that left, or came into another account: kept, never credited.
+    Ignored(Ignored),
+    /// Taken back by the processor before it was credited; whatever comes later is not credited.
+    Voided,
+}
+
+/// Credit that came of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credited {
+    pub account: AccountId,
+    pub order: Option<TopUpId>,
+    pub credits: Credits,
+    pub entry: EntryId,
+    /// How much of it is taken back at the moment.
+    pub reversed: Credits,
+}
+
+/// Why an arrival is not credited by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmatched {
+    NoOrder,
+    /// The text names several open orders.
+    SeveralOrders,
+    /// Worth less than the profile credits by itself.
+    TooLittle,
+    /// Worth more than the profile credits by itself.
+    TooMuch,
+    /// After the order's expiry and grace.
+    TooLate,
+    /// Before the order it would fit was made.
+    TooEarly,
+    /// A card payment of another amount than ordered.
+    OtherAmount,
+    /// The order has had as many payments as one can hold.
+    OrderFull,
+    AccountClosed,
+    /// The body is authentic and can't be understood.
+    Unreadable,
+    /// The processor's own record of it contradicts itself.
+    Odd,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ignored {
+    Outgoing,
+    OtherAccount,
+}
+
+const OUTSIDE_CHARS_MAX: usize = 128;
+const PART_CHARS_MAX: usize = 40;
+
+impl FactKey {
+    /// `outside` is the processor's id, `part` tells several payments under one id apart. Both are letters, digits,
+    /// `-` and `_`.
+    pub fn new(rail: Rail, outside: &str, part: &str) -> Result<FactKey, InvalidFactKey> {
+        let is_plain = |text: &str, max: usize| {
+            (1..=max).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        if !is_plain(outside, OUTSIDE_CHARS_MAX) || !is_plain(part, PART_CHARS_MAX) {
+            return Err(InvalidFactKey);
+        }
+        Ok(FactKey { rail, outside: outside.to_owned(), part: part.to_owned() })
+    }
+
+    pub fn rail(&self) -> Rail {
+        self.rail
+    }
+
+    /// Rail and outside id: what several parts have in common.
+    pub(crate) fn source(&self) -> String {
+        format!("{}.{}", self.rail, self.outside)
+    }
+
+    pub(crate) fn part(&self) -> &str {
+        &self.part
+    }
+
+    /// The ledger accepts one grant under this name, ever.
+    pub(crate) fn grant_key(&self) -> OnceKey {
+        OnceKey::new(self.rail.as_str(), format_args!("{}.{}", self.outside, self.part))
+    }
+}
+
+impl FromStr for FactKey {
+    type Err = InvalidFactKey;
+
+    fn from_str(text: &str) -> Result<FactKey, InvalidFactKey> {
+        let mut parts = text.splitn(3, '.');
+        let (Some(rail), Some(outside), Some(part)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(InvalidFactKey);
+        };
+        FactKey::new(rail.parse().map_err(|_| InvalidFactKey)?, outside, part)
+    }
+}
+
+impl fmt::Display for FactKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.rail, self.outside, self.part)
+    }
+}
+
+impl Fact {
+    /// Whether an administrator should look at it.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, FactState::Unmatched { .. })
+    }
+}
+
+impl FactState {
+    /// The stable word for table and API.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            FactState::Credited(_) => "credited",
+            FactState::Unmatched { .. } => "unmatched",
+            FactState::Dismissed => "dismissed",
+            FactState::Ignored(_) => "ignored",
+            FactState::Voided => "voided",
+        }
+    }
+}
+
+macro_rules! words {
+    ($type:ident { $($variant:ident => $word:literal),* $(,)? }) => {
+        impl $type {
+            /// The stable word for table and API.
+            pub fn as_str(self) -> &'static str {
+                match self { $($type::$variant => $word),* }
+            }
+
+            pub(crate) fn parse(text: &str) -> Option<$type> {
+                match text { $($word => Some($type::$variant),)* _ => None }
+            }
+        }
+    };
+}
+words!(Via { Webhook => "webhook", Poll => "poll", Reconciliation => "reconciliation" });
+words!(Ignored { Outgoing => "outgoing", OtherAccount => "other_account" });
+words!(Unmatched {
+    NoOrder => "no_order",
+    SeveralOrders => "several_orders",
+    TooLittle => "too_little",
+    TooMuch => "too_much",
+    TooLate => "too_late",
+    TooEarly => "too_early",
+    OtherAmount => "other_amount",
+    OrderFull => "order_full",
+    AccountClosed => "account_closed",
+    Unreadable => "unreadable",
+    Odd => "odd",
+});

@@ -1,0 +1,271 @@
+use crate::amount::usdt_cents_down;
+use crate::fact::{Credited, Fact, FactKey, FactState};
+use crate::items::{AuditRow, ReversalRow, audit_item, read_audit, read_fact, read_reversal};
+use crate::order::{Payment, TopUp};
+use crate::payments::{TRIES, body_place};
+use crate::ruling::worth;
+use crate::store::{When, Written};
+use crate::{Amount, DongRate, Payments, PaymentsError};
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use credits::{CreditsError, Origin, Posted, Posting};
+use platform::{Item, StoreError};
+use primitives::{AccountId, Credits, EntryId, Private, Timestamp, TopUpId};
+
+/// A decision about an arrival that no rule could make.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    pub account: AccountId,
+    pub order: Option<TopUpId>,
+    /// `None`: what the arrival is worth, at the order's rate or at `rate`.
+    pub credits: Option<Credits>,
+    /// Today's rate, for dong without an order.
+    pub rate: Option<DongRate>,
+    /// The administrator, or the person who claimed it.
+    pub who: String,
+    pub what: &'static str,
+    pub note: String,
+}
+
+/// Everything that is known about one payment.
+#[derive(Debug)]
+pub struct Dossier {
+    pub fact: Fact,
+    pub deliveries: Vec<DeliveryRow>,
+    pub reversals: Vec<ReversalRow>,
+    pub audit: Vec<AuditRow>,
+}
+
+/// One notification as it came; the body is gone after its retention.
+#[derive(Debug)]
+pub struct DeliveryRow {
+    pub key: String,
+    pub at: Timestamp,
+    pub via: String,
+    pub body: Option<Private<String>>,
+}
+
+/// A page of facts that wait, oldest first.
+#[derive(Debug)]
+pub struct InboxPage {
+    pub facts: Vec<Fact>,
+    pub next: Option<FactKey>,
+}
+
+impl Payments {
+    /// Facts that wait for an administrator. The index behind it may lag a moment; each fact is read anew.
+    pub async fn waiting(&self, limit: u32, after: Option<&FactKey>) -> Result<InboxPage, PaymentsError> {
+        let start = match after {
+            None => None,
+            Some(key) => Some(self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?),
+        };
+        let (keys, has_more) = self.store.open_facts(limit, start.as_ref()).await?;
+        let known = self.store.facts(&keys).await?;
+        let next = keys.last().filter(|_| has_more).cloned();
+        let facts =
+            keys.iter().filter_map(|key| known.get(key)).filter(|fact| fact.is_open()).cloned().collect();
+        Ok(InboxPage { facts, next })
+    }
+
+    /// A payment with its deliveries, reversals and what administrators did.
+    pub async fn dossier(&self, key: &FactKey) -> Result<Dossier, PaymentsError> {
+        let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
+        let mut dossier = Dossier { fact, deliveries: Vec::new(), reversals: Vec::new(), audit: Vec::new() };
+        let prefix = format!("{}/", key.part());
+        for row in self.store.below(&key.source(), &prefix).await? {
+            let item = Item::new(crate::PAYMENT_INBOX.name, &row);
+            let name = item.text("part")?.strip_prefix(&prefix).unwrap_or_default();
+            match name.split_once('/') {
+                Some(("event", name)) => dossier.deliveries.push(DeliveryRow {
+                    key: name.to_owned(),
+                    at: item.time("at")?,
+                    via: item.text("via")?.to_owned(),
+                    body: self.opened(key, item.text("body")?),
+                }),
+                Some(("reversal", _)) => dossier.reversals.push(read_reversal(&row)?),
+                Some(("audit", _)) => dossier.audit.push(read_audit(&row)?),
+                _ => return Err(item.corrupt("part").into()),
+            }
+        }
+        Ok(dossier)
+    }
+
+    fn opened(&self, key: &FactKey, sealed: &str) -> Option<Private<String>> {
+        match self.sealer.open(&body_place(key), sealed) {
+            Ok(bytes) => Some(Private::new(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) => {
+                tracing::error!(payment = %key, error = %error, "a sealed body stays closed");
+                None
+            }
+        }
+    }
+
+    /// Gives an arrival to somebody: credit, fact, order and audit row in one transaction.
+    pub async fn assign(
+        &self,
+        key: &FactKey,
+        wish: &Assignment,
+        now: Timestamp,
+    ) -> Result<Credited, PaymentsError> {
+        for tries in 0..TRIES {
+            let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
+            if let FactState::Credited(credited) = &fact.state
+                && credited.account == wish.account
+                && (wish.order.is_none() || credited.order == wish.order)
+            {
+                return Ok(credited.clone());
+            }
+            if !matches!(fact.state, FactState::Unmatched { .. } | FactState::Dismissed) {
+                return Err(PaymentsError::WrongState { state: fact.state.as_str() });
+            }
+            if let Some(credited) = self.assign_once(&fact, wish, now).await? {
+                return Ok(credited);
+            }
+            platform::pause(u32::try_from(tries).unwrap_or(u32::MAX)).await;
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    async fn assign_once(
+        &self,
+        fact: &Fact,
+        wish: &Assignment,
+        now: Timestamp,
+    ) -> Result<Option<Credited>, PaymentsError> {
+        let order = match wish.order {
+            None => None,
+            Some(id) => Some(self.store.top_up(&wish.account, id).await?.ok_or(PaymentsError::NoTopUp)?),
+        };
+        let credits = assigned_credits(fact, order.as_ref(), wish)?;
+        let posting = Posting::Grant { amount: credits, origin: Origin::TopUp, key: fact.key.grant_key() };
+        let credited = |entry: EntryId| Credited {
+            account: wish.account.clone(),
+            order: wish.order,
+            credits,
+            entry,
+            reversed: Credits::ZERO,
+        };
+        let beside = |entry: EntryId| {
+            let changed = fact.became(FactState::Credited(credited(entry)));
+            let mut items = vec![
+                self.store.put_fact(&changed, When::Version(fact.version))?,
+                self.put_audit(fact, &wish.audit(now), now)?,
+            ];
+            if let Some(order) = &order {
+                items.push(self.store.put_top_up(&order.paid(fact.payment(credits, entry)))?);
+            }
+            Ok(items)
+        };
+        match self.ledger.post_beside(&wish.account, &posting, now, beside).await {
+            Ok(Posted::Now(entry)) => {
+                tracing::info!(payment = %fact.key, account = %wish.account, %credits, what = wish.what,
+                    "a kept payment became credit");
+                Ok(Some(credited(entry)))
+            }
+            // The fact changed in between; what it says now decides.
+            Ok(Posted::Before { .. }) | Err(CreditsError::BesideRefused(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Says that an arrival is not a top-up. It can still be assigned later.
+    pub async fn dismiss(
+        &self,
+        key: &FactKey,
+        who: &str,
+        note: &str,
+        now: Timestamp,
+    ) -> Result<Fact, PaymentsError> {
+        for _ in 0..TRIES {
+            let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
+            match &fact.state {
+                FactState::Dismissed => return Ok(fact),
+                FactState::Unmatched { .. } => {}
+                other => return Err(PaymentsError::WrongState { state: other.as_str() }),
+            }
+            let row =
+                AuditRow { who: who.to_owned(), what: "dismissed".into(), note: note.to_owned(), at: now };
+            let changed = fact.became(FactState::Dismissed);
+            let written = platform::retry_conflicts(|| async {
+                let items = vec![
+                    self.store.put_fact(&changed, When::Version(fact.version))?,
+                    self.put_audit(&fact, &row, now)?,
+                ];
+                self.store.write(items, now).await
+            });
+            if let Written::Done = written.await? {
+                return Ok(changed);
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Notes beside a payment what somebody did or asked about it.
+    pub(crate) async fn note_audit(
+        &self,
+        fact: &Fact,
+        row: &AuditRow,
+        now: Timestamp,
+    ) -> Result<(), PaymentsError> {
+        let item = audit_item(&fact.key, EntryId::mint(now), row);
+        let put = self.store.dynamo.put_item().table_name(&self.store.inbox).set_item(Some(item));
+        put.send().await.map_err(StoreError::of_sdk)?;
+        Ok(())
+    }
+
+    pub(crate) fn put_audit(
+        &self,
+        fact: &Fact,
+        row: &AuditRow,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let item = audit_item(&fact.key, EntryId::mint(now), row);
+        self.store.put(&self.store.inbox, item, When::New)
+    }
+
+    /// All facts of one outside id, e.g. of one TRON transaction.
+    pub(crate) async fn facts_of(&self, source: &str) -> Result<Vec<Fact>, PaymentsError> {
+        let rows = self.store.below(source, "").await?;
+        let is_fact = |row: &&crate::store::Attributes| row.contains_key("state");
+        Ok(rows.iter().filter(is_fact).map(read_fact).collect::<Result<_, _>>()?)
+    }
+}
+
+/// What a kept arrival is worth to this order, or at this rate; an administrator's own figure goes before both.
+fn assigned_credits(fact: &Fact, order: Option<&TopUp>, wish: &Assignment) -> Result<Credits, PaymentsError> {
+    if let Some(credits) = wish.credits {
+        return Ok(credits);
+    }
+    let by_order = order.map(|order| worth(order, fact.amount)).transpose()?.flatten();
+    let worth = match (by_order, fact.amount, wish.rate) {
+        (Some(credits), ..) => credits,
+        (None, Amount::Usdt(micros), _) => usdt_cents_down(micros)?,
+        (None, Amount::Vnd(dong), Some(rate)) => rate.cents_down(dong)?,
+        (None, Amount::Vnd(_), None) => return Err(PaymentsError::AmountNotOffered),
+    };
+    if worth.is_zero() { Err(PaymentsError::AmountNotOffered) } else { Ok(worth) }
+}
+
+impl Assignment {
+    fn audit(&self, now: Timestamp) -> AuditRow {
+        AuditRow { who: self.who.clone(), what: self.what.to_owned(), note: self.note.clone(), at: now }
+    }
+}
+
+impl Fact {
+    /// This fact in another state.
+    pub(crate) fn became(&self, state: FactState) -> Fact {
+        Fact { state, version: self.version + 1, ..self.clone() }
+    }
+
+    pub(crate) fn payment(&self, credits: Credits, entry: EntryId) -> Payment {
+        Payment {
+            key: self.key.clone(),
+            amount: self.amount,
+            credits,
+            reversed: Credits::ZERO,
+            paid_at: self.paid_at,
+            entry,
+            shown_as: None,
+        }
+    }
+}

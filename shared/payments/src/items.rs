@@ -1,0 +1,56 @@
+//! How orders, references, payments and the rails' own state are stored.
+
+mod facts;
+mod orders;
+mod references;
+
+pub use facts::{AuditRow, ReversalRow};
+pub(crate) use facts::{
+    audit_item, day_name, event_item, fact_item, open_mark, read_audit, read_fact, read_reversal,
+    reversal_item,
+};
+pub(crate) use orders::{SLOT, read_top_up, slot_item, slot_name, top_up_item};
+pub(crate) use references::{IdempotencyRow, ReferenceRow, amount_name, key_name, reference_name};
+
+use platform::{Index, KeyType, TableSpec};
+
+/// `account`, `id` → an order; `account`, `slot#<n>` → the order that takes up one of a person's open places.
+pub const TOP_UPS: TableSpec =
+    TableSpec { name: "top_ups", partition_key: "account", sort_key: Some("id"), indexes: &[], ttl: None };
+
+/// `reference` → whose order it leads to: a transfer's code, an invoice number, an exact amount, or an
+/// idempotency key. Codes and invoice numbers are never used again; amounts are, after their quarantine.
+pub const PAYMENT_REFERENCES: TableSpec = TableSpec {
+    name: "payment_references",
+    partition_key: "reference",
+    sort_key: None,
+    indexes: &[Index { name: AMOUNTS_INDEX, partition_key: "amounts", sort_key: ("until", KeyType::Number) }],
+    ttl: Some("gone_at"),
+};
+
+/// Exact amounts, by the end of their quarantine; sparse.
+pub(crate) const AMOUNTS_INDEX: &str = "by-until";
+
+/// `source`, `part` → a payment fact; below it `<part>/event/…` (sealed raw bodies, with an end),
+/// `<part>/reversal/…` and `<part>/audit/…`.
+pub const PAYMENT_INBOX: TableSpec = TableSpec {
+    name: "payment_inbox",
+    partition_key: "source",
+    sort_key: Some("part"),
+    indexes: &[
+        Index { name: OPEN_INDEX, partition_key: "open", sort_key: ("heard_at", KeyType::Number) },
+        Index { name: DAY_INDEX, partition_key: "day", sort_key: ("paid_at", KeyType::Number) },
+    ],
+    ttl: Some("gone_at"),
+};
+
+/// Facts that wait for an administrator; sparse.
+pub(crate) const OPEN_INDEX: &str = "by-open";
+/// Facts of a rail by the UTC day they were paid, for the comparison with the processor's own list.
+pub(crate) const DAY_INDEX: &str = "by-day";
+
+/// `rail` → how far it was polled, when it was last heard.
+pub const PAYMENT_RAILS: TableSpec =
+    TableSpec { name: "payment_rails", partition_key: "rail", sort_key: None, indexes: &[], ttl: None };
+
+pub const TABLES: &[TableSpec] = &[TOP_UPS, PAYMENT_REFERENCES, PAYMENT_INBOX, PAYMENT_RAILS];

@@ -1,0 +1,170 @@
+use super::PAYMENT_INBOX;
+use super::orders::{amount, credits};
+use crate::Rail;
+use crate::fact::{Credited, Fact, FactKey, FactState, Ignored, Unmatched, Via};
+use aws_sdk_dynamodb::types::AttributeValue;
+use platform::{Item, ItemBuilder, StoreError};
+use primitives::{AccountId, Credits, EntryId, Timestamp};
+use std::collections::HashMap;
+use std::time::Duration;
+
+type Attributes = HashMap<String, AttributeValue>;
+
+/// Credit taken back from a payment, and whether it was given back since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReversalRow {
+    pub entry: EntryId,
+    pub cause: String,
+    /// The processor's name of the case.
+    pub case: String,
+    pub credits: Credits,
+    pub at: Timestamp,
+    pub reinstated: Option<EntryId>,
+}
+
+/// What an administrator did about a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    pub who: String,
+    pub what: String,
+    pub note: String,
+    pub at: Timestamp,
+}
+
+/// The partition of facts that wait for an administrator.
+pub(crate) fn open_mark() -> &'static str {
+    "unmatched"
+}
+
+/// The partition of a rail's facts of one UTC day.
+pub(crate) fn day_name(rail: Rail, paid_at: Timestamp) -> String {
+    format!("{rail}#{}", paid_at.date())
+}
+
+pub(crate) fn fact_item(fact: &Fact) -> Attributes {
+    let item = ItemBuilder::default()
+        .text("source", fact.key.source())
+        .text("part", fact.key.part())
+        .text("day", day_name(fact.key.rail(), fact.paid_at))
+        .number("amount", fact.amount.units())
+        .text("currency", fact.amount.currency())
+        .number("paid_at", fact.paid_at.millis())
+        .number("heard_at", fact.heard_at.millis())
+        .text("via", fact.via.as_str())
+        .text("trace", &fact.trace)
+        .text("state", fact.state.as_str())
+        .number("version", fact.version);
+    match &fact.state {
+        FactState::Credited(credited) => item
+            .text("account", &credited.account)
+            .maybe_text("order", credited.order)
+            .number("credits", credited.credits.get())
+            .text("entry", credited.entry)
+            .number("reversed", credited.reversed.get()),
+        FactState::Unmatched { why, near } => item
+            .text("open", open_mark())
+            .text("why", why.as_str())
+            .maybe_text("account", near.as_ref().map(|(account, _)| account))
+            .maybe_text("order", near.as_ref().map(|(_, order)| order)),
+        FactState::Ignored(why) => item.text("why", why.as_str()),
+        FactState::Dismissed | FactState::Voided => item,
+    }
+    .build()
+}
+
+pub(crate) fn read_fact(attributes: &Attributes) -> Result<Fact, StoreError> {
+    let item = Item::new(PAYMENT_INBOX.name, attributes);
+    let key = format!("{}.{}", item.text("source")?, item.text("part")?);
+    Ok(Fact {
+        key: key.parse().map_err(|_| item.corrupt("source"))?,
+        amount: amount(&item, "amount")?,
+        paid_at: item.time("paid_at")?,
+        heard_at: item.time("heard_at")?,
+        via: Via::parse(item.text("via")?).ok_or_else(|| item.corrupt("via"))?,
+        trace: item.text("trace")?.to_owned(),
+        state: read_state(&item)?,
+        version: item.number("version")?,
+    })
+}
+
+fn read_state(item: &Item<'_>) -> Result<FactState, StoreError> {
+    let why = || item.text("why");
+    Ok(match item.text("state")? {
+        "credited" => FactState::Credited(Credited {
+            account: item.parsed("account")?,
+            order: item.maybe_parsed("order")?,
+            credits: credits(item, "credits")?,
+            entry: item.parsed("entry")?,
+            reversed: credits(item, "reversed")?,
+        }),
+        "unmatched" => FactState::Unmatched {
+            why: Unmatched::parse(why()?).ok_or_else(|| item.corrupt("why"))?,
+            near: item.maybe_parsed::<AccountId>("account")?.zip(item.maybe_parsed("order")?),
+        },
+        "dismissed" => FactState::Dismissed,
+        "ignored" => FactState::Ignored(Ignored::parse(why()?).ok_or_else(|| item.corrupt("why"))?),
+        "voided" => FactState::Voided,
+        _ => return Err(item.corrupt("state")),
+    })
+}
+
+/// One delivery's raw body, sealed, until `lifetime` is over.
+pub(crate) fn event_item(
+    key: &FactKey,
+    event: &str,
+    sealed: &str,
+    via: Via,
+    now: Timestamp,
+    lifetime: Duration,
+) -> Attributes {
+    ItemBuilder::default()
+        .text("source", key.source())
+        .text("part", format!("{}/event/{event}", key.part()))
+        .text("body", sealed)
+        .text("via", via.as_str())
+        .number("at", now.millis())
+        .number("gone_at", now.after(lifetime).seconds())
+        .build()
+}
+
+pub(crate) fn audit_item(key: &FactKey, id: EntryId, row: &AuditRow) -> Attributes {
+    ItemBuilder::default()
+        .text("source", key.source())
+        .text("part", format!("{}/audit/{id}", key.part()))
+        .text("who", &row.who)
+        .text("what", &row.what)
+        .text("note", &row.note)
+        .number("at", row.at.millis())
+        .build()
+}
+
+pub(crate) fn read_audit(attributes: &Attributes) -> Result<AuditRow, StoreError> {
+    let item = Item::new(PAYMENT_INBOX.name, attributes);
+    let own = |name: &str| item.text(name).map(str::to_owned);
+    Ok(AuditRow { who: own("who")?, what: own("what")?, note: own("note")?, at: item.time("at")? })
+}
+
+pub(crate) fn reversal_item(key: &FactKey, row: &ReversalRow) -> Attributes {
+    ItemBuilder::default()
+        .text("source", key.source())
+        .text("part", format!("{}/reversal/{}", key.part(), row.entry))
+        .text("entry", row.entry)
+        .text("cause", &row.cause)
+        .text("case", &row.case)
+        .number("credits", row.credits.get())
+        .number("at", row.at.millis())
+        .maybe_text("reinstated", row.reinstated)
+        .build()
+}
+
+pub(crate) fn read_reversal(attributes: &Attributes) -> Result<ReversalRow, StoreError> {
+    let item = Item::new(PAYMENT_INBOX.name, attributes);
+    Ok(ReversalRow {
+        entry: item.parsed("entry")?,
+        cause: item.text("cause")?.to_owned(),
+        case: item.text("case")?.to_owned(),
+        credits: credits(&item, "credits")?,
+        at: item.time("at")?,
+        reinstated: item.maybe_parsed("reinstated")?,
+    })
+}

@@ -1,0 +1,116 @@
+use super::TOP_UPS;
+use crate::order::{FixedRate, Payment, TopUp};
+use crate::{Amount, DongRate, FactKey};
+use aws_sdk_dynamodb::types::AttributeValue;
+use platform::{Item, ItemBuilder, StoreError};
+use primitives::{AccountId, Credits, Secret, Timestamp, TopUpId};
+use std::collections::HashMap;
+
+type Attributes = HashMap<String, AttributeValue>;
+
+/// Sorts after every ULID, so that a list of orders ends before it.
+pub(crate) const SLOT: &str = "slot#";
+
+pub(crate) fn slot_name(nth: u32) -> String {
+    format!("{SLOT}{nth}")
+}
+
+pub(crate) fn slot_item(account: &AccountId, nth: u32, order: TopUpId, until: Timestamp) -> Attributes {
+    ItemBuilder::default()
+        .text("account", account)
+        .text("id", slot_name(nth))
+        .text("order", order)
+        .number("until", until.millis())
+        .build()
+}
+
+pub(crate) fn top_up_item(order: &TopUp) -> Attributes {
+    let item = ItemBuilder::default()
+        .text("account", &order.account)
+        .text("id", order.id)
+        .text("rail", order.rail)
+        .number("credits", order.credits.get())
+        .number("due", order.due.units())
+        .text("currency", order.due.currency())
+        .text("reference", &order.reference)
+        .text("page_key", order.page_key.expose())
+        .number("created_at", order.created_at.millis())
+        .number("expires_at", order.expires_at.millis())
+        .maybe_number("cancelled_at", order.cancelled_at.map(Timestamp::millis))
+        .value("payments", AttributeValue::L(order.payments.iter().map(payment_value).collect()))
+        .number("version", order.version);
+    match &order.rate {
+        None => item,
+        Some(fixed) => item
+            .number("rate_micros", fixed.rate.micros())
+            .text("rate_source", &fixed.source)
+            .number("rate_at", fixed.at.millis()),
+    }
+    .build()
+}
+
+fn payment_value(payment: &Payment) -> AttributeValue {
+    let item = ItemBuilder::default()
+        .text("key", &payment.key)
+        .number("amount", payment.amount.units())
+        .text("currency", payment.amount.currency())
+        .number("credits", payment.credits.get())
+        .number("reversed", payment.reversed.get())
+        .number("paid_at", payment.paid_at.millis())
+        .text("entry", payment.entry)
+        .maybe_text("shown_as", payment.shown_as.as_deref());
+    AttributeValue::M(item.build())
+}
+
+pub(crate) fn read_top_up(attributes: &Attributes) -> Result<TopUp, StoreError> {
+    let item = Item::new(TOP_UPS.name, attributes);
+    Ok(TopUp {
+        id: item.parsed("id")?,
+        account: item.parsed("account")?,
+        rail: item.parsed("rail")?,
+        credits: credits(&item, "credits")?,
+        due: amount(&item, "due")?,
+        rate: read_rate(&item)?,
+        reference: item.text("reference")?.to_owned(),
+        page_key: Secret::new(item.text("page_key")?),
+        created_at: item.time("created_at")?,
+        expires_at: item.time("expires_at")?,
+        cancelled_at: item.maybe_time("cancelled_at")?,
+        payments: read_payments(&item, attributes)?,
+        version: item.number("version")?,
+    })
+}
+
+fn read_payments(item: &Item<'_>, attributes: &Attributes) -> Result<Vec<Payment>, StoreError> {
+    let list = attributes.get("payments").and_then(|value| value.as_l().ok());
+    let list = list.ok_or_else(|| item.corrupt("payments"))?;
+    list.iter().map(|value| read_payment(value.as_m().map_err(|_| item.corrupt("payments"))?)).collect()
+}
+
+fn read_payment(attributes: &Attributes) -> Result<Payment, StoreError> {
+    let item = Item::new(TOP_UPS.name, attributes);
+    Ok(Payment {
+        key: item.parsed::<FactKey>("key")?,
+        amount: amount(&item, "amount")?,
+        credits: credits(&item, "credits")?,
+        reversed: credits(&item, "reversed")?,
+        paid_at: item.time("paid_at")?,
+        entry: item.parsed("entry")?,
+        shown_as: item.maybe_text("shown_as")?.map(str::to_owned),
+    })
+}
+
+fn read_rate(item: &Item<'_>) -> Result<Option<FixedRate>, StoreError> {
+    let Some(micros) = item.maybe_number("rate_micros")? else { return Ok(None) };
+    let rate = DongRate::new(micros).ok_or_else(|| item.corrupt("rate_micros"))?;
+    Ok(Some(FixedRate { rate, source: item.text("rate_source")?.to_owned(), at: item.time("rate_at")? }))
+}
+
+pub(super) fn credits(item: &Item<'_>, name: &str) -> Result<Credits, StoreError> {
+    Credits::new(item.number(name)?).map_err(|_| item.corrupt(name))
+}
+
+/// The amount beside its attribute `currency`.
+pub(super) fn amount(item: &Item<'_>, name: &str) -> Result<Amount, StoreError> {
+    Amount::of(item.text("currency")?, item.number(name)?).map_err(|_| item.corrupt(name))
+}

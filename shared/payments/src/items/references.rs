@@ -1,0 +1,107 @@
+use super::PAYMENT_REFERENCES;
+use crate::Rail;
+use aws_sdk_dynamodb::types::AttributeValue;
+use platform::{Item, ItemBuilder, StoreError};
+use primitives::{AccountId, Fingerprint, Timestamp, TopUpId};
+use rails::UsdtMicros;
+use std::collections::HashMap;
+use std::time::Duration;
+
+type Attributes = HashMap<String, AttributeValue>;
+
+/// How long an idempotency key is remembered.
+const KEY_LIFETIME: Duration = Duration::from_secs(48 * 3600);
+/// How long after its quarantine an amount's last owner is still known.
+const AMOUNT_MEMORY: Duration = Duration::from_secs(30 * 86_400);
+
+/// Whose order a reference leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReferenceRow {
+    pub(crate) name: String,
+    pub(crate) account: AccountId,
+    pub(crate) order: TopUpId,
+    /// For exact amounts: they belong to this order from its creation until here.
+    pub(crate) held: Option<(Timestamp, Timestamp)>,
+}
+
+/// What an idempotency key was used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IdempotencyRow {
+    pub(crate) name: String,
+    pub(crate) order: TopUpId,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) made_at: Timestamp,
+}
+
+pub(crate) fn reference_name(rail: Rail, reference: &str) -> String {
+    format!("{rail}.{reference}")
+}
+
+/// An exact amount at one wallet.
+pub(crate) fn amount_name(wallet: &str, amount: UsdtMicros) -> String {
+    format!("{}.{wallet}.{}", Rail::TronUsdt, amount.get())
+}
+
+pub(crate) fn key_name(account: &AccountId, key: &str) -> String {
+    format!("key.{account}.{}", Fingerprint::of(&[key.as_bytes()]).encode())
+}
+
+impl ReferenceRow {
+    pub(crate) fn item(&self) -> Attributes {
+        let item = ItemBuilder::default()
+            .text("reference", &self.name)
+            .text("account", &self.account)
+            .text("order", self.order);
+        match self.held {
+            None => item,
+            Some((from, until)) => item
+                .number("from", from.millis())
+                .number("until", until.millis())
+                .text("amounts", Rail::TronUsdt)
+                .number("gone_at", until.after(AMOUNT_MEMORY).seconds()),
+        }
+        .build()
+    }
+
+    pub(crate) fn read(attributes: &Attributes) -> Result<ReferenceRow, StoreError> {
+        let item = Item::new(PAYMENT_REFERENCES.name, attributes);
+        Ok(ReferenceRow {
+            name: item.text("reference")?.to_owned(),
+            account: item.parsed("account")?,
+            order: item.parsed("order")?,
+            held: item.maybe_time("from")?.zip(item.maybe_time("until")?),
+        })
+    }
+
+    /// The amount of an exact amount's row.
+    pub(crate) fn micros(&self) -> Option<UsdtMicros> {
+        UsdtMicros::parse_raw(self.name.rsplit('.').next()?).ok()
+    }
+}
+
+impl IdempotencyRow {
+    pub(crate) fn item(&self) -> Attributes {
+        ItemBuilder::default()
+            .text("reference", &self.name)
+            .text("order", self.order)
+            .text("fingerprint", self.fingerprint.encode())
+            .number("made_at", self.made_at.millis())
+            .number("gone_at", self.made_at.after(KEY_LIFETIME).seconds())
+            .build()
+    }
+
+    pub(crate) fn read(attributes: &Attributes) -> Result<IdempotencyRow, StoreError> {
+        let item = Item::new(PAYMENT_REFERENCES.name, attributes);
+        let fingerprint = Fingerprint::decode(item.text("fingerprint")?);
+        Ok(IdempotencyRow {
+            name: item.text("reference")?.to_owned(),
+            order: item.parsed("order")?,
+            fingerprint: fingerprint.ok_or_else(|| item.corrupt("fingerprint"))?,
+            made_at: item.time("made_at")?,
+        })
+    }
+
+    pub(crate) fn is_gone(&self, now: Timestamp) -> bool {
+        now.since(self.made_at) >= KEY_LIFETIME
+    }
+}

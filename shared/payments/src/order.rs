@@ -1,0 +1,139 @@
+use crate::{Amount, DongRate, FactKey, Rail};
+use primitives::{AccountId, Credits, EntryId, Overflow, Secret, Timestamp, TopUpId};
+use std::time::Duration;
+
+/// A person's intention to pay, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopUp {
+    pub id: TopUpId,
+    pub account: AccountId,
+    pub rail: Rail,
+    /// The credit that the exact payment brings.
+    pub credits: Credits,
+    /// What shall be paid, exactly.
+    pub due: Amount,
+    /// Fixed when the order was made; absent where the ledger's own currency is paid.
+    pub rate: Option<FixedRate>,
+    /// How the payment finds this order: the transfer's code, SePay's invoice number, or the exact amount.
+    pub reference: String,
+    /// Opens the order's public pages (QR, checkout) to whoever has the link.
+    pub page_key: Secret,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub cancelled_at: Option<Timestamp>,
+    pub payments: Vec<Payment>,
+    /// Counts the changes; every write is conditional on it.
+    pub version: u64,
+}
+
+/// The rate an order was made at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixedRate {
+    pub rate: DongRate,
+    /// Who published it, and which side of it we took, e.g. `vietcombank sell`.
+    pub source: String,
+    /// When they published it.
+    pub at: Timestamp,
+}
+
+/// One arrival that was credited to this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    pub key: FactKey,
+    pub amount: Amount,
+    pub credits: Credits,
+    pub reversed: Credits,
+    pub paid_at: Timestamp,
+    pub entry: EntryId,
+    /// How a card looks to its owner, e.g. `VISA 1111`.
+    pub shown_as: Option<String>,
+}
+
+/// More payments to one order than that go to the inbox.
+pub const PAYMENTS_MAX: usize = 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Created,
+    Paid,
+    PaidLate,
+    PartlyPaid,
+    Overpaid,
+    Expired,
+    Cancelled,
+    Reversed,
+}
+
+impl TopUp {
+    /// Follows from what happened; nothing needs to be written for an order to expire.
+    pub fn status(&self, now: Timestamp) -> Status {
+        let Ok(standing) = self.standing() else { return Status::Paid };
+        if self.payments.is_empty() {
+            return match self.cancelled_at {
+                Some(_) => Status::Cancelled,
+                None if now < self.expires_at => Status::Created,
+                None => Status::Expired,
+            };
+        }
+        let received = self.received();
+        if standing.is_zero() {
+            Status::Reversed
+        } else if received < self.due.units() {
+            Status::PartlyPaid
+        } else if received > self.due.units() {
+            Status::Overpaid
+        } else if self.payments.iter().any(|payment| payment.paid_at >= self.expires_at) {
+            Status::PaidLate
+        } else {
+            Status::Paid
+        }
+    }
+
+    /// Whether its owner is still expected to pay.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.status(now) == Status::Created
+    }
+
+    /// All that arrived, in the unit of what is due, whether taken back since or not.
+    fn received(&self) -> u64 {
+        self.payments.iter().map(|payment| payment.amount.units()).fold(0, u64::saturating_add)
+    }
+
+    /// The same as an amount of the order's currency.
+    pub fn received_amount(&self) -> Amount {
+        Amount::of(self.due.currency(), self.received()).unwrap_or(self.due)
+    }
+
+    /// Credit that came of it.
+    pub fn credited(&self) -> Result<Credits, Overflow> {
+        self.payments.iter().try_fold(Credits::ZERO, |sum, payment| sum.checked_add(payment.credits))
+    }
+
+    /// Credit that came of it and was not taken back.
+    pub fn standing(&self) -> Result<Credits, Overflow> {
+        self.payments.iter().try_fold(Credits::ZERO, |sum, payment| {
+            sum.checked_add(payment.credits.checked_sub(payment.reversed)?)
+        })
+    }
+
+    /// The last moment a payment still counts for this order.
+    pub fn grace_ends(&self, grace: Duration) -> Timestamp {
+        self.expires_at.after(grace)
+    }
+}
+
+impl Status {
+    /// The stable word for the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Created => "created",
+            Status::Paid => "paid",
+            Status::PaidLate => "paid_late",
+            Status::PartlyPaid => "partly_paid",
+            Status::Overpaid => "overpaid",
+            Status::Expired => "expired",
+            Status::Cancelled => "cancelled",
+            Status::Reversed => "reversed",
+        }
+    }
+}

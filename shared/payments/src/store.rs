@@ -1,0 +1,352 @@
+//! Reading and building writes of the payments' own tables; what to write is decided elsewhere.
+
+use crate::items::{
+    AMOUNTS_INDEX, DAY_INDEX, OPEN_INDEX, PAYMENT_INBOX, PAYMENT_RAILS, PAYMENT_REFERENCES, ReferenceRow,
+    TOP_UPS, fact_item, open_mark, read_fact, read_top_up, top_up_item,
+};
+use crate::{Fact, FactKey, PaymentsError, TopUp};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use platform::{Item, Key, Platform, StoreError, key, number, text};
+use primitives::{AccountId, EntryId, Timestamp, TopUpId};
+use std::collections::HashMap;
+
+pub(crate) type Attributes = HashMap<String, AttributeValue>;
+
+/// DynamoDB reads at most so many items at once.
+const BATCH_MAX: usize = 100;
+
+#[derive(Clone)]
+pub(crate) struct Store {
+    pub(crate) dynamo: Client,
+    pub(crate) top_ups: String,
+    pub(crate) references: String,
+    pub(crate) inbox: String,
+    pub(crate) rails: String,
+}
+
+/// How a transaction of several puts ended.
+pub(crate) enum Written {
+    Done,
+    /// The condition of the nth item did not hold; nothing was written.
+    Refused(usize),
+}
+
+/// When an item may be put.
+pub(crate) enum When<'a> {
+    Always,
+    /// Nothing may be at that key.
+    New,
+    /// What is there must be the version that was read.
+    Version(u64),
+    /// A condition that writes attributes as `#name`, and its values.
+    If(&'a str, Vec<(&'a str, AttributeValue)>),
+}
+
+impl Store {
+    pub(crate) fn new(platform: &Platform) -> Store {
+        Store {
+            dynamo: platform.dynamo().clone(),
+            top_ups: platform.table(&TOP_UPS),
+            references: platform.table(&PAYMENT_REFERENCES),
+            inbox: platform.table(&PAYMENT_INBOX),
+            rails: platform.table(&PAYMENT_RAILS),
+        }
+    }
+
+    pub(crate) async fn top_up(&self, account: &AccountId, id: TopUpId) -> Result<Option<TopUp>, StoreError> {
+        let key = key([("account", account.as_str()), ("id", &id.to_string())]);
+        self.get(&self.top_ups, key).await?.as_ref().map(read_top_up).transpose()
+    }
+
+    pub(crate) async fn fact(&self, fact: &FactKey) -> Result<Option<Fact>, StoreError> {
+        self.get(&self.inbox, fact_key(fact)).await?.as_ref().map(read_fact).transpose()
+    }
+
+    /// Every item below one outside id: its facts, deliveries, reversals, audit rows.
+    pub(crate) async fn below(&self, source: &str, prefix: &str) -> Result<Vec<Attributes>, StoreError> {
+        let query = self
+            .dynamo
+            .query()
+            .table_name(&self.inbox)
+            .key_condition_expression("#source = :source AND begins_with(#part, :prefix)")
+            .expression_attribute_names("#source", "source")
+            .expression_attribute_names("#part", "part")
+            .expression_attribute_values(":source", text(source))
+            .expression_attribute_values(":prefix", text(prefix))
+            .consistent_read(true);
+        let mut items = query.into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(item) = items.next().await {
+            found.push(item.map_err(StoreError::of_sdk)?);
+        }
+        Ok(found)
+    }
+
+    /// Facts that wait for an administrator, oldest first. `after` continues an earlier page.
+    pub(crate) async fn open_facts(
+        &self,
+        limit: u32,
+        after: Option<&Fact>,
+    ) -> Result<(Vec<FactKey>, bool), StoreError> {
+        let start = after.map(|fact| {
+            let mut start = fact_key(&fact.key);
+            start.insert("open".to_owned(), text(open_mark()));
+            start.insert("heard_at".to_owned(), number(fact.heard_at.millis()));
+            start
+        });
+        let answer = self
+            .dynamo
+            .query()
+            .table_name(&self.inbox)
+            .index_name(OPEN_INDEX)
+            .key_condition_expression("#open = :open")
+            .expression_attribute_names("#open", "open")
+            .expression_attribute_values(":open", text(open_mark()))
+            .set_exclusive_start_key(start)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(StoreError::of_sdk)?;
+        let keys = answer.items().iter().map(indexed_fact).collect::<Result<Vec<_>, _>>()?;
+        Ok((keys, answer.last_evaluated_key().is_some()))
+    }
+
+    /// How many facts wait for an administrator, up to a thousand or so.
+    pub(crate) async fn count_open(&self) -> Result<i32, StoreError> {
+        let query = self
+            .dynamo
+            .query()
+            .table_name(&self.inbox)
+            .index_name(OPEN_INDEX)
+            .select(aws_sdk_dynamodb::types::Select::Count)
+            .key_condition_expression("#open = :open")
+            .expression_attribute_names("#open", "open")
+            .expression_attribute_values(":open", text(open_mark()));
+        Ok(query.send().await.map_err(StoreError::of_sdk)?.count())
+    }
+
+    /// Keys of a rail's facts that were paid within one UTC day's window.
+    pub(crate) async fn facts_of_day(
+        &self,
+        day: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<FactKey>, StoreError> {
+        let query = self
+            .dynamo
+            .query()
+            .table_name(&self.inbox)
+            .index_name(DAY_INDEX)
+            .key_condition_expression("#day = :day AND paid_at BETWEEN :from AND :to")
+            .expression_attribute_names("#day", "day")
+            .expression_attribute_values(":day", text(day))
+            .expression_attribute_values(":from", number(from.millis()))
+            .expression_attribute_values(":to", number(to.millis()));
+        let mut items = query.into_paginator().items().send();
+        let mut keys = Vec::new();
+        while let Some(item) = items.next().await {
+            keys.push(indexed_fact(&item.map_err(StoreError::of_sdk)?)?);
+        }
+        Ok(keys)
+    }
+
+    /// The facts among these that we have heard of, in any order.
+    pub(crate) async fn facts(&self, keys: &[FactKey]) -> Result<HashMap<FactKey, Fact>, StoreError> {
+        let rows = self.batch(&self.inbox, keys.iter().map(fact_key).collect()).await?;
+        let facts = rows.iter().map(|row| read_fact(row).map(|fact| (fact.key.clone(), fact)));
+        facts.collect()
+    }
+
+    pub(crate) async fn references(&self, names: &[String]) -> Result<Vec<ReferenceRow>, StoreError> {
+        let keys = names.iter().map(|name| key([("reference", name)])).collect();
+        self.batch(&self.references, keys).await?.iter().map(ReferenceRow::read).collect()
+    }
+
+    /// Names of exact amounts whose quarantine ends at or after `moment`.
+    pub(crate) async fn amounts_held_after(&self, moment: Timestamp) -> Result<Vec<String>, StoreError> {
+        let query = self
+            .dynamo
+            .query()
+            .table_name(&self.references)
+            .index_name(AMOUNTS_INDEX)
+            .key_condition_expression("amounts = :rail AND #until >= :moment")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":rail", text(crate::Rail::TronUsdt))
+            .expression_attribute_values(":moment", number(moment.millis()));
+        let mut items = query.into_paginator().items().send();
+        let mut names = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(StoreError::of_sdk)?;
+            names.push(Item::new(PAYMENT_REFERENCES.name, &item).text("reference")?.to_owned());
+        }
+        Ok(names)
+    }
+
+    pub(crate) async fn get(&self, table: &str, key: Key) -> Result<Option<Attributes>, StoreError> {
+        let get = self.dynamo.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
+        Ok(get.send().await.map_err(StoreError::of_sdk)?.item)
+    }
+
+    async fn batch(&self, table: &str, mut keys: Vec<Key>) -> Result<Vec<Attributes>, StoreError> {
+        let mut rows = Vec::new();
+        while !keys.is_empty() {
+            let now: Vec<Key> = keys.drain(..keys.len().min(BATCH_MAX)).collect();
+            let wish = KeysAndAttributes::builder().set_keys(Some(now)).consistent_read(true).build();
+            let wish = wish.map_err(StoreError::not_built)?;
+            let answer = self.dynamo.batch_get_item().request_items(table, wish).send().await;
+            let answer = answer.map_err(StoreError::of_sdk)?;
+            rows.extend(answer.responses.unwrap_or_default().remove(table).unwrap_or_default());
+            // What a throttled table left out is asked for again.
+            if let Some(left) = answer.unprocessed_keys.unwrap_or_default().remove(table) {
+                platform::pause(3).await;
+                keys.extend(left.keys);
+            }
+        }
+        Ok(rows)
+    }
+
+    pub(crate) fn put(
+        &self,
+        table: &str,
+        item: Attributes,
+        when: When<'_>,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(table).set_item(Some(item));
+        let put = match when {
+            When::Always => put,
+            When::New => put
+                .condition_expression("attribute_not_exists(#key)")
+                .expression_attribute_names("#key", self.partition_key(table)),
+            When::Version(seen) => put
+                .condition_expression("#version = :seen")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":seen", number(seen)),
+            When::If(condition, values) => {
+                let put = names_in(condition).fold(put.condition_expression(condition), |put, name| {
+                    put.expression_attribute_names(format!("#{name}"), name)
+                });
+                values
+                    .into_iter()
+                    .fold(put, |put, (name, value)| put.expression_attribute_values(name, value))
+            }
+        };
+        let put = put.build().map_err(StoreError::not_built)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn partition_key(&self, table: &str) -> &'static str {
+        if table == self.top_ups {
+            TOP_UPS.partition_key
+        } else if table == self.references {
+            PAYMENT_REFERENCES.partition_key
+        } else if table == self.inbox {
+            PAYMENT_INBOX.partition_key
+        } else {
+            PAYMENT_RAILS.partition_key
+        }
+    }
+
+    pub(crate) fn put_fact(&self, fact: &Fact, when: When<'_>) -> Result<TransactWriteItem, StoreError> {
+        self.put(&self.inbox, fact_item(fact), when)
+    }
+
+    /// The order after a change; refused when somebody changed it meanwhile.
+    pub(crate) fn put_top_up(&self, changed: &TopUp) -> Result<TransactWriteItem, StoreError> {
+        let seen = When::Version(changed.version.saturating_sub(1));
+        self.put(&self.top_ups, top_up_item(changed), seen)
+    }
+
+    /// All of the items or none of them.
+    pub(crate) async fn write(
+        &self,
+        items: Vec<TransactWriteItem>,
+        now: Timestamp,
+    ) -> Result<Written, StoreError> {
+        let answer = self
+            .dynamo
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            // The SDK's own repeats of a request bear the same name and are carried out once.
+            .client_request_token(EntryId::mint(now).to_string())
+            .send()
+            .await;
+        let error = match answer {
+            Ok(_) => return Ok(Written::Done),
+            Err(error) => error,
+        };
+        let codes: Vec<String> = match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
+                .cancellation_reasons()
+                .iter()
+                .map(|reason| reason.code().unwrap_or("None").to_owned())
+                .collect(),
+            Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
+                return Err(StoreError::Conflict);
+            }
+            _ => return Err(StoreError::of_sdk(error)),
+        };
+        if let Some(nth) = codes.iter().position(|code| code == "ConditionalCheckFailed") {
+            return Ok(Written::Refused(nth));
+        }
+        let passing = ["None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+        match codes.iter().all(|code| passing.contains(&code.as_str())) {
+            true => Err(StoreError::Conflict),
+            false => Err(StoreError::of_sdk(error)),
+        }
+    }
+
+    /// Remembers a moment of a rail under a name; the later one stays.
+    pub(crate) async fn mark(
+        &self,
+        rail: crate::Rail,
+        name: &str,
+        at: Timestamp,
+    ) -> Result<(), PaymentsError> {
+        let update = self
+            .dynamo
+            .update_item()
+            .table_name(&self.rails)
+            .set_key(Some(key([("rail", rail.as_str())])))
+            .update_expression("SET #name = :at")
+            .condition_expression("attribute_not_exists(#name) OR #name < :at")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":at", number(at.millis()));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|failed| failed.is_conditional_check_failed_exception()) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(StoreError::of_sdk(error).into()),
+        }
+    }
+
+    /// The remembered moments of a rail, by name.
+    pub(crate) async fn marks(&self, rail: crate::Rail) -> Result<HashMap<String, Timestamp>, StoreError> {
+        let row = self.get(&self.rails, key([("rail", rail.as_str())])).await?.unwrap_or_default();
+        let item = Item::new(PAYMENT_RAILS.name, &row);
+        let names: Vec<&String> = row.keys().filter(|name| *name != "rail").collect();
+        names.into_iter().map(|name| Ok((name.clone(), item.time(name)?))).collect()
+    }
+}
+
+/// The attributes that a condition writes as `#name`: many plain words are reserved in DynamoDB.
+fn names_in(condition: &str) -> impl Iterator<Item = &str> {
+    let names = condition.split('#').skip(1);
+    names.map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default())
+}
+
+fn fact_key(fact: &FactKey) -> Key {
+    key([("source", &fact.source()), ("part", fact.part())])
+}
+
+fn indexed_fact(attributes: &Attributes) -> Result<FactKey, StoreError> {
+    let item = Item::new(PAYMENT_INBOX.name, attributes);
+    let key = format!("{}.{}", item.text("source")?, item.text("part")?);
+    key.parse().map_err(|_| item.corrupt("part"))
+}

@@ -1,0 +1,329 @@
+use crate::items::{
+    IdempotencyRow, ReferenceRow, SLOT, amount_name, key_name, read_top_up, reference_name, slot_item,
+    slot_name, top_up_item,
+};
+use crate::methods::{Methods, Priced};
+use crate::order::TopUp;
+use crate::store::{Attributes, Store, When, Written};
+use crate::{Amount, PaymentsError, Rail};
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use platform::{InvalidSettings, Item, Platform, StoreError, TopUpRules, key, number, text};
+use primitives::{AccountId, Credits, Fingerprint, Secret, Timestamp, TopUpId, random_bytes};
+use rates::Rates;
+use std::collections::HashMap;
+
+/// How often an order's reference, or a free place, is drawn anew.
+const TRIES: usize = 40;
+/// Of these, so many with amounts that are short to type.
+const SHORT_TRIES: usize = 12;
+
+/// Orders: made, shown, cancelled. Moves no credit.
+#[derive(Clone)]
+pub struct TopUps {
+    store: Store,
+    rules: TopUpRules,
+    methods: Methods,
+    rates: Rates,
+}
+
+/// What somebody wants to pay in.
+#[derive(Debug, Clone)]
+pub struct TopUpWish {
+    pub account: AccountId,
+    pub rail: Rail,
+    pub credits: Credits,
+    /// The caller's own name of this intention.
+    pub key: Option<String>,
+}
+
+/// A page of orders, newest first.
+#[derive(Debug, Clone)]
+pub struct TopUpPage {
+    pub top_ups: Vec<TopUp>,
+    pub next: Option<TopUpId>,
+}
+
+/// One of the places that a person's open orders take up.
+struct Place {
+    nth: u32,
+    /// The order that had it; it may be overwritten while that still stands there.
+    had: Option<TopUpId>,
+}
+
+/// Indexes of the creating transaction's items.
+const REFERENCE: usize = 1;
+const PLACE: usize = 2;
+const KEY: usize = 3;
+
+impl TopUps {
+    pub fn new(platform: &Platform) -> Result<TopUps, InvalidSettings> {
+        Ok(TopUps {
+            store: Store::new(platform),
+            rules: platform.profile().top_ups.clone(),
+            methods: Methods::new(platform)?,
+            rates: Rates::new(platform)?,
+        })
+    }
+
+    pub fn methods(&self) -> &Methods {
+        &self.methods
+    }
+
+    pub fn rules(&self) -> &TopUpRules {
+        &self.rules
+    }
+
+    /// Makes an order, or shows the one that the same key made before.
+    pub async fn create(&self, wish: &TopUpWish, now: Timestamp) -> Result<TopUp, PaymentsError> {
+        self.check(wish)?;
+        if let Some(before) = self.made_before(wish, now).await? {
+            return Ok(before);
+        }
+        let priced = self.methods.price(wish.rail, wish.credits, &self.rates, now).await?;
+        let polled_to = self.polled_to(wish.rail).await?;
+        let mut place = self.free_place(&wish.account, now).await?;
+        for tries in 0..TRIES {
+            let (order, reference) = self.draft(wish, &priced, tries < SHORT_TRIES, now)?;
+            let items = self.creation(wish, &order, &reference, &place, polled_to, now)?;
+            match platform::retry_conflicts(|| self.store.write(items.clone(), now)).await? {
+                Written::Done => return Ok(order),
+                Written::Refused(REFERENCE) => {}
+                Written::Refused(PLACE) => place = self.free_place(&wish.account, now).await?,
+                // Somebody was as fast as we are with the same key, or our own earlier attempt got through.
+                Written::Refused(_) => {
+                    let before = self.made_before(wish, now).await?;
+                    return before.ok_or_else(|| StoreError::Conflict.into());
+                }
+            }
+        }
+        Err(PaymentsError::NoFreeAmount)
+    }
+
+    fn check(&self, wish: &TopUpWish) -> Result<(), PaymentsError> {
+        let rules = &self.rules;
+        let is_offered = rules.tiers.contains(&wish.credits)
+            || (rules.amount_min..=rules.amount_max).contains(&wish.credits)
+                && wish.credits.get().checked_rem(rules.amount_step.get()) == Some(0);
+        if !is_offered {
+            return Err(PaymentsError::AmountNotOffered);
+        }
+        match rules.methods.iter().any(|method| method == wish.rail.as_str()) {
+            true => Ok(()),
+            false => Err(PaymentsError::RailNotOffered),
+        }
+    }
+
+    async fn made_before(&self, wish: &TopUpWish, now: Timestamp) -> Result<Option<TopUp>, PaymentsError> {
+        let Some(own) = &wish.key else { return Ok(None) };
+        let name = key_name(&wish.account, own);
+        let row = self.store.get(&self.store.references, key([("reference", &name)])).await?;
+        let Some(row) = row.as_ref().map(IdempotencyRow::read).transpose()? else { return Ok(None) };
+        if row.is_gone(now) {
+            return Ok(None);
+        }
+        if row.fingerprint != wish.fingerprint() {
+            return Err(PaymentsError::KeyConflict);
+        }
+        Ok(self.store.top_up(&wish.account, row.order).await?)
+    }
+
+    /// An amount is only used again when everything paid until the end of its quarantine is known.
+    async fn polled_to(&self, rail: Rail) -> Result<Timestamp, PaymentsError> {
+        if rail != Rail::TronUsdt {
+            return Ok(Timestamp::from_millis(0));
+        }
+        let marks = self.store.marks(Rail::TronUsdt).await?;
+        Ok(marks.get(crate::POLLED_TO).copied().unwrap_or(Timestamp::from_millis(0)))
+    }
+
+    fn draft(
+        &self,
+        wish: &TopUpWish,
+        priced: &Priced,
+        is_short: bool,
+        now: Timestamp,
+    ) -> Result<(TopUp, ReferenceRow), PaymentsError> {
+        let id = TopUpId::mint(now);
+        let drawn = self.methods.draw(wish.rail, id, priced, is_short)?;
+        let expires_at = now.after(self.rules.order_lifetime());
+        let order = TopUp {
+            id,
+            account: wish.account.clone(),
+            rail: wish.rail,
+            credits: drawn.credits,
+            due: drawn.due,
+            rate: priced.rate.clone(),
+            reference: drawn.reference,
+            page_key: Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<16>())),
+            created_at: now,
+            expires_at,
+            cancelled_at: None,
+            payments: Vec::new(),
+            version: 0,
+        };
+        let name = match (order.due, self.methods.wallet()) {
+            (Amount::Usdt(micros), Some(wallet)) => amount_name(&wallet, micros),
+            _ => reference_name(order.rail, &order.reference),
+        };
+        let held = matches!(order.due, Amount::Usdt(_)).then(|| (now, order.grace_ends(self.rules.grace())));
+        let reference = ReferenceRow { name, account: wish.account.clone(), order: id, held };
+        Ok((order, reference))
+    }
+
+    fn creation(
+        &self,
+        wish: &TopUpWish,
+        order: &TopUp,
+        reference: &ReferenceRow,
+        place: &Place,
+        polled_to: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let store = &self.store;
+        let free_again = "attribute_not_exists(#reference) OR #until < :polled";
+        let when = match reference.held {
+            None => When::New,
+            Some(_) => When::If(free_again, vec![(":polled", number(polled_to.millis()))]),
+        };
+        let slot = slot_item(&order.account, place.nth, order.id, order.expires_at);
+        let mut items = vec![
+            store.put(&store.top_ups, top_up_item(order), When::New)?,
+            store.put(&store.references, reference.item(), when)?,
+            store.put(&store.top_ups, slot, place.condition())?,
+        ];
+        if let Some(own) = &wish.key {
+            let row = IdempotencyRow {
+                name: key_name(&wish.account, own),
+                order: order.id,
+                fingerprint: wish.fingerprint(),
+                made_at: now,
+            };
+            let gone = vec![(":now", number(now.seconds()))];
+            let when = When::If("attribute_not_exists(#reference) OR #gone_at <= :now", gone);
+            items.push(store.put(&store.references, row.item(), when)?);
+        }
+        debug_assert!(items.len() <= KEY + 1);
+        Ok(items)
+    }
+
+    /// A place whose order does not wait for money any more, or none was there yet.
+    async fn free_place(&self, account: &AccountId, now: Timestamp) -> Result<Place, PaymentsError> {
+        let taken = self.places(account).await?;
+        for nth in 0..self.rules.open_max {
+            let Some((order, until)) = taken.get(&slot_name(nth)) else {
+                return Ok(Place { nth, had: None });
+            };
+            let had = Some(*order);
+            if *until <= now {
+                return Ok(Place { nth, had });
+            }
+            let is_open = self.store.top_up(account, *order).await?.is_some_and(|order| order.is_open(now));
+            if !is_open {
+                return Ok(Place { nth, had });
+            }
+        }
+        Err(PaymentsError::TooManyOpen { open: self.rules.open_max as usize })
+    }
+
+    async fn places(&self, account: &AccountId) -> Result<HashMap<String, (TopUpId, Timestamp)>, StoreError> {
+        let query = self
+            .store
+            .dynamo
+            .query()
+            .table_name(&self.store.top_ups)
+            .key_condition_expression("#account = :account AND begins_with(#id, :slot)")
+            .expression_attribute_names("#account", "account")
+            .expression_attribute_names("#id", "id")
+            .expression_attribute_values(":account", text(account))
+            .expression_attribute_values(":slot", text(SLOT))
+            .consistent_read(true);
+        let answer = query.send().await.map_err(StoreError::of_sdk)?;
+        let read = |row: &Attributes| {
+            let item = Item::new(crate::TOP_UPS.name, row);
+            Ok((item.text("id")?.to_owned(), (item.parsed("order")?, item.time("until")?)))
+        };
+        answer.items().iter().map(read).collect()
+    }
+
+    /// The person's own order.
+    pub async fn show(&self, account: &AccountId, id: TopUpId) -> Result<TopUp, PaymentsError> {
+        self.store.top_up(account, id).await?.ok_or(PaymentsError::NoTopUp)
+    }
+
+    /// `before` continues an earlier page.
+    pub async fn list(
+        &self,
+        account: &AccountId,
+        limit: u32,
+        before: Option<TopUpId>,
+    ) -> Result<TopUpPage, PaymentsError> {
+        let end = before.map_or_else(|| SLOT.to_owned(), |before| before.to_string());
+        let query = self
+            .store
+            .dynamo
+            .query()
+            .table_name(&self.store.top_ups)
+            .key_condition_expression("#account = :account AND #id < :end")
+            .expression_attribute_names("#account", "account")
+            .expression_attribute_names("#id", "id")
+            .expression_attribute_values(":account", text(account))
+            .expression_attribute_values(":end", text(end))
+            .scan_index_forward(false)
+            .consistent_read(true)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let answer = query.send().await.map_err(StoreError::of_sdk)?;
+        let top_ups = answer.items().iter().map(read_top_up).collect::<Result<Vec<_>, _>>()?;
+        let has_more = answer.last_evaluated_key().is_some();
+        let next = top_ups.last().map(|order| order.id).filter(|_| has_more);
+        Ok(TopUpPage { top_ups, next })
+    }
+
+    /// Says that nobody will pay. What comes nevertheless is still credited.
+    pub async fn cancel(
+        &self,
+        account: &AccountId,
+        id: TopUpId,
+        now: Timestamp,
+    ) -> Result<TopUp, PaymentsError> {
+        platform::retry_conflicts(|| self.cancel_once(account, id, now)).await
+    }
+
+    async fn cancel_once(
+        &self,
+        account: &AccountId,
+        id: TopUpId,
+        now: Timestamp,
+    ) -> Result<TopUp, PaymentsError> {
+        let mut order = self.show(account, id).await?;
+        if order.cancelled_at.is_some() && order.payments.is_empty() {
+            return Ok(order);
+        }
+        if !order.is_open(now) {
+            return Err(PaymentsError::NotOpen);
+        }
+        order.cancelled_at = Some(now);
+        order.version += 1;
+        match self.store.write(vec![self.store.put_top_up(&order)?], now).await? {
+            Written::Done => Ok(order),
+            // Paid, or cancelled, at the same moment: look again.
+            Written::Refused(_) => Err(StoreError::Conflict.into()),
+        }
+    }
+}
+
+impl TopUpWish {
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&[self.rail.as_str().as_bytes(), &self.credits.get().to_be_bytes()])
+    }
+}
+
+impl Place {
+    fn condition(&self) -> When<'static> {
+        match self.had {
+            None => When::If("attribute_not_exists(#id)", Vec::new()),
+            Some(order) => When::If("#order = :had", vec![(":had", text(order))]),
+        }
+    }
+}
