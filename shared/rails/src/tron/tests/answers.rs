@@ -43,7 +43,9 @@ async fn an_answer_of_another_shape_is_no_empty_list() {
 
 #[tokio::test]
 async fn an_endless_answer_is_not_read_to_its_end() {
-    for error in answered(200, " ".repeat(5 * 1024 * 1024)).await {
+    let blanks = " ".repeat(5 * 1024 * 1024);
+    let empty = r#"{"token_transfers":[],"success":true,"data":[],"meta":{}}"#;
+    for error in answered(200, format!("{empty}{blanks}")).await {
         assert!(matches!(error, ApiError::Unreadable(Unreadable("body"))), "{error}");
     }
 }
