@@ -1,0 +1,117 @@
+use crate::world::{Answer, Instance, Person, World, http};
+use payments::RailReport;
+use sandbox::{Delivery, IpnKind, TransferWish, UsdtWish};
+use serde_json::{Value, json};
+
+/// A world that can take money: the exchange rate is known.
+pub(crate) struct Desk {
+    pub(crate) world: World,
+}
+
+/// How often and where a delivery is told.
+pub(crate) struct Told(pub(crate) Answer);
+
+impl Desk {
+    pub(crate) async fn open() -> Desk {
+        Desk::with(&[]).await
+    }
+
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Desk {
+        let world = World::with(settings).await;
+        exchange_rates::handle(&world.product.platform).await.unwrap();
+        Desk { world }
+    }
+
+    /// Orders a top-up that must be accepted.
+    pub(crate) async fn order(&self, person: &Person, method: &str, cents: u64) -> Value {
+        let answer = person.send("POST", "/v1/top-ups", &top_up(method, cents)).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer.body
+    }
+
+    /// The order as its owner sees it now.
+    pub(crate) async fn show(&self, person: &Person, order: &Value) -> Value {
+        let answer = person.get(&format!("/v1/top-ups/{}", order["id"].as_str().unwrap())).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body
+    }
+
+    /// Carries a signed request to the product.
+    pub(crate) async fn deliver(&self, delivery: &Delivery) -> Answer {
+        deliver(&self.world.product, delivery).await
+    }
+
+    /// A bank transfer whose webhook arrives.
+    pub(crate) async fn transfer(&self, amount: u64, memo: &str) -> Answer {
+        let id = self.world.sandbox.bank_transfer(TransferWish::new(amount, memo));
+        self.deliver(&self.world.sandbox.bank_webhook(id).unwrap()).await
+    }
+
+    /// Posts the order's form to SePay as a browser does, and pays there. Nobody is told yet.
+    pub(crate) async fn pay_by_card(&self, order: &Value) {
+        self.open_checkout(order).await;
+        self.world.sandbox.pay_card(order["reference"].as_str().unwrap()).unwrap();
+    }
+
+    pub(crate) async fn open_checkout(&self, order: &Value) {
+        let fields = order["pay"]["fields"].as_array().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let form: Vec<(String, String)> =
+            fields.iter().map(|field| (text(&field["name"]), text(&field["value"]))).collect();
+        let page = http().post(text(&order["pay"]["action"])).form(&form).send().await.unwrap();
+        assert!(page.status().is_success() || page.status().is_redirection(), "{:?}", page.text().await);
+    }
+
+    pub(crate) async fn ipn(&self, order: &Value, kind: IpnKind) -> Answer {
+        let delivery = self.world.sandbox.card_ipn(order["reference"].as_str().unwrap(), kind).unwrap();
+        self.deliver(&delivery).await
+    }
+
+    /// USDT that is final on the chain; nobody has looked yet.
+    pub(crate) fn send_usdt(&self, micros: u64) -> String {
+        self.world.sandbox.usdt_transfer(UsdtWish { confirmed: Some(true), ..UsdtWish::of(micros) })
+    }
+
+    pub(crate) async fn poll(&self) -> payments::PollReport {
+        tron_poll::handle(&self.world.product.platform).await.unwrap()
+    }
+
+    /// Compares all rails with the processors' lists.
+    pub(crate) async fn reconcile(&self) -> Vec<RailReport> {
+        payment_reconciliation::handle(&self.world.product.platform).await.unwrap()
+    }
+
+    pub(crate) fn administrator(&self) -> Person {
+        self.world.person("admin")
+    }
+
+    /// What waits for an administrator.
+    pub(crate) async fn waiting(&self) -> Vec<Value> {
+        let answer = self.administrator().get("/v1/admin/payments?limit=100").await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body["payments"].as_array().unwrap().clone()
+    }
+}
+
+pub(crate) async fn deliver(instance: &Instance, delivery: &Delivery) -> Answer {
+    let mut request = http().post(format!("{}{}", instance.base, delivery.path));
+    for (name, value) in &delivery.headers {
+        request = request.header(name, value);
+    }
+    Answer::of(request.body(delivery.body.clone()).send().await.unwrap()).await
+}
+
+pub(crate) fn top_up(method: &str, cents: u64) -> Value {
+    json!({ "method": method, "amount_cents": cents })
+}
+
+/// The exact amount of a USDT order in millionths.
+pub(crate) fn micros(order: &Value) -> u64 {
+    let text = order["amount_due"].as_str().unwrap();
+    let (whole, part) = text.split_once('.').unwrap();
+    whole.parse::<u64>().unwrap() * 1_000_000 + format!("{part:0<6}").parse::<u64>().unwrap()
+}
+
+pub(crate) fn dong(order: &Value) -> u64 {
+    order["amount_due"].as_str().unwrap().parse().unwrap()
+}
