@@ -10,6 +10,18 @@ const HOUSEKEEPING_DELAY: Duration = Duration::from_secs(30);
 /// What EventBridge and the stores' own housekeeping do in the cloud.
 pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> {
     let (clock, platform) = (platform.clock().clone(), platform.clone());
+    let rates = tokio::spawn({
+        let platform = platform.clone();
+        async move {
+            let mut ticks = every(Duration::from_secs(24 * 3600), Duration::ZERO);
+            loop {
+                ticks.tick().await;
+                if let Err(error) = function_exchange_rates::handle(&platform).await {
+                    tracing::error!(error = %error, "the exchange rates could not be refreshed");
+                }
+            }
+        }
+    });
     let sweep = tokio::spawn(async move {
         let mut ticks = every(Duration::from_secs(60), Duration::ZERO);
         loop {
@@ -31,7 +43,7 @@ pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> 
             }
         }
     });
-    vec![sweep, housekeeping]
+    vec![rates, sweep, housekeeping]
 }
 
 fn every(period: Duration, delay: Duration) -> Interval {

@@ -39,6 +39,9 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
         "ANTHROPIC_API_KEY",
         &[("ANTHROPIC_API_KEY", sandbox::ANTHROPIC_KEY.to_owned()), ("ANTHROPIC_URL", sandbox("anthropic"))],
     );
+    let board = format!("{}/Usercontrols/TVPortal.TyGia/pXML.aspx", sandbox("vietcombank"));
+    group("VIETCOMBANK_RATES_URL", &[("VIETCOMBANK_RATES_URL", board)]);
+    group("FRANKFURTER_URL", &[("FRANKFURTER_URL", sandbox("frankfurter"))]);
     group("ALLOWED_ORIGINS", &[("ALLOWED_ORIGINS", base.to_owned())]);
     // All of localhost is one network; there, everybody is welcome.
     let everybody = "1000000".to_owned();

@@ -12,8 +12,16 @@ pub enum LogSink {
 }
 
 /// Where our lines come from: the shared crates, and the functions by their crates' names.
-const OURS: [&str; 7] =
-    ["citipen", "account", "identity_webhook", "pricing", "reservation_sweep", "run_tool", "runs_function"];
+const OURS: [&str; 8] = [
+    "citipen",
+    "account",
+    "exchange_rates",
+    "identity_webhook",
+    "pricing",
+    "reservation_sweep",
+    "run_tool",
+    "runs_function",
+];
 
 const LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
 
