@@ -10,6 +10,7 @@ mod identity;
 mod ledger;
 mod main_job;
 mod openapi;
+mod rates;
 mod repeats;
 mod settings;
 mod template;
