@@ -11,6 +11,7 @@ mod ledger;
 mod main_job;
 mod openapi;
 mod payments;
+mod rates;
 mod repeats;
 mod settings;
 mod template;

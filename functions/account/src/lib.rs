@@ -5,11 +5,12 @@ mod views;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use credits::{Block, Ledger};
+use credits::{Account, Block, Ledger};
 use edge::{Authenticated, Edge, JsonBody, Page, Problem, ProblemCode, Visitor};
-use identity::IdentityError;
+use identity::{IdentityError, User};
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::{AccountId, EntryId};
+use rates::{Rates, Reference};
 use signup::{Signup, SignupError};
 use utoipa::OpenApi;
 use views::{AccountChange, AccountView, Transaction, TransactionPage};
@@ -17,7 +18,14 @@ use views::{AccountChange, AccountView, Transaction, TransactionPage};
 #[derive(OpenApi)]
 #[openapi(
     paths(show, change, transactions),
-    components(schemas(AccountView, AccountChange, Transaction, TransactionPage, edge::ProblemDocument))
+    components(schemas(
+        AccountView,
+        Reference,
+        AccountChange,
+        Transaction,
+        TransactionPage,
+        edge::ProblemDocument
+    ))
 )]
 pub struct Api;
 
@@ -25,10 +33,12 @@ pub struct Api;
 struct Desk {
     platform: Platform,
     signup: Signup,
+    rates: Rates,
 }
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    let desk = Desk { platform: platform.clone(), signup: Signup::new(platform)? };
+    let desk =
+        Desk { platform: platform.clone(), signup: Signup::new(platform)?, rates: Rates::new(platform)? };
     let routes = Router::new()
         .route("/v1/account", get(show).patch(change))
         .route("/v1/account/transactions", get(transactions))
@@ -48,7 +58,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
 )]
 async fn show(State(desk): State<Desk>, visitor: Visitor) -> Result<Json<AccountView>, Problem> {
     let (user, account) = desk.signup.find(visitor.sight(), desk.platform.now()).await.map_err(problem)?;
-    AccountView::of(&user, &account, desk.platform.profile()).map(Json)
+    view(&desk, &user, &account).await
 }
 
 /// Correct your name or preferences. What you leave out stays.
@@ -73,7 +83,13 @@ async fn change(
     users.update_profile(&person, &profile).await.map_err(|error| problem(error.into()))?;
     let user = users.update_preferences(&person, &preferences).await;
     let user = user.map_err(|error| problem(error.into()))?;
-    AccountView::of(&user, &account, desk.platform.profile()).map(Json)
+    view(&desk, &user, &account).await
+}
+
+/// The account, with what is available in the owner's display currency beside it.
+async fn view(desk: &Desk, user: &User, account: &Account) -> Result<Json<AccountView>, Problem> {
+    let rate = desk.rates.reference(user.preferences.display_currency, desk.platform.now()).await;
+    AccountView::of(user, account, desk.platform.profile(), rate).map(Json)
 }
 
 /// Every movement of your credit, newest first. The sum of all amounts is your balance.

@@ -3,6 +3,7 @@ use edge::{Problem, ProblemCode};
 use identity::{DisplayName, PreferencesChange, ProfileChange, User};
 use platform::Profile;
 use primitives::{Credits, CreditsDelta, EntryId, Private, Timestamp};
+use rates::{Quote, Reference};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use utoipa::ToSchema;
@@ -16,6 +17,9 @@ pub(crate) struct AccountView {
     /// What new runs can spend.
     #[schema(value_type = u64)]
     available: Credits,
+    /// What is available in your display currency, for reference only; absent for USD and without a rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<Reference>,
     /// Held by runs that are going on.
     #[schema(value_type = u64)]
     reserved: Credits,
@@ -99,7 +103,13 @@ pub(crate) struct TransactionPage {
 }
 
 impl AccountView {
-    pub(crate) fn of(user: &User, account: &Account, profile: &Profile) -> Result<AccountView, Problem> {
+    /// `rate` is that of the owner's display currency.
+    pub(crate) fn of(
+        user: &User,
+        account: &Account,
+        profile: &Profile,
+        rate: Option<Quote>,
+    ) -> Result<AccountView, Problem> {
         let balance = account.balance().map_err(|_| Problem::new(ProblemCode::Internal))?;
         let is_welcome = user.welcome == identity::Welcome::Eligible;
         let own = |text: &Option<Private<String>>| text.as_ref().map(|text| text.expose().clone());
@@ -107,6 +117,7 @@ impl AccountView {
             id: account.id.to_string(),
             unit: profile.ledger.unit.clone(),
             available: balance.available,
+            reference: rate.and_then(|rate| rate.reference(balance.available.get())),
             reserved: balance.reserved,
             debt: balance.debt,
             status: if account.block.is_some() { "suspended" } else { "active" }.to_owned(),

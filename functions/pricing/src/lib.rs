@@ -1,12 +1,16 @@
 //! `GET /v1/pricing`, `POST /v1/quotes` and `GET /v1/openapi.json`: what can be bought, for how much, and how.
 
+mod display;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use display::DisplayCurrency;
 use edge::{Authenticated, Edge, JsonBody, Problem, Public};
 use platform::{InvalidSettings, Platform};
 use primitives::{AccountId, Private};
+use rates::{Rates, Reference};
 use runs::{PriceView, QuoteView, RunsError, Shop, ToolInput};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,18 +19,27 @@ use utoipa::{OpenApi, ToSchema};
 #[derive(OpenApi)]
 #[openapi(
     paths(pricing, quote, openapi),
-    components(schemas(Pricing, PriceView, QuoteRequest, QuoteView, edge::ProblemDocument))
+    components(schemas(
+        Pricing,
+        PricedTool,
+        PriceView,
+        Reference,
+        QuoteRequest,
+        QuoteView,
+        edge::ProblemDocument
+    ))
 )]
 pub struct Api;
 
 #[derive(Clone)]
 struct Desk {
     shop: Shop,
+    rates: Rates,
     platform: Platform,
 }
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    let desk = Desk { shop: Shop::new(platform)?, platform: platform.clone() };
+    let desk = Desk { shop: Shop::new(platform)?, rates: Rates::new(platform)?, platform: platform.clone() };
     let routes = Router::new()
         .route("/v1/pricing", get(pricing))
         .route("/v1/quotes", post(quote))
@@ -40,7 +53,17 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
 struct Pricing {
     /// What one unit of a price is, e.g. `USD cent`.
     unit: String,
-    tools: Vec<PriceView>,
+    tools: Vec<PricedTool>,
+}
+
+/// One thing that can be bought.
+#[derive(Serialize, ToSchema)]
+struct PricedTool {
+    #[serde(flatten)]
+    price: PriceView,
+    /// The price in the currency that was asked for, for reference only; absent without a rate for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<Reference>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -53,16 +76,33 @@ struct QuoteRequest {
 }
 
 /// Every tool with its parameters and its exact price. Needs no sign-in.
+///
+/// With `currency`, each price also stands in that currency, for reference only: what is charged is `price`.
 #[utoipa::path(
     get, path = "/v1/pricing", operation_id = "list_prices", tag = "pricing",
+    params(("currency" = Option<String>, Query, description = "ISO 4217, such as VND; for reference only")),
     responses(
         (status = 200, description = "The price list", body = Pricing),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
     )
 )]
-async fn pricing(_: Public, State(desk): State<Desk>) -> Result<Json<Pricing>, Problem> {
-    let tools = desk.shop.prices(desk.platform.now()).await.map_err(|error| error.problem())?;
+async fn pricing(
+    _: Public,
+    State(desk): State<Desk>,
+    DisplayCurrency(currency): DisplayCurrency,
+) -> Result<Json<Pricing>, Problem> {
+    let now = desk.platform.now();
+    let prices = desk.shop.prices(now).await.map_err(|error| error.problem())?;
+    let rate = match currency {
+        Some(currency) => desk.rates.reference(currency, now).await,
+        None => None,
+    };
+    let priced = |price: PriceView| {
+        let reference = rate.and_then(|rate| rate.reference(price.price.get()));
+        PricedTool { price, reference }
+    };
+    let tools = prices.into_iter().map(priced).collect();
     Ok(Json(Pricing { unit: desk.platform.profile().ledger.unit.clone(), tools }))
 }
 

@@ -10,8 +10,15 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 /// Every table of the product, as their owners declare them.
 pub fn tables() -> Vec<TableSpec> {
-    let owned =
-        [credits::TABLES, identity::TABLES, runs::TABLES, edge::TABLES, providers::TABLES, payments::TABLES];
+    let owned = [
+        credits::TABLES,
+        identity::TABLES,
+        runs::TABLES,
+        edge::TABLES,
+        providers::TABLES,
+        payments::TABLES,
+        rates::TABLES,
+    ];
     owned.concat()
 }
 

@@ -10,6 +10,9 @@ const HOUSEKEEPING_DELAY: Duration = Duration::from_secs(30);
 /// What EventBridge and the stores' own housekeeping do in the cloud.
 pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> {
     let clock = platform.clock().clone();
+    let rates = ticking(platform, "exchange-rates", Duration::from_secs(24 * 3600), |platform| async move {
+        function_exchange_rates::handle(&platform).await.map(|_| ())
+    });
     let sweep = ticking(platform, "reservation-sweep", Duration::from_secs(60), |platform| async move {
         function_reservation_sweep::handle(&platform).await.map(|_| ())
     });
@@ -33,7 +36,7 @@ pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> 
             }
         }
     });
-    vec![sweep, poll, compare, housekeeping]
+    vec![rates, sweep, poll, compare, housekeeping]
 }
 
 /// Runs a schedule's function at once and then again and again, whatever it says.

@@ -75,6 +75,9 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
     // 32 bytes of nothing: what is sealed on this machine is as safe as this machine.
     let key = "local:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned();
     group("SEALING_KEYS", &[("SEALING_KEYS", key)]);
+    let board = format!("{}/Usercontrols/TVPortal.TyGia/pXML.aspx", sandbox("vietcombank"));
+    group("VIETCOMBANK_RATES_URL", &[("VIETCOMBANK_RATES_URL", board)]);
+    group("FRANKFURTER_URL", &[("FRANKFURTER_URL", sandbox("frankfurter"))]);
     group("ALLOWED_ORIGINS", &[("ALLOWED_ORIGINS", base.to_owned())]);
     // All of localhost is one network; there, everybody is welcome.
     let everybody = "1000000".to_owned();

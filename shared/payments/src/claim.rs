@@ -120,7 +120,7 @@ impl ChainDesk {
             })
             .collect();
         let mut rows = self.payments().store.references(&near).await?;
-        rows.retain(|row| row.held.is_some_and(|(from, until)| from <= paid_at && paid_at <= until));
+        rows.retain(|row| row.covers(paid_at));
         let owners: BTreeSet<&AccountId> = rows.iter().map(|row| &row.account).collect();
         if owners.len() != 1 || !owners.contains(account) {
             return Ok(None);

@@ -1,7 +1,7 @@
 use crate::PaymentsError;
 use crate::arrival::{Arrival, Claim, Delivery, Received};
 use crate::fact::{Credited, Fact, FactKey, FactState, Unmatched, Via};
-use crate::items::{ReferenceRow, event_item};
+use crate::items::event_item;
 use crate::order::{Payment, TopUp};
 use crate::ruling::{Ruling, rule};
 use crate::store::{Store, When, Written};
@@ -89,7 +89,7 @@ impl Payments {
     ) -> Result<Owner, PaymentsError> {
         let rows = self.store.references(names).await?;
         let mut orders = Vec::new();
-        for row in rows.iter().filter(|row| owns(row, arrival.paid_at)) {
+        for row in rows.iter().filter(|row| row.covers(arrival.paid_at)) {
             orders.extend(self.store.top_up(&row.account, row.order).await?);
         }
         if orders.len() > 1 {
@@ -223,11 +223,6 @@ impl Payments {
 /// Where a sealed body belongs; it opens nowhere else.
 pub(crate) fn body_place(key: &FactKey) -> String {
     format!("payment_inbox/{key}")
-}
-
-/// An exact amount belongs to its order for a time only; every other reference for ever.
-fn owns(row: &ReferenceRow, paid_at: Timestamp) -> bool {
-    row.held.is_none_or(|(from, until)| from <= paid_at && paid_at <= until)
 }
 
 impl Arrival {

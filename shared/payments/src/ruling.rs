@@ -14,7 +14,7 @@ pub enum Ruling {
 }
 
 /// The chain's clock and ours differ a little, and so do a bank's.
-const CLOCKS_APART: Duration = Duration::from_secs(60);
+pub(crate) const CLOCKS_APART: Duration = Duration::from_secs(60);
 
 /// Judges an arrival against the one order it names (payments §7).
 ///

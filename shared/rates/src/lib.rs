@@ -1,1 +1,26 @@
 #![doc = include_str!("../README.md")]
+
+mod error;
+mod feed;
+mod frankfurter;
+mod guard;
+mod items;
+mod quote;
+mod rate;
+mod rates;
+mod reference;
+mod refresh;
+mod settings;
+mod vietcombank;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::RatesError;
+pub use guard::{Bounds, Refusal, agree, judge};
+pub use items::{EXCHANGE_RATES, TABLES};
+pub use quote::{Quote, Side, Source};
+pub use rate::{InvalidRate, Rate};
+pub use rates::Rates;
+pub use reference::Reference;
+pub use refresh::{FeedReport, Report};

@@ -8,9 +8,6 @@ pub(crate) struct Desk {
     pub(crate) world: World,
 }
 
-/// How often and where a delivery is told.
-pub(crate) struct Told(pub(crate) Answer);
-
 impl Desk {
     pub(crate) async fn open() -> Desk {
         Desk::with(&[]).await
@@ -58,7 +55,10 @@ impl Desk {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let form: Vec<(String, String)> =
             fields.iter().map(|field| (text(&field["name"]), text(&field["value"]))).collect();
-        let page = http().post(text(&order["pay"]["action"])).form(&form).send().await.unwrap();
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = http().post(text(&order["pay"]["action"]));
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+        let page = request.send().await.unwrap();
         assert!(page.status().is_success() || page.status().is_redirection(), "{:?}", page.text().await);
     }
 

@@ -13,7 +13,10 @@ async fn a_bank_transfer_with_the_orders_code_becomes_credit_at_once() {
     assert_eq!((&order["status"], &order["credits"]), (&"created".into(), &500.into()), "{order}");
     assert_eq!(order["amount_due"], "131350", "{order}");
     let scanned = desk.world.sandbox.scan_viet_qr(order["pay"]["qr_payload"].as_str().unwrap()).unwrap();
-    assert_eq!((scanned.amount, scanned.memo.as_str()), (Some(131_350), order["reference"].as_str().unwrap()));
+    assert_eq!(
+        (scanned.amount, scanned.memo.as_str()),
+        (Some(131_350), order["reference"].as_str().unwrap())
+    );
 
     let told = desk.transfer(dong(&order), &scanned.memo).await;
 

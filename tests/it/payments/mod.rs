@@ -2,5 +2,3 @@
 
 mod desk;
 mod happy;
-
-pub(crate) use desk::{Desk, Told, top_up};

@@ -133,8 +133,10 @@ pub(super) fn check_schedules(template: &Value, routes: &[Route]) -> Complaints 
             complaints.push(format!("{name} must have either routes or one schedule"));
         }
         let Some(tick) = ticks.first() else { continue };
+        let schedule =
+            SCHEDULES.iter().find(|(function, _)| *function == name).map(|(_, schedule)| *schedule);
         let expected = [
-            (&tick["ScheduleExpression"], json!("rate(1 minute)"), "ticks every minute"),
+            (&tick["ScheduleExpression"], json!(schedule), "ticks when it should"),
             (&tick["FlexibleTimeWindow"]["Mode"], json!("OFF"), "ticks on time"),
             (&tick["RetryPolicy"]["MaximumRetryAttempts"], json!(0), "is not retried by the schedule"),
             (&function["EventInvokeConfig"]["MaximumRetryAttempts"], json!(0), "is not retried by Lambda"),

@@ -117,12 +117,14 @@ fn a_run_has_time_to_settle_and_ends_before_its_reservation() {
 }
 
 #[test]
-fn what_has_no_route_is_ticked_every_minute_once_and_without_retries() {
+fn what_has_no_route_is_ticked_on_its_schedule_once_and_without_retries() {
     assert_fine(check_schedules(&template(), &routes()));
 
     let sweep = "/Resources/ReservationSweep/Properties";
     let retried = format!("{sweep}/Events/EveryMinute/Properties/RetryPolicy/MaximumRetryAttempts");
     assert_complains(check_schedules(&changed(&retried, json!(3)), &routes()), "not retried by the schedule");
+    let seldom = format!("{sweep}/Events/EveryMinute/Properties/ScheduleExpression");
+    assert_complains(check_schedules(&changed(&seldom, json!("rate(1 hour)")), &routes()), "when it should");
     let parallel = without(&format!("{sweep}/ReservedConcurrentExecutions"));
     assert_complains(check_schedules(&parallel, &routes()), "once at a time");
     let unticked = without(&format!("{sweep}/Events/EveryMinute"));

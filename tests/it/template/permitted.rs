@@ -29,6 +29,7 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
         "Pricing",
         &[
             ("tool_pricing", &["Scan"]),
+            ("exchange_rates", &["GetItem"]),
             ("request_limits", &["UpdateItem"]),
             ("key via dynamodb", &["Decrypt"]),
         ],
@@ -51,10 +52,12 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
             ("users", &["GetItem", "PutItem", "UpdateItem"]),
             ("accounts", &["GetItem", "PutItem"]),
             ("credit_transactions", &["PutItem", "Query"]),
+            ("exchange_rates", &["GetItem"]),
             ("request_limits", &["UpdateItem"]),
             ("key via dynamodb", &["Decrypt"]),
         ],
     ),
+    ("ExchangeRates", &[("exchange_rates", &["GetItem", "UpdateItem"]), ("key via dynamodb", &["Decrypt"])]),
     (
         "IdentityWebhook",
         &[
@@ -74,6 +77,10 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
         ],
     ),
 ];
+
+/// When each function without a route ticks.
+pub(super) const SCHEDULES: &[(&str, &str)] =
+    &[("ExchangeRates", "cron(30 6 * * ? *)"), ("ReservationSweep", "rate(1 minute)")];
 
 /// Who may write a balance, and why. Whoever is added here can make money.
 pub(super) const ACCOUNT_WRITERS: &[(&str, &str)] = &[

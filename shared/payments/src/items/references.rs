@@ -1,5 +1,6 @@
 use super::PAYMENT_REFERENCES;
 use crate::Rail;
+use crate::ruling::CLOCKS_APART;
 use aws_sdk_dynamodb::types::AttributeValue;
 use platform::{Item, ItemBuilder, StoreError};
 use primitives::{AccountId, Fingerprint, Timestamp, TopUpId};
@@ -71,6 +72,11 @@ impl ReferenceRow {
             order: item.parsed("order")?,
             held: item.maybe_time("from")?.zip(item.maybe_time("until")?),
         })
+    }
+
+    /// An exact amount belongs to its order for a time only; every other reference for ever.
+    pub(crate) fn covers(&self, paid_at: Timestamp) -> bool {
+        self.held.is_none_or(|(from, until)| from.before(CLOCKS_APART) <= paid_at && paid_at <= until)
     }
 
     /// The amount of an exact amount's row.

@@ -1,0 +1,26 @@
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use edge::{Problem, ProblemCode};
+use primitives::Currency;
+
+/// The currency that prices shall also be shown in: `?currency=VND`.
+pub(crate) struct DisplayCurrency(pub(crate) Option<Currency>);
+
+impl<S: Sync> FromRequestParts<S> for DisplayCurrency {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<DisplayCurrency, Problem> {
+        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let Query(parameters) = query.map_err(|_| Problem::new(ProblemCode::InvalidRequest))?;
+        let mut asked = parameters.iter().filter(|(name, _)| name == "currency").map(|(_, code)| code);
+        match (asked.next(), asked.next()) {
+            (None, _) => Ok(DisplayCurrency(None)),
+            (Some(code), None) => code.parse().map(|code| DisplayCurrency(Some(code))).map_err(|_| unfit()),
+            (Some(_), Some(_)) => Err(unfit()),
+        }
+    }
+}
+
+fn unfit() -> Problem {
+    Problem::new(ProblemCode::InvalidInput).pointer("?currency", "name one currency, such as VND")
+}

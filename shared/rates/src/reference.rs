@@ -1,0 +1,119 @@
+use crate::quote::decimals;
+use crate::{Quote, Rates, frankfurter, items};
+use primitives::{Currency, Money, Timestamp};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// Rates change daily; an instance reads each at most this often.
+const FRESH_FOR: Duration = Duration::from_secs(600);
+
+/// The only ledger unit that rates of the dollar say anything about.
+const LEDGER_UNIT: &str = "USD cent";
+
+/// An amount in another currency, for reference only: nothing is ever charged in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Reference {
+    /// In minor units of the currency (ISO 4217): `26270` is 26 270 VND, and 262.70 EUR.
+    #[schema(example = 26270)]
+    amount_minor: u64,
+    #[schema(example = "VND")]
+    currency: String,
+    /// For a person, rounded to the currency's smallest unit.
+    #[schema(example = "26270 VND")]
+    text: String,
+    /// The day of the exchange rate, in UTC.
+    #[schema(value_type = String, format = Date, example = "2026-11-20")]
+    rate_date: String,
+}
+
+/// What was read lately, also that there was nothing.
+#[derive(Default)]
+pub(crate) struct Shown(Mutex<HashMap<Currency, Read>>);
+
+#[derive(Clone, Copy)]
+struct Read {
+    quote: Option<Quote>,
+    at: Timestamp,
+}
+
+impl Quote {
+    /// The amount as it is shown beside one in US cents; `None` when it is too large to be written.
+    pub fn reference(&self, cents: u64) -> Option<Reference> {
+        let amount = self.convert_cents(cents).ok()?;
+        Some(Reference {
+            amount_minor: amount.minor_units,
+            currency: amount.currency.to_string(),
+            text: written(amount),
+            rate_date: self.feed_at.date(),
+        })
+    }
+}
+
+impl Rates {
+    /// For display only: the last good quote of whatever age, up to ten minutes late.
+    ///
+    /// `None` for USD, for a currency without a rate, when the ledger is not in US cents, and when the store does
+    /// not answer: nobody shall wait for a figure that only helps reading.
+    pub async fn reference(&self, currency: Currency, now: Timestamp) -> Option<Quote> {
+        let is_in_cents = self.0.platform.profile().ledger.unit == LEDGER_UNIT;
+        if !is_in_cents || !frankfurter::QUOTES.contains(&currency.code()) {
+            return None;
+        }
+        let known = self.0.shown.get(currency);
+        if let Some(read) = known.filter(|read| now.since(read.at) < FRESH_FOR) {
+            return read.quote;
+        }
+        let quote = match items::read(&self.0.platform, currency, false).await {
+            Ok(quote) => quote,
+            Err(error) => {
+                tracing::warn!(%currency, error = %error, "a reference rate could not be read");
+                known.and_then(|read| read.quote)
+            }
+        };
+        self.0.shown.put(currency, Read { quote, at: now });
+        quote
+    }
+}
+
+impl Shown {
+    fn get(&self, currency: Currency) -> Option<Read> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&currency).copied()
+    }
+
+    fn put(&self, currency: Currency, read: Read) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(currency, read);
+    }
+}
+
+fn written(amount: Money) -> String {
+    let width = decimals(amount.currency) as usize;
+    let digits = format!("{:0>1$}", amount.minor_units, width + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - width);
+    let dot = if fraction.is_empty() { "" } else { "." };
+    format!("{whole}{dot}{fraction} {}", amount.currency)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::quote;
+
+    #[test]
+    fn an_amount_is_written_with_its_currencys_decimals_and_the_rates_day() {
+        for (currency, rate, cents, text) in [
+            ("VND", "26270", 100, "26270 VND"),
+            ("EUR", "0.91", 5, "0.05 EUR"),
+            ("EUR", "0.91", 0, "0.00 EUR"),
+            ("EUR", "0.91", 12_345, "112.34 EUR"),
+            ("KWD", "0.3071", 1, "0.003 KWD"),
+        ] {
+            let reference = quote(currency, rate).reference(cents).unwrap();
+            assert_eq!(reference.text, text);
+            assert_eq!(reference.rate_date, "2026-11-20");
+        }
+        assert_eq!(quote("VND", "26270").reference(u64::MAX), None);
+    }
+}
