@@ -1,38 +1,14 @@
 //! Prices and balances in other currencies: for reference only, and never in the way.
 
 use crate::world::{Person, World, http};
-use axum::Router;
-use axum::routing::get;
+use rates::FeedReport;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-
-/// Two feeds that quote the dollar at 26 270 dong, 0.91 euro and 155.4 yen, today.
-async fn feeds(world: &World) -> String {
-    let day = world.now().date();
-    let middle = |quote: &str, rate: &str| {
-        format!(r#"{{"date":"{day}","base":"USD","quote":"{quote}","rate":{rate}}}"#)
-    };
-    let middles = format!("[{},{}]", middle("EUR", "0.91"), middle("JPY", "155.4"));
-    let [year, month, date] = day.split('-').collect::<Vec<_>>()[..] else { panic!("{day}") };
-    let board = format!(
-        "<ExrateList><DateTime>{month}/{date}/{year} 8:30:00 AM</DateTime>\
-         <Exrate CurrencyCode=\"USD\" Buy=\"25,860.00\" Transfer=\"25,890.00\" Sell=\"26,270.00\" /></ExrateList>"
-    );
-    let router = Router::new()
-        .route("/pXML.aspx", get(async move || board.clone()))
-        .route("/v2/rates", get(async move || middles.clone()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
-}
+use std::time::Duration;
 
 /// The schedule ticks, as a function of its own.
-async fn refresh(world: &World) {
-    let feeds = feeds(world).await;
-    let board = format!("{feeds}/pXML.aspx");
-    let scheduled = world.instance(&[("VIETCOMBANK_RATES_URL", &board), ("FRANKFURTER_URL", &feeds)]).await;
-    exchange_rates::handle(&scheduled.platform).await.unwrap();
+async fn refresh(world: &World) -> rates::Report {
+    let scheduled = world.instance(&[]).await;
+    exchange_rates::handle(&scheduled.platform).await.unwrap()
 }
 
 async fn prices(person: &Person, query: &str) -> Vec<Value> {
@@ -103,4 +79,27 @@ async fn without_any_rate_everything_works_and_nothing_is_shown() {
     assert!(prices(&ann, "?currency=VND").await.iter().all(|tool| tool["reference"].is_null()));
     ann.send("PATCH", "/v1/account", &json!({ "display_currency": "VND" })).await;
     assert!(ann.get("/v1/account").await.body["reference"].is_null());
+}
+
+#[tokio::test]
+async fn a_feeds_mistake_is_shown_to_nobody_and_the_last_good_rate_stays() {
+    let world = World::start().await;
+    let good = FeedReport::Read { renewed: 1, kept: 0 };
+    assert_eq!(refresh(&world).await.vietcombank, good);
+    for (sells, report) in [
+        ("26.27", FeedReport::Read { renewed: 0, kept: 1 }),
+        ("27,270.00", FeedReport::Read { renewed: 0, kept: 1 }),
+        ("-", FeedReport::Failed),
+        ("26,300.00", good),
+    ] {
+        world.sandbox.set_usd_sell(sells);
+        assert_eq!(refresh(&world).await.vietcombank, FeedReport::Resting);
+        world.advance(Duration::from_secs(300));
+        assert_eq!(refresh(&world).await.vietcombank, report, "{sells}");
+        let shown = if report == good { 26_300 } else { 26_270 };
+        let ann = world.instance(&[]).await;
+        let tool = &prices(&world.person("ann").at(&ann.base), "?currency=VND").await[0];
+        let cents = tool["price"].as_u64().unwrap();
+        assert_eq!(tool["reference"]["amount_minor"], (cents * shown + 50) / 100, "{sells}");
+    }
 }

@@ -98,7 +98,6 @@ fn written(amount: Money) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::tests::quote;
 
     #[test]
