@@ -87,7 +87,7 @@ impl ChainDesk {
                 note: String::new(),
                 at: now,
             };
-            self.payments().note_audit(fact, &note, now).await?;
+            self.payments().note_claim(fact, &note).await?;
             tracing::warn!(payment = %fact.key, %account, "a claim waits for an administrator");
             return Ok(None);
         };

@@ -199,14 +199,9 @@ impl Payments {
         Err(StoreError::Conflict.into())
     }
 
-    /// Notes beside a payment what somebody did or asked about it.
-    pub(crate) async fn note_audit(
-        &self,
-        fact: &Fact,
-        row: &AuditRow,
-        now: Timestamp,
-    ) -> Result<(), PaymentsError> {
-        let item = audit_item(&fact.key, EntryId::mint(now), row);
+    /// Notes beside a payment that a person says it is theirs; said again, it replaces the first note.
+    pub(crate) async fn note_claim(&self, fact: &Fact, row: &AuditRow) -> Result<(), PaymentsError> {
+        let item = audit_item(&fact.key, &format!("claim-{}", row.who), row);
         let put = self.store.dynamo.put_item().table_name(&self.store.inbox).set_item(Some(item));
         put.send().await.map_err(StoreError::of_sdk)?;
         Ok(())
@@ -218,7 +213,7 @@ impl Payments {
         row: &AuditRow,
         now: Timestamp,
     ) -> Result<TransactWriteItem, StoreError> {
-        let item = audit_item(&fact.key, EntryId::mint(now), row);
+        let item = audit_item(&fact.key, &EntryId::mint(now).to_string(), row);
         self.store.put(&self.store.inbox, item, When::New)
     }
 

@@ -251,7 +251,10 @@ async fn compare_cards(desk: &CardDesk, now: Timestamp) -> Result<Compared, Paym
             let before = desk.payments().store.fact(&key).await?;
             let is_settled = match before.as_ref().map(|fact| &fact.state) {
                 Some(FactState::Credited(credited)) => {
-                    order.status == OrderStatus::Captured || credited.reversed == credited.credits
+                    // Nobody knows whether a voided order stays captured, so one that changed is asked for again.
+                    let heard_at = before.as_ref().map(|fact| fact.heard_at);
+                    let is_as_heard = order.updated_at <= heard_at && order.status == OrderStatus::Captured;
+                    is_as_heard || credited.reversed == credited.credits
                 }
                 Some(_) => true,
                 None => false,

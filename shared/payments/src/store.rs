@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
 use platform::{Item, Key, Platform, StoreError, key, number, text};
 use primitives::{AccountId, EntryId, Timestamp, TopUpId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub(crate) type Attributes = HashMap<String, AttributeValue>;
 
@@ -154,13 +154,16 @@ impl Store {
 
     /// The facts among these that we have heard of, in any order.
     pub(crate) async fn facts(&self, keys: &[FactKey]) -> Result<HashMap<FactKey, Fact>, StoreError> {
-        let rows = self.batch(&self.inbox, keys.iter().map(fact_key).collect()).await?;
+        // A list may name one twice, and DynamoDB refuses a batch that does.
+        let distinct: HashSet<&FactKey> = keys.iter().collect();
+        let rows = self.batch(&self.inbox, distinct.into_iter().map(fact_key).collect()).await?;
         let facts = rows.iter().map(|row| read_fact(row).map(|fact| (fact.key.clone(), fact)));
         facts.collect()
     }
 
     pub(crate) async fn references(&self, names: &[String]) -> Result<Vec<ReferenceRow>, StoreError> {
-        let keys = names.iter().map(|name| key([("reference", name)])).collect();
+        let distinct: HashSet<&String> = names.iter().collect();
+        let keys = distinct.into_iter().map(|name| key([("reference", name)])).collect();
         self.batch(&self.references, keys).await?.iter().map(ReferenceRow::read).collect()
     }
 

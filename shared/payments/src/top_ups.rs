@@ -90,7 +90,13 @@ impl TopUps {
             match platform::retry_conflicts(|| self.store.write(items.clone(), now)).await? {
                 Written::Done => return Ok(order),
                 Written::Refused(REFERENCE) => {}
-                Written::Refused(PLACE) => place = self.free_place(&wish.account, now).await?,
+                Written::Refused(PLACE) => {
+                    // Perhaps our own repeat took it, and there is nothing left to order.
+                    if let Some(before) = self.made_before(wish, now).await? {
+                        return Ok(before);
+                    }
+                    place = self.free_place(&wish.account, now).await?;
+                }
                 // Somebody was as fast as we are with the same key, or our own earlier attempt got through.
                 Written::Refused(_) => {
                     let before = self.made_before(wish, now).await?;

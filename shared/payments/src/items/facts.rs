@@ -127,7 +127,8 @@ pub(crate) fn event_item(
         .build()
 }
 
-pub(crate) fn audit_item(key: &FactKey, id: EntryId, row: &AuditRow) -> Attributes {
+/// `id` tells the rows of one payment apart.
+pub(crate) fn audit_item(key: &FactKey, id: &str, row: &AuditRow) -> Attributes {
     ItemBuilder::default()
         .text("source", key.source())
         .text("part", format!("{}/audit/{id}", key.part()))
