@@ -1,6 +1,6 @@
 use crate::arrival::{Arrival, Claim, Delivery, Received};
 use crate::card::own_key_is_malformed;
-use crate::fact::{FactKey, Ignored, InvalidFactKey, Unmatched, Via};
+use crate::fact::{FactKey, Ignored, InvalidFactKey, UNREADABLE, Unmatched, Via};
 use crate::items::reference_name;
 use crate::settings::{BankSettings, code_prefix, read_bank_keys, read_sepay_offset};
 use crate::{Amount, Payments, PaymentsError, Rail};
@@ -18,6 +18,8 @@ pub struct BankDesk {
     payments: Payments,
     keys: WebhookKeys,
     bank: BankSettings,
+    /// Every number under which money is ours.
+    accounts: Vec<String>,
     prefix: CodePrefix,
     offset_minutes: i16,
 }
@@ -33,8 +35,10 @@ impl BankDesk {
         platform.env().section(|settings| {
             let keys = read_bank_keys(settings);
             let (prefix, offset_minutes) = (code_prefix(settings, prefix), read_sepay_offset(settings));
+            let mut accounts = settings.list("BANK_ACCOUNT_ALIASES");
             let bank = BankSettings::read(settings)?;
-            Some(BankDesk { payments, keys, bank, prefix, offset_minutes })
+            accounts.push(bank.account.clone());
+            Some(BankDesk { payments, keys, bank, accounts, prefix, offset_minutes })
         })
     }
 
@@ -48,12 +52,13 @@ impl BankDesk {
             Ok(transfer) => self.arrival(&transfer, raw, Via::Webhook, now),
             Err(unreadable) => {
                 tracing::error!(error = %unreadable, "an authentic bank message can't be read; it is kept");
-                unreadable_arrival(Rail::VietQr, raw, now)
+                let id = Transfer::id_of(raw).map(|id| id.to_string());
+                unreadable_arrival(Rail::VietQr, id.as_deref(), raw, now)
             }
         };
         let arrival = arrival.map_err(|_| own_key_is_malformed())?;
         let received = self.payments.receive(&arrival, now).await?;
-        self.payments.store.mark(Rail::VietQr, crate::HEARD, now).await?;
+        self.payments.store.note(Rail::VietQr, crate::HEARD, now).await;
         Ok(received)
     }
 
@@ -84,17 +89,26 @@ impl BankDesk {
         if transfer.direction == Direction::Out {
             return Claim::Ignore(Ignored::Outgoing);
         }
-        // Without an account number nobody can say that it is not ours.
-        if transfer.account_number.as_ref().is_some_and(|account| *account != self.bank.account) {
-            return Claim::Ignore(Ignored::OtherAccount);
-        }
         let codes = transfer.codes(self.prefix);
+        if !self.is_ours(transfer) {
+            // With a code of ours in it, it is money that somebody expects credit for.
+            return match codes.is_empty() {
+                true => Claim::Ignore(Ignored::OtherAccount),
+                false => Claim::Nothing(Unmatched::OtherAccount),
+            };
+        }
         if codes.len() > CODES_MAX {
             return Claim::Nothing(Unmatched::SeveralOrders);
         }
         let names =
             codes.iter().map(|code| reference_name(Rail::VietQr, &code.to_string())).collect::<Vec<_>>();
         if names.is_empty() { Claim::Nothing(Unmatched::NoOrder) } else { Claim::References(names) }
+    }
+
+    /// A virtual account is told beside the account it belongs to. Without any number nobody can say it is not ours.
+    fn is_ours(&self, transfer: &Transfer) -> bool {
+        let mut told = [&transfer.account_number, &transfer.sub_account].into_iter().flatten().peekable();
+        told.peek().is_none() || told.any(|account| self.accounts.contains(account))
     }
 
     pub(crate) fn account(&self) -> &str {
@@ -106,16 +120,22 @@ impl BankDesk {
     }
 }
 
-/// Named by its bytes: the same body sent again is the same message.
-pub(crate) fn unreadable_arrival(rail: Rail, raw: &[u8], now: Timestamp) -> Result<Arrival, InvalidFactKey> {
+/// Under the processor's own id if it can be read, so that the same payment told again, or listed, is known; otherwise
+/// named by its bytes.
+pub(crate) fn unreadable_arrival(
+    rail: Rail,
+    id: Option<&str>,
+    raw: &[u8],
+    now: Timestamp,
+) -> Result<Arrival, InvalidFactKey> {
     let hash = digest(&SHA256, raw);
-    let name = format!("unreadable-{}", hex::encode(&hash.as_ref()[..16]));
+    let name = format!("{UNREADABLE}{}", hex::encode(&hash.as_ref()[..16]));
     Ok(Arrival {
-        key: FactKey::new(rail, &name, "0")?,
+        key: FactKey::new(rail, id.unwrap_or(&name), "0")?,
         amount: Amount::Vnd(Vnd::ZERO),
         paid_at: now,
         claim: Claim::Nothing(Unmatched::Unreadable),
-        trace: name.clone(),
+        trace: id.unwrap_or(&name).to_owned(),
         shown_as: None,
         via: Via::Webhook,
         delivery: Delivery { key: name, body: raw.to_vec() },

@@ -1,5 +1,6 @@
 use crate::arrival::{Arrival, Claim, Delivery, Received};
-use crate::fact::{FactKey, FactState, Unmatched, Via};
+use crate::bank::unreadable_arrival;
+use crate::fact::{FactKey, FactState, UNREADABLE, Unmatched, Via};
 use crate::items::reference_name;
 use crate::reversal::{Cause, Reversal};
 use crate::settings::{CardSettings, read_ipn_secrets, read_sepay_offset};
@@ -7,8 +8,10 @@ use crate::{Amount, Payments, PaymentsError, Rail};
 use http::HeaderMap;
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::{Secret, Timestamp};
-use rails::Refused;
 use rails::sepay_card::{Api, CardFace, CardOrder, CardOutcome, InvoiceNumber, Ipn, authenticate_ipn};
+use rails::{Refused, Unreadable, Vnd};
+use ring::digest::{SHA256, digest};
+use serde_json::json;
 
 /// What SePay's gateway says about a card order becomes credit, or takes it back.
 #[derive(Clone)]
@@ -22,9 +25,9 @@ pub struct CardDesk {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CardNews {
     Received(Received),
-    /// The payment was taken back before or after it became credit.
+    /// The payment was taken back, before or after it became credit.
     Voided,
-    /// Not paid, or nothing we know of: nothing to do yet.
+    /// Not paid, nothing we know of, or known before.
     Nothing,
     /// SePay could not be asked now; the message is kept and reconciliation asks again.
     Later,
@@ -55,28 +58,60 @@ impl CardDesk {
     ///
     /// The body is kept before anything else, since nobody knows whether SePay sends it again.
     pub async fn take(&self, raw: &[u8], now: Timestamp) -> Result<CardNews, PaymentsError> {
-        let ipn = match Ipn::parse(raw) {
-            Ok(ipn) => ipn,
+        let told = match Told::read(raw) {
+            Ok(told) => told,
             Err(unreadable) => {
                 tracing::error!(error = %unreadable, "an authentic IPN can't be read; it is kept");
-                return self.keep_unreadable(raw, now).await.map(CardNews::Received);
+                let arrival = unreadable_arrival(Rail::SepayCard, None, raw, now);
+                let arrival = arrival.map_err(|_| own_key_is_malformed())?;
+                return self.payments.receive(&arrival, now).await.map(CardNews::Received);
             }
         };
-        let key = fact_key(&ipn.invoice)?;
-        let delivery = Delivery { key: ipn.event_key().replace('#', "-"), body: raw.to_vec() };
+        let key = fact_key(&told.invoice)?;
+        let delivery = Delivery { key: told.name.clone(), body: raw.to_vec() };
         self.payments.keep_delivery(&key, &delivery, Via::Webhook, now).await?;
-        self.payments.store.mark(Rail::SepayCard, crate::HEARD, now).await?;
-        match self.api.order(&ipn.invoice).await {
-            Ok(Some(order)) => self.settle(&order, Via::Webhook, delivery, now).await,
-            Ok(None) => {
-                tracing::warn!(payment = %key, "an IPN speaks of an order that SePay does not know");
-                Ok(CardNews::Nothing)
-            }
+        self.payments.store.note(Rail::SepayCard, crate::HEARD, now).await;
+        let news = match self.api.order(&told.invoice).await {
+            Ok(Some(order)) => self.settle(&order, Via::Webhook, delivery.clone(), now).await?,
+            Ok(None) => CardNews::Nothing,
             Err(error) => {
                 tracing::warn!(payment = %key, error = %error, "SePay could not be asked; reconciliation will");
-                Ok(CardNews::Later)
+                CardNews::Later
             }
+        };
+        match (news, told.claimed) {
+            (CardNews::Nothing | CardNews::Later, Some(claimed)) => {
+                self.keep_unconfirmed(&told.invoice, claimed, delivery, now).await
+            }
+            (news, _) => Ok(news),
         }
+    }
+
+    /// SePay says paid, and its record does not, or can't be had. If the order is ours, it stays in sight until the
+    /// record says so too.
+    async fn keep_unconfirmed(
+        &self,
+        invoice: &InvoiceNumber,
+        claimed: Vnd,
+        delivery: Delivery,
+        now: Timestamp,
+    ) -> Result<CardNews, PaymentsError> {
+        let name = reference_name(Rail::SepayCard, invoice.as_str());
+        if self.payments.store.references(&[name]).await?.is_empty() {
+            tracing::warn!(%invoice, "an IPN speaks of an order that is not ours");
+            return Ok(CardNews::Nothing);
+        }
+        let arrival = Arrival {
+            key: fact_key(invoice)?,
+            amount: Amount::Vnd(claimed),
+            paid_at: now,
+            claim: Claim::Nothing(Unmatched::Unconfirmed),
+            trace: invoice.to_string(),
+            shown_as: None,
+            via: Via::Webhook,
+            delivery,
+        };
+        self.payments.receive(&arrival, now).await.map(CardNews::Received)
     }
 
     /// Asks SePay for one order and settles what it says.
@@ -87,9 +122,19 @@ impl CardDesk {
         now: Timestamp,
     ) -> Result<CardNews, PaymentsError> {
         let Some(order) = self.api.order(invoice).await? else { return Ok(CardNews::Nothing) };
-        let body = format!("asked SePay for {invoice}").into_bytes();
-        let delivery = Delivery { key: format!("asked-{}", now.seconds()), body };
-        self.settle(&order, via, delivery, now).await
+        let told = json!({
+            "asked_for": invoice.to_string(),
+            "order_id": order.order_id,
+            "amount": order.amount.map(Vnd::get),
+            "updated_at": order.updated_at,
+        });
+        let delivery =
+            Delivery { key: format!("asked-{}", now.seconds()), body: told.to_string().into_bytes() };
+        let news = self.settle(&order, via, delivery, now).await?;
+        if let Some(updated_at) = order.updated_at {
+            self.payments.store.mark_checked(&fact_key(invoice)?, updated_at).await?;
+        }
+        Ok(news)
     }
 
     async fn settle(
@@ -100,10 +145,10 @@ impl CardDesk {
         now: Timestamp,
     ) -> Result<CardNews, PaymentsError> {
         let key = fact_key(&order.invoice)?;
-        let arrival = |amount: Amount, paid_at: Timestamp, claim: Claim, card: Option<&CardFace>| Arrival {
+        let arrival = |amount: Vnd, paid_at: Timestamp, claim: Claim, card: Option<&CardFace>| Arrival {
             key: key.clone(),
-            amount,
-            paid_at,
+            amount: Amount::Vnd(amount),
+            paid_at: paid_at.min(now),
             claim,
             trace: order.order_id.clone().unwrap_or_else(|| order.invoice.to_string()),
             shown_as: card.map(shown),
@@ -113,66 +158,91 @@ impl CardDesk {
         match order.outcome() {
             CardOutcome::Captured { amount, at, card, .. } => {
                 let claim = Claim::References(vec![reference_name(Rail::SepayCard, order.invoice.as_str())]);
-                let arrival = arrival(Amount::Vnd(amount), at.min(now), claim, card.as_ref());
+                let arrival = arrival(amount, at, claim, card.as_ref());
                 self.payments.receive(&arrival, now).await.map(CardNews::Received)
             }
             CardOutcome::Voided { amount, at, .. } => {
-                let arrival = arrival(Amount::Vnd(amount), at.min(now), Claim::Nothing(Unmatched::Odd), None);
-                self.void(&arrival, now).await
+                self.void(&arrival(amount, at, Claim::Nothing(Unmatched::Odd), None), now).await
             }
             CardOutcome::Odd(oddity) => {
                 tracing::error!(payment = %key, %oddity, "SePay's record of a card order is odd");
                 // Worth a person's look only when money may have moved.
                 let Some(amount) = order.amount else { return Ok(CardNews::Nothing) };
-                let claim = Claim::Nothing(Unmatched::Odd);
-                let arrival = arrival(Amount::Vnd(amount), now, claim, None);
-                self.payments.receive(&arrival, now).await.map(CardNews::Received)
+                let odd = arrival(amount, now, Claim::Nothing(Unmatched::Odd), None);
+                self.keep_odd(odd, now).await.map(CardNews::Received)
             }
             CardOutcome::Waiting | CardOutcome::Cancelled => Ok(CardNews::Nothing),
         }
     }
 
+    /// What is odd about a payment that was credited already (given back in part, paid twice) has a fact of its own,
+    /// so that somebody sees it.
+    async fn keep_odd(&self, mut odd: Arrival, now: Timestamp) -> Result<Received, PaymentsError> {
+        let before = self.payments.store.fact(&odd.key).await?;
+        if before.is_some_and(|fact| matches!(fact.state, FactState::Credited(_))) {
+            odd.key = odd.key.with_part("odd").map_err(|_| own_key_is_malformed())?;
+        }
+        self.payments.receive(&odd, now).await
+    }
+
     /// Takes back what is left of the credit; a payment that was not credited yet never will be.
     async fn void(&self, arrival: &Arrival, now: Timestamp) -> Result<CardNews, PaymentsError> {
         for _ in 0..crate::payments::TRIES {
-            match self.payments.store.fact(&arrival.key).await? {
-                None => {
-                    if self.payments.note_voided(arrival, now).await? {
+            let Some(fact) = self.payments.store.fact(&arrival.key).await? else {
+                if self.payments.note_voided(arrival, now).await? {
+                    return Ok(CardNews::Voided);
+                }
+                continue;
+            };
+            match &fact.state {
+                FactState::Credited(credited) if credited.reversed < credited.credits => {
+                    let reversal = Reversal::whole(Cause::Void, "void", "SePay");
+                    self.payments.reverse(&fact.key, &reversal, now).await?;
+                    return Ok(CardNews::Voided);
+                }
+                FactState::Unmatched { .. } | FactState::Dismissed => {
+                    if self.payments.mark_voided(&fact, now).await? {
                         return Ok(CardNews::Voided);
                     }
                 }
-                Some(fact) => match &fact.state {
-                    FactState::Credited(credited) if credited.reversed < credited.credits => {
-                        let reversal = Reversal::whole(Cause::Void, "void", "SePay");
-                        match self.payments.reverse(&fact.key, &reversal, now).await {
-                            Ok(_) => return Ok(CardNews::Voided),
-                            Err(error) if platform::IsConflict::is_conflict(&error) => {}
-                            Err(error) => return Err(error),
-                        }
-                    }
-                    FactState::Unmatched { .. } => {
-                        self.payments.mark_voided(&fact, now).await?;
-                        return Ok(CardNews::Voided);
-                    }
-                    _ => return Ok(CardNews::Voided),
-                },
+                FactState::Credited(_) | FactState::Ignored(_) | FactState::Voided => {
+                    return Ok(CardNews::Nothing);
+                }
             }
         }
         Err(StoreError::Conflict.into())
     }
 
-    async fn keep_unreadable(&self, raw: &[u8], now: Timestamp) -> Result<Received, PaymentsError> {
-        let arrival = crate::bank::unreadable_arrival(Rail::SepayCard, raw, now);
-        let arrival = arrival.map_err(|_| own_key_is_malformed())?;
-        self.payments.receive(&arrival, now).await
-    }
-
-    pub(crate) fn payments(&self) -> &Payments {
-        &self.payments
-    }
-
     pub(crate) fn api(&self) -> &Api {
         &self.api
+    }
+}
+
+/// What a message is about, as far as it can be read.
+struct Told {
+    invoice: InvoiceNumber,
+    /// The delivery's name.
+    name: String,
+    /// The amount, if the message says that it is paid.
+    claimed: Option<Vnd>,
+}
+
+impl Told {
+    /// The order's number is all that is needed; the rest is asked for.
+    fn read(raw: &[u8]) -> Result<Told, Unreadable> {
+        match Ipn::parse(raw) {
+            Ok(ipn) => Ok(Told {
+                name: ipn.event_key().replace('#', "-"),
+                claimed: ipn.claimed_payment(),
+                invoice: ipn.invoice,
+            }),
+            Err(unreadable) => {
+                let invoice = Ipn::invoice_of(raw).ok_or(unreadable)?;
+                let hash = digest(&SHA256, raw);
+                let name = format!("{UNREADABLE}{}", hex::encode(&hash.as_ref()[..16]));
+                Ok(Told { invoice, name, claimed: None })
+            }
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 use crate::arrival::{Arrival, Claim, Delivery, Received};
-use crate::fact::{FactKey, Via};
+use crate::fact::{FactKey, Unmatched, Via};
 use crate::items::amount_name;
 use crate::settings::ChainSettings;
 use crate::{Amount, Payments, PaymentsError, Rail};
 use platform::{InvalidSettings, Platform};
 use primitives::Timestamp;
 use rails::ApiError;
-use rails::tron::{Batch, Source, Transfer, Trongrid, Tronscan, Walk, Watch};
+use rails::tron::{Batch, Reason, Source, Transfer, Trongrid, Tronscan, Walk, Watch};
 use serde::Serialize;
 use serde_json::json;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub struct PollReport {
     /// Worth less than a cent: nothing anybody could be credited with.
     pub dust: u32,
     pub failed: u32,
+    /// Rows that can't be read: perhaps money. The comparison with the other index tells.
+    pub unreadable: u32,
     /// No source could tell all; the next poll goes on from where this one came to.
     pub is_cut_short: bool,
 }
@@ -69,9 +71,9 @@ impl ChainDesk {
     /// moves only behind what is booked.
     pub async fn poll(&self, now: Timestamp) -> Result<PollReport, PaymentsError> {
         let marks = self.payments.store.marks(Rail::TronUsdt).await?;
-        self.payments.store.mark(Rail::TronUsdt, crate::POLL_BEGAN, now).await?;
+        self.payments.store.note(Rail::TronUsdt, crate::POLL_BEGAN, now).await;
         let from = match marks.get(crate::POLLED_TO) {
-            Some(polled_to) => polled_to.before(OVERLAP),
+            Some(polled_to) => (*polled_to).min(now).before(OVERLAP),
             None => now.before(FIRST_LOOK),
         };
         let mut report = PollReport::default();
@@ -88,6 +90,7 @@ impl ChainDesk {
                     break;
                 }
             };
+            report.note_refused(&batch);
             if let Some(failed_at) = self.book(&batch.transfers, Via::Poll, &mut report, now).await? {
                 reach = reach.min(failed_at.before(Duration::from_millis(1)));
             }
@@ -95,7 +98,7 @@ impl ChainDesk {
             self.payments.store.mark(Rail::TronUsdt, crate::POLLED_TO, covered).await?;
         }
         if !report.is_cut_short {
-            self.payments.store.mark(Rail::TronUsdt, crate::HEARD, now).await?;
+            self.payments.store.note(Rail::TronUsdt, crate::HEARD, now).await;
         }
         tracing::info!(?report, "the chain was polled");
         Ok(report)
@@ -158,7 +161,11 @@ impl ChainDesk {
             key,
             amount: Amount::Usdt(transfer.amount),
             paid_at: transfer.at,
-            claim: Claim::References(vec![amount_name(&wallet, transfer.amount)]),
+            // A second equal transfer in one transaction hardly exists; a row told twice does.
+            claim: match transfer.nth {
+                0 => Claim::References(vec![amount_name(&wallet, transfer.amount)]),
+                _ => Claim::Nothing(Unmatched::Odd),
+            },
             trace: transfer.tx.to_string(),
             shown_as: None,
             via,
@@ -177,10 +184,12 @@ impl ChainDesk {
         let mut walk = Walk::new(self.watch, from, to);
         while let Some(batch) = walk.next(&self.trongrid, &self.http).await? {
             let mut report = PollReport::default();
+            report.note_refused(&batch);
+            compared.unreadable = compared.unreadable.saturating_add(report.unreadable);
             let listed = batch.transfers.iter().filter(|transfer| transfer.amount.get() >= DUST_BELOW_MICROS);
-            compared
-                .listed
-                .extend(listed.filter_map(|transfer| Some((fact_key(transfer)?, transfer.amount.get()))));
+            compared.listed.extend(listed.filter_map(|transfer| {
+                Some(Listed { key: fact_key(transfer)?, units: transfer.amount.get(), at: Some(transfer.at) })
+            }));
             self.book(&batch.transfers, Via::Reconciliation, &mut report, now).await?;
             compared.repaired += report.credited + report.kept;
         }
@@ -196,15 +205,38 @@ impl ChainDesk {
     }
 }
 
+impl PollReport {
+    /// Foreign tokens and the like are everyday; what can't be read is not.
+    fn note_refused(&mut self, batch: &Batch) {
+        let malformed = batch.refused.iter().filter(|(reason, _)| matches!(reason, Reason::Malformed(_)));
+        let count = malformed.map(|(_, count)| *count).fold(0, u32::saturating_add);
+        if count > 0 {
+            tracing::error!(refused = ?batch.refused, "rows of the chain's index can't be read");
+        }
+        self.unreadable = self.unreadable.saturating_add(count);
+    }
+}
+
+/// One payment of a processor's list.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) key: FactKey,
+    /// In the rail's smallest unit.
+    pub(crate) units: u64,
+    pub(crate) at: Option<Timestamp>,
+}
+
 /// What a processor's own list held.
 #[derive(Debug, Default)]
 pub(crate) struct Compared {
-    /// Every payment of the list, with its amount in the rail's smallest unit.
-    pub(crate) listed: Vec<(FactKey, u64)>,
+    /// Every incoming payment of the list.
+    pub(crate) listed: Vec<Listed>,
     /// Payments nobody had told us of.
     pub(crate) repaired: u32,
     /// Rows that can't be read: perhaps money, and nobody has looked at it.
     pub(crate) unreadable: u32,
+    /// The list goes on beyond what was read.
+    pub(crate) is_cut_short: bool,
 }
 
 /// `tron_usdt.<tx>.<micros>-<nth>`: the same whichever indexer tells it.

@@ -1,7 +1,7 @@
 use crate::fact::{Credited, Fact, FactState, Unmatched};
 use crate::inbox::Assignment;
 use crate::items::{AuditRow, ReferenceRow, reference_name};
-use crate::ruling::{Ruling, within_limits};
+use crate::ruling::{CLOCKS_APART, Ruling, within_limits};
 use crate::{Amount, ChainDesk, PaymentsError, Rail, usdt_cents_down};
 use primitives::{AccountId, Timestamp};
 use rails::UsdtMicros;
@@ -11,6 +11,11 @@ use std::time::Duration;
 
 /// A claim may start a poll of its own when the last one is older than this.
 const POLL_EVERY: Duration = Duration::from_secs(60);
+/// How far back a claim looks in the second index, and how old a transfer may be to be given by itself: later, an
+/// amount may have had another owner in between.
+const LOOK_BACK: Duration = Duration::from_secs(86_400);
+/// Blocks are timed in whole seconds, orders are not.
+const CLOCK_STEP: Duration = Duration::from_secs(1);
 /// Exchanges keep a fee of up to this from what is sent.
 const FEE_MAX_MICROS: u64 = 5_000_000;
 /// Somebody who rounds up sends at most this more.
@@ -55,10 +60,14 @@ impl ChainDesk {
         if !facts.is_empty() {
             return Ok(facts);
         }
-        let marks = self.payments().store.marks(Rail::TronUsdt).await?;
-        let last = marks.get(crate::POLL_BEGAN).copied();
-        if last.is_none_or(|last| now.since(last) >= POLL_EVERY) {
+        let store = &self.payments().store;
+        let limit = now.before(POLL_EVERY).after(Duration::from_millis(1));
+        if store.mark_unless_after(Rail::TronUsdt, crate::POLL_BEGAN, now, limit).await? {
             self.poll(now).await?;
+            // The other index may know what the first does not list yet.
+            if self.payments().facts_of(&source).await?.is_empty() {
+                self.compare(now.before(LOOK_BACK), now, now).await?;
+            }
             let facts = self.payments().facts_of(&source).await?;
             if !facts.is_empty() {
                 return Ok(facts);
@@ -79,6 +88,7 @@ impl ChainDesk {
         let credits = usdt_cents_down(amount)?;
         let order = self.only_owner(account, amount, fact.paid_at).await?;
         let is_plain = *why == Unmatched::NoOrder
+            && now.since(fact.paid_at) <= LOOK_BACK
             && within_limits(credits, &self.payments().rules) == Ruling::Credit(credits);
         let Some(order) = order.filter(|_| is_plain) else {
             let note = AuditRow {
@@ -103,30 +113,43 @@ impl ChainDesk {
         self.payments().assign(&fact.key, &wish, now).await.map(Some)
     }
 
-    /// The claimant's order with the nearest amount, unless another person's order fits as well.
+    /// The claimant's unpaid order with the nearest amount, unless another person's order fits as well.
     async fn only_owner(
         &self,
         account: &AccountId,
         amount: UsdtMicros,
         paid_at: Timestamp,
     ) -> Result<Option<ReferenceRow>, PaymentsError> {
+        let (store, rules) = (&self.payments().store, &self.payments().rules);
         let wallet = format!("{}.{}.", Rail::TronUsdt, self.wallet());
-        let names = self.payments().store.amounts_held_after(paid_at).await?;
-        let near: Vec<String> = names
+        let last = paid_at.after(rules.order_lifetime()).after(rules.grace()).after(CLOCKS_APART);
+        let near: Vec<String> = store
+            .amounts_held(paid_at, last)
+            .await?
             .into_iter()
             .filter(|name| {
                 let due = name.strip_prefix(&wallet).and_then(|due| UsdtMicros::parse_raw(due).ok());
                 due.is_some_and(|due| is_near(due, amount))
             })
             .collect();
-        let mut rows = self.payments().store.references(&near).await?;
+        let mut rows = store.references(&near).await?;
         rows.retain(|row| row.covers(paid_at));
         let owners: BTreeSet<&AccountId> = rows.iter().map(|row| &row.account).collect();
         if owners.len() != 1 || !owners.contains(account) {
             return Ok(None);
         }
-        let distance = |row: &ReferenceRow| row.micros().map(|due| due.get().abs_diff(amount.get()));
-        Ok(rows.into_iter().min_by_key(|row| distance(row).unwrap_or(u64::MAX)))
+        // Whoever made the order after seeing the transfer, gave it up, or was paid, has no claim by itself.
+        rows.retain(|row| row.held.is_some_and(|(from, _)| from.before(CLOCK_STEP) <= paid_at));
+        let distance =
+            |row: &ReferenceRow| row.micros().map_or(u64::MAX, |due| due.get().abs_diff(amount.get()));
+        rows.sort_by_key(distance);
+        for row in rows {
+            let order = store.top_up(account, row.order).await?;
+            if order.is_some_and(|order| order.cancelled_at.is_none() && order.payments.is_empty()) {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -9,6 +9,9 @@ use std::time::Duration;
 pub enum PaymentsError {
     #[error("this rail is not configured here")]
     RailNotOffered,
+    /// `SEPAY_BANK_API_TOKEN` is missing.
+    #[error("the bank account's list can't be asked for without SEPAY_BANK_API_TOKEN")]
+    NoList,
     #[error("the amount is not offered")]
     AmountNotOffered,
     #[error("the exchange rate is missing or too old")]
@@ -33,6 +36,12 @@ pub enum PaymentsError {
     WrongState { state: &'static str },
     #[error("there is no such reversal, or it was reinstated before")]
     NoReversal,
+    /// The same was done before with other figures, or undone since.
+    #[error("the same was done before, with other figures")]
+    DoneOtherwise,
+    /// More credit than the payment is worth, or in another currency than the order.
+    #[error("the assignment does not fit the payment")]
+    UnfitAssignment { worth: Option<Credits> },
     /// More would be taken back than is there.
     #[error("at most {left} can be taken back")]
     TooMuch { left: Credits },
@@ -70,6 +79,18 @@ impl From<CreditsError> for PaymentsError {
             CreditsError::NoAccount => PaymentsError::NoAccount,
             other => PaymentsError::Credits(other),
         }
+    }
+}
+
+impl PaymentsError {
+    /// Whether the same attempt would fail for ever.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            PaymentsError::Store(StoreError::Corrupt { .. })
+                | PaymentsError::Overflow(_)
+                | PaymentsError::Credits(_)
+        )
     }
 }
 

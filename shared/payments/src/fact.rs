@@ -32,6 +32,8 @@ pub struct Fact {
     pub via: Via,
     /// The processor's or bank's own reference, for support.
     pub trace: String,
+    /// The processor's record as it was last looked at, where it tells when it changed.
+    pub checked_at: Option<Timestamp>,
     pub state: FactState,
     /// Counts the changes, so that two administrators don't overwrite each other.
     pub version: u64,
@@ -93,6 +95,10 @@ pub enum Unmatched {
     Unreadable,
     /// The processor's own record of it contradicts itself.
     Odd,
+    /// The message says paid, the processor's record does not (yet).
+    Unconfirmed,
+    /// It names an order of ours and came into another account.
+    OtherAccount,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +109,8 @@ pub enum Ignored {
 
 const OUTSIDE_CHARS_MAX: usize = 128;
 const PART_CHARS_MAX: usize = 40;
+/// What the name of a payment begins with whose message holds no id that can be read.
+pub(crate) const UNREADABLE: &str = "unreadable-";
 
 impl FactKey {
     /// `outside` is the processor's id, `part` tells several payments under one id apart. Both are letters, digits,
@@ -127,6 +135,11 @@ impl FactKey {
         format!("{}.{}", self.rail, self.outside)
     }
 
+    /// The processor's own id of it.
+    pub(crate) fn outside(&self) -> &str {
+        &self.outside
+    }
+
     pub(crate) fn part(&self) -> &str {
         &self.part
     }
@@ -134,6 +147,23 @@ impl FactKey {
     /// The ledger accepts one grant under this name, ever.
     pub(crate) fn grant_key(&self) -> OnceKey {
         OnceKey::new(self.rail.as_str(), format_args!("{}.{}", self.outside, self.part))
+    }
+
+    /// The name of another grant for the same payment, after the first was taken back whole: an assignment to the
+    /// wrong person must be curable. `version` is the fact's, which its writing is conditional on.
+    pub(crate) fn grant_again_key(&self, version: u64) -> OnceKey {
+        let name = format_args!("{}.{}.again-{version}", self.outside, self.part);
+        OnceKey::new(self.rail.as_str(), name)
+    }
+
+    /// The same outside id with another part.
+    pub(crate) fn with_part(&self, part: &str) -> Result<FactKey, InvalidFactKey> {
+        FactKey::new(self.rail, &self.outside, part)
+    }
+
+    /// Without the processor's own id nobody can tell whether the same payment is told again under it.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.outside.starts_with(UNREADABLE)
     }
 }
 
@@ -203,4 +233,13 @@ words!(Unmatched {
     AccountClosed => "account_closed",
     Unreadable => "unreadable",
     Odd => "odd",
+    Unconfirmed => "unconfirmed",
+    OtherAccount => "other_account",
 });
+
+impl Unmatched {
+    /// Whether a later word of the processor may still credit it without a person.
+    pub(crate) fn is_open_to_news(self) -> bool {
+        matches!(self, Unmatched::NoOrder | Unmatched::Odd | Unmatched::Unconfirmed | Unmatched::Unreadable)
+    }
+}

@@ -1,13 +1,13 @@
 use crate::amount::usdt_cents_down;
-use crate::fact::{Credited, Fact, FactKey, FactState};
+use crate::fact::{Credited, Fact, FactKey, FactState, Ignored};
 use crate::items::{AuditRow, ReversalRow, audit_item, read_audit, read_fact, read_reversal};
-use crate::order::{Payment, TopUp};
+use crate::order::{PAYMENTS_MAX, Payment, TopUp};
 use crate::payments::{TRIES, body_place};
 use crate::ruling::worth;
 use crate::store::{When, Written};
 use crate::{Amount, DongRate, Payments, PaymentsError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use credits::{CreditsError, Origin, Posted, Posting};
+use credits::{CreditsError, OnceKey, Origin, Posted, Posting};
 use platform::{Item, StoreError};
 use primitives::{AccountId, Credits, EntryId, Private, Timestamp, TopUpId};
 
@@ -79,7 +79,7 @@ impl Payments {
                     key: name.to_owned(),
                     at: item.time("at")?,
                     via: item.text("via")?.to_owned(),
-                    body: self.opened(key, item.text("body")?),
+                    body: self.opened(key, name, item.text("body")?),
                 }),
                 Some(("reversal", _)) => dossier.reversals.push(read_reversal(&row)?),
                 Some(("audit", _)) => dossier.audit.push(read_audit(&row)?),
@@ -89,8 +89,8 @@ impl Payments {
         Ok(dossier)
     }
 
-    fn opened(&self, key: &FactKey, sealed: &str) -> Option<Private<String>> {
-        match self.sealer.open(&body_place(key), sealed) {
+    fn opened(&self, key: &FactKey, delivery: &str, sealed: &str) -> Option<Private<String>> {
+        match self.sealer.open(&body_place(key, delivery), sealed) {
             Ok(bytes) => Some(Private::new(String::from_utf8_lossy(&bytes).into_owned())),
             Err(error) => {
                 tracing::error!(payment = %key, error = %error, "a sealed body stays closed");
@@ -108,14 +108,8 @@ impl Payments {
     ) -> Result<Credited, PaymentsError> {
         for tries in 0..TRIES {
             let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
-            if let FactState::Credited(credited) = &fact.state
-                && credited.account == wish.account
-                && (wish.order.is_none() || credited.order == wish.order)
-            {
-                return Ok(credited.clone());
-            }
-            if !matches!(fact.state, FactState::Unmatched { .. } | FactState::Dismissed) {
-                return Err(PaymentsError::WrongState { state: fact.state.as_str() });
+            if let Some(before) = fact.assigned_before(wish)? {
+                return Ok(before);
             }
             if let Some(credited) = self.assign_once(&fact, wish, now).await? {
                 return Ok(credited);
@@ -135,8 +129,8 @@ impl Payments {
             None => None,
             Some(id) => Some(self.store.top_up(&wish.account, id).await?.ok_or(PaymentsError::NoTopUp)?),
         };
-        let credits = assigned_credits(fact, order.as_ref(), wish)?;
-        let posting = Posting::Grant { amount: credits, origin: Origin::TopUp, key: fact.key.grant_key() };
+        let credits = self.assigned_credits(fact, order.as_ref(), wish)?;
+        let posting = Posting::Grant { amount: credits, origin: Origin::TopUp, key: fact.next_grant_key() };
         let credited = |entry: EntryId| Credited {
             account: wish.account.clone(),
             order: wish.order,
@@ -164,6 +158,37 @@ impl Payments {
             // The fact changed in between; what it says now decides.
             Ok(Posted::Before { .. }) | Err(CreditsError::BesideRefused(_)) => Ok(None),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What a kept arrival is worth to this order, or at this rate; an administrator's own figure goes before both,
+    /// but not far beyond.
+    fn assigned_credits(
+        &self,
+        fact: &Fact,
+        order: Option<&TopUp>,
+        wish: &Assignment,
+    ) -> Result<Credits, PaymentsError> {
+        let by_order = order.map(|order| worth(order, fact.amount)).transpose()?.flatten();
+        let worth = match (by_order, fact.amount, wish.rate) {
+            (Some(credits), ..) => Some(credits),
+            (None, Amount::Usdt(micros), _) => Some(usdt_cents_down(micros)?),
+            (None, Amount::Vnd(dong), Some(rate)) => Some(rate.cents_down(dong)?),
+            (None, Amount::Vnd(_), None) => None,
+        };
+        // A body that can't be read has no amount: the administrator has looked it up.
+        let worth = worth.filter(|worth| !worth.is_zero());
+        let ceiling = match worth {
+            Some(worth) => worth.checked_add(Credits::new(worth.get() / 10)?)?,
+            None => self.rules.arrival_max,
+        };
+        let is_fit = order.is_none_or(|order| {
+            let is_same_currency = order.due.currency() == fact.amount.currency();
+            is_same_currency && order.payments.len() < PAYMENTS_MAX
+        });
+        match wish.credits.or(worth) {
+            Some(credits) if is_fit && credits <= ceiling => Ok(credits),
+            _ => Err(PaymentsError::UnfitAssignment { worth }),
         }
     }
 
@@ -225,21 +250,6 @@ impl Payments {
     }
 }
 
-/// What a kept arrival is worth to this order, or at this rate; an administrator's own figure goes before both.
-fn assigned_credits(fact: &Fact, order: Option<&TopUp>, wish: &Assignment) -> Result<Credits, PaymentsError> {
-    if let Some(credits) = wish.credits {
-        return Ok(credits);
-    }
-    let by_order = order.map(|order| worth(order, fact.amount)).transpose()?.flatten();
-    let worth = match (by_order, fact.amount, wish.rate) {
-        (Some(credits), ..) => credits,
-        (None, Amount::Usdt(micros), _) => usdt_cents_down(micros)?,
-        (None, Amount::Vnd(dong), Some(rate)) => rate.cents_down(dong)?,
-        (None, Amount::Vnd(_), None) => return Err(PaymentsError::AmountNotOffered),
-    };
-    if worth.is_zero() { Err(PaymentsError::AmountNotOffered) } else { Ok(worth) }
-}
-
 impl Assignment {
     fn audit(&self, now: Timestamp) -> AuditRow {
         AuditRow { who: self.who.clone(), what: self.what.to_owned(), note: self.note.clone(), at: now }
@@ -247,6 +257,34 @@ impl Assignment {
 }
 
 impl Fact {
+    /// The same assignment made before. Errors when it was made with other figures, or the state allows none.
+    fn assigned_before(&self, wish: &Assignment) -> Result<Option<Credited>, PaymentsError> {
+        match &self.state {
+            FactState::Unmatched { .. } | FactState::Dismissed if self.key.is_anonymous() => {
+                // Reconciliation reads the same payment under its own name and would credit it again.
+                Err(PaymentsError::WrongState { state: "unreadable" })
+            }
+            FactState::Unmatched { .. } | FactState::Dismissed => Ok(None),
+            FactState::Ignored(Ignored::OtherAccount) => Ok(None),
+            // Taken back whole, e.g. because it had been given to the wrong person.
+            FactState::Credited(credited) if credited.reversed == credited.credits => Ok(None),
+            FactState::Credited(credited) => {
+                let is_same = credited.account == wish.account
+                    && (wish.order.is_none() || credited.order == wish.order)
+                    && wish.credits.is_none_or(|credits| credits == credited.credits);
+                if is_same { Ok(Some(credited.clone())) } else { Err(PaymentsError::DoneOtherwise) }
+            }
+            other => Err(PaymentsError::WrongState { state: other.as_str() }),
+        }
+    }
+
+    fn next_grant_key(&self) -> OnceKey {
+        match &self.state {
+            FactState::Credited(_) => self.key.grant_again_key(self.version),
+            _ => self.key.grant_key(),
+        }
+    }
+
     /// This fact in another state.
     pub(crate) fn became(&self, state: FactState) -> Fact {
         Fact { state, version: self.version + 1, ..self.clone() }

@@ -46,5 +46,7 @@ pub use top_ups::{TopUpPage, TopUpWish, TopUps};
 const POLLED_TO: &str = "polled_to";
 /// the last poll began,
 const POLL_BEGAN: &str = "poll_began";
-/// something authentic was last heard from the rail.
+/// something authentic last came by itself: a webhook, or a poll that came to its end,
 const HEARD: &str = "heard";
+/// the processor's list was last compared whole.
+const COMPARED: &str = "compared";

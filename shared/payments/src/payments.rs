@@ -1,10 +1,10 @@
-use crate::PaymentsError;
 use crate::arrival::{Arrival, Claim, Delivery, Received};
 use crate::fact::{Credited, Fact, FactKey, FactState, Unmatched, Via};
 use crate::items::event_item;
 use crate::order::{Payment, TopUp};
 use crate::ruling::{Ruling, rule};
 use crate::store::{Store, When, Written};
+use crate::{PaymentsError, Rail};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, Ledger, Origin, Posted, Posting};
 use platform::{InvalidSettings, Platform, Sealer, StoreError, TopUpRules, retry_conflicts};
@@ -51,10 +51,19 @@ impl Payments {
 
     async fn receive_quietly(&self, arrival: &Arrival, now: Timestamp) -> Result<Received, PaymentsError> {
         for tries in 0..TRIES {
-            if self.store.fact(&arrival.key).await?.is_some() {
+            let before = self.store.fact(&arrival.key).await?;
+            if before.as_ref().is_some_and(|fact| !arrival.is_news_about(fact)) {
                 return Ok(Received::Before);
             }
-            if let Some(received) = self.settle(arrival, now).await? {
+            let settled = match self.settle(arrival, before.as_ref(), now).await {
+                Err(error) if error.is_lasting() => {
+                    // Told again it would fail again: a person has to look, and nobody else waits for it.
+                    tracing::error!(payment = %arrival.key, error = %error, "an arrival can't be judged");
+                    self.keep(arrival, before.as_ref(), Unmatched::Odd, None, now).await?
+                }
+                settled => settled?,
+            };
+            if let Some(received) = settled {
                 return Ok(received);
             }
             platform::pause(u32::try_from(tries).unwrap_or(u32::MAX)).await;
@@ -62,21 +71,31 @@ impl Payments {
         Err(StoreError::Conflict.into())
     }
 
-    async fn settle(&self, arrival: &Arrival, now: Timestamp) -> Result<Settled, PaymentsError> {
+    async fn settle(
+        &self,
+        arrival: &Arrival,
+        before: Option<&Fact>,
+        now: Timestamp,
+    ) -> Result<Settled, PaymentsError> {
         let names = match &arrival.claim {
             Claim::Ignore(why) => {
-                return self.note(arrival, FactState::Ignored(*why), Received::Ignored(*why), now).await;
+                let written = self.note_state(arrival, before, FactState::Ignored(*why), now).await?;
+                return Ok(written.then_some(Received::Ignored(*why)));
             }
-            Claim::Nothing(why) => return self.keep(arrival, *why, None, now).await,
+            Claim::Nothing(why) => return self.keep(arrival, before, *why, None, now).await,
             Claim::References(names) => names,
         };
         let order = match self.owner(names, arrival, now).await? {
             Owner::Order(order) => order,
-            Owner::Nobody(why, near) => return self.keep(arrival, why, near, now).await,
+            Owner::Nobody(why, near) => return self.keep(arrival, before, why, near, now).await,
         };
+        let near = Some((order.account.clone(), order.id));
+        if arrival.may_be_told_under_another_name(&order) {
+            return self.keep(arrival, before, Unmatched::Odd, near, now).await;
+        }
         match rule(&order, arrival.amount, arrival.paid_at, &self.rules)? {
-            Ruling::Credit(credits) => self.credit(arrival, &order, credits, now).await,
-            Ruling::Keep(why) => self.keep(arrival, why, Some((order.account, order.id)), now).await,
+            Ruling::Credit(credits) => self.credit(arrival, before, &order, credits, now).await,
+            Ruling::Keep(why) => self.keep(arrival, before, why, near, now).await,
         }
     }
 
@@ -107,6 +126,7 @@ impl Payments {
     async fn credit(
         &self,
         arrival: &Arrival,
+        before: Option<&Fact>,
         order: &TopUp,
         credits: Credits,
         now: Timestamp,
@@ -122,9 +142,9 @@ impl Payments {
                 entry,
                 reversed: Credits::ZERO,
             };
-            let fact = arrival.fact(FactState::Credited(credited), now);
+            let fact = arrival.fact(before, FactState::Credited(credited), now);
             Ok(vec![
-                self.store.put_fact(&fact, When::New)?,
+                self.store.put_fact(&fact, unchanged(before))?,
                 self.put_event(arrival, &body, now)?,
                 self.store.put_top_up(&order.paid(arrival.payment(credits, entry)))?,
             ])
@@ -141,45 +161,42 @@ impl Payments {
             Err(CreditsError::BesideRefused(_)) => Ok(None),
             Err(CreditsError::Closed | CreditsError::NoAccount) => {
                 let near = Some((order.account.clone(), order.id));
-                self.keep(arrival, Unmatched::AccountClosed, near, now).await
+                self.keep(arrival, before, Unmatched::AccountClosed, near, now).await
             }
             Err(error) => Err(error.into()),
         }
     }
 
+    /// Leaves an arrival to an administrator.
     async fn keep(
         &self,
         arrival: &Arrival,
+        before: Option<&Fact>,
         why: Unmatched,
         near: Option<(AccountId, TopUpId)>,
         now: Timestamp,
     ) -> Result<Settled, PaymentsError> {
-        self.note(arrival, FactState::Unmatched { why, near }, Received::Kept(why), now).await
+        let state = FactState::Unmatched { why, near };
+        if before.is_some_and(|fact| fact.state == state && fact.amount == arrival.amount) {
+            return Ok(Some(Received::Before));
+        }
+        let written = self.note_state(arrival, before, state, now).await?;
+        Ok(written.then_some(Received::Kept(why)))
     }
 
-    /// Writes a fact that moves no credit, with its body.
-    async fn note(
-        &self,
-        arrival: &Arrival,
-        state: FactState,
-        received: Received,
-        now: Timestamp,
-    ) -> Result<Settled, PaymentsError> {
-        Ok(self.note_state(arrival, state, now).await?.then_some(received))
-    }
-
-    /// False: the fact was noted by somebody else before.
+    /// Writes a fact that moves no credit, with its body. False: somebody else wrote it meanwhile.
     pub(crate) async fn note_state(
         &self,
         arrival: &Arrival,
+        before: Option<&Fact>,
         state: FactState,
         now: Timestamp,
     ) -> Result<bool, PaymentsError> {
         let body = self.sealed(&arrival.key, &arrival.delivery)?;
-        let fact = arrival.fact(state, now);
+        let fact = arrival.fact(before, state, now);
         let written = retry_conflicts(|| async {
-            let items = vec![self.store.put_fact(&fact, When::New)?, self.put_event(arrival, &body, now)?];
-            self.store.write(items, now).await
+            let fact = self.store.put_fact(&fact, unchanged(before))?;
+            self.store.write(vec![fact, self.put_event(arrival, &body, now)?], now).await
         });
         Ok(matches!(written.await?, Written::Done))
     }
@@ -216,26 +233,51 @@ impl Payments {
     }
 
     fn sealed(&self, key: &FactKey, delivery: &Delivery) -> Result<String, PaymentsError> {
-        Ok(self.sealer.seal(&body_place(key), &delivery.body)?)
+        Ok(self.sealer.seal(&body_place(key, &delivery.key), &delivery.body)?)
     }
 }
 
 /// Where a sealed body belongs; it opens nowhere else.
-pub(crate) fn body_place(key: &FactKey) -> String {
-    format!("payment_inbox/{key}")
+pub(crate) fn body_place(key: &FactKey, delivery: &str) -> String {
+    format!("payment_inbox/{key}/{delivery}")
+}
+
+/// What was decided on a fact may only be written while it still stands.
+fn unchanged(before: Option<&Fact>) -> When<'static> {
+    before.map_or(When::New, |fact| When::Version(fact.version))
 }
 
 impl Arrival {
-    fn fact(&self, state: FactState, now: Timestamp) -> Fact {
+    /// Whether this can still change what a fact is: it waits for a person because nothing better was known.
+    fn is_news_about(&self, fact: &Fact) -> bool {
+        let is_open = matches!(&fact.state, FactState::Unmatched { why, .. } if why.is_open_to_news());
+        is_open && matches!(self.claim, Claim::References(_))
+    }
+
+    /// Nobody has confirmed that SePay's list numbers transfers as its webhook does. A listed transfer that looks
+    /// exactly like one the order already has is left to a person.
+    fn may_be_told_under_another_name(&self, order: &TopUp) -> bool {
+        let is_alike = |payment: &Payment| {
+            payment.amount == self.amount
+                && payment.paid_at.seconds() == self.paid_at.seconds()
+                && payment.key != self.key
+        };
+        self.via == Via::Reconciliation
+            && self.key.rail() == Rail::VietQr
+            && order.payments.iter().any(is_alike)
+    }
+
+    fn fact(&self, before: Option<&Fact>, state: FactState, now: Timestamp) -> Fact {
         Fact {
             key: self.key.clone(),
             amount: self.amount,
             paid_at: self.paid_at,
-            heard_at: now,
-            via: self.via,
+            heard_at: before.map_or(now, |fact| fact.heard_at),
+            via: before.map_or(self.via, |fact| fact.via),
             trace: self.trace.clone(),
+            checked_at: None,
             state,
-            version: 0,
+            version: before.map_or(0, |fact| fact.version + 1),
         }
     }
 

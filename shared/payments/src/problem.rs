@@ -13,6 +13,20 @@ impl PaymentsError {
             PaymentsError::TooMuch { left } => {
                 problem.pointer("/credits", format!("at most {left} can be taken back, at least 1"))
             }
+            PaymentsError::UnfitAssignment { worth } => {
+                let worth = worth.map_or("not known".to_owned(), |worth| worth.to_string());
+                problem.pointer(
+                    "/credits",
+                    format!(
+                        "the payment is worth {worth}; name at most a tenth more, and an order of the same currency \
+                         with room for it"
+                    ),
+                )
+            }
+            PaymentsError::DoneOtherwise => problem.detail(
+                "The same case or payment was settled before with other figures, or was undone since. Look at it \
+                 again; another case needs another name.",
+            ),
             PaymentsError::WrongState { state } => {
                 problem.detail(format!("The payment is {state}, so this can't be done. Look at it again."))
             }
@@ -23,7 +37,7 @@ impl PaymentsError {
 
     fn code(&self) -> ProblemCode {
         match self {
-            PaymentsError::RailNotOffered => ProblemCode::MethodUnavailable,
+            PaymentsError::RailNotOffered | PaymentsError::NoList => ProblemCode::MethodUnavailable,
             PaymentsError::AmountNotOffered => ProblemCode::AmountNotOffered,
             PaymentsError::NoRate(_) => ProblemCode::RateUnavailable,
             PaymentsError::TooManyOpen { .. } => ProblemCode::TooManyOpenTopUps,
@@ -34,8 +48,10 @@ impl PaymentsError {
             | PaymentsError::NoReversal
             | PaymentsError::NoAccount => ProblemCode::NotFound,
             PaymentsError::NotOpen => ProblemCode::TopUpNotOpen,
-            PaymentsError::WrongState { .. } => ProblemCode::PaymentSettled,
-            PaymentsError::TooMuch { .. } => ProblemCode::InvalidInput,
+            PaymentsError::WrongState { .. } | PaymentsError::DoneOtherwise => ProblemCode::PaymentSettled,
+            PaymentsError::TooMuch { .. } | PaymentsError::UnfitAssignment { .. } => {
+                ProblemCode::InvalidInput
+            }
             PaymentsError::AccountClosed => ProblemCode::AccountClosed,
             PaymentsError::TransferUnknown { .. } => ProblemCode::TransferUnknown,
             PaymentsError::ClaimUnclear => ProblemCode::ClaimUnclear,

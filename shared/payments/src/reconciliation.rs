@@ -1,14 +1,15 @@
+use crate::arrival::Received;
 use crate::bank::BankDesk;
 use crate::card::{CardDesk, CardNews};
-use crate::chain::{ChainDesk, Compared};
-use crate::fact::{FactKey, FactState, Via};
+use crate::chain::{ChainDesk, Compared, Listed};
+use crate::fact::{Fact, FactKey, FactState, Via};
 use crate::items::day_name;
 use crate::settings::BankListSettings;
-use crate::{Payments, PaymentsError, Rail, Received};
+use crate::{Payments, PaymentsError, Rail};
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::Timestamp;
-use rails::sepay_bank::{Api, Direction};
-use rails::sepay_card::OrderStatus;
+use rails::sepay_bank::{Api, Direction, Transfer};
+use rails::sepay_card::{CardOrder, InvoiceNumber, OrderStatus};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
@@ -19,7 +20,8 @@ use std::time::Duration;
 pub struct Reconciliation {
     payments: Payments,
     http: reqwest::Client,
-    bank: Option<(BankDesk, Api)>,
+    bank: Option<BankDesk>,
+    list: Option<Api>,
     card: Option<CardDesk>,
     chain: Option<ChainDesk>,
     silence: Duration,
@@ -29,15 +31,15 @@ pub struct Reconciliation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RailReport {
     pub rail: &'static str,
-    /// Payments in the processor's list.
+    /// Incoming payments in the processor's list.
     pub listed: u32,
     /// Of these, booked only now: their webhook or poll was missed.
     pub repaired: u32,
     /// What does not agree after the repair; must be empty.
     pub differences: Vec<Difference>,
-    /// Nothing authentic was heard from this rail for longer than `RAIL_SILENCE_HOURS`.
+    /// Payments are listed that no webhook told of, or nothing was heard for longer than `RAIL_SILENCE_HOURS`.
     pub is_silent: bool,
-    /// The processor could not be asked; nothing was compared.
+    /// Why nothing, or not all, was compared.
     pub failure: Option<String>,
 }
 
@@ -49,10 +51,17 @@ pub struct Difference {
     pub what: &'static str,
 }
 
-/// How far back the lists are compared: longer than a weekend without webhooks.
+const DAY: Duration = Duration::from_secs(86_400);
+/// How far back the lists are compared: longer than a weekend without webhooks, and for cards longer than a payment
+/// made before one can still be voided.
 const WINDOW: Duration = Duration::from_secs(3 * 86_400);
+const CARD_WINDOW: Duration = Duration::from_secs(7 * 86_400);
+/// However long nothing was compared, lists are not read from further back.
+const WINDOW_MAX: Duration = Duration::from_secs(45 * 86_400);
 /// What is younger may still be on its way.
 const YOUNG: Duration = Duration::from_secs(300);
+/// A webhook that is so much later than its payment will not come.
+const WEBHOOK_LATE: Duration = Duration::from_secs(3600);
 const PAGES_MAX: u32 = 200;
 
 impl Reconciliation {
@@ -62,128 +71,192 @@ impl Reconciliation {
             let hours: u64 = settings.parsed_or("RAIL_SILENCE_HOURS", 26, "whole hours");
             (BankListSettings::read(settings), hours)
         })?;
-        let bank = bank.zip(list).map(|(desk, list)| {
-            let api = Api {
-                base_url: list.api_url,
-                token: list.token,
-                account_number: desk.account().to_owned(),
-                offset_minutes: desk.offset_minutes(),
-            };
-            (desk, api)
+        let list = bank.as_ref().zip(list).map(|(desk, list)| Api {
+            base_url: list.api_url,
+            token: list.token,
+            account_number: desk.account().to_owned(),
+            offset_minutes: desk.offset_minutes(),
         });
         Ok(Reconciliation {
             payments: Payments::new(platform)?,
             http: platform.http().clone(),
             bank,
+            list,
             card: CardDesk::new(platform)?,
             chain: ChainDesk::new(platform)?,
             silence: Duration::from_secs(hours.saturating_mul(3600)),
         })
     }
 
-    /// One report per configured rail. A rail that fails keeps no other from being compared.
+    /// One report per configured rail. All are compared at once, so that neither a slow nor a failing one keeps the
+    /// others waiting.
     pub async fn run(&self, now: Timestamp) -> Result<Vec<RailReport>, PaymentsError> {
-        let mut reports = Vec::new();
-        for rail in Rail::ALL {
-            let Some(compared) = self.compare(rail, now).await else { continue };
-            let report = self.judged(rail, compared, now).await?;
-            report.log();
-            reports.push(report);
-        }
+        let (card, bank, chain) = tokio::join!(
+            self.rail(Rail::SepayCard, now),
+            self.rail(Rail::VietQr, now),
+            self.rail(Rail::TronUsdt, now)
+        );
+        let reports: Vec<RailReport> = [card, bank, chain].into_iter().flatten().collect();
+        reports.iter().for_each(RailReport::log);
         let waiting = self.payments.store.count_open().await?;
         tracing::info!(metric = "payments_waiting", value = waiting, "payments wait for an administrator");
         Ok(reports)
     }
 
     /// `None`: the rail is not configured.
-    async fn compare(&self, rail: Rail, now: Timestamp) -> Option<Result<Compared, PaymentsError>> {
-        match rail {
-            Rail::SepayCard => Some(compare_cards(self.card.as_ref()?, now).await),
-            Rail::VietQr => {
-                let (desk, api) = self.bank.as_ref()?;
-                Some(self.compare_bank(desk, api, now).await)
-            }
-            Rail::TronUsdt => {
-                let desk = self.chain.as_ref()?;
-                Some(desk.compare(now.before(WINDOW), now.before(YOUNG), now).await)
-            }
+    async fn rail(&self, rail: Rail, now: Timestamp) -> Option<RailReport> {
+        let is_configured = match rail {
+            Rail::SepayCard => self.card.is_some(),
+            Rail::VietQr => self.bank.is_some(),
+            Rail::TronUsdt => self.chain.is_some(),
+        };
+        if !is_configured {
+            return None;
         }
+        let mut report = RailReport::of(rail);
+        if let Err(error) = self.fill(&mut report, rail, now).await {
+            tracing::error!(%rail, error = %error, "a rail could not be compared");
+            report.failure = Some(error.to_string());
+            report.is_silent |= self.is_long_unheard(rail, now).await;
+        }
+        Some(report)
+    }
+
+    async fn fill(&self, report: &mut RailReport, rail: Rail, now: Timestamp) -> Result<(), PaymentsError> {
+        let from = self.from(rail, now).await?;
+        let compared = match (rail, &self.card, &self.bank, &self.chain) {
+            (Rail::SepayCard, Some(desk), _, _) => self.compare_cards(desk, from, now).await?,
+            (Rail::VietQr, _, Some(desk), _) => self.compare_bank(desk, from, now).await?,
+            (Rail::TronUsdt, _, _, Some(desk)) => desk.compare(from, now.before(YOUNG), now).await?,
+            _ => return Ok(()),
+        };
+        report.listed = u32::try_from(compared.listed.len()).unwrap_or(u32::MAX);
+        report.repaired = compared.repaired;
+        report.differences = self.differences(rail, &compared, from, now).await?;
+        report.is_silent = self.is_silent(rail, &compared, now).await?;
+        if !compared.is_cut_short && compared.unreadable == 0 {
+            self.payments.store.mark(rail, crate::COMPARED, now).await?;
+        }
+        Ok(())
+    }
+
+    /// From where the last whole comparison ended, and never less than the window.
+    async fn from(&self, rail: Rail, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let window = if rail == Rail::SepayCard { CARD_WINDOW } else { WINDOW };
+        let marks = self.payments.store.marks(rail).await?;
+        let last = marks.get(crate::COMPARED).copied().unwrap_or(now);
+        Ok(last.before(DAY).min(now.before(window)).max(now.before(WINDOW_MAX)))
     }
 
     async fn compare_bank(
         &self,
         desk: &BankDesk,
-        api: &Api,
+        from: Timestamp,
         now: Timestamp,
     ) -> Result<Compared, PaymentsError> {
-        let listed = api.transactions(&self.http, None, now.before(WINDOW)).await?;
-        let mut compared = Compared::default();
-        compared.unreadable = u32::try_from(listed.unreadable).unwrap_or(u32::MAX);
-        if !listed.is_complete {
-            compared.unreadable = compared.unreadable.saturating_add(1);
-        }
-        for transfer in &listed.transfers {
-            let body = json!({
-                "id": transfer.id,
-                "accountNumber": transfer.account_number,
-                "transferAmount": transfer.amount.get(),
-                "transferType": if transfer.direction == Direction::In { "in" } else { "out" },
-                "code": transfer.code,
-                "content": transfer.content.as_ref().map(|content| content.expose()),
-                "referenceCode": transfer.reference_code,
-                "transactionDate": transfer.at,
-            });
-            let arrival = desk.arrival(transfer, body.to_string().as_bytes(), Via::Reconciliation, now);
-            let arrival = arrival.map_err(|_| crate::card::own_key_is_malformed())?;
-            match self.payments.receive(&arrival, now).await {
-                Ok(Received::Before) => {}
-                Ok(_) => compared.repaired += 1,
-                Err(error) => {
-                    tracing::error!(payment = %arrival.key, error = %error, "a listed transfer could not be booked");
+        let api = self.list.as_ref().ok_or(PaymentsError::NoList)?;
+        let listed = api.transactions(&self.http, None, from).await?;
+        let mut compared = Compared {
+            unreadable: u32::try_from(listed.unreadable).unwrap_or(u32::MAX),
+            is_cut_short: !listed.is_complete,
+            ..Compared::default()
+        };
+        let arrivals = listed.transfers.iter().map(|transfer| {
+            let body = told(transfer).to_string();
+            let arrival = desk.arrival(transfer, body.as_bytes(), Via::Reconciliation, now);
+            arrival.map(|arrival| (transfer, arrival)).map_err(|_| crate::card::own_key_is_malformed())
+        });
+        let arrivals = arrivals.collect::<Result<Vec<_>, _>>()?;
+        let keys: Vec<FactKey> = arrivals.iter().map(|(_, arrival)| arrival.key.clone()).collect();
+        let known = self.payments.store.facts(&keys).await?;
+        for (transfer, arrival) in arrivals {
+            if known.get(&arrival.key).is_none_or(Fact::is_open) {
+                match self.payments.receive(&arrival, now).await {
+                    Ok(Received::Credited { .. } | Received::Kept(_)) => compared.repaired += 1,
+                    Ok(Received::Before | Received::Ignored(_)) => {}
+                    Err(error) => {
+                        tracing::error!(payment = %arrival.key, error = %error,
+                            "a listed transfer could not be booked");
+                    }
                 }
             }
-            compared.listed.push((arrival.key, transfer.amount.get()));
+            if transfer.direction == Direction::In {
+                let units = transfer.amount.get();
+                compared.listed.push(Listed { key: arrival.key, units, at: transfer.at });
+            }
         }
         Ok(compared)
     }
 
-    /// What our books and the list say after the repair.
-    async fn judged(
+    /// Asks for every order that may be paid or voided and is not settled in our books.
+    async fn compare_cards(
         &self,
-        rail: Rail,
-        compared: Result<Compared, PaymentsError>,
+        desk: &CardDesk,
+        from: Timestamp,
         now: Timestamp,
-    ) -> Result<RailReport, PaymentsError> {
-        let mut report = RailReport {
-            rail: rail.as_str(),
-            listed: 0,
-            repaired: 0,
-            differences: Vec::new(),
-            is_silent: false,
-            failure: None,
-        };
-        match compared {
-            Err(PaymentsError::Store(error)) => return Err(error.into()),
-            Err(error) => {
-                tracing::error!(%rail, error = %error, "the processor's list could not be read");
-                report.failure = Some(error.to_string());
+    ) -> Result<Compared, PaymentsError> {
+        let mut compared = Compared::default();
+        let mut seen = HashSet::new();
+        for page in 1..=PAGES_MAX {
+            let listed = desk.api().orders(from, now, page).await?;
+            let unreadable = u32::try_from(listed.unreadable).unwrap_or(u32::MAX);
+            compared.unreadable = compared.unreadable.saturating_add(unreadable);
+            for order in &listed.orders {
+                if seen.insert(order.invoice.as_str().to_owned()) {
+                    self.compare_card(desk, order, &mut compared, now).await?;
+                }
             }
-            Ok(compared) => {
-                self.payments.store.mark(rail, crate::HEARD, now).await?;
-                report.listed = u32::try_from(compared.listed.len()).unwrap_or(u32::MAX);
-                report.repaired = compared.repaired;
-                report.differences = self.differences(rail, &compared, now).await?;
+            if !listed.has_more {
+                self.ask_for_the_unconfirmed(desk, &seen, &mut compared, now).await?;
+                return Ok(compared);
             }
         }
-        let heard = self.payments.store.marks(rail).await?.get(crate::HEARD).copied();
-        report.is_silent = heard.is_none_or(|heard| now.since(heard) > self.silence);
-        Ok(report)
+        compared.is_cut_short = true;
+        Ok(compared)
+    }
+
+    async fn compare_card(
+        &self,
+        desk: &CardDesk,
+        order: &CardOrder,
+        compared: &mut Compared,
+        now: Timestamp,
+    ) -> Result<(), PaymentsError> {
+        let Ok(key) = FactKey::new(Rail::SepayCard, order.invoice.as_str(), "0") else { return Ok(()) };
+        let before = self.payments.store.fact(&key).await?;
+        if is_worth_asking(order, before.as_ref()) {
+            compared.repaired += u32::from(ask(desk, &order.invoice, now).await?);
+        }
+        if let (OrderStatus::Captured, Some(amount)) = (order.status, order.amount) {
+            let at = order.updated_at.or(order.created_at);
+            compared.listed.push(Listed { key, units: amount.get(), at });
+        }
+        Ok(())
+    }
+
+    /// Orders that a message called paid while SePay's record did not, and that the list does not show.
+    async fn ask_for_the_unconfirmed(
+        &self,
+        desk: &CardDesk,
+        seen: &HashSet<String>,
+        compared: &mut Compared,
+        now: Timestamp,
+    ) -> Result<(), PaymentsError> {
+        let facts = self.facts_within(Rail::SepayCard, now.before(CARD_WINDOW), now).await?;
+        for fact in facts.into_iter().filter(|fact| fact.is_open() && !fact.key.is_anonymous()) {
+            let Ok(invoice) = fact.key.outside().parse::<InvoiceNumber>() else { continue };
+            if !seen.contains(invoice.as_str()) {
+                compared.repaired += u32::from(ask(desk, &invoice, now).await?);
+            }
+        }
+        Ok(())
     }
 
     async fn differences(
         &self,
         rail: Rail,
         compared: &Compared,
+        from: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<Difference>, PaymentsError> {
         let mut differences = Vec::new();
@@ -191,99 +264,156 @@ impl Reconciliation {
         if compared.unreadable > 0 {
             found(String::new(), "the list has rows that can't be read");
         }
-        let keys: Vec<FactKey> = compared.listed.iter().map(|(key, _)| key.clone()).collect();
+        if compared.is_cut_short {
+            found(String::new(), "the list could not be read whole");
+        }
+        let keys: Vec<FactKey> = compared.listed.iter().map(|listed| listed.key.clone()).collect();
         let ours = self.payments.store.facts(&keys).await?;
         let listed: HashMap<&FactKey, u64> =
-            compared.listed.iter().map(|(key, units)| (key, *units)).collect();
+            compared.listed.iter().map(|listed| (&listed.key, listed.units)).collect();
         for (key, units) in &listed {
             match ours.get(key) {
                 None => found(key.to_string(), "listed, but not in our books"),
+                Some(fact) if matches!(fact.state, FactState::Ignored(_) | FactState::Voided) => {
+                    found(key.to_string(), "listed, but never to be credited by our books");
+                }
                 Some(fact) if fact.amount.units() != *units => {
                     found(key.to_string(), "another amount is in our books");
                 }
                 Some(_) => {}
             }
         }
-        for key in self.credited_within(rail, now).await? {
-            if !listed.contains_key(&key) {
-                found(key.to_string(), "credited, but not listed");
+        if !compared.is_cut_short {
+            // A list goes by days, perhaps by another clock's: its first day may be cut.
+            for fact in self.facts_within(rail, from.after(DAY), now.before(YOUNG)).await? {
+                if stands(&fact) && !listed.contains_key(&fact.key) {
+                    found(fact.key.to_string(), "credited, but not listed");
+                }
             }
         }
         Ok(differences)
     }
 
-    /// What became credit and was paid well inside the compared window.
-    async fn credited_within(&self, rail: Rail, now: Timestamp) -> Result<Vec<FactKey>, StoreError> {
-        // A list goes by days, perhaps by another clock's: its first day may be cut.
-        let (from, to) = (now.before(WINDOW).after(Duration::from_secs(86_400)), now.before(YOUNG));
-        let mut keys = Vec::new();
-        let mut day = from;
-        let mut days = HashSet::new();
-        while day.before(Duration::from_secs(86_400)) <= to {
+    /// Our facts of a rail that were paid between the two.
+    async fn facts_within(
+        &self,
+        rail: Rail,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Fact>, StoreError> {
+        let (mut keys, mut days, mut day) = (Vec::new(), HashSet::new(), from);
+        while day.before(DAY) <= to {
             if days.insert(day.date()) {
                 keys.extend(self.payments.store.facts_of_day(&day_name(rail, day), from, to).await?);
             }
-            day = day.after(Duration::from_secs(86_400));
+            day = day.after(DAY);
         }
-        let facts = self.payments.store.facts(&keys).await?;
-        // What was taken back is not expected in the list any more.
-        let stands = |fact: &crate::Fact| match &fact.state {
-            FactState::Credited(credited) => credited.reversed < credited.credits,
-            _ => false,
-        };
-        Ok(facts.into_values().filter(stands).map(|fact| fact.key).collect())
+        Ok(self.payments.store.facts(&keys).await?.into_values().collect())
+    }
+
+    /// A webhook is dead when payments are listed that it should have told of long ago; a poll, when it has not come
+    /// to its end for too long.
+    async fn is_silent(
+        &self,
+        rail: Rail,
+        compared: &Compared,
+        now: Timestamp,
+    ) -> Result<bool, PaymentsError> {
+        if rail == Rail::TronUsdt {
+            return Ok(self.is_long_unheard(rail, now).await);
+        }
+        let heard = self.payments.store.marks(rail).await?.get(crate::HEARD).copied();
+        let newest = compared.listed.iter().filter_map(|listed| listed.at).max();
+        Ok(newest.is_some_and(|newest| {
+            let is_due = now.since(newest) >= WEBHOOK_LATE;
+            is_due && heard.is_none_or(|heard| newest.since(heard) >= WEBHOOK_LATE)
+        }))
+    }
+
+    async fn is_long_unheard(&self, rail: Rail, now: Timestamp) -> bool {
+        match self.payments.store.marks(rail).await {
+            Ok(marks) => {
+                let last =
+                    [crate::HEARD, crate::COMPARED].into_iter().filter_map(|name| marks.get(name)).max();
+                let last = if rail == Rail::TronUsdt { marks.get(crate::HEARD) } else { last };
+                last.is_none_or(|last| now.since(*last) > self.silence)
+            }
+            Err(error) => {
+                tracing::error!(%rail, error = %error, "nobody knows when the rail was heard");
+                true
+            }
+        }
     }
 }
 
-/// Asks for every order of the list that may be paid and is not settled in our books.
-async fn compare_cards(desk: &CardDesk, now: Timestamp) -> Result<Compared, PaymentsError> {
-    let mut compared = Compared::default();
-    for page in 1..=PAGES_MAX {
-        let listed = desk.api().orders(now.before(WINDOW), now, page).await?;
-        compared.unreadable =
-            compared.unreadable.saturating_add(u32::try_from(listed.unreadable).unwrap_or(u32::MAX));
-        for order in &listed.orders {
-            if order.status == OrderStatus::Waiting {
-                continue;
-            }
-            let key = FactKey::new(Rail::SepayCard, order.invoice.as_str(), "0");
-            let Ok(key) = key else { continue };
-            let before = desk.payments().store.fact(&key).await?;
-            let is_settled = match before.as_ref().map(|fact| &fact.state) {
-                Some(FactState::Credited(credited)) => {
-                    // Nobody knows whether a voided order stays captured, so one that changed is asked for again.
-                    let heard_at = before.as_ref().map(|fact| fact.heard_at);
-                    let is_as_heard = order.updated_at <= heard_at && order.status == OrderStatus::Captured;
-                    is_as_heard || credited.reversed == credited.credits
-                }
-                Some(_) => true,
-                None => false,
-            };
-            if !is_settled {
-                match desk.ask(&order.invoice, Via::Reconciliation, now).await {
-                    Ok(CardNews::Received(Received::Before) | CardNews::Nothing | CardNews::Later) => {}
-                    Ok(CardNews::Received(_) | CardNews::Voided) => compared.repaired += 1,
-                    Err(error) => {
-                        tracing::error!(payment = %key, error = %error, "a listed order could not be settled");
-                    }
-                }
-            }
-            if let (OrderStatus::Captured, Some(amount)) = (order.status, order.amount) {
-                compared.listed.push((key, amount.get()));
-            }
+/// Whether SePay's record may say more than our books.
+fn is_worth_asking(order: &CardOrder, fact: Option<&Fact>) -> bool {
+    match (order.status, fact.map(|fact| &fact.state)) {
+        (OrderStatus::Waiting, _) | (OrderStatus::Cancelled, None) => false,
+        (_, None) => true,
+        (_, Some(FactState::Unmatched { why, .. })) => why.is_open_to_news(),
+        (_, Some(FactState::Credited(credited))) if credited.reversed < credited.credits => {
+            // Nobody knows whether a voided order stays captured: one that changed since is asked for again.
+            let looked_at = fact.map(|fact| fact.checked_at.unwrap_or(fact.heard_at).max(fact.heard_at));
+            order.status != OrderStatus::Captured
+                || order.updated_at.is_none()
+                || order.updated_at > looked_at
         }
-        if !listed.has_more {
-            return Ok(compared);
+        (_, Some(_)) => false,
+    }
+}
+
+/// True: something was booked that nobody had told us of.
+async fn ask(desk: &CardDesk, invoice: &InvoiceNumber, now: Timestamp) -> Result<bool, PaymentsError> {
+    match desk.ask(invoice, Via::Reconciliation, now).await {
+        Ok(CardNews::Received(Received::Credited { .. } | Received::Kept(_)) | CardNews::Voided) => Ok(true),
+        Ok(CardNews::Received(_) | CardNews::Nothing | CardNews::Later) => Ok(false),
+        // Whoever asks us to slow down is not asked for the next order either.
+        Err(PaymentsError::Processor(error @ rails::ApiError::TooFast { .. })) => Err(error.into()),
+        Err(error) => {
+            tracing::error!(%invoice, error = %error, "a listed order could not be settled");
+            Ok(false)
         }
     }
-    compared.unreadable = compared.unreadable.saturating_add(1);
-    Ok(compared)
+}
+
+/// A row of the list in the webhook's words.
+fn told(transfer: &Transfer) -> serde_json::Value {
+    json!({
+        "id": transfer.id,
+        "accountNumber": transfer.account_number,
+        "subAccount": transfer.sub_account,
+        "transferAmount": transfer.amount.get(),
+        "transferType": if transfer.direction == Direction::In { "in" } else { "out" },
+        "code": transfer.code,
+        "content": transfer.content.as_ref().map(|content| content.expose()),
+        "referenceCode": transfer.reference_code,
+        "transactionDate": transfer.at,
+    })
+}
+
+/// What was taken back is not expected in a list any more, nor is what has another name there.
+fn stands(fact: &Fact) -> bool {
+    match &fact.state {
+        FactState::Credited(credited) => credited.reversed < credited.credits && fact.key.part() != "odd",
+        _ => false,
+    }
 }
 
 impl RailReport {
+    fn of(rail: Rail) -> RailReport {
+        RailReport {
+            rail: rail.as_str(),
+            listed: 0,
+            repaired: 0,
+            differences: Vec::new(),
+            is_silent: false,
+            failure: None,
+        }
+    }
+
     fn log(&self) {
-        let rail = self.rail;
-        let differences = self.differences.len();
+        let (rail, differences) = (self.rail, self.differences.len());
         tracing::info!(metric = "payment_differences", value = differences, rail, "a rail was compared");
         tracing::info!(
             metric = "payments_repaired",
@@ -293,6 +423,8 @@ impl RailReport {
         );
         let silent = u8::from(self.is_silent);
         tracing::info!(metric = "rail_silent", value = silent, rail, "a rail's silence was measured");
+        let failed = u8::from(self.failure.is_some());
+        tracing::info!(metric = "rail_uncompared", value = failed, rail, "a rail's list was asked for");
         for difference in &self.differences {
             tracing::error!(
                 rail,

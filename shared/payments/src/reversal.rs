@@ -67,7 +67,9 @@ impl Payments {
         for tries in 0..TRIES {
             let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
             if let Some(before) = self.reversal_of_case(&fact, &wish.case).await? {
-                return Ok(before.entry);
+                let is_same = wish.credits.is_none_or(|credits| credits == before.credits);
+                let stands = before.reinstated.is_none();
+                return if is_same && stands { Ok(before.entry) } else { Err(PaymentsError::DoneOtherwise) };
             }
             if let Some(entry) = self.reverse_once(&fact, wish, now).await? {
                 tracing::warn!(payment = %key, cause = wish.cause.as_str(), %entry, "credit was taken back");
@@ -197,7 +199,7 @@ impl Payments {
         if let Some(order) = order {
             let mut order = order.clone();
             order.version += 1;
-            for payment in order.payments.iter_mut().filter(|payment| payment.key == fact.key) {
+            for payment in order.payments.iter_mut().filter(|payment| payment.entry == before.entry) {
                 payment.reversed = reversed;
             }
             items.push(self.store.put_top_up(&order)?);
@@ -235,11 +237,12 @@ impl Payments {
 
     /// Notes that a payment was taken back before it became credit. False: it was heard of in between.
     pub(crate) async fn note_voided(&self, arrival: &Arrival, now: Timestamp) -> Result<bool, PaymentsError> {
-        self.note_state(arrival, FactState::Voided, now).await
+        self.note_state(arrival, None, FactState::Voided, now).await
     }
 
-    /// A payment that waits for an administrator is not there any more.
-    pub(crate) async fn mark_voided(&self, fact: &Fact, now: Timestamp) -> Result<(), PaymentsError> {
+    /// A payment that waits for an administrator, or was dismissed, is not there any more. False: somebody decided
+    /// about it meanwhile.
+    pub(crate) async fn mark_voided(&self, fact: &Fact, now: Timestamp) -> Result<bool, PaymentsError> {
         let changed = fact.became(FactState::Voided);
         let written = platform::retry_conflicts(|| async {
             let items = vec![
@@ -248,10 +251,7 @@ impl Payments {
             ];
             self.store.write(items, now).await
         });
-        match written.await? {
-            Written::Done => Ok(()),
-            Written::Refused(_) => Err(StoreError::Conflict.into()),
-        }
+        Ok(matches!(written.await?, Written::Done))
     }
 }
 

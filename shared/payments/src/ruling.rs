@@ -13,8 +13,13 @@ pub enum Ruling {
     Keep(Unmatched),
 }
 
-/// The chain's clock and ours differ a little, and so do a bank's.
-pub(crate) const CLOCKS_APART: Duration = Duration::from_secs(60);
+/// The chain's clock and ours differ a little. Not more: whoever sees a stray transfer could otherwise still make an
+/// order for its amount.
+pub(crate) const CLOCKS_APART: Duration = Duration::from_secs(5);
+/// Some banks tell the day only, and a transfer's code can't be known before its order.
+const BANK_DAY: Duration = Duration::from_secs(86_400);
+/// A form that was signed long ago must not buy at that day's rate.
+const CARD_GRACE: Duration = Duration::from_secs(7 * 86_400);
 
 /// Judges an arrival against the one order it names (payments §7).
 ///
@@ -27,9 +32,10 @@ pub fn rule(
     rules: &TopUpRules,
 ) -> Result<Ruling, Overflow> {
     if order.rail == Rail::SepayCard {
-        return Ok(card(order, amount));
+        return Ok(card(order, amount, paid_at));
     }
-    if paid_at < order.created_at.before(CLOCKS_APART) {
+    let slack = if order.rail == Rail::VietQr { BANK_DAY } else { CLOCKS_APART };
+    if paid_at < order.created_at.before(slack) {
         return Ok(Ruling::Keep(Unmatched::TooEarly));
     }
     if paid_at > order.grace_ends(rules.grace()) {
@@ -53,10 +59,13 @@ pub(crate) fn within_limits(credits: Credits, rules: &TopUpRules) -> Ruling {
     }
 }
 
-/// A captured card payment is honoured whenever it comes, but only in the ordered amount, and once.
-fn card(order: &TopUp, amount: Amount) -> Ruling {
+/// A captured card payment is honoured long after its order's expiry, but only in the ordered amount, and once.
+fn card(order: &TopUp, amount: Amount, paid_at: Timestamp) -> Ruling {
     if !order.payments.is_empty() {
         return Ruling::Keep(Unmatched::OrderFull);
+    }
+    if paid_at > order.grace_ends(CARD_GRACE) {
+        return Ruling::Keep(Unmatched::TooLate);
     }
     match amount == order.due {
         true => Ruling::Credit(order.credits),

@@ -4,9 +4,12 @@ use crate::items::{
     AMOUNTS_INDEX, DAY_INDEX, OPEN_INDEX, PAYMENT_INBOX, PAYMENT_RAILS, PAYMENT_REFERENCES, ReferenceRow,
     TOP_UPS, fact_item, open_mark, read_fact, read_top_up, top_up_item,
 };
-use crate::{Fact, FactKey, PaymentsError, TopUp};
+use crate::{Fact, FactKey, TopUp};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
 use platform::{Item, Key, Platform, StoreError, key, number, text};
 use primitives::{AccountId, EntryId, Timestamp, TopUpId};
@@ -16,6 +19,8 @@ pub(crate) type Attributes = HashMap<String, AttributeValue>;
 
 /// DynamoDB reads at most so many items at once.
 const BATCH_MAX: usize = 100;
+/// So often keys that a throttled table left out are asked for again.
+const LEFT_OUT_MAX: usize = 20;
 
 #[derive(Clone)]
 pub(crate) struct Store {
@@ -167,17 +172,22 @@ impl Store {
         self.batch(&self.references, keys).await?.iter().map(ReferenceRow::read).collect()
     }
 
-    /// Names of exact amounts whose quarantine ends at or after `moment`.
-    pub(crate) async fn amounts_held_after(&self, moment: Timestamp) -> Result<Vec<String>, StoreError> {
+    /// Names of exact amounts whose quarantine ends between the two.
+    pub(crate) async fn amounts_held(
+        &self,
+        moment: Timestamp,
+        last: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
         let query = self
             .dynamo
             .query()
             .table_name(&self.references)
             .index_name(AMOUNTS_INDEX)
-            .key_condition_expression("amounts = :rail AND #until >= :moment")
+            .key_condition_expression("amounts = :rail AND #until BETWEEN :moment AND :last")
             .expression_attribute_names("#until", "until")
             .expression_attribute_values(":rail", text(crate::Rail::TronUsdt))
-            .expression_attribute_values(":moment", number(moment.millis()));
+            .expression_attribute_values(":moment", number(moment.millis()))
+            .expression_attribute_values(":last", number(last.millis()));
         let mut items = query.into_paginator().items().send();
         let mut names = Vec::new();
         while let Some(item) = items.next().await {
@@ -194,7 +204,9 @@ impl Store {
 
     async fn batch(&self, table: &str, mut keys: Vec<Key>) -> Result<Vec<Attributes>, StoreError> {
         let mut rows = Vec::new();
+        let mut rounds = keys.len().div_ceil(BATCH_MAX) + LEFT_OUT_MAX;
         while !keys.is_empty() {
+            rounds = rounds.checked_sub(1).ok_or(StoreError::Conflict)?;
             let now: Vec<Key> = keys.drain(..keys.len().min(BATCH_MAX)).collect();
             let wish = KeysAndAttributes::builder().set_keys(Some(now)).consistent_read(true).build();
             let wish = wish.map_err(StoreError::not_built)?;
@@ -301,31 +313,57 @@ impl Store {
     }
 
     /// Remembers a moment of a rail under a name; the later one stays.
-    pub(crate) async fn mark(
+    pub(crate) async fn mark(&self, rail: crate::Rail, name: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.mark_unless_after(rail, name, at, at).await.map(|_| ())
+    }
+
+    /// As [`Store::mark`], for a moment that is only watched: nothing depends on its being written.
+    pub(crate) async fn note(&self, rail: crate::Rail, name: &str, at: Timestamp) {
+        if let Err(error) = self.mark(rail, name, at).await {
+            tracing::warn!(%rail, name, error = %error, "a rail's sign of life could not be noted");
+        }
+    }
+
+    /// Remembers `at` if what is remembered lies before `limit`. False: it does not.
+    pub(crate) async fn mark_unless_after(
         &self,
         rail: crate::Rail,
         name: &str,
         at: Timestamp,
-    ) -> Result<(), PaymentsError> {
+        limit: Timestamp,
+    ) -> Result<bool, StoreError> {
         let update = self
             .dynamo
             .update_item()
             .table_name(&self.rails)
             .set_key(Some(key([("rail", rail.as_str())])))
             .update_expression("SET #name = :at")
-            .condition_expression("attribute_not_exists(#name) OR #name < :at")
+            .condition_expression("attribute_not_exists(#name) OR #name < :limit")
             .expression_attribute_names("#name", name)
+            .expression_attribute_values(":limit", number(limit.millis()))
+            .expression_attribute_values(":at", number(at.millis()));
+        match update.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if is_refused(&error) => Ok(false),
+            Err(error) => Err(StoreError::of_sdk(error)),
+        }
+    }
+
+    /// Remembers beside a fact that the processor's record of that moment was looked at.
+    pub(crate) async fn mark_checked(&self, fact: &FactKey, at: Timestamp) -> Result<(), StoreError> {
+        let update = self
+            .dynamo
+            .update_item()
+            .table_name(&self.inbox)
+            .set_key(Some(fact_key(fact)))
+            .update_expression("SET checked_at = :at")
+            .condition_expression("attribute_exists(#source)")
+            .expression_attribute_names("#source", "source")
             .expression_attribute_values(":at", number(at.millis()));
         match update.send().await {
             Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|failed| failed.is_conditional_check_failed_exception()) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(StoreError::of_sdk(error).into()),
+            Err(error) if is_refused(&error) => Ok(()),
+            Err(error) => Err(StoreError::of_sdk(error)),
         }
     }
 
@@ -336,6 +374,10 @@ impl Store {
         let names: Vec<&String> = row.keys().filter(|name| *name != "rail").collect();
         names.into_iter().map(|name| Ok((name.clone(), item.time(name)?))).collect()
     }
+}
+
+fn is_refused(error: &SdkError<UpdateItemError, HttpResponse>) -> bool {
+    error.as_service_error().is_some_and(|failed| failed.is_conditional_check_failed_exception())
 }
 
 /// The attributes that a condition writes as `#name`: many plain words are reserved in DynamoDB.

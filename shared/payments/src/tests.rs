@@ -94,20 +94,28 @@ fn what_arrives_is_credited_and_what_is_strange_is_kept() {
     for (order, amount, seconds, expected, case) in table {
         assert_eq!(rule(order, amount, at(seconds), &rules).unwrap(), expected, "{case}");
     }
-    let before = at(0).before(Duration::from_secs(61));
+    let before = at(0).before(Duration::from_secs(6));
     assert_eq!(rule(&chain, usdt(5_123_000), before, &rules).unwrap(), Ruling::Keep(Unmatched::TooEarly));
+    let midnight = at(0).before(Duration::from_secs(14 * HOUR));
+    assert_eq!(
+        rule(&bank, dong(131_350), midnight, &rules).unwrap(),
+        credit(500),
+        "a bank that tells the day only"
+    );
 }
 
 #[test]
 fn a_card_is_paid_as_ordered_and_once_or_looked_at() {
     let (rules, card) = (rules(), order(Rail::SepayCard));
-    let late = at(90 * 24 * HOUR);
+    let late = at(7 * 24 * HOUR);
     assert_eq!(
         rule(&card, dong(131_350), late, &rules).unwrap(),
         Ruling::Credit(cents(500)),
         "captured is paid"
     );
     assert_eq!(rule(&card, dong(131_349), at(1), &rules).unwrap(), Ruling::Keep(Unmatched::OtherAmount));
+    let hoarded = rule(&card, dong(131_350), at(8 * 24 * HOUR), &rules).unwrap();
+    assert_eq!(hoarded, Ruling::Keep(Unmatched::TooLate), "a form signed long ago");
     let card = paid(&card, dong(131_350), 500, at(1));
     assert_eq!(rule(&card, dong(131_350), at(2), &rules).unwrap(), Ruling::Keep(Unmatched::OrderFull));
 }

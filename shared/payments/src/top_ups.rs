@@ -83,7 +83,7 @@ impl TopUps {
         }
         let priced = self.methods.price(wish.rail, wish.credits, &self.rates, now).await?;
         let polled_to = self.polled_to(wish.rail).await?;
-        let mut place = self.free_place(&wish.account, now).await?;
+        let mut place = self.free_place(wish, now).await?;
         for tries in 0..TRIES {
             let (order, reference) = self.draft(wish, &priced, tries < SHORT_TRIES, now)?;
             let items = self.creation(wish, &order, &reference, &place, polled_to, now)?;
@@ -95,7 +95,7 @@ impl TopUps {
                     if let Some(before) = self.made_before(wish, now).await? {
                         return Ok(before);
                     }
-                    place = self.free_place(&wish.account, now).await?;
+                    place = self.free_place(wish, now).await?;
                 }
                 // Somebody was as fast as we are with the same key, or our own earlier attempt got through.
                 Written::Refused(_) => {
@@ -193,7 +193,9 @@ impl TopUps {
             None => When::New,
             Some(_) => When::If(free_again, vec![(":polled", number(polled_to.millis()))]),
         };
-        let slot = slot_item(&order.account, place.nth, order.id, order.expires_at);
+        // An exact amount is taken up until its quarantine is over, so its place is too.
+        let until = reference.held.map_or(order.expires_at, |(_, until)| until);
+        let slot = slot_item(order, place.nth, until);
         let mut items = vec![
             store.put(&store.top_ups, top_up_item(order), When::New)?,
             store.put(&store.references, reference.item(), when)?,
@@ -214,19 +216,19 @@ impl TopUps {
         Ok(items)
     }
 
-    /// A place whose order does not wait for money any more, or none was there yet.
-    async fn free_place(&self, account: &AccountId, now: Timestamp) -> Result<Place, PaymentsError> {
-        let taken = self.places(account).await?;
+    /// A place that nobody has, whose time is over, or whose order was paid. Cancelling frees none: otherwise one
+    /// person could take up codes and amounts without end.
+    async fn free_place(&self, wish: &TopUpWish, now: Timestamp) -> Result<Place, PaymentsError> {
+        let taken = self.places(&wish.account).await?;
         for nth in 0..self.rules.open_max {
-            let Some((order, until)) = taken.get(&slot_name(nth)) else {
-                return Ok(Place { nth, had: None });
-            };
+            let name = slot_name(wish.rail, nth);
+            let Some((order, until)) = taken.get(&name) else { return Ok(Place { nth, had: None }) };
             let had = Some(*order);
             if *until <= now {
                 return Ok(Place { nth, had });
             }
-            let is_open = self.store.top_up(account, *order).await?.is_some_and(|order| order.is_open(now));
-            if !is_open {
+            let order = self.store.top_up(&wish.account, *order).await?;
+            if order.is_none_or(|order| !order.payments.is_empty()) {
                 return Ok(Place { nth, had });
             }
         }

@@ -52,6 +52,7 @@ pub(crate) fn fact_item(fact: &Fact) -> Attributes {
         .number("heard_at", fact.heard_at.millis())
         .text("via", fact.via.as_str())
         .text("trace", &fact.trace)
+        .maybe_number("checked_at", fact.checked_at.map(Timestamp::millis))
         .text("state", fact.state.as_str())
         .number("version", fact.version);
     match &fact.state {
@@ -82,6 +83,7 @@ pub(crate) fn read_fact(attributes: &Attributes) -> Result<Fact, StoreError> {
         heard_at: item.time("heard_at")?,
         via: Via::parse(item.text("via")?).ok_or_else(|| item.corrupt("via"))?,
         trace: item.text("trace")?.to_owned(),
+        checked_at: item.maybe_time("checked_at")?,
         state: read_state(&item)?,
         version: item.number("version")?,
     })

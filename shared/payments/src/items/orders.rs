@@ -1,9 +1,9 @@
 use super::TOP_UPS;
 use crate::order::{FixedRate, Payment, TopUp};
-use crate::{Amount, DongRate, FactKey};
+use crate::{Amount, DongRate, FactKey, Rail};
 use aws_sdk_dynamodb::types::AttributeValue;
 use platform::{Item, ItemBuilder, StoreError};
-use primitives::{AccountId, Credits, Secret, Timestamp, TopUpId};
+use primitives::{Credits, Secret, Timestamp};
 use std::collections::HashMap;
 
 type Attributes = HashMap<String, AttributeValue>;
@@ -11,15 +11,19 @@ type Attributes = HashMap<String, AttributeValue>;
 /// Sorts after every ULID, so that a list of orders ends before it.
 pub(crate) const SLOT: &str = "slot#";
 
-pub(crate) fn slot_name(nth: u32) -> String {
-    format!("{SLOT}{nth}")
+/// Orders in exact amounts have places of their own: they are taken up longer.
+pub(crate) fn slot_name(rail: Rail, nth: u32) -> String {
+    match rail {
+        Rail::TronUsdt => format!("{SLOT}{rail}#{nth}"),
+        Rail::SepayCard | Rail::VietQr => format!("{SLOT}{nth}"),
+    }
 }
 
-pub(crate) fn slot_item(account: &AccountId, nth: u32, order: TopUpId, until: Timestamp) -> Attributes {
+pub(crate) fn slot_item(order: &TopUp, nth: u32, until: Timestamp) -> Attributes {
     ItemBuilder::default()
-        .text("account", account)
-        .text("id", slot_name(nth))
-        .text("order", order)
+        .text("account", &order.account)
+        .text("id", slot_name(order.rail, nth))
+        .text("order", order.id)
         .number("until", until.millis())
         .build()
 }

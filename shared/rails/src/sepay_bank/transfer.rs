@@ -46,22 +46,29 @@ pub enum Direction {
 impl Transfer {
     /// Reads the body of a webhook. The bank's times carry no zone: `offset_minutes` east of UTC, 420 in Vietnam.
     ///
-    /// `accumulated` is not read: some banks always report 0.
+    /// `accumulated` is not read: some banks always report 0. What only tells where a transfer came from, or when,
+    /// counts as absent when it can't be read: for that no deposit waits.
     pub fn parse(raw: &[u8], offset_minutes: i16) -> Result<Transfer, Unreadable> {
         let mut fields: Fields = serde_json::from_slice(raw).map_err(|_| Unreadable("body"))?;
         Ok(Transfer {
             id: fields.id("id")?,
             direction: direction(fields.verbatim("transferType")?.as_deref())?,
             amount: amount(fields.dong("transferAmount")?)?,
-            at: bank_time(&mut fields, "transactionDate", offset_minutes)?,
-            gateway: fields.text("gateway")?,
+            at: bank_time(&mut fields, "transactionDate", offset_minutes).unwrap_or_default(),
+            gateway: fields.text("gateway").unwrap_or_default(),
             account_number: fields.text("accountNumber")?,
-            sub_account: fields.text("subAccount")?,
+            sub_account: fields.text("subAccount").unwrap_or_default(),
             code: fields.text("code")?,
             content: fields.verbatim("content")?.map(Private::new),
             description: fields.verbatim("description")?.map(Private::new),
-            reference_code: fields.text("referenceCode")?,
+            reference_code: fields.text("referenceCode").unwrap_or_default(),
         })
+    }
+
+    /// SePay's number of the transfer, from a body that may be unreadable otherwise.
+    pub fn id_of(raw: &[u8]) -> Option<u64> {
+        let mut fields: Fields = serde_json::from_slice(raw).ok()?;
+        fields.id("id").ok()
     }
 
     /// Reads a row of the list of transactions: other names, and the direction is told by which amount is not zero.
@@ -71,14 +78,14 @@ impl Transfer {
             id: row.id("id")?,
             direction,
             amount,
-            at: bank_time(&mut row, "transaction_date", offset_minutes)?,
-            gateway: row.text("bank_brand_name")?,
+            at: bank_time(&mut row, "transaction_date", offset_minutes).unwrap_or_default(),
+            gateway: row.text("bank_brand_name").unwrap_or_default(),
             account_number: row.text("account_number")?,
-            sub_account: row.text("sub_account")?,
+            sub_account: row.text("sub_account").unwrap_or_default(),
             code: row.text("code")?,
             content: row.verbatim("transaction_content")?.map(Private::new),
             description: None,
-            reference_code: row.text("reference_number")?,
+            reference_code: row.text("reference_number").unwrap_or_default(),
         })
     }
 

@@ -73,6 +73,12 @@ impl Ipn {
         })
     }
 
+    /// The order a message is about, from a body that may be unreadable otherwise.
+    pub fn invoice_of(raw: &[u8]) -> Option<InvoiceNumber> {
+        let message: Value = serde_json::from_slice(raw).ok()?;
+        order::invoice(&message["order"]["order_invoice_number"]).ok()
+    }
+
     /// Of this delivery; a repetition has the same. The money's key is another: one grant per invoice.
     pub fn event_key(&self) -> String {
         format!("{}#{}", self.kind.as_str(), self.transaction_id)
