@@ -10,6 +10,7 @@ mod permitted;
 mod reading;
 mod rights;
 mod stores;
+mod used;
 
 use platform::{Env, Platform, Profile, TableSpec};
 use primitives::Clock;
