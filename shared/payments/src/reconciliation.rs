@@ -117,11 +117,9 @@ impl Reconciliation {
         now: Timestamp,
     ) -> Result<Compared, PaymentsError> {
         let listed = api.transactions(&self.http, None, now.before(WINDOW)).await?;
-        let mut compared = Compared::default();
-        compared.unreadable = u32::try_from(listed.unreadable).unwrap_or(u32::MAX);
-        if !listed.is_complete {
-            compared.unreadable = compared.unreadable.saturating_add(1);
-        }
+        let unreadable = u32::try_from(listed.unreadable).unwrap_or(u32::MAX);
+        let missing = u32::from(!listed.is_complete);
+        let mut compared = Compared { unreadable: unreadable.saturating_add(missing), ..Compared::default() };
         for transfer in &listed.transfers {
             let body = json!({
                 "id": transfer.id,
