@@ -1,4 +1,4 @@
 //! Money in: every way a payment can come, through the real HTTP shape, with the books checked at the end.
 
-mod desk;
+pub(crate) mod desk;
 mod happy;

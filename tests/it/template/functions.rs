@@ -133,22 +133,81 @@ pub(super) fn check_schedules(template: &Value, routes: &[Route]) -> Complaints 
             complaints.push(format!("{name} must have either routes or one schedule"));
         }
         let Some(tick) = ticks.first() else { continue };
-        let schedule =
-            SCHEDULES.iter().find(|(function, _)| *function == name).map(|(_, schedule)| *schedule);
+        let Some(known) = SCHEDULES.iter().find(|tick| tick.function == name) else {
+            complaints.push(format!("{name} ticks, and nobody said when it should"));
+            continue;
+        };
+        let expression = match known.parameter {
+            None => json!(known.expression),
+            Some(parameter) => {
+                complaints.extend(check_schedule_parameter(template, parameter, known.expression));
+                json!({ "Ref": parameter })
+            }
+        };
+        let alone = if known.is_alone { json!(1) } else { Value::Null };
         let expected = [
-            (&tick["ScheduleExpression"], json!(schedule), "ticks when it should"),
+            (&tick["ScheduleExpression"], expression, "ticks when it should"),
             (&tick["FlexibleTimeWindow"]["Mode"], json!("OFF"), "ticks on time"),
             (&tick["RetryPolicy"]["MaximumRetryAttempts"], json!(0), "is not retried by the schedule"),
             (&function["EventInvokeConfig"]["MaximumRetryAttempts"], json!(0), "is not retried by Lambda"),
-            (&function["ReservedConcurrentExecutions"], json!(1), "runs once at a time"),
+            (
+                &function["ReservedConcurrentExecutions"],
+                alone,
+                "runs once at a time, or may run beside itself",
+            ),
         ];
         for (found, wanted, what) in expected {
             if *found != wanted {
                 complaints.push(format!("{name} {what}: {wanted}, not {found}"));
             }
         }
-        if seconds(template, name) >= 60 {
+        if seconds(template, name) >= known.seconds {
             complaints.push(format!("{name} may still run when the next tick comes"));
+        }
+    }
+    complaints
+}
+
+fn check_schedule_parameter(template: &Value, name: &str, default: &str) -> Complaints {
+    let parameter = &template["Parameters"][name];
+    let expected = [("Default", default), ("AllowedPattern", SCHEDULE_PATTERN)];
+    let wrong = expected.iter().filter(|(key, wanted)| parameter[*key] != *wanted);
+    wrong.map(|(key, wanted)| format!("{name}: {key} is {}, not {wanted}", parameter[*key])).collect()
+}
+
+/// What SePay is told within its patience, and what else is bounded by others.
+pub(super) fn check_webhook_time(template: &Value) -> Complaints {
+    let webhook = seconds(template, "SepayWebhook");
+    // One call to SePay takes ten seconds at most, and the books must be written after it.
+    if (20..30).contains(&webhook) {
+        return Complaints::new();
+    }
+    vec![format!(
+        "SepayWebhook ends after {webhook} s: SePay waits 30, and the books need time after its answer"
+    )]
+}
+
+/// A rail whose parameter is empty needs none of its secrets: an unknown key of the secret stops a deployment.
+pub(super) fn check_rails(template: &Value) -> Complaints {
+    let rails = [
+        ("HasCards", "SepayMerchantId", &["SEPAY_MERCHANT_ID", "SEPAY_SECRET_KEY", "SEPAY_IPN_SECRETS"][..]),
+        ("HasTransfers", "BankAccount", &["BANK_", "SEPAY_BANK_"]),
+        ("HasUsdt", "TronWallet", &["TRON"]),
+    ];
+    let mut complaints = Complaints::new();
+    for (condition, parameter, settings) in rails {
+        let wanted = json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": parameter }, ""] }] });
+        if template["Conditions"][condition] != wanted || template["Parameters"][parameter]["Default"] != "" {
+            complaints.push(format!("{condition} does not say that {parameter} is given"));
+        }
+        for (name, function) in of_type(template, "AWS::Serverless::Function") {
+            for (variable, value) in function["Environment"]["Variables"].as_object().into_iter().flatten() {
+                let is_of_rail = settings.iter().any(|setting| variable.starts_with(setting));
+                let form = &value["Fn::If"];
+                if is_of_rail && (form[0] != condition || form[2] != json!({ "Ref": "AWS::NoValue" })) {
+                    complaints.push(format!("{name}: {variable} is there without {parameter}"));
+                }
+            }
         }
     }
     complaints

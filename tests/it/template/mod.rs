@@ -3,12 +3,14 @@
 //! Each check takes the template and returns what is wrong with it, so that the tests also show, on changed
 //! templates, that it would complain. What only SAM's transform can tell is checked by `infra/deploy/validate.sh`.
 
+mod alarms;
 mod disk;
 mod functions;
 mod permitted;
 mod reading;
 mod rights;
 mod stores;
+mod used;
 
 use platform::{Env, Platform, Profile, TableSpec};
 use primitives::Clock;
@@ -17,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use alarms::*;
 use disk::*;
 use functions::*;
 use permitted::*;
@@ -33,8 +36,11 @@ fn every_function_folder_has_its_resource_and_the_reverse() {
     assert_fine(check_functions(&template(), &folders()));
 
     let mut more = folders();
-    more.insert("tron-poll".to_owned());
-    assert_complains(check_functions(&template(), &more), "functions/tron-poll has no resource TronPoll");
+    more.insert("oauth-callback".to_owned());
+    assert_complains(
+        check_functions(&template(), &more),
+        "functions/oauth-callback has no resource OauthCallback",
+    );
     let mut fewer = folders();
     fewer.remove("pricing");
     assert_complains(check_functions(&template(), &fewer), "the function Pricing has no folder");
@@ -67,6 +73,8 @@ fn every_route_has_its_event_on_its_function_and_the_reverse() {
     let mut moved = without("/Resources/RunTool/Properties/Events/Run");
     moved["Resources"]["Runs"]["Properties"]["Events"]["Run"] = event;
     assert_complains(check_routes(&moved, &routes()), "POST /v1/runs goes to Runs, not to RunTool");
+    let gone = without("/Resources/SepayWebhook/Properties/Events/Ipn");
+    assert_complains(check_routes(&gone, &routes()), "POST /v1/webhooks/sepay/ipn has no event");
     let extra = changed("/Resources/Runs/Properties/Events/Show/Properties/Method", json!("DELETE"));
     assert_complains(check_routes(&extra, &routes()), "which no source declares");
 }
@@ -82,6 +90,16 @@ fn every_path_that_pages_call_answers_preflights_and_no_webhook_does() {
     assert_complains(
         check_routes(&elsewhere, &routes()),
         "OPTIONS /v1/webhooks/clerk, which no source declares",
+    );
+    let gone = without("/Resources/TopUps/Properties/Events/CancelPreflight");
+    assert_complains(check_routes(&gone, &routes()), "OPTIONS /v1/top-ups/{id}/cancel has no event");
+    let event = &template()["Resources"]["SepayWebhook"]["Properties"]["Events"]["Ipn"];
+    let mut preflight = event.clone();
+    preflight["Properties"]["Method"] = json!("OPTIONS");
+    let open = changed("/Resources/SepayWebhook/Properties/Events/IpnPreflight", preflight);
+    assert_complains(
+        check_routes(&open, &routes()),
+        "OPTIONS /v1/webhooks/sepay/ipn, which no source declares",
     );
 }
 
@@ -129,6 +147,103 @@ fn what_has_no_route_is_ticked_on_its_schedule_once_and_without_retries() {
     assert_complains(check_schedules(&parallel, &routes()), "once at a time");
     let unticked = without(&format!("{sweep}/Events/EveryMinute"));
     assert_complains(check_schedules(&unticked, &routes()), "either routes or one schedule");
+}
+
+#[test]
+fn the_chain_is_polled_daily_at_least_and_never_before_the_last_poll_has_ended() {
+    let weekly = changed("/Parameters/TronPollSchedule/AllowedPattern", json!("rate\\(.*\\)"));
+    assert_complains(check_schedules(&weekly, &routes()), "TronPollSchedule: AllowedPattern");
+    let seldom = changed("/Parameters/TronPollSchedule/Default", json!("rate(7 days)"));
+    assert_complains(check_schedules(&seldom, &routes()), "TronPollSchedule: Default");
+    let fixed = "/Resources/TronPoll/Properties/Events/Regularly/Properties/ScheduleExpression";
+    assert_complains(
+        check_schedules(&changed(fixed, json!("rate(10 minutes)")), &routes()),
+        "when it should",
+    );
+    for function in ["TronPoll", "PaymentReconciliation"] {
+        let long = changed(&format!("/Resources/{function}/Properties/Timeout"), json!(360));
+        assert_complains(check_schedules(&long, &routes()), "may still run when the next tick comes");
+    }
+}
+
+#[test]
+fn sepay_has_its_answer_before_it_gives_up() {
+    assert_fine(check_webhook_time(&template()));
+
+    for timeout in [12, 30] {
+        let template = changed("/Resources/SepayWebhook/Properties/Timeout", json!(timeout));
+        assert_complains(check_webhook_time(&template), "SePay waits 30");
+    }
+}
+
+#[test]
+fn a_rail_without_its_parameter_asks_for_none_of_its_secrets() {
+    assert_fine(check_rails(&template()));
+
+    let variables = "/Resources/SepayWebhook/Properties/Environment/Variables";
+    let always = template()["Resources"]["SepayWebhook"]["Properties"]["Environment"]["Variables"]
+        ["SEPAY_IPN_SECRETS"]["Fn::If"][1]
+        .clone();
+    let unasked = changed(&format!("{variables}/SEPAY_IPN_SECRETS"), always);
+    assert_complains(check_rails(&unasked), "SEPAY_IPN_SECRETS is there without SepayMerchantId");
+    let swapped = changed(&format!("{variables}/SEPAY_BANK_API_KEYS/Fn::If/0"), json!("HasCards"));
+    assert_complains(check_rails(&swapped), "SEPAY_BANK_API_KEYS is there without BankAccount");
+    let other = changed("/Conditions/HasUsdt", json!({ "Fn::Equals": [1, 1] }));
+    assert_complains(check_rails(&other), "HasUsdt does not say");
+}
+
+#[test]
+fn every_number_that_the_code_logs_is_counted_where_it_is_logged_and_rings() {
+    let logged = logged_metrics();
+    assert_fine(check_alarms(&template(), &logged));
+    let logs = fs::read_to_string(root().join("shared/platform/src/telemetry.rs")).unwrap();
+    assert!(logs.contains(".flatten_event(true)"), "the filters look for fields at the top of a line");
+
+    let unwatched = without("/Resources/TronPollPaymentUnmatched");
+    assert_complains(check_alarms(&unwatched, &logged), "payment_unmatched of TronPoll is counted by nobody");
+    let silent = without("/Resources/PaymentDifferencesAlarm");
+    assert_complains(check_alarms(&silent, &logged), "payment_differences rings nowhere");
+    let mut more = logged.clone();
+    more.insert(("Admin".to_owned(), "payment_reversed".to_owned()));
+    assert_complains(check_alarms(&template(), &more), "payment_reversed of Admin is counted by nobody");
+    let mut fewer = logged.clone();
+    fewer.retain(|(_, metric)| metric != "rail_silent");
+    assert_complains(
+        check_alarms(&template(), &fewer),
+        "rail_silent of PaymentReconciliation, which nobody logs",
+    );
+    for (pointer, value, part) in [
+        (
+            "SepayWebhookPaymentUnmatched/Properties/FilterPattern",
+            json!("{ $.fields.metric = \"payment_unmatched\" }"),
+            "SepayWebhookPaymentUnmatched does not read our lines",
+        ),
+        (
+            "SepayWebhookPaymentUnmatched/Properties/MetricTransformations/0/MetricName",
+            json!("unmatched"),
+            "unmatched of SepayWebhook, which nobody logs",
+        ),
+        (
+            "SepayWebhookPaymentUnmatched/Properties/LogGroupName",
+            json!({ "Ref": "PricingLogs" }),
+            "payment_unmatched of Pricing, which nobody logs",
+        ),
+        ("RailSilentAlarm/Properties/Threshold", json!(1), "RailSilentAlarm: Threshold"),
+        (
+            "RailSilentAlarm/Properties/ComparisonOperator",
+            json!("LessThanThreshold"),
+            "RailSilentAlarm: ComparisonOperator",
+        ),
+        ("RailSilentAlarm/Properties/Namespace", json!("Citipen"), "RailSilentAlarm: Namespace"),
+        ("RailSilentAlarm/Properties/AlarmActions", json!([]), "RailSilentAlarm: AlarmActions"),
+        (
+            "PaymentsWaitingAlarm/Properties/TreatMissingData",
+            json!("notBreaching"),
+            "PaymentsWaitingAlarm: TreatMissingData",
+        ),
+    ] {
+        assert_complains(check_alarms(&changed(&format!("/Resources/{pointer}"), value), &logged), part);
+    }
 }
 
 #[test]
@@ -236,6 +351,24 @@ fn every_function_may_do_what_its_code_does_and_nothing_else() {
             "Pricing: dynamodb:UpdateItem on accounts is too much",
         ),
         (
+            with("TopUps", statement("dynamodb:PutItem", arn("PaymentInboxTable"))),
+            "TopUps: dynamodb:PutItem on payment_inbox is too much",
+        ),
+        (
+            with(
+                "SepayWebhook",
+                statement("dynamodb:Query", json!({ "Fn::Sub": "${PaymentInboxTable.Arn}/index/by-open" })),
+            ),
+            "SepayWebhook: dynamodb:Query on payment_inbox/index/by-open is too much",
+        ),
+        (
+            changed(
+                "/Resources/Admin/Properties/Policies/0/Statement/5/Action",
+                json!(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]),
+            ),
+            "Admin: dynamodb:ConditionCheckItem on credit_transactions is missing",
+        ),
+        (
             with(
                 "Runs",
                 statement("dynamodb:Query", json!({ "Fn::Sub": "${AccountsTable.Arn}/index/by-due" })),
@@ -289,6 +422,8 @@ fn only_those_who_move_credit_may_write_accounts_and_nobody_rewrites_history() {
 
     for (function, table, part) in [
         ("Pricing", "AccountsTable", "Pricing writes accounts"),
+        ("TopUps", "AccountsTable", "TopUps writes accounts by dynamodb:UpdateItem"),
+        ("Admin", "CreditTransactionsTable", "history"),
         ("RunTool", "CreditTransactionsTable", "history"),
     ] {
         let statement = json!({
@@ -309,18 +444,25 @@ fn every_function_is_given_the_settings_it_reads_and_no_others() {
     assert_complains(check_settings(&spread, &function_sources()), "Runs does not read FAL_KEY");
     let plain = changed("/Resources/RunTool/Properties/Environment/Variables/FAL_KEY", json!("id:secret"));
     assert_complains(check_settings(&plain, &function_sources()), "FAL_KEY is no reference");
+    let unsealed = without("/Resources/TronPoll/Properties/Environment/Variables/SEALING_KEYS");
+    assert_complains(check_settings(&unsealed, &function_sources()), "TronPoll lacks SEALING_KEYS");
+    let spread = changed("/Resources/TopUps/Properties/Environment/Variables/SEPAY_IPN_SECRETS", json!("x"));
+    assert_complains(check_settings(&spread, &function_sources()), "TopUps does not read SEPAY_IPN_SECRETS");
 }
 
 /// Holds [`SETTINGS`] to the crates: a new required setting must find its way into the table, and so the template.
 #[test]
 fn every_setting_that_must_be_there_is_in_the_table_and_every_one_in_the_table_is_read() {
-    let source = shared_source();
+    let functions: String = function_sources().into_values().collect();
+    let source = shared_source() + &functions;
     let mut required = BTreeSet::new();
     for reader in ["settings.text(\"", "settings.url(\"", "settings.secret(\""] {
         required.extend(source.split(reader).skip(1).map(|rest| rest.split('"').next().unwrap()));
     }
-    // Asked for only where the server is configured.
-    required.remove("COMFYUI_URL");
+    for (setting, beside) in ONLY_BESIDE {
+        assert!(required.remove(setting), "{setting} is not required any more");
+        assert!(source.contains(&format!("settings.optional(\"{beside}\")")), "{setting} hangs on {beside}");
+    }
     let tabled: BTreeSet<&str> =
         SETTINGS.iter().flat_map(|(_, required, _)| required.iter().copied()).collect();
     let known: BTreeSet<&str> = tabled.iter().chain(GIVEN_BY_LAMBDA).copied().collect();
@@ -333,7 +475,7 @@ fn every_setting_that_must_be_there_is_in_the_table_and_every_one_in_the_table_i
 }
 
 #[test]
-fn all_functions_start_with_the_settings_of_the_template() {
+fn all_functions_start_with_the_settings_of_the_template_and_without_any_rail() {
     let template = template();
     let mut variables = BTreeSet::new();
     for function in of_type(&template, "AWS::Serverless::Function").values() {
@@ -345,9 +487,21 @@ fn all_functions_start_with_the_settings_of_the_template() {
         .map(|variable| match variable {
             "ALLOWED_ORIGINS" | "CLERK_ISSUER" | "COMFYUI_URL" => (variable, "https://example.com"),
             "CLERK_WEBHOOK_SECRET" => (variable, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"),
+            "API_URL" | "SITE_URL" => (variable, "https://example.com"),
+            "BANK_ACCOUNT" => (variable, sandbox::BANK_ACCOUNT),
+            "BANK_BIN" => (variable, sandbox::BANK_BIN),
+            "RATE_AGE_MAX_HOURS" => (variable, "120"),
+            "SEALING_KEYS" => (variable, "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+            "TRON_WALLET" => (variable, sandbox::TRON_WALLET),
             other => (other, "given-by-the-deployment"),
         })
         .collect();
-    let started = citipen::functions(&platform_with(&given));
-    assert!(started.is_ok(), "{}", started.err().map(|error| error.to_string()).unwrap_or_default());
+    let railless = given
+        .iter()
+        .copied()
+        .filter(|(variable, _)| !["BANK_", "SEPAY_", "TRON"].iter().any(|rail| variable.starts_with(rail)));
+    for given in [railless.collect(), given] {
+        let started = citipen::functions(&platform_with(&given));
+        assert!(started.is_ok(), "{}", started.err().map(|error| error.to_string()).unwrap_or_default());
+    }
 }

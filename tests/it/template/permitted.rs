@@ -76,18 +76,152 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
             ("key via dynamodb", &["Decrypt"]),
         ],
     ),
+    (
+        "TopUps",
+        &[
+            ("users", &["GetItem", "PutItem", "UpdateItem"]),
+            ("accounts", &["GetItem", "PutItem"]),
+            ("credit_transactions", &["PutItem"]),
+            ("top_ups", &["GetItem", "PutItem", "Query"]),
+            ("payment_references", &["GetItem", "PutItem"]),
+            ("payment_rails", &["GetItem"]),
+            ("exchange_rates", &["GetItem"]),
+            ("request_limits", &["UpdateItem"]),
+            ("key via dynamodb", &["Decrypt"]),
+        ],
+    ),
+    (
+        "SepayWebhook",
+        &[
+            ("payment_inbox", &["GetItem", "PutItem", "Query"]),
+            ("payment_references", &["BatchGetItem"]),
+            ("top_ups", &["GetItem", "PutItem"]),
+            ("payment_rails", &["UpdateItem"]),
+            ("accounts", &["GetItem", "UpdateItem"]),
+            // A voided card takes its credit back.
+            ("credit_transactions", &["ConditionCheckItem", "GetItem", "PutItem", "Query"]),
+            ("key via dynamodb", &["Decrypt"]),
+        ],
+    ),
+    (
+        "ClaimTransfer",
+        &[
+            ("payment_inbox", &["BatchGetItem", "GetItem", "PutItem", "Query"]),
+            ("payment_references", &["BatchGetItem"]),
+            ("payment_references/index/by-until", &["Query"]),
+            ("top_ups", &["GetItem", "PutItem"]),
+            ("payment_rails", &["GetItem", "UpdateItem"]),
+            ("accounts", &["GetItem", "UpdateItem"]),
+            ("credit_transactions", &["GetItem", "PutItem"]),
+            ("request_limits", &["UpdateItem"]),
+            ("key via dynamodb", &["Decrypt"]),
+        ],
+    ),
+    (
+        "Admin",
+        &[
+            ("payment_inbox", &["BatchGetItem", "GetItem", "PutItem", "Query"]),
+            ("payment_inbox/index/by-open", &["Query"]),
+            ("top_ups", &["GetItem", "PutItem"]),
+            ("accounts", &["GetItem", "UpdateItem"]),
+            ("credit_transactions", &["ConditionCheckItem", "GetItem", "PutItem", "Query"]),
+            ("exchange_rates", &["GetItem"]),
+            ("request_limits", &["UpdateItem"]),
+            ("key via dynamodb", &["Decrypt"]),
+        ],
+    ),
+    (
+        "TronPoll",
+        &[
+            ("payment_inbox", &["BatchGetItem", "GetItem", "PutItem"]),
+            ("payment_references", &["BatchGetItem"]),
+            ("top_ups", &["GetItem", "PutItem"]),
+            ("payment_rails", &["GetItem", "UpdateItem"]),
+            ("accounts", &["GetItem", "UpdateItem"]),
+            ("credit_transactions", &["GetItem", "PutItem"]),
+            ("key via dynamodb", &["Decrypt"]),
+        ],
+    ),
+    (
+        "PaymentReconciliation",
+        &[
+            ("payment_inbox", &["BatchGetItem", "GetItem", "PutItem", "Query"]),
+            ("payment_inbox/index/by-day", &["Query"]),
+            ("payment_inbox/index/by-open", &["Query"]),
+            ("payment_references", &["BatchGetItem"]),
+            ("top_ups", &["GetItem", "PutItem"]),
+            ("payment_rails", &["GetItem", "UpdateItem"]),
+            ("accounts", &["GetItem", "UpdateItem"]),
+            // A void that no IPN told of takes its credit back.
+            ("credit_transactions", &["ConditionCheckItem", "GetItem", "PutItem", "Query"]),
+            ("key via dynamodb", &["Decrypt"]),
+        ],
+    ),
 ];
 
-/// When each function without a route ticks.
-pub(super) const SCHEDULES: &[(&str, &str)] =
-    &[("ExchangeRates", "cron(30 6 * * ? *)"), ("ReservationSweep", "rate(1 minute)")];
+/// When a function without a route ticks.
+pub(super) struct Tick {
+    pub(super) function: &'static str,
+    /// By default, where it is a parameter.
+    pub(super) expression: &'static str,
+    pub(super) parameter: Option<&'static str>,
+    /// The shortest time from tick to tick that can be set.
+    pub(super) seconds: u64,
+    /// Never two at once.
+    pub(super) is_alone: bool,
+}
 
-/// Who may write a balance, and why. Whoever is added here can make money.
-pub(super) const ACCOUNT_WRITERS: &[(&str, &str)] = &[
-    ("Account", "opens accounts with their welcome credit"),
-    ("IdentityWebhook", "closes accounts of deleted people"),
-    ("ReservationSweep", "gives back what nobody settled"),
-    ("RunTool", "reserves, settles, opens accounts at the first run"),
+pub(super) const SCHEDULES: &[Tick] = &[
+    Tick {
+        function: "ExchangeRates",
+        expression: "cron(30 6 * * ? *)",
+        parameter: None,
+        seconds: 86_400,
+        is_alone: true,
+    },
+    Tick {
+        function: "PaymentReconciliation",
+        expression: "rate(15 minutes)",
+        parameter: Some("PaymentReconciliationSchedule"),
+        seconds: 360,
+        is_alone: false,
+    },
+    Tick {
+        function: "ReservationSweep",
+        expression: "rate(1 minute)",
+        parameter: None,
+        seconds: 60,
+        is_alone: true,
+    },
+    Tick {
+        function: "TronPoll",
+        expression: "rate(10 minutes)",
+        parameter: Some("TronPollSchedule"),
+        seconds: 360,
+        is_alone: false,
+    },
+];
+
+/// What a schedule that is a parameter may be: every six minutes to once a day.
+pub(super) const SCHEDULE_PATTERN: &str =
+    r"rate\(([6-9]|[1-5][0-9]) minutes\)|rate\(1 (hour|day)\)|rate\(([2-9]|1[0-9]|2[0-4]) hours\)";
+
+/// Who may write a balance, how, and why. Whoever is added here can make money.
+pub(super) const ACCOUNT_WRITERS: &[(&str, &[&str], &str)] = &[
+    ("Account", &["PutItem"], "opens accounts with their welcome credit"),
+    (
+        "Admin",
+        &["UpdateItem"],
+        "assigns payments, takes credit back and reinstates it, each with an audit row",
+    ),
+    ("ClaimTransfer", &["UpdateItem"], "grants the transfer that a person claimed, and what its poll finds"),
+    ("IdentityWebhook", &["UpdateItem"], "closes accounts of deleted people"),
+    ("PaymentReconciliation", &["UpdateItem"], "grants and takes back what webhooks missed"),
+    ("ReservationSweep", &["UpdateItem"], "gives back what nobody settled"),
+    ("RunTool", &["PutItem", "UpdateItem"], "reserves, settles, opens accounts at the first run"),
+    ("SepayWebhook", &["UpdateItem"], "grants transfers and cards, takes voided cards back"),
+    ("TopUps", &["PutItem"], "opens accounts at the first order; an order itself is no credit"),
+    ("TronPoll", &["UpdateItem"], "grants USDT"),
 ];
 
 /// What a function needs in its environment, by what its source builds.
@@ -111,13 +245,55 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
             "FAL_KEY",
         ],
     ),
+    // Where an order is paid; whether it was is not theirs to know.
+    (
+        "TopUps::new",
+        &[],
+        &[
+            "API_URL",
+            "BANK_ACCOUNT",
+            "BANK_ACCOUNT_NAME",
+            "BANK_BIN",
+            "BANK_NAME",
+            "RATE_AGE_MAX_HOURS",
+            "SEPAY_MERCHANT_ID",
+            "SEPAY_SECRET_KEY",
+            "SITE_URL",
+            "TRON_WALLET",
+        ],
+    ),
+    ("Rates::new", &[], &["RATE_AGE_MAX_HOURS"]),
+    ("Payments::new", &["SEALING_KEYS"], &[]),
+    ("BankDesk::new", &["SEALING_KEYS"], &["BANK_ACCOUNT", "SEPAY_BANK_API_KEYS", "SEPAY_BANK_HMAC_SECRETS"]),
+    ("CardDesk::new", &["SEALING_KEYS"], &["SEPAY_IPN_SECRETS", "SEPAY_MERCHANT_ID", "SEPAY_SECRET_KEY"]),
+    ("ChainDesk::new", &["SEALING_KEYS"], &["TRONGRID_API_KEY", "TRONSCAN_API_KEY", "TRON_WALLET"]),
+    // Believes no message and asks TronGrid alone: no secrets of webhooks, and no key of TronScan.
+    (
+        "Reconciliation::new",
+        &["SEALING_KEYS"],
+        &[
+            "BANK_ACCOUNT",
+            "SEPAY_BANK_API_TOKEN",
+            "SEPAY_MERCHANT_ID",
+            "SEPAY_SECRET_KEY",
+            "TRONGRID_API_KEY",
+            "TRON_WALLET",
+        ],
+    ),
+    ("ADMIN_USER_IDS", &[], &["ADMIN_USER_IDS"]),
 ];
+
+/// Required by the code only where the setting beside it is given.
+pub(super) const ONLY_BESIDE: &[(&str, &str)] =
+    &[("COMFYUI_URL", "COMFYUI_URL"), ("SEPAY_SECRET_KEY", "SEPAY_MERCHANT_ID")];
 
 /// What the template consists of. Each kind is understood by a check here.
 pub(super) const KINDS: &[&str] = &[
+    "AWS::CloudWatch::Alarm",
     "AWS::DynamoDB::Table",
     "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
+    "AWS::Logs::MetricFilter",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
     "AWS::Serverless::Api",

@@ -133,18 +133,21 @@ pub(super) fn via(condition: &Value) -> Result<Option<String>, String> {
 /// The other half of [`check_rights`]: its table itself must not make everybody a writer of balances.
 pub(super) fn check_account_writers(template: &Value) -> Complaints {
     let (rights, _) = rights(template);
-    let is_write = |action: &str| {
-        !["GetItem", "BatchGetItem", "Query", "Scan"].iter().any(|read| action.ends_with(read))
-    };
-    let writers: BTreeSet<&str> = rights
+    let reads = ["GetItem", "BatchGetItem", "ConditionCheckItem", "Query", "Scan"];
+    let is_write = |action: &str| !reads.iter().any(|read| action == format!("dynamodb:{read}"));
+    let writers: BTreeSet<(String, String)> = rights
         .iter()
         .filter(|(_, place, action)| place.starts_with("accounts") && is_write(action))
-        .map(|(function, ..)| function.as_str())
+        .map(|(function, _, action)| (function.clone(), action.clone()))
         .collect();
-    let allowed: BTreeSet<&str> = ACCOUNT_WRITERS.iter().map(|(function, _)| *function).collect();
+    let allowed: BTreeSet<(String, String)> = ACCOUNT_WRITERS
+        .iter()
+        .flat_map(|(function, actions, _)| actions.iter().map(move |action| (function, action)))
+        .map(|(function, action)| ((*function).to_owned(), format!("dynamodb:{action}")))
+        .collect();
     let mut complaints: Complaints = writers
         .symmetric_difference(&allowed)
-        .map(|name| format!("{name} writes accounts, or should"))
+        .map(|(name, action)| format!("{name} writes accounts by {action}, or should"))
         .collect();
     // Entries are immutable: nobody rewrites or removes one.
     let rewrites = |(_, place, action): &&(String, String, String)| {

@@ -58,6 +58,8 @@ pub(crate) struct StoreCall {
     /// Write units of the table itself; those of the sweep's index come on top.
     pub(crate) table_units: u64,
     pub(crate) index_units: u64,
+    /// What IAM asks for, as (`table` or `table/index/name`, action).
+    pub(crate) rights: Vec<(String, String)>,
 }
 
 impl Meddler {
@@ -198,9 +200,10 @@ impl Between {
             }
             Some(Fault::Throttled) if is_dynamo => Ok(refused("ThrottlingException", &operation)),
             Some(Fault::Conflict | Fault::Throttled | Fault::Stuck) | None => {
+                let rights = rights(&request, &operation);
                 let response = self.stores.call(request).await?;
                 let (table_units, index_units) = units(&response, &operation);
-                self.meddler.record(StoreCall { operation, table_units, index_units });
+                self.meddler.record(StoreCall { operation, table_units, index_units, rights });
                 Ok(response)
             }
         }
@@ -232,6 +235,25 @@ fn describe(request: &mut HttpRequest) -> (String, String) {
     request.headers_mut().insert("content-length", body.len().to_string());
     *request.body_mut() = SdkBody::from(body);
     (operation, table)
+}
+
+/// A batch needs its own right on each table, a transaction those of its parts.
+fn rights(request: &HttpRequest, operation: &str) -> Vec<(String, String)> {
+    let body = request.body().bytes().and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
+    let body = body.unwrap_or_default();
+    let place = |name: &Value| name.as_str().unwrap_or_default().trim_start_matches("citipen-").to_owned();
+    let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    if let Some(parts) = body["TransactItems"].as_array() {
+        let parts = parts.iter().flat_map(members);
+        return parts.map(|(part, what)| (place(&what["TableName"]), format!("{part}Item"))).collect();
+    }
+    if body["RequestItems"].is_object() {
+        let tables = members(&body["RequestItems"]);
+        return tables.keys().map(|name| (place(&json!(name)), operation.to_owned())).collect();
+    }
+    let table = place(&body["TableName"]);
+    let at = body["IndexName"].as_str().map_or(table.clone(), |index| format!("{table}/index/{index}"));
+    vec![(at, operation.to_owned())]
 }
 
 /// Write units of an answer, of the table and of its indexes.
