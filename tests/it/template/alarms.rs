@@ -12,6 +12,7 @@ const LOGGED_BY: &[(&str, &[&str])] = &[
     ("payments_repaired", &["Reconciliation::new"]),
     ("payments_waiting", &["Reconciliation::new"]),
     ("rail_silent", &["Reconciliation::new"]),
+    ("rail_uncompared", &["Reconciliation::new"]),
     ("rate_refused", &[".refresh("]),
 ];
 
@@ -108,7 +109,7 @@ fn wanted_alarm(metric: &str) -> Vec<(&'static str, Value)> {
         ]
     } else {
         // Events add up; states are told again by every comparison.
-        let is_state = ["payment_differences", "rail_silent"].contains(&metric);
+        let is_state = ["payment_differences", "rail_silent", "rail_uncompared"].contains(&metric);
         [
             ("Statistic", json!(if is_state { "Maximum" } else { "Sum" })),
             ("EvaluationPeriods", json!(1)),

@@ -145,7 +145,7 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
     (
         "PaymentReconciliation",
         &[
-            ("payment_inbox", &["BatchGetItem", "GetItem", "PutItem", "Query"]),
+            ("payment_inbox", &["BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
             ("payment_inbox/index/by-day", &["Query"]),
             ("payment_inbox/index/by-open", &["Query"]),
             ("payment_references", &["BatchGetItem"]),
@@ -264,7 +264,11 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ),
     ("Rates::new", &[], &["RATE_AGE_MAX_HOURS"]),
     ("Payments::new", &["SEALING_KEYS"], &[]),
-    ("BankDesk::new", &["SEALING_KEYS"], &["BANK_ACCOUNT", "SEPAY_BANK_API_KEYS", "SEPAY_BANK_HMAC_SECRETS"]),
+    (
+        "BankDesk::new",
+        &["SEALING_KEYS"],
+        &["BANK_ACCOUNT", "BANK_ACCOUNT_ALIASES", "SEPAY_BANK_API_KEYS", "SEPAY_BANK_HMAC_SECRETS"],
+    ),
     ("CardDesk::new", &["SEALING_KEYS"], &["SEPAY_IPN_SECRETS", "SEPAY_MERCHANT_ID", "SEPAY_SECRET_KEY"]),
     ("ChainDesk::new", &["SEALING_KEYS"], &["TRONGRID_API_KEY", "TRONSCAN_API_KEY", "TRON_WALLET"]),
     // Believes no message and asks TronGrid alone: no secrets of webhooks, and no key of TronScan.
@@ -273,6 +277,7 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
         &["SEALING_KEYS"],
         &[
             "BANK_ACCOUNT",
+            "BANK_ACCOUNT_ALIASES",
             "SEPAY_BANK_API_TOKEN",
             "SEPAY_MERCHANT_ID",
             "SEPAY_SECRET_KEY",
