@@ -69,7 +69,7 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
             ("TRONGRID_URL", sandbox("trongrid")),
         ],
     );
-    group("SITE_URL", &[("SITE_URL", base.to_owned())]);
+    group("SITE_URL", &[("SITE_URL", format!("{base}/sandbox"))]);
     group("API_URL", &[("API_URL", base.to_owned())]);
     group("ADMIN_USER_IDS", &[("ADMIN_USER_IDS", "user_sandbox_admin".to_owned())]);
     // 32 bytes of nothing: what is sealed on this machine is as safe as this machine.

@@ -18,6 +18,7 @@ const JOURNAL_LINES: usize = 30;
 pub(crate) fn routes() -> Router<Arc<World>> {
     Router::new()
         .route("/sandbox", get(page))
+        .route("/sandbox/billing", get(billing))
         .route("/sandbox/journal", get(journal))
         .route("/sandbox/faults", get(list_faults).post(add_fault).delete(clear_faults))
         .route("/sandbox/{service}/{*path}", any(door::enter))
@@ -25,6 +26,18 @@ pub(crate) fn routes() -> Router<Arc<World>> {
 
 async fn page() -> Response {
     reply::html(200, include_str!("page.html"))
+}
+
+/// Where a payer lands after SePay's page, as long as the product has no page of its own there.
+async fn billing() -> Response {
+    reply::html(
+        200,
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width,initial-scale=1\"><title>Back from SePay</title>\
+         <style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}</style>\
+         <h1>You are back</h1><p>Coming back here proves nothing: the credit comes when SePay itself confirms the \
+         payment. Look at <code>GET /v1/top-ups</code>, or at <a href=\"/sandbox\">the outside world</a>.</p></html>",
+    )
 }
 
 #[derive(Deserialize)]
