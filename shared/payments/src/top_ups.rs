@@ -81,6 +81,16 @@ impl TopUps {
         if let Some(before) = self.made_before(wish, now).await? {
             return Ok(before);
         }
+        match self.create_new(wish, now).await {
+            // The same key's own order may be what took the last place, a moment ago.
+            Err(refused @ PaymentsError::TooManyOpen { .. }) => {
+                self.made_before(wish, now).await?.ok_or(refused)
+            }
+            made => made,
+        }
+    }
+
+    async fn create_new(&self, wish: &TopUpWish, now: Timestamp) -> Result<TopUp, PaymentsError> {
         let priced = self.methods.price(wish.rail, wish.credits, &self.rates, now).await?;
         let polled_to = self.polled_to(wish.rail).await?;
         let mut place = self.free_place(wish, now).await?;
