@@ -1,3 +1,4 @@
+use crate::books;
 use crate::world::{Answer, Instance, Person, World, http};
 use payments::RailReport;
 use sandbox::{Delivery, IpnKind, TransferWish, UsdtWish};
@@ -114,4 +115,78 @@ pub(crate) fn micros(order: &Value) -> u64 {
 
 pub(crate) fn dong(order: &Value) -> u64 {
     order["amount_due"].as_str().unwrap().parse().unwrap()
+}
+
+impl Desk {
+    /// A transfer as wished whose webhook arrives: what the product calls it, and what it answered.
+    pub(crate) async fn pay_in(&self, wish: TransferWish) -> (String, Answer) {
+        let id = self.world.sandbox.bank_transfer(wish);
+        let told = self.deliver(&self.world.sandbox.bank_webhook(id).unwrap()).await;
+        (format!("viet_qr.{id}.0"), told)
+    }
+
+    /// As [`Desk::pay_in`], and the message was taken.
+    pub(crate) async fn took(&self, wish: TransferWish) -> Value {
+        let (id, told) = self.pay_in(wish).await;
+        assert_taken(&told);
+        self.payment(&id).await
+    }
+
+    /// A payment with all that is known about it, as an administrator sees it.
+    pub(crate) async fn payment(&self, id: &str) -> Value {
+        let answer = self.administrator().get(&format!("/v1/admin/payments/{id}")).await;
+        assert_eq!(answer.status, 200, "{id}: {}", answer.text);
+        answer.body
+    }
+
+    /// The payment of a TRON transaction that holds one transfer.
+    pub(crate) async fn usdt_payment(&self, tx: &str, micros: u64) -> Value {
+        self.payment(&format!("tron_usdt.{tx}.{micros}-0")).await
+    }
+
+    /// Rows in the inbox, of whatever kind.
+    pub(crate) async fn inbox_rows(&self) -> usize {
+        books::scan(&self.world, "payment_inbox").await.len()
+    }
+
+    /// Clerk says that the person is gone; their account is closed.
+    pub(crate) async fn delete(&self, person: &Person) {
+        let page = format!("{}/sandbox/clerk/people/{}", self.world.outside(), person.name);
+        let made = http().get(format!("{page}/webhook-request?type=user.deleted")).send().await.unwrap();
+        let made = Answer::of(made).await;
+        let mut request = http().post(format!("{}/v1/webhooks/clerk", self.world.product.base));
+        for (name, value) in made.body["headers"].as_object().unwrap() {
+            request = request.header(name, value.as_str().unwrap());
+        }
+        let told = request.body(made.body["body"].as_str().unwrap().to_owned()).send().await.unwrap();
+        assert_eq!(told.status(), 204);
+    }
+}
+
+/// A bank message with any body, as SePay sends it when the webhook is set to API keys.
+pub(crate) fn bank_message(body: impl Into<Vec<u8>>) -> Delivery {
+    let headers = [
+        ("content-type", "application/json".to_owned()),
+        ("authorization", format!("Apikey {}", sandbox::SEPAY_BANK_API_KEY)),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    Delivery { path: "/v1/webhooks/sepay/bank".to_owned(), headers, body: body.into() }
+}
+
+/// Answered so that nobody sends it again.
+pub(crate) fn assert_taken(told: &Answer) {
+    assert_eq!((told.status, &told.body), (200, &json!({ "success": true })), "{}", told.text);
+}
+
+/// Starts all of them, then waits for each; the answers are in the order of the questions.
+pub(crate) async fn at_once<F>(asked: impl IntoIterator<Item = F>) -> Vec<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let started: Vec<_> = asked.into_iter().map(tokio::spawn).collect();
+    let mut answers = Vec::new();
+    for one in started {
+        answers.push(one.await.unwrap());
+    }
+    answers
 }

@@ -2,3 +2,4 @@
 
 pub(crate) mod desk;
 mod happy;
+mod orders;

@@ -1,0 +1,583 @@
+//! Orders: what may be ordered, by whom, how often, and what an order looks like as time passes. No credit moves.
+
+use super::desk::{Desk, at_once, dong, micros, top_up};
+use crate::books;
+use crate::world::{Answer, ORIGIN, Person, http};
+use credits::{Block, Ledger};
+use sandbox::{FaultRule, Service};
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn ask(person: &Person, wish: &Value) -> Answer {
+    person.send("POST", "/v1/top-ups", wish).await
+}
+
+/// Orders under a key of the caller's own.
+async fn ask_as(person: &Person, key: &str, wish: &Value) -> Answer {
+    let request = person.request("POST", "/v1/top-ups").header("content-type", "application/json");
+    let request = request.header("idempotency-key", key).body(wish.to_string());
+    Answer::of(request.send().await.unwrap()).await
+}
+
+async fn cancel(person: &Person, order: &Value) -> Answer {
+    let path = format!("/v1/top-ups/{}/cancel", order["id"].as_str().unwrap());
+    person.send("POST", &path, &json!({})).await
+}
+
+async fn list(person: &Person) -> Vec<Value> {
+    let page = person.get("/v1/top-ups?limit=100").await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    page.body["top_ups"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn anybody_may_ask_what_can_be_paid_in_and_how() {
+    let desk = Desk::open().await;
+    let page = http().get(format!("{}/v1/top-ups/methods", desk.world.product.base)).header("origin", ORIGIN);
+    let told = Answer::of(page.send().await.unwrap()).await;
+    let expected = json!({
+        "tiers_cents": [500, 2000, 5000, 10_000],
+        "amount_min_cents": 500,
+        "amount_max_cents": 50_000,
+        "amount_step_cents": 100,
+        "methods": [
+            { "method": "sepay_card", "currency": "VND", "is_available": true },
+            { "method": "viet_qr", "currency": "VND", "is_available": true },
+            { "method": "tron_usdt", "currency": "USDT", "is_available": true },
+        ],
+    });
+    assert_eq!(told.body, expected);
+}
+
+#[tokio::test]
+async fn tiers_and_whole_dollars_within_the_limits_can_be_ordered() {
+    let desk = Desk::with(&[("OPEN_TOP_UPS_MAX", "100")]).await;
+    let ann = desk.world.person("ann");
+    for cents in [500, 2000, 5000, 10_000, 600, 49_900, 50_000] {
+        for method in ["sepay_card", "viet_qr"] {
+            let order = desk.order(&ann, method, cents).await;
+            assert_eq!((&order["credits"], order["status"].as_str()), (&cents.into(), Some("created")));
+            assert_eq!(dong(&order), (cents * 26_270 + 50) / 100, "{order}");
+            assert_eq!((&order["currency"], &order["rate"]["vnd_per_usd"]), (&"VND".into(), &"26270".into()));
+        }
+        let order = desk.order(&ann, "tron_usdt", cents).await;
+        let suffix = micros(&order) - cents * 10_000;
+        assert!((1_000..1_000_000).contains(&suffix) && suffix.is_multiple_of(1_000), "{order}");
+        assert_eq!(order["credits"], micros(&order) / 10_000, "the suffix is credited too");
+        assert!(order["rate"].is_null() && order["currency"] == "USDT", "{order}");
+    }
+    assert_eq!(ann.balance().await, (100, 0, 0), "an order is no money");
+    assert_eq!(desk.inbox_rows().await, 0);
+    books::check(&desk.world).await;
+}
+
+#[tokio::test]
+async fn other_amounts_methods_and_bodies_are_refused_and_leave_nothing_behind() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    let amounts = [0, 1, 499, 501, 550, 50_001, 50_100, 1 << 53, u64::MAX];
+    for (cents, method) in amounts.into_iter().zip(["viet_qr", "tron_usdt", "sepay_card"].iter().cycle()) {
+        let refused = ask(&ann, &top_up(method, cents)).await;
+        assert_eq!((refused.status, refused.problem()), (422, "amount_not_offered"), "{cents}");
+    }
+    for (code, body) in [
+        ("invalid_input", json!({ "method": "paypal", "amount_cents": 500 })),
+        ("invalid_input", json!({ "method": "VIET_QR", "amount_cents": 500 })),
+        ("invalid_input", json!({ "method": "", "amount_cents": 500 })),
+        ("invalid_input", json!({ "method": "viet_qr", "amount_cents": -500 })),
+        ("invalid_input", json!({ "method": "viet_qr", "amount_cents": "500" })),
+        ("invalid_input", json!({ "method": "viet_qr" })),
+        ("invalid_input", json!({ "amount_cents": 500 })),
+        ("invalid_input", json!({ "method": "viet_qr", "amount_cents": 500, "credits": 9_999 })),
+        ("invalid_input", json!([])),
+    ] {
+        let refused = ask(&ann, &body).await;
+        assert_eq!((refused.status, refused.problem()), (422, code), "{body}");
+    }
+    // Not written as numbers of this program: no float is ever made of money here.
+    for amount in ["500.0", "500.5", "5e2", "18446744073709551616"] {
+        let request = ann.request("POST", "/v1/top-ups").header("content-type", "application/json");
+        let request = request.body(format!(r#"{{"method":"viet_qr","amount_cents":{amount}}}"#));
+        let refused = Answer::of(request.send().await.unwrap()).await;
+        assert_eq!((refused.status, refused.problem()), (422, "invalid_input"), "{amount}");
+    }
+    let stranger = http()
+        .post(format!("{}/v1/top-ups", desk.world.product.base))
+        .header("content-type", "application/json");
+    let stranger = Answer::of(stranger.body(top_up("viet_qr", 500).to_string()).send().await.unwrap()).await;
+    assert_eq!((stranger.status, stranger.problem()), (401, "unauthenticated"));
+    for table in ["top_ups", "payment_references"] {
+        assert!(books::scan(&desk.world, table).await.is_empty(), "{table}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_key_shows_the_same_order_and_another_wish_under_it_is_refused() {
+    let desk = Desk::open().await;
+    let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
+    let wish = top_up("viet_qr", 500);
+    let first = ask_as(&ann, "monday", &wish).await;
+    assert_eq!(first.status, 201, "{}", first.text);
+
+    desk.world.advance(MINUTE);
+    let again = ask_as(&ann, "monday", &wish).await;
+    assert_eq!((again.status, &again.body), (201, &first.body), "at another time, too");
+    for other in [top_up("viet_qr", 2000), top_up("tron_usdt", 500)] {
+        let refused = ask_as(&ann, "monday", &other).await;
+        assert_eq!((refused.status, refused.problem()), (409, "idempotency_conflict"), "{other}");
+    }
+    assert_eq!(list(&ann).await, std::slice::from_ref(&first.body));
+
+    let other = ask_as(&bob, "monday", &wish).await;
+    assert!(
+        other.status == 201 && other.body["id"] != first.body["id"],
+        "another person's key is another key"
+    );
+    assert!(ask_as(&ann, "tuesday", &wish).await.body["id"] != first.body["id"]);
+    let (one, two) = (ask(&ann, &wish).await, ask(&ann, &wish).await);
+    assert!(
+        one.body["id"] != two.body["id"] && one.body["reference"] != two.body["reference"],
+        "without a key"
+    );
+
+    // What became of the order shows under its key as well, and after 48 hours the key is free.
+    assert_eq!(cancel(&ann, &first.body).await.status, 200);
+    assert_eq!(ask_as(&ann, "monday", &wish).await.body["status"], "cancelled");
+    desk.world.advance(48 * HOUR);
+    let anew = ask_as(&ann, "monday", &top_up("tron_usdt", 500)).await;
+    assert!(anew.status == 201 && anew.body["id"] != first.body["id"], "{}", anew.text);
+    books::check(&desk.world).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_is_refused_instead_of_being_left_out() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    for keys in [vec![""], vec!["two words"], vec!["a", "b"], vec![&"x".repeat(256)]] {
+        let mut request = ann.request("POST", "/v1/top-ups").header("content-type", "application/json");
+        for key in &keys {
+            request = request.header("idempotency-key", *key);
+        }
+        let refused =
+            Answer::of(request.body(top_up("viet_qr", 500).to_string()).send().await.unwrap()).await;
+        assert_eq!((refused.status, refused.problem()), (400, "invalid_request"), "{keys:?}");
+    }
+    assert!(list(&ann).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_order_shows_under_its_key_while_all_places_are_taken() {
+    let desk = Desk::with(&[("OPEN_TOP_UPS_MAX", "1")]).await;
+    let ann = desk.world.person("ann");
+    let wish = top_up("viet_qr", 500);
+    let first = ask_as(&ann, "mine", &wish).await;
+    assert_eq!((first.status, &ask_as(&ann, "mine", &wish).await.body), (201, &first.body));
+    assert_eq!(ask_as(&ann, "other", &wish).await.problem(), "too_many_open_top_ups");
+    assert_eq!(ask(&ann, &wish).await.problem(), "too_many_open_top_ups");
+    assert_eq!(
+        books::scan(&desk.world, "payment_references").await.len(),
+        2,
+        "a refused key is not remembered"
+    );
+}
+
+#[tokio::test]
+async fn twenty_requests_at_once_with_one_key_make_one_order_even_in_the_last_free_place() {
+    for open_max in ["5", "1"] {
+        let desk = Desk::with(&[("OPEN_TOP_UPS_MAX", open_max)]).await;
+        let ann = desk.world.person("ann");
+        ann.balance().await;
+        let other = desk.world.instance(&[]).await;
+        let asked = at_once((0..20).map(|nth| {
+            let ann = if nth % 2 == 0 { ann.clone() } else { ann.at(&other.base) };
+            async move { ask_as(&ann, "once", &top_up("tron_usdt", 500)).await }
+        }))
+        .await;
+        for answer in &asked {
+            assert_eq!((answer.status, &answer.body), (201, &asked[0].body), "{open_max}: {}", answer.text);
+        }
+        assert_eq!(list(&ann).await.len(), 1);
+        assert_eq!(books::scan(&desk.world, "payment_references").await.len(), 2, "the amount and the key");
+    }
+}
+
+#[tokio::test]
+async fn a_person_has_five_open_orders_at_most_also_at_once() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    ann.balance().await;
+    let methods = ["viet_qr", "tron_usdt", "sepay_card"];
+    let asked = at_once((0..20).map(|nth| {
+        let ann = ann.clone();
+        async move { ask(&ann, &top_up(methods[nth % 3], 500)).await }
+    }))
+    .await;
+    let (made, refused): (Vec<_>, Vec<_>) = asked.iter().partition(|answer| answer.status == 201);
+    assert_eq!(made.len(), 5);
+    for answer in refused {
+        assert_eq!((answer.status, answer.problem()), (409, "too_many_open_top_ups"));
+    }
+    assert_eq!(list(&ann).await.len(), 5);
+    assert_eq!(books::scan(&desk.world, "payment_references").await.len(), 5, "refused ones reserve nothing");
+    let bob = desk.world.person("bob");
+    desk.order(&bob, "viet_qr", 500).await;
+}
+
+#[tokio::test]
+async fn a_place_becomes_free_by_payment_by_cancelling_and_by_expiry() {
+    let desk = Desk::with(&[("OPEN_TOP_UPS_MAX", "2")]).await;
+    let ann = desk.world.person("ann");
+    let full = async || {
+        let refused = ask(&ann, &top_up("viet_qr", 500)).await;
+        assert_eq!((refused.status, refused.problem()), (409, "too_many_open_top_ups"));
+    };
+    let paid = desk.order(&ann, "viet_qr", 500).await;
+    let cancelled = desk.order(&ann, "tron_usdt", 500).await;
+    full().await;
+    desk.transfer(dong(&paid), paid["reference"].as_str().unwrap()).await;
+    desk.order(&ann, "viet_qr", 500).await;
+    full().await;
+    assert_eq!(cancel(&ann, &cancelled).await.status, 200);
+    desk.order(&ann, "viet_qr", 500).await;
+    full().await;
+    desk.world.advance(HOUR - SECOND);
+    full().await;
+    desk.world.advance(SECOND);
+    desk.order(&ann, "viet_qr", 500).await;
+    desk.order(&ann, "viet_qr", 500).await;
+    full().await;
+    books::check(&desk.world).await;
+}
+
+#[tokio::test]
+async fn another_persons_order_can_neither_be_seen_nor_cancelled() {
+    let desk = Desk::open().await;
+    let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
+    let order = desk.order(&ann, "viet_qr", 500).await;
+    let path = format!("/v1/top-ups/{}", order["id"].as_str().unwrap());
+    for id in [order["id"].as_str().unwrap(), "01KABCDEFGHJKMNPQRSTVWXYZ0", "slot%230", "x", "%00"] {
+        let shown = bob.get(&format!("/v1/top-ups/{id}")).await;
+        assert_eq!((shown.status, shown.problem()), (404, "not_found"), "{id}");
+        let cancelled = bob.send("POST", &format!("/v1/top-ups/{id}/cancel"), &json!({})).await;
+        assert_eq!((cancelled.status, cancelled.problem()), (404, "not_found"), "{id}");
+    }
+    assert!(list(&bob).await.is_empty());
+    let nobody =
+        Answer::of(http().get(format!("{}{path}", desk.world.product.base)).send().await.unwrap()).await;
+    assert_eq!((nobody.status, nobody.problem()), (401, "unauthenticated"));
+    assert_eq!(desk.show(&ann, &order).await, order, "and nothing has changed");
+}
+
+#[tokio::test]
+async fn an_orders_status_follows_from_what_happened() {
+    let desk = Desk::with(&[("OPEN_TOP_UPS_MAX", "10")]).await;
+    let ann = desk.world.person("ann");
+    let mut orders = Vec::new();
+    for _ in 0..7 {
+        orders.push(desk.order(&ann, "viet_qr", 500).await);
+    }
+    let [never, late, part, over, paid, dropped, dropped_but_paid] = orders.as_slice() else { panic!() };
+    let pay = async |order: &Value, dong| {
+        assert_eq!(desk.transfer(dong, order["reference"].as_str().unwrap()).await.status, 200);
+    };
+    assert!(orders.iter().all(|order| order["status"] == "created" && order["pay"].is_object()));
+    pay(paid, 131_350).await;
+    pay(part, 131_349).await;
+    pay(over, 131_351).await;
+    for order in [dropped, dropped_but_paid] {
+        assert_eq!(cancel(&ann, order).await.status, 200);
+        let again = cancel(&ann, order).await;
+        assert_eq!((again.status, &again.body["status"]), (200, &"cancelled".into()), "once more is no harm");
+    }
+    // The bank's times are whole seconds.
+    desk.world.advance(HOUR + SECOND);
+    pay(late, 131_350).await;
+    pay(dropped_but_paid, 131_350).await;
+    for (order, status, received, credited) in [
+        (never, "expired", "0", 0),
+        (late, "paid_late", "131350", 500),
+        (part, "partly_paid", "131349", 499),
+        (over, "overpaid", "131351", 500),
+        (paid, "paid", "131350", 500),
+        (dropped, "cancelled", "0", 0),
+        (dropped_but_paid, "paid_late", "131350", 500),
+    ] {
+        let shown = desk.show(&ann, order).await;
+        assert_eq!(
+            (shown["status"].as_str(), shown["amount_received"].as_str()),
+            (Some(status), Some(received))
+        );
+        assert_eq!((&shown["credited"], &shown["reversed"]), (&credited.into(), &0.into()), "{shown}");
+        assert!(shown.get("pay").is_none(), "there is nothing to pay any more: {shown}");
+        for field in
+            ["id", "credits", "amount_due", "reference", "rate", "created_at", "expires_at", "accepted_until"]
+        {
+            assert_eq!(shown[field], order[field], "{field} stays");
+        }
+    }
+    for order in [never, late, part, over, paid] {
+        let refused = cancel(&ann, order).await;
+        assert_eq!((refused.status, refused.problem()), (409, "top_up_not_open"), "{order}");
+    }
+    assert_eq!(ann.balance().await, (100 + 4 * 500 + 499, 0, 0));
+    books::check(&desk.world).await;
+}
+
+#[tokio::test]
+async fn paying_and_cancelling_at_once_always_leaves_the_payment_credited() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    for nth in 0..10 {
+        let order = desk.order(&ann, "viet_qr", 500).await;
+        let sandbox = &desk.world.sandbox;
+        let wish = sandbox::TransferWish::new(dong(&order), order["reference"].as_str().unwrap());
+        let message = sandbox.bank_webhook(sandbox.bank_transfer(wish)).unwrap();
+        let (told, cancelled) = tokio::join!(desk.deliver(&message), cancel(&ann, &order));
+        assert_eq!(told.status, 200, "{}", told.text);
+        assert!([200, 409].contains(&cancelled.status), "{}", cancelled.text);
+        assert_eq!(desk.show(&ann, &order).await["status"], "paid", "round {nth}");
+    }
+    assert_eq!(ann.balance().await, (5100, 0, 0));
+    books::check(&desk.world).await;
+}
+
+#[tokio::test]
+async fn orders_are_listed_newest_first_page_by_page_and_nothing_else_is() {
+    let desk = Desk::with(&[("OPEN_TOP_UPS_MAX", "10")]).await;
+    let ann = desk.world.person("ann");
+    assert_eq!(ann.get("/v1/top-ups").await.body, json!({ "top_ups": [] }));
+    let mut made = Vec::new();
+    for method in ["viet_qr", "tron_usdt", "sepay_card", "viet_qr", "tron_usdt", "viet_qr", "sepay_card"] {
+        made.push(desk.order(&ann, method, 500).await);
+        desk.world.advance(SECOND);
+    }
+    made.reverse();
+    for limit in [1, 2, 3, 7, 100] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = ann.get(&format!("/v1/top-ups?limit={limit}{cursor}")).await;
+            assert_eq!(page.status, 200, "{}", page.text);
+            let orders = page.body["top_ups"].as_array().unwrap();
+            assert!(orders.len() <= limit);
+            seen.extend(orders.iter().cloned());
+            assert!(seen.len() <= made.len(), "the list has an end");
+            let Some(next) = page.body["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(seen, made, "in pages of {limit}");
+    }
+    for query in ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=slot%230", "limit=1&limit=2"] {
+        let refused = ann.get(&format!("/v1/top-ups?{query}")).await;
+        assert_eq!((refused.status, refused.problem()), (422, "invalid_input"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_account_orders_nothing_and_still_sees_and_cancels_its_orders() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    let order = desk.order(&ann, "viet_qr", 500).await;
+    let ledger = Ledger::new(&desk.world.product.platform);
+    let id = ann.id().parse().unwrap();
+    ledger.set_block(&id, Some(Block::Suspended)).await.unwrap();
+
+    let refused = ask(&ann, &top_up("viet_qr", 500)).await;
+    assert_eq!((refused.status, refused.problem()), (403, "account_suspended"));
+    assert_eq!(list(&ann).await.len(), 1);
+    assert_eq!(cancel(&ann, &order).await.status, 200);
+
+    ledger.set_block(&id, None).await.unwrap();
+    desk.order(&ann, "viet_qr", 500).await;
+}
+
+#[tokio::test]
+async fn somebody_acting_in_a_persons_name_sees_orders_but_makes_and_cancels_none() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    let order = desk.order(&ann, "viet_qr", 500).await;
+    let page = format!("{}/sandbox/clerk/token?person=ann&act=admin", desk.world.outside());
+    let acting = http().get(page).send().await.unwrap().text().await.unwrap();
+    let cancelling = format!("/v1/top-ups/{}/cancel", order["id"].as_str().unwrap());
+    for path in ["/v1/top-ups", &cancelling] {
+        let request = http().post(format!("{}{path}", desk.world.product.base)).bearer_auth(&acting);
+        let request =
+            request.header("content-type", "application/json").body(top_up("viet_qr", 500).to_string());
+        let refused = Answer::of(request.send().await.unwrap()).await;
+        assert_eq!((refused.status, refused.problem()), (403, "impersonation_refused"), "{path}");
+    }
+    let seen = http().get(format!("{}/v1/top-ups", desk.world.product.base)).bearer_auth(&acting);
+    let seen = Answer::of(seen.send().await.unwrap()).await;
+    assert_eq!(seen.body["top_ups"], json!([order]));
+}
+
+#[tokio::test]
+async fn an_order_keeps_its_rate_and_the_next_one_has_the_new_one() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    let old = desk.order(&ann, "viet_qr", 500).await;
+    assert_eq!(old["rate"]["source"], "vietcombank sell", "{old}");
+    desk.world.sandbox.set_usd_sell("26,500.50");
+    desk.world.advance(6 * MINUTE);
+    exchange_rates::handle(&desk.world.product.platform).await.unwrap();
+
+    let new = desk.order(&ann, "viet_qr", 500).await;
+
+    assert_eq!((&new["rate"]["vnd_per_usd"], dong(&new)), (&"26500.5".into(), 132_503), "132 502.5, half up");
+    assert_eq!(desk.show(&ann, &old).await["rate"], old["rate"]);
+    for (order, sent, credits) in [(&old, 131_350, 500), (&new, 132_503, 500)] {
+        assert_eq!(desk.transfer(sent, order["reference"].as_str().unwrap()).await.status, 200);
+        assert_eq!(desk.show(&ann, order).await["credited"], credits);
+    }
+    let fresh = desk.order(&ann, "viet_qr", 500).await;
+    desk.transfer(131_350, fresh["reference"].as_str().unwrap()).await;
+    assert_eq!(desk.show(&ann, &fresh).await["credited"], 495, "the old price is a part of the new one");
+    books::check(&desk.world).await;
+}
+
+#[tokio::test]
+async fn without_a_good_rate_nothing_is_sold_for_dong_and_usdt_still_works() {
+    let desk = Desk { world: crate::world::World::start().await };
+    let ann = desk.world.person("ann");
+    let unpriced = async || {
+        for method in ["viet_qr", "sepay_card"] {
+            let refused = ask(&ann, &top_up(method, 500)).await;
+            assert_eq!((refused.status, refused.problem()), (503, "rate_unavailable"), "{method}");
+        }
+        desk.order(&ann, "tron_usdt", 500).await;
+    };
+    unpriced().await;
+    exchange_rates::handle(&desk.world.product.platform).await.unwrap();
+    let order = desk.order(&ann, "viet_qr", 500).await;
+
+    desk.world.sandbox.faults().set(Service::Vietcombank, FaultRule::always(sandbox::Fault::Refuse));
+    desk.world.advance(146 * HOUR);
+    exchange_rates::handle(&desk.world.product.platform).await.unwrap();
+    unpriced().await;
+    assert_eq!(desk.show(&ann, &order).await["rate"], order["rate"], "it keeps the rate it was made at");
+    assert_eq!(list(&ann).await.len(), 3, "what was refused left nothing");
+}
+
+#[tokio::test]
+async fn every_order_has_a_reference_of_its_own_that_a_bank_app_reads_from_the_qr() {
+    let desk = Desk::with(&[("OPEN_TOP_UPS_MAX", "40")]).await;
+    let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
+    let (mut codes, mut amounts) = (HashSet::new(), HashSet::new());
+    for nth in 0..40 {
+        let person = if nth % 2 == 0 { &ann } else { &bob };
+        let order = desk.order(person, "viet_qr", 500).await;
+        let code = order["reference"].as_str().unwrap();
+        let suffix = code.strip_prefix("CIT").unwrap();
+        let is_plain = |b: u8| b"23456789ABCDEFGHJKMNPQRSTUVWXYZ".contains(&b);
+        assert!(suffix.len() == 6 && suffix.bytes().all(is_plain), "{code}");
+        assert!(codes.insert(code.to_owned()), "{code} twice");
+        let pay = &order["pay"];
+        let scanned = desk.world.sandbox.scan_viet_qr(pay["qr_payload"].as_str().unwrap()).unwrap();
+        assert_eq!((scanned.amount, scanned.memo.as_str()), (Some(131_350), code));
+        assert_eq!((&pay["memo"], &pay["account"]), (&code.into(), &sandbox::BANK_ACCOUNT.into()));
+        let order = desk.order(person, "tron_usdt", 500).await;
+        assert!(amounts.insert(micros(&order)), "{order}");
+        assert_eq!(
+            (&order["pay"]["amount"], &order["pay"]["address"]),
+            (&order["amount_due"], &sandbox::TRON_WALLET.into())
+        );
+    }
+}
+
+/// Opens a link of an order as a browser does, without a sign-in.
+async fn open(desk: &Desk, link: &str) -> Answer {
+    let path = link.strip_prefix(desk.world.outside()).unwrap();
+    Answer::of(http().get(format!("{}{path}", desk.world.product.base)).send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn the_links_of_an_order_work_without_a_sign_in_and_only_with_its_key() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    let (bank, card) = (desk.order(&ann, "viet_qr", 500).await, desk.order(&ann, "sepay_card", 500).await);
+    let other = desk.order(&ann, "viet_qr", 500).await;
+    let link = |order: &Value, name: &str| order["pay"][name].as_str().unwrap().to_owned();
+    let links = [link(&bank, "qr_svg_url"), link(&bank, "qr_png_url"), link(&card, "page_url")];
+    for (link, kind) in links.iter().zip(["image/svg+xml", "image/png", "text/html; charset=utf-8"]) {
+        let shown = open(&desk, link).await;
+        assert_eq!((shown.status, shown.headers["content-type"].to_str().unwrap()), (200, kind), "{link}");
+        assert_eq!(shown.headers["x-content-type-options"], "nosniff");
+        let policy = shown.headers["content-security-policy"].to_str().unwrap();
+        assert!(
+            policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+        let cached = shown.headers["cache-control"].to_str().unwrap();
+        assert!(!cached.contains("public"), "{cached}");
+    }
+    assert!(open(&desk, &links[0]).await.text.starts_with("<svg"));
+    let page = open(&desk, &links[2]).await;
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("form-action") && !policy.contains("'unsafe"), "{policy}");
+    assert!(page.text.contains(card["reference"].as_str().unwrap()) && !page.text.contains("<script"));
+    assert!(!page.text.contains(sandbox::SEPAY_SECRET_KEY), "the key that signs stays with us");
+    assert!(open(&desk, &format!("{}&lang=vi", links[2])).await.text.contains("lang=\"vi\""));
+
+    let id = |order: &Value| order["id"].as_str().unwrap().to_owned();
+    let mut wrong = vec![
+        links[0].replace(&id(&bank), &id(&other)),
+        links[0].replace(&id(&bank), "01KABCDEFGHJKMNPQRSTVWXYZ0"),
+        links[0].replace(&id(&bank), "slot%230"),
+        links[0].replace("ann", "bob"),
+        link(&bank, "qr_svg_url").replace("qr.svg", "checkout"),
+        link(&card, "page_url").replace("checkout", "qr.png"),
+    ];
+    for link in &links {
+        let (bare, key) = link.split_once("?key=").unwrap();
+        let account = key.split_once('.').unwrap().0;
+        let shorter = &key[..key.len() - 1];
+        wrong.push(bare.to_owned());
+        wrong.extend(["", ".", account, shorter].map(|key| format!("{bare}?key={key}")));
+        wrong.push(format!("{bare}?key={account}."));
+        wrong.push(format!("{bare}?key={key}x"));
+    }
+    for link in &wrong {
+        let refused = open(&desk, link).await;
+        assert_eq!((refused.status, refused.problem()), (404, "not_found"), "{link}");
+    }
+    desk.transfer(dong(&bank), bank["reference"].as_str().unwrap()).await;
+    assert_eq!(open(&desk, &links[0]).await.status, 404, "it is paid");
+    assert_eq!(cancel(&ann, &card).await.status, 200);
+    assert_eq!(open(&desk, &links[2]).await.status, 404, "it is cancelled");
+    desk.world.advance(HOUR);
+    assert_eq!(open(&desk, &link(&other, "qr_svg_url")).await.status, 404, "it has expired");
+}
+
+#[tokio::test]
+async fn sepay_accepts_the_checkout_form_as_it_is_and_no_other() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    let order = desk.order(&ann, "sepay_card", 2000).await;
+    let fields = order["pay"]["fields"].as_array().unwrap();
+    let value =
+        |name: &str| fields.iter().find(|field| field["name"] == name).unwrap()["value"].as_str().unwrap();
+    assert_eq!((value("order_amount"), value("currency"), value("operation")), ("525400", "VND", "PURCHASE"));
+    assert_eq!(value("order_invoice_number"), order["reference"]);
+    let post = async |change: &dyn Fn(&str, &str) -> String| {
+        let pairs = fields.iter().map(|field| {
+            let (name, value) = (field["name"].as_str().unwrap(), field["value"].as_str().unwrap());
+            (name.to_owned(), change(name, value))
+        });
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let request = http().post(order["pay"]["action"].as_str().unwrap());
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+        request.send().await.unwrap().status().as_u16()
+    };
+    for field in ["order_amount", "order_invoice_number", "success_url", "signature"] {
+        let tampered =
+            |name: &str, value: &str| if name == field { format!("{value}0") } else { value.to_owned() };
+        assert_eq!(post(&tampered).await, 400, "{field}");
+    }
+    assert_eq!(post(&|_: &str, value: &str| value.to_owned()).await, 200);
+    assert_eq!(desk.show(&ann, &order).await["status"], "created", "opening the page pays nothing");
+    books::check(&desk.world).await;
+}
