@@ -1,5 +1,6 @@
 //! Money in: every way a payment can come, through the real HTTP shape, with the books checked at the end.
 
+mod bank;
 pub(crate) mod desk;
 mod happy;
 mod orders;
