@@ -4,3 +4,4 @@ mod bank;
 pub(crate) mod desk;
 mod happy;
 mod orders;
+mod usdt;
