@@ -1,6 +1,6 @@
 //! Bank transfers: whatever people, banks and strangers make of them, each is credited once or kept, never lost.
 
-use super::desk::{Desk, assert_taken, at_once, bank_message, deliver, dong};
+use super::desk::{Desk, assert_taken, at_once, bank_message, carry, deliver, dong};
 use crate::books;
 use crate::world::Person;
 use credits::{Block, Ledger};
@@ -112,7 +112,7 @@ async fn a_suspiciously_large_transfer_is_looked_at_by_a_person_first() {
     books::check(&desk.world).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_deliveries_at_once_at_two_instances_are_one_grant() {
     let desk = Desk::open().await;
     let ann = desk.world.person("ann");
@@ -140,14 +140,6 @@ async fn twenty_deliveries_at_once_at_two_instances_are_one_grant() {
     books::check(&desk.world).await;
 }
 
-async fn carry(base: String, message: Delivery) -> u16 {
-    let mut request = crate::world::http().post(format!("{base}{}", message.path)).body(message.body);
-    for (name, value) in &message.headers {
-        request = request.header(name, value);
-    }
-    request.send().await.unwrap().status().as_u16()
-}
-
 #[tokio::test]
 async fn each_of_several_transfers_with_one_code_is_credited() {
     let desk = Desk::open().await;
@@ -165,7 +157,7 @@ async fn each_of_several_transfers_with_one_code_is_credited() {
     books::check(&desk.world).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_takes_twenty_transfers_also_at_once_and_the_next_is_kept() {
     let desk = Desk::open().await;
     let ann = desk.world.person("ann");

@@ -263,7 +263,7 @@ async fn while_no_indexer_answers_a_claim_asks_to_come_back() {
     books::check(&desk.world).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_claims_at_once_are_one_grant() {
     let desk = Desk::open().await;
     let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
