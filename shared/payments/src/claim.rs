@@ -91,6 +91,12 @@ impl ChainDesk {
             && now.since(fact.paid_at) <= LOOK_BACK
             && within_limits(credits, &self.payments().rules) == Ruling::Credit(credits);
         let Some(order) = order.filter(|_| is_plain) else {
+            // Perhaps the same claim, sent twice, was granted a moment ago: then the order has its payment.
+            if let Some(FactState::Credited(credited)) =
+                self.payments().fact(&fact.key).await?.map(|now| now.state)
+            {
+                return Ok((credited.account == *account).then_some(credited));
+            }
             let note = AuditRow {
                 who: account.to_string(),
                 what: "claimed".to_owned(),
