@@ -152,18 +152,22 @@ async fn too_much_less_too_much_more_or_after_the_quarantine_is_not_plain() {
 }
 
 #[tokio::test]
-async fn a_claim_of_an_expired_or_cancelled_orders_transfer_holds_within_the_quarantine() {
+async fn an_expired_order_gives_a_claim_within_its_quarantine_and_one_given_up_or_paid_gives_none() {
     let desk = Desk::open().await;
     let ann = desk.world.person("ann");
     let (late, dropped) = (ordered(&desk, &ann, 2000).await, ordered(&desk, &ann, 10_000).await);
     let path = format!("/v1/top-ups/{}/cancel", dropped["id"].as_str().unwrap());
     assert_eq!(ann.send("POST", &path, &json!({})).await.status, 200);
     desk.world.advance(20 * HOUR);
-    for order in [&late, &dropped] {
+    let (tx, sent) = withdrawn(&desk, &late).await;
+    let claimed = claim(&ann, &tx).await;
+    assert_eq!(claimed.body, json!({ "credited": sent / 10_000, "top_up_ids": [late["id"]] }));
+
+    for order in [&dropped, &late] {
         let (tx, sent) = withdrawn(&desk, order).await;
-        let claimed = claim(&ann, &tx).await;
-        assert_eq!(claimed.body, json!({ "credited": sent / 10_000, "top_up_ids": [order["id"]] }));
+        assert_unclear(&desk, &ann, &tx, sent).await;
     }
+    assert_eq!(desk.show(&ann, &dropped).await["status"], "cancelled");
     books::check(&desk.world).await;
 }
 
@@ -256,7 +260,8 @@ async fn while_no_indexer_answers_a_claim_asks_to_come_back() {
         desk.world.sandbox.faults().set(service, FaultRule::always(sandbox::Fault::Refuse));
     }
     let refused = claim(&ann, &tx).await;
-    assert_eq!((refused.status, refused.problem()), (404, "transfer_unknown"));
+    assert_eq!((refused.status, refused.problem()), (502, "processor_unavailable"));
+    assert_eq!((desk.inbox_rows().await, ann.balance().await), (0, (100, 0, 0)));
     desk.world.sandbox.faults().clear();
     desk.world.advance(MINUTE);
     assert_eq!(claim(&ann, &tx).await.body["credited"], sent / 10_000);
