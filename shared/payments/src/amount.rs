@@ -83,6 +83,12 @@ impl Amount {
         }
     }
 
+    /// `None`: another currency, or more than a number holds.
+    pub(crate) fn checked_add(self, other: Amount) -> Option<Amount> {
+        let units = self.units().checked_add(other.units())?;
+        (self.currency() == other.currency()).then(|| Amount::of(self.currency(), units).ok())?
+    }
+
     pub(crate) fn of(currency: &str, units: u64) -> Result<Amount, InvalidAmount> {
         match currency {
             "VND" => Vnd::new(units).map(Amount::Vnd),

@@ -3,7 +3,7 @@ use crate::fact::{Credited, Fact, FactKey, FactState, Ignored};
 use crate::items::{AuditRow, ReversalRow, audit_item, read_audit, read_fact, read_reversal};
 use crate::order::{PAYMENTS_MAX, Payment, TopUp};
 use crate::payments::{TRIES, body_place};
-use crate::ruling::worth;
+use crate::ruling::worth_next;
 use crate::store::{When, Written};
 use crate::{Amount, DongRate, Payments, PaymentsError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
@@ -169,7 +169,7 @@ impl Payments {
         order: Option<&TopUp>,
         wish: &Assignment,
     ) -> Result<Credits, PaymentsError> {
-        let by_order = order.map(|order| worth(order, fact.amount)).transpose()?.flatten();
+        let by_order = order.map(|order| worth_next(order, fact.amount)).transpose()?.flatten();
         let worth = match (by_order, fact.amount, wish.rate) {
             (Some(credits), ..) => Some(credits),
             (None, Amount::Usdt(micros), _) => Some(usdt_cents_down(micros)?),

@@ -101,7 +101,8 @@ impl TopUp {
 
     /// The same as an amount of the order's currency.
     pub fn received_amount(&self) -> Amount {
-        Amount::of(self.due.currency(), self.received()).unwrap_or(self.due)
+        let units = self.received();
+        Amount::of(self.due.currency(), units).unwrap_or(self.due)
     }
 
     /// Credit that came of it.

@@ -44,7 +44,7 @@ pub fn rule(
     if order.payments.len() >= PAYMENTS_MAX {
         return Ok(Ruling::Keep(Unmatched::OrderFull));
     }
-    let Some(credits) = worth(order, amount)? else { return Ok(Ruling::Keep(Unmatched::Odd)) };
+    let Some(credits) = worth_next(order, amount)? else { return Ok(Ruling::Keep(Unmatched::Odd)) };
     Ok(within_limits(credits, rules))
 }
 
@@ -73,6 +73,23 @@ fn card(order: &TopUp, amount: Amount, paid_at: Timestamp) -> Ruling {
     }
 }
 
+/// What an arrival adds to what arrived before, so that parts of a payment bring what the whole would have brought.
+///
+/// `None`: as for [`worth`].
+pub(crate) fn worth_next(order: &TopUp, amount: Amount) -> Result<Option<Credits>, Overflow> {
+    let Some(total) = order.received_amount().checked_add(amount) else {
+        return worth(order, amount);
+    };
+    let before =
+        if order.payments.is_empty() { Some(Credits::ZERO) } else { worth(order, order.received_amount())? };
+    match worth(order, total)?.zip(before) {
+        Some((after, before)) => after.checked_sub(before).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What an arrival alone would be worth.
+///
 /// `None`: the order lacks the rate that its currency needs, or is in another currency.
 pub fn worth(order: &TopUp, amount: Amount) -> Result<Option<Credits>, Overflow> {
     if amount == order.due {

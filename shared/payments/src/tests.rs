@@ -173,6 +173,17 @@ fn a_payments_name_is_read_as_it_is_written() {
     }
 }
 
+#[test]
+fn parts_bring_what_the_whole_would_have_brought() {
+    let (rules, bank) = (rules(), order(Rail::VietQr));
+    let first = rule(&bank, dong(100_000), at(1), &rules).unwrap();
+    assert_eq!(first, Ruling::Credit(cents(380)));
+    let bank = paid(&bank, dong(100_000), 380, at(1));
+    assert_eq!(rule(&bank, dong(31_350), at(2), &rules).unwrap(), Ruling::Credit(cents(120)), "500 in all");
+    let bank = paid(&bank, dong(31_350), 120, at(2));
+    assert_eq!(rule(&bank, dong(131_350), at(3), &rules).unwrap(), Ruling::Credit(cents(500)), "once more");
+}
+
 proptest! {
     /// Paying more never brings less, and nobody gains more than a cent by splitting or rounding.
     #[test]
