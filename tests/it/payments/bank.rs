@@ -54,8 +54,8 @@ async fn less_than_ordered_is_credited_as_what_arrived_at_the_orders_rate() {
     let shown = desk.show(&ann, &order).await;
     assert_eq!(
         (&shown["status"], &shown["credited"]),
-        (&"paid".into(), &499.into()),
-        "parts of a cent are cut"
+        (&"paid".into(), &500.into()),
+        "parts bring what the whole would have brought"
     );
     assert!(desk.waiting().await.is_empty());
     books::check(&desk.world).await;
