@@ -2,7 +2,8 @@
 
 use super::chance::Chance;
 
-const STEPS_MAX: usize = 4;
+/// Mostly one: what stays readable goes deepest.
+const STEPS: [usize; 8] = [0, 1, 1, 1, 1, 2, 3, 4];
 /// Below what the webhook routes take.
 const BYTES_MAX: usize = 200_000;
 /// Seldom, so that speed does not suffer.
@@ -88,7 +89,7 @@ const NUMBERS: [&str; 26] = [
 /// One of the samples with up to four changes; now and then none.
 pub(crate) fn mutated(chance: &mut Chance, samples: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = chance.pick(samples).clone();
-    for _ in 0..chance.below(STEPS_MAX + 1) {
+    for _ in 0..*chance.pick(&STEPS) {
         change(chance, &mut bytes, samples);
     }
     bytes.truncate(BYTES_MAX);
@@ -97,7 +98,7 @@ pub(crate) fn mutated(chance: &mut Chance, samples: &[Vec<u8>]) -> Vec<u8> {
 
 fn change(chance: &mut Chance, bytes: &mut Vec<u8>, samples: &[Vec<u8>]) {
     let at = chance.below(bytes.len() + 1);
-    match chance.below(9) {
+    match chance.below(11) {
         0 => {
             if let Some(byte) = bytes.get_mut(at) {
                 *byte ^= 1 << chance.below(8);
@@ -124,6 +125,7 @@ fn change(chance: &mut Chance, bytes: &mut Vec<u8>, samples: &[Vec<u8>]) {
             bytes.splice(at..at, twice);
         }
         7 => other_number(chance, bytes),
+        8 | 9 => other_digit(chance, bytes),
         _ if chance.one_in(STRETCH_ONE_IN) => {
             let (byte, count) = (bytes.get(at).copied().unwrap_or(b'['), chance.below(BYTES_MAX));
             bytes.splice(at..at, std::iter::repeat_n(byte, count));
@@ -143,6 +145,16 @@ fn other_number(chance: &mut Chance, bytes: &mut Vec<u8>) {
     if !numbers.is_empty() {
         let (place, number) = (chance.pick(&numbers).clone(), *chance.pick(&NUMBERS));
         bytes.splice(place, number.bytes());
+    }
+}
+
+/// The number stays one, and the input as readable as it was.
+fn other_digit(chance: &mut Chance, bytes: &mut [u8]) {
+    let numbers = numbers(bytes);
+    if !numbers.is_empty() {
+        let number = chance.pick(&numbers).clone();
+        let at = number.start + chance.below(number.len());
+        bytes[at] = *chance.pick(b"0123456789");
     }
 }
 
