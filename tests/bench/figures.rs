@@ -19,6 +19,11 @@ impl Figure {
         Figure { what: what.into(), measured: measured.into(), target: bounds.0, stretch: bounds.1 }
     }
 
+    /// Without a budget.
+    pub(crate) fn plain(what: impl Into<String>, measured: impl Into<String>) -> Figure {
+        Figure::new(what, measured, ("", ""))
+    }
+
     pub(crate) fn table(figures: &[Figure]) -> String {
         let mut table = String::from("\n| what | measured | target | stretch |\n|---|---|---|---|\n");
         for Figure { what, measured, target, stretch } in figures {
@@ -33,6 +38,12 @@ pub(crate) fn ms(micros: i64) -> String {
     let sign = if micros < 0 { "-" } else { "" };
     let hundredths = micros.unsigned_abs().div_ceil(10);
     format!("{sign}{}.{:02} ms", hundredths / 100, hundredths % 100)
+}
+
+/// Seconds with one decimal.
+pub(crate) fn seconds(micros: u64) -> String {
+    let tenths = micros.div_ceil(100_000);
+    format!("{}.{} s", tenths / 10, tenths % 10)
 }
 
 /// `part` of `whole` with two decimals.

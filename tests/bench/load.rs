@@ -1,9 +1,12 @@
 use crate::stack::Stack;
-use crate::wire::{Connection, holds};
+use crate::wire::{Answer, Connection, holds};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
+
+/// How a run's stream ends.
+pub(crate) const RUN_DONE: &str = "event: done";
 
 /// The same requests, sent in turn over some connections.
 #[derive(Clone)]
@@ -15,35 +18,42 @@ pub(crate) struct Load {
     pub(crate) spread: Duration,
 }
 
-/// What a number of runs took.
+/// What a number of requests took, each.
 #[derive(Clone, Copy)]
 pub(crate) struct Taken {
-    pub(crate) cpu_micros_per_run: u64,
-    pub(crate) runs_per_second: u64,
+    pub(crate) cpu_micros: u64,
+    pub(crate) per_second: u64,
 }
 
 impl Load {
-    /// Makes this many runs, each to its end.
-    pub(crate) async fn make(&self, runs: usize, stack: &Stack) -> Taken {
+    /// Sends this many requests; `mark` must be in every answer.
+    pub(crate) async fn make(&self, requests: usize, mark: &'static str, stack: &Stack) -> Taken {
         let (cpu, begun) = (stack.cpu_micros(), Instant::now());
-        self.each(runs, "event: done", |_, _| ()).await;
-        let (count, wall) = (runs as u64, begun.elapsed());
+        self.each(requests, mark, |_, _| ()).await;
+        let (count, wall) = (requests as u64, begun.elapsed());
         Taken {
-            cpu_micros_per_run: (stack.cpu_micros() - cpu) / count,
-            runs_per_second: count * 1_000_000 / u64::try_from(wall.as_micros()).unwrap(),
+            cpu_micros: (stack.cpu_micros() - cpu) / count,
+            per_second: count * 1_000_000 / u64::try_from(wall.as_micros()).unwrap(),
         }
     }
 
     /// How long it takes from each request to the mark in its answer.
-    pub(crate) async fn times_to(&self, mark: &'static str, runs: usize) -> Vec<Duration> {
-        self.each(runs, mark, |begun, marked| marked.duration_since(begun)).await
+    pub(crate) async fn times_to(&self, mark: &'static str, requests: usize) -> Vec<Duration> {
+        let time =
+            |begun, answer: Answer| answer.marked_at.unwrap_or_else(Instant::now).duration_since(begun);
+        self.each(requests, mark, time).await
+    }
+
+    /// Sends every request once and returns what was answered, in no order.
+    pub(crate) async fn bodies(&self) -> Vec<Vec<u8>> {
+        self.each(self.requests.len(), "", |_, answer| answer.body).await
     }
 
     async fn each<T: Send + 'static>(
         &self,
-        runs: usize,
+        requests: usize,
         mark: &'static str,
-        note: fn(Instant, Instant) -> T,
+        note: fn(Instant, Answer) -> T,
     ) -> Vec<T> {
         let turn = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
@@ -56,7 +66,7 @@ impl Load {
                 let mut notes = Vec::new();
                 loop {
                     let at = turn.fetch_add(1, Ordering::Relaxed);
-                    if at >= runs {
+                    if at >= requests {
                         return notes;
                     }
                     let begun = Instant::now();
@@ -66,7 +76,7 @@ impl Load {
                         "{}",
                         String::from_utf8_lossy(&answer.body)
                     );
-                    notes.push(note(begun, answer.marked_at.unwrap_or_else(Instant::now)));
+                    notes.push(note(begun, answer));
                 }
             });
         }

@@ -1,9 +1,9 @@
 use crate::figures::{Figure, median, megabytes, micros, ms, ratio};
-use crate::load::{Load, Taken};
-use crate::seeds;
+use crate::load::{Load, RUN_DONE, Taken};
 use crate::stack::Site;
 use crate::wire::{Connection, get, post};
 use crate::world::{World, script};
+use crate::{money, seeds, till};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -39,6 +39,7 @@ pub(crate) async fn all(program: &Path) -> Vec<Figure> {
     figures.extend(bench.first_bytes().await);
     figures.extend(bench.listings().await);
     figures.push(bench.cold_start().await);
+    figures.extend(money::all(program).await);
     figures.push(write_units().await);
     figures
 }
@@ -54,18 +55,18 @@ impl Bench {
     /// Processor time, runs per second and memory, by many accounts and by one.
     async fn throughput(&mut self) -> Vec<Figure> {
         let stack = self.site.start(&["--zero-latency"]).await;
-        self.tokens = self.mint().await;
+        self.tokens = till::tokens(&self.site.authority(), &self.people).await;
         let (many, one) = (self.load(PEOPLE), self.load(1));
-        many.make(PEOPLE, &stack).await;
+        many.make(PEOPLE, RUN_DONE, &stack).await;
         let (mut of_many, mut of_one) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            of_many.push(many.make(RUNS_PER_ROUND, &stack).await);
-            of_one.push(one.make(RUNS_PER_ROUND, &stack).await);
+            of_many.push(many.make(RUNS_PER_ROUND, RUN_DONE, &stack).await);
+            of_one.push(one.make(RUNS_PER_ROUND, RUN_DONE, &stack).await);
         }
         let memory = stack.memory_peak();
         stack.stop().await;
         let (many, one) = (middle(&of_many), middle(&of_one));
-        let fairness = ratio(one.runs_per_second, many.runs_per_second);
+        let fairness = ratio(one.per_second, many.per_second);
         vec![
             cpu("CPU of the whole process per run, 16 connections", many),
             rate("runs per second in the same runs", many),
@@ -82,10 +83,10 @@ impl Bench {
     async fn in_memory(&self) -> Vec<Figure> {
         let stack = self.site.start(&["--zero-latency", "--memory"]).await;
         let load = self.load(PEOPLE);
-        load.make(PEOPLE, &stack).await;
+        load.make(PEOPLE, RUN_DONE, &stack).await;
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
-            rounds.push(load.make(RUNS_PER_ROUND, &stack).await);
+            rounds.push(load.make(RUNS_PER_ROUND, RUN_DONE, &stack).await);
         }
         stack.stop().await;
         let taken = middle(&rounds);
@@ -158,8 +159,7 @@ impl Bench {
             let begun = Instant::now();
             let answer = connection.ask(&request, "").await;
             times.push(begun.elapsed());
-            let page: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-            assert_eq!(page["runs"].as_array().unwrap().len(), 20, "a full page");
+            assert_eq!(answer.json()["runs"].as_array().unwrap().len(), 20, "a full page");
         }
         micros(median(times))
     }
@@ -171,7 +171,7 @@ impl Bench {
             let begun = Instant::now();
             let stack = self.site.start(&["--zero-latency"]).await;
             let first = Load { connections: 1, ..self.load(1) };
-            first.times_to("event: done", 1).await;
+            first.times_to(RUN_DONE, 1).await;
             times.push(begun.elapsed());
             stack.stop().await;
         }
@@ -185,19 +185,6 @@ impl Bench {
         let request = |token: &String| post(&authority, "/v1/runs", token, &script("a red kite"));
         let requests = Arc::new(self.tokens[..people].iter().map(request).collect());
         Load { authority: authority.clone(), requests, connections: CONNECTIONS, spread: Duration::ZERO }
-    }
-
-    /// One sign-in token per person, good for the whole bench.
-    async fn mint(&self) -> Vec<String> {
-        let authority = self.site.authority();
-        let mut connection = Connection::open(&authority).await;
-        let mut tokens = Vec::with_capacity(self.people.len());
-        for person in &self.people {
-            let path = format!("/sandbox/clerk/token?person={person}&ttl=3600");
-            let answer = connection.ask(&get(&authority, &path, ""), "").await;
-            tokens.push(String::from_utf8(answer.body).unwrap().trim().to_owned());
-        }
-        tokens
     }
 }
 
@@ -216,16 +203,16 @@ async fn write_units() -> Figure {
 
 fn middle(rounds: &[Taken]) -> Taken {
     Taken {
-        cpu_micros_per_run: median(rounds.iter().map(|round| round.cpu_micros_per_run)),
-        runs_per_second: median(rounds.iter().map(|round| round.runs_per_second)),
+        cpu_micros: median(rounds.iter().map(|round| round.cpu_micros)),
+        per_second: median(rounds.iter().map(|round| round.per_second)),
     }
 }
 
 fn cpu(what: &str, taken: Taken) -> Figure {
-    let micros = i64::try_from(taken.cpu_micros_per_run).unwrap_or(i64::MAX);
+    let micros = i64::try_from(taken.cpu_micros).unwrap_or(i64::MAX);
     Figure::new(what, ms(micros), ("≤ 1.5 ms", "0.8 ms"))
 }
 
 fn rate(what: &str, taken: Taken) -> Figure {
-    Figure::new(what, taken.runs_per_second.to_string(), ("≥ 500", "1,000"))
+    Figure::new(what, taken.per_second.to_string(), ("≥ 500", "1,000"))
 }

@@ -38,12 +38,26 @@ impl Site {
         self.folder.join("data")
     }
 
-    /// Starts the stack and waits until it listens.
+    /// Starts the stack and waits until it listens. What it logs is shown.
     pub(crate) async fn start(&self, options: &[&str]) -> Stack {
+        self.start_logging_to(options, Stdio::inherit()).await
+    }
+
+    /// As [`Site::start`], with its log kept aside.
+    pub(crate) async fn start_quietly(&self, options: &[&str]) -> Stack {
+        let log = std::fs::File::create(self.log()).unwrap();
+        self.start_logging_to(options, log.into()).await
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    async fn start_logging_to(&self, options: &[&str], log: Stdio) -> Stack {
         let mut command = Command::new(&self.program);
         command.args(["--port", &self.port.to_string(), "--data", "data"]).args(options);
         command.env_clear().envs(UNLIMITED).current_dir(&self.folder).kill_on_drop(true);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut banner = String::new();

@@ -3,10 +3,12 @@
 # against published fakes. See README.md. Everything lies under target/vendors; it needs Python 3.11, Node 20 and,
 # the first time, a network.
 #
-#   CITIPEN_BIN=path   an already built binary (default: target/debug/citipen, built if it is missing)
-#   ONLY=sandbox_fal   only the programs whose name holds this
+#   tests/vendors/check.sh            all programs
+#   tests/vendors/check.sh payments   only those whose name holds this (or ONLY=payments)
+#   CITIPEN_BIN=path                  an already built binary (default: target/debug/citipen, built if it is missing)
 set -euo pipefail
 
+only="${1:-${ONLY:-}}"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 vendors="$root/target/vendors"
@@ -76,7 +78,7 @@ clean=(env -i PATH="$PATH" HOME="$work" PYTHONDONTWRITEBYTECODE=1 NO_PROXY=127.0
 check() { # name, command…
   local name=$1 status=0
   shift
-  [[ "$name" == *"${ONLY:-}"* ]] || return 0
+  [[ "$name" == *"$only"* ]] || return 0
   "${clean[@]}" timeout 300 "$@" >"$work/$name.out" 2>"$work/$name.err" &
   local child=$!
   children+=("$child")
@@ -96,6 +98,10 @@ check sandbox_clerk_python "$vendors/venv/bin/python" "$here/sandbox_clerk.py"
 check sandbox_clerk_javascript node "$vendors/node/sandbox_clerk.mjs"
 check sandbox_comfyui "$vendors/comfyui/bin/python" "$here/sandbox_comfyui.py"
 check identity_tokens "$vendors/venv/bin/python" "$here/identity_tokens.py"
+check payments_checkout node "$vendors/node/payments_checkout.mjs"
+check payments_viet_qr node "$vendors/node/payments_viet_qr.mjs"
+check payments_bank_list "$vendors/venv/bin/python" "$here/payments_bank_list.py"
+check payments_addresses "$vendors/venv/bin/python" "$here/payments_addresses.py"
 check adapters_aimock "$vendors/venv/bin/python" "$here/adapters_aimock.py"
 check adapters_llmock "$vendors/venv/bin/python" "$here/adapters_llmock.py"
 

@@ -70,7 +70,8 @@ fn row(transfer: &Transfer) -> Value {
         "transaction_content": transfer.content,
         "reference_number": transfer.reference,
         "code": transfer.code,
-        "sub_account": null,
+        // Of the texts only `code` may be absent (SePay, "Transaction API"; PyPI sepay 0.1.0 insists).
+        "sub_account": "",
         "bank_account_id": ACCOUNT_ID,
     })
 }

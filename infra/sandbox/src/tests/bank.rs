@@ -220,7 +220,7 @@ async fn the_list_filters_and_writes_every_value_as_text() {
         "id": second.to_string(), "bank_brand_name": "ACB", "account_number": BANK_ACCOUNT,
         "transaction_date": "2026-01-02 07:00:00", "amount_in": "10000.00", "amount_out": "0.00",
         "accumulated": "260000.00", "transaction_content": "CITAB12CD", "reference_number": null,
-        "code": "CITAB12CD", "sub_account": null, "bank_account_id": "19",
+        "code": "CITAB12CD", "sub_account": "", "bank_account_id": "19",
     });
     assert_eq!(row, wanted);
 
