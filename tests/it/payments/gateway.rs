@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
@@ -13,6 +14,7 @@ use tokio::net::TcpListener;
 #[derive(Clone, Default)]
 pub(crate) struct Gateway {
     orders: Arc<Mutex<HashMap<String, Value>>>,
+    repeats: Arc<AtomicBool>,
     base: String,
 }
 
@@ -45,6 +47,11 @@ impl Gateway {
         self.orders.lock().unwrap().insert(invoice, order);
     }
 
+    /// From now on the list shows every order twice.
+    pub(crate) fn repeats_itself(&self) {
+        self.repeats.store(true, Ordering::Relaxed);
+    }
+
     fn find(&self, invoice: &str) -> Option<Value> {
         self.orders.lock().unwrap().get(invoice).cloned()
     }
@@ -60,8 +67,9 @@ async fn detail(State(gateway): State<Gateway>, Path(id): Path<String>) -> (Stat
 async fn list(State(gateway): State<Gateway>, Query(wish): Query<HashMap<String, String>>) -> String {
     let orders = gateway.orders.lock().unwrap();
     let fits = |invoice: &String| wish.get("q").is_none_or(|words| invoice.contains(words));
-    let found: Vec<&Value> =
-        orders.iter().filter(|(invoice, _)| fits(invoice)).map(|(_, order)| order).collect();
+    let times = if gateway.repeats.load(Ordering::Relaxed) { 2 } else { 1 };
+    let found = orders.iter().filter(|(invoice, _)| fits(invoice));
+    let found: Vec<&Value> = found.flat_map(|(_, order)| std::iter::repeat_n(order, times)).collect();
     json!({ "data": found, "meta": { "has_more": false } }).to_string()
 }
 

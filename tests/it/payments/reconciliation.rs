@@ -338,3 +338,19 @@ async fn what_lies_before_the_window_is_left_alone() {
     assert_eq!(ann.balance().await, (600, 0, 0));
     books::check_payments(&desk.world).await;
 }
+
+#[tokio::test]
+async fn a_list_that_shows_an_order_twice_is_read_all_the_same() {
+    let gateway = Gateway::open().await;
+    let desk = Desk::with(&gateway.settings()).await;
+    let ann = desk.world.person("ann");
+    let card = desk.order(&ann, "sepay_card", 500).await;
+    gateway.tells(captured(card["reference"].as_str().unwrap(), dong(&card)));
+    gateway.repeats_itself();
+
+    let reports = desk.reconcile().await;
+
+    assert_eq!((of(&reports, "sepay_card").repaired, ann.balance().await), (1, (600, 0, 0)), "{reports:?}");
+    assert_calm(&desk.reconcile().await);
+    books::check_payments(&desk.world).await;
+}
