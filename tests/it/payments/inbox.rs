@@ -261,6 +261,7 @@ async fn a_dismissed_payment_leaves_the_list_and_can_still_be_assigned() {
     let repeated = desk.world.sandbox.bank_webhook(bank_id).unwrap();
     assert_eq!(desk.deliver(&repeated).await.status, 200);
     assert!(desk.waiting().await.is_empty());
+    desk.world.advance(Duration::from_secs(1));
 
     assert_eq!(desk.assign(&id, &to(&ann)).await.status, 200);
 
