@@ -161,20 +161,20 @@ async fn an_administrator_may_name_the_credit_and_must_where_nobody_can_reckon_i
     ann.balance().await;
     let own = |credits: Value| json!({ "account_id": ann.id(), "credits": credits, "note": "as agreed" });
     let id = desk.unmatched(131_350).await;
-    for wrong in [json!(0), json!(-5), json!(1.5), json!("12"), json!(u64::MAX)] {
+    for wrong in [json!(0), json!(-5), json!(1.5), json!("12"), json!(u64::MAX), json!(100_000_000)] {
         let refused = desk.assign(&id, &own(wrong.clone())).await;
         assert!(matches!(refused.problem(), "invalid_input" | "invalid_json"), "{wrong}: {}", refused.text);
     }
     assert_eq!(ann.balance().await, (100, 0, 0));
-    assert_eq!(desk.assign(&id, &own(json!(777))).await.body["credits"], 777);
-    assert_eq!(ann.balance().await, (877, 0, 0));
+    assert_eq!(desk.assign(&id, &own(json!(450))).await.body["credits"], 450);
+    assert_eq!(ann.balance().await, (550, 0, 0));
 
     // A dong is worth nothing, and half a cent is no credit.
     let worthless = desk.unmatched(1).await;
     let refused = desk.assign(&worthless, &to(&ann)).await;
-    assert_eq!(refused.problem(), "amount_not_offered", "{}", refused.text);
+    assert_eq!(refused.problem(), "invalid_input", "{}", refused.text);
     assert_eq!(desk.payment(&worthless).await["state"], "unmatched");
-    assert_eq!(ann.balance().await, (877, 0, 0));
+    assert_eq!(ann.balance().await, (550, 0, 0));
     books::check_payments(&desk.world).await;
 }
 
@@ -182,7 +182,8 @@ async fn an_administrator_may_name_the_credit_and_must_where_nobody_can_reckon_i
 async fn two_administrators_at_once_give_a_payment_to_one_person_once() {
     let desk = Desk::with(&[("ADMIN_USER_IDS", "user_sandbox_admin,user_sandbox_chief")]).await;
     let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
-    (ann.balance().await, bob.balance().await);
+    ann.balance().await;
+    bob.balance().await;
     let other = desk.world.instance(&[]).await;
     for to_both in [false, true] {
         let id = desk.unmatched(131_350).await;
@@ -275,24 +276,26 @@ async fn a_dismissed_payment_leaves_the_list_and_can_still_be_assigned() {
 }
 
 #[tokio::test]
-async fn what_left_the_account_or_came_into_another_is_never_given_to_anybody() {
+async fn what_left_the_account_or_came_into_another_is_credited_to_nobody() {
     let desk = Desk::open().await;
     let ann = desk.world.person("ann");
     let order = desk.order(&ann, "viet_qr", 500).await;
     let memo = order["reference"].as_str().unwrap();
     let ours = TransferWish::new(dong(&order), memo);
-    for (wish, why) in [
-        (TransferWish { outgoing: true, ..ours.clone() }, "outgoing"),
-        (TransferWish { account: "99999999".to_owned(), ..ours }, "other_account"),
+    for (wish, state, why) in [
+        (TransferWish { outgoing: true, ..ours.clone() }, "ignored", "outgoing"),
+        (TransferWish { account: "99999999".to_owned(), ..ours }, "unmatched", "other_account"),
     ] {
         let bank_id = desk.world.sandbox.bank_transfer(wish);
         assert_eq!(desk.deliver(&desk.world.sandbox.bank_webhook(bank_id).unwrap()).await.status, 200);
         let id = format!("viet_qr.{bank_id}.0");
         let kept = desk.payment(&id).await;
-        assert_eq!((&kept["state"], &kept["why"]), (&"ignored".into(), &why.into()), "{kept}");
-        assert_eq!(desk.assign(&id, &to(&ann)).await.problem(), "payment_settled");
+        assert_eq!((&kept["state"], &kept["why"]), (&state.into(), &why.into()), "{kept}");
+        if state == "ignored" {
+            assert_eq!(desk.assign(&id, &to(&ann)).await.problem(), "payment_settled");
+        }
     }
-    assert!(desk.waiting().await.is_empty());
+    assert_eq!(desk.waiting().await.len(), 1, "it may be an account of ours that no setting names");
     assert_eq!(ann.balance().await, (100, 0, 0));
     assert_eq!(desk.show(&ann, &order).await["status"], "created");
     books::check_payments(&desk.world).await;

@@ -143,10 +143,12 @@ async fn the_same_case_takes_back_once() {
     let desk = Desk::open().await;
     let (ann, _, id) = topped_up(&desk, "ann").await;
     let first = desk.reverse(&id, &partial("CB-1", 200)).await;
-    // The same case told again, with another figure, with blanks, and of all that is left.
-    for wish in [partial("CB-1", 200), partial("CB-1", 300), partial("  CB-1 ", 200), chargeback("CB-1")] {
+    // The same case told again, with blanks, and without a figure.
+    for wish in [partial("CB-1", 200), partial("  CB-1 ", 200), chargeback("CB-1")] {
         assert_eq!(taken(&desk.reverse(&id, &wish).await), taken(&first), "{wish}");
     }
+    let other = desk.reverse(&id, &partial("CB-1", 300)).await;
+    assert_eq!((other.problem(), other.status), ("payment_settled", 409), "another figure is another case");
     assert_eq!(ann.balance().await, (400, 0, 0));
     assert_eq!(count(&ann, "reversal").await, 1);
     assert_eq!(desk.payment(&id).await["audit"].as_array().unwrap().len(), 1);
@@ -225,7 +227,7 @@ async fn a_won_dispute_gives_back_exactly_what_was_taken_once() {
 
     // The case is closed; a new one takes it back again.
     desk.world.advance(Duration::from_secs(1));
-    assert_eq!(taken(&desk.reverse(&id, &chargeback("CB-1")).await), taken(&reversal));
+    assert_eq!(desk.reverse(&id, &chargeback("CB-1")).await.problem(), "payment_settled");
     assert_eq!(ann.balance().await, (476, 0, 0), "the old case takes nothing twice");
     taken(&desk.reverse(&id, &chargeback("CB-2")).await);
     assert_eq!(ann.balance().await, (0, 0, 24));
@@ -297,8 +299,6 @@ async fn a_payment_that_was_assigned_without_an_order_is_reversed_like_any_other
 
     let reversal = desk.reverse(&id, &chargeback("CB-1")).await;
     assert_eq!(ann.balance().await, (100, 0, 0));
-    let again = desk.assign(&id, &to(&ann)).await;
-    assert_eq!(ann.balance().await, (100, 0, 0), "it is still the same payment: {}", again.text);
     desk.world.advance(Duration::from_secs(1));
     taken(&desk.reinstate(&id, &reversal).await);
 
@@ -329,4 +329,30 @@ async fn a_void_takes_only_what_an_administrator_has_left_of_it() {
     taken(&desk.reinstate(&id, &part).await);
     assert_eq!(ann.balance().await, (300, 0, 0));
     books::check_payments(&desk.world).await;
+}
+
+#[tokio::test]
+async fn what_was_taken_back_whole_and_assigned_anew_can_not_be_given_back_as_well() {
+    let desk = Desk::open().await;
+    let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
+    ann.balance().await;
+    bob.balance().await;
+    let id = desk.unmatched(131_350).await;
+    assert_eq!(desk.assign(&id, &to(&ann)).await.status, 200);
+    desk.world.advance(Duration::from_secs(1));
+    let reversal = desk.reverse(&id, &chargeback("wrong person")).await;
+    desk.world.advance(Duration::from_secs(1));
+    let cured = desk.assign(&id, &to(&bob)).await;
+    assert_eq!((cured.status, bob.balance().await), (200, (600, 0, 0)), "{}", cured.text);
+    desk.world.advance(Duration::from_secs(1));
+
+    let both = desk.reinstate(&id, &reversal).await;
+
+    assert!(both.status >= 400, "{}", both.text);
+    assert_eq!(
+        (ann.balance().await, bob.balance().await),
+        ((100, 0, 0), (600, 0, 0)),
+        "one payment, one credit"
+    );
+    books::check(&desk.world).await;
 }

@@ -102,24 +102,31 @@ async fn a_poll_costs_the_same_however_many_transfers_it_knows_already() {
     books::check_payments(&desk.world).await;
 }
 
+/// Money that left the account: known, and nothing to be judged again.
+async fn sent_away(desk: &Desk, amount: u64) {
+    let wish = TransferWish { outgoing: true, ..TransferWish::new(amount, "rent") };
+    let id = desk.world.sandbox.bank_transfer(wish);
+    assert_eq!(desk.deliver(&desk.world.sandbox.bank_webhook(id).unwrap()).await.status, 200);
+}
+
 #[tokio::test]
 async fn a_comparison_reads_what_it_knows_in_batches() {
     let desk = Desk::open().await;
-    for nth in 0..60 {
-        desk.unmatched(10_000 + nth).await;
+    for nth in 0..30 {
+        sent_away(&desk, 10_000 + nth).await;
     }
     desk.world.product.meddler.forget();
     desk.reconcile().await;
     let (few, ..) = cost(&desk.world.product);
-    for nth in 0..39 {
-        desk.unmatched(20_000 + nth).await;
+    for nth in 0..60 {
+        sent_away(&desk, 20_000 + nth).await;
     }
     desk.world.product.meddler.forget();
 
     desk.reconcile().await;
 
     let (many, table, index) = cost(&desk.world.product);
-    assert_eq!(many, few, "not one read for each transfer");
-    assert!(table <= 3 && index == 0, "only the three signs of life: {table} + {index}");
+    assert_eq!(many.len(), few.len(), "not one read for each transfer: {many:?}");
+    assert!(table <= 4 && index == 0, "only the signs of life: {table} + {index}");
     books::check_payments(&desk.world).await;
 }
