@@ -2,8 +2,9 @@
 
 use crate::world::World;
 use aws_sdk_dynamodb::types::AttributeValue;
-use credits::{Account, Entry, Ledger, Lots, read_lots};
-use primitives::{AccountId, CreditsDelta};
+use credits::{Account, Entry, Kind, Ledger, Lots, Origin, read_lots};
+use payments::{Credited, Dossier, FactKey, FactState, Payment, Payments, TopUp, TopUps};
+use primitives::{AccountId, Credits, CreditsDelta, EntryId};
 use std::collections::HashMap;
 
 /// All entries of an account, oldest first.
@@ -73,4 +74,133 @@ fn check_account(account: &Account, entries: &[Entry]) {
     let Lots { lots, debt, .. } = read_lots(entries).unwrap();
     let unspent = sum(lots.iter().map(|lot| lot.unspent.gained()).collect());
     assert_eq!(unspent.checked_add(debt.spent()).unwrap(), ledger, "{}: lots tell the same", account.id);
+}
+
+/// As [`check`], and that payments, orders and ledger tell one story, each from the others' side.
+pub(crate) async fn check_payments(world: &World) {
+    check(world).await;
+    let mut ledger = HashMap::new();
+    for row in scan(world, "accounts").await {
+        let account: AccountId = row["id"].as_s().unwrap().parse().unwrap();
+        ledger.extend(entries(world, &account).await.into_iter().map(|entry| (entry.id, entry)));
+    }
+    let dossiers = dossiers(world).await;
+    let orders = orders(world).await;
+    for dossier in &dossiers {
+        check_dossier(dossier, &ledger, &orders);
+    }
+    let credited = || dossiers.iter().filter_map(credited_of);
+    for order in &orders {
+        for payment in &order.payments {
+            let of = credited().find(|(key, _)| **key == payment.key);
+            let (_, of) =
+                of.unwrap_or_else(|| panic!("{}: its payment {} is no fact", order.id, payment.key));
+            assert_eq!((of.order, &of.account), (Some(order.id), &order.account), "{}", payment.key);
+        }
+    }
+    for entry in ledger.values() {
+        let is_told = |id: EntryId| credited().any(|(_, of)| of.entry == id);
+        let reversals = || dossiers.iter().flat_map(|dossier| &dossier.reversals);
+        match &entry.kind {
+            Kind::Grant { origin: Origin::TopUp, .. } => {
+                assert!(is_told(entry.id), "{entry:?} came of no payment");
+            }
+            Kind::Reversal { of, .. } if is_told(*of) => {
+                assert!(reversals().any(|row| row.entry == entry.id), "{entry:?} stands beside no payment");
+            }
+            Kind::Reinstatement { of, .. } if is_told(*of) => {
+                let is_noted = reversals().any(|row| row.reinstated == Some(entry.id));
+                assert!(is_noted, "{entry:?} stands beside no reversal");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Every payment of the world with all that lies beside it.
+pub(crate) async fn dossiers(world: &World) -> Vec<Dossier> {
+    let payments = Payments::new(&world.product.platform).unwrap();
+    let mut found = Vec::new();
+    for row in scan(world, "payment_inbox").await {
+        if row.contains_key("state") {
+            let (source, part) = (row["source"].as_s().unwrap(), row["part"].as_s().unwrap());
+            let key: FactKey = format!("{source}.{part}").parse().unwrap();
+            found.push(payments.dossier(&key).await.unwrap());
+        }
+    }
+    found
+}
+
+/// Every order of the world.
+pub(crate) async fn orders(world: &World) -> Vec<TopUp> {
+    let top_ups = TopUps::new(&world.product.platform).unwrap();
+    let mut found = Vec::new();
+    for row in scan(world, "top_ups").await {
+        // The other rows are the places that open orders take up.
+        if row.contains_key("rail") {
+            let account = row["account"].as_s().unwrap().parse().unwrap();
+            found.push(top_ups.show(&account, row["id"].as_s().unwrap().parse().unwrap()).await.unwrap());
+        }
+    }
+    found
+}
+
+fn credited_of(dossier: &Dossier) -> Option<(&FactKey, &Credited)> {
+    match &dossier.fact.state {
+        FactState::Credited(credited) => Some((&dossier.fact.key, credited)),
+        _ => None,
+    }
+}
+
+fn check_dossier(dossier: &Dossier, ledger: &HashMap<EntryId, Entry>, orders: &[TopUp]) {
+    let key = &dossier.fact.key;
+    assert!(!dossier.deliveries.is_empty(), "{key}: what told of it is kept");
+    let paid: Vec<(&TopUp, &Payment)> = orders
+        .iter()
+        .flat_map(|order| order.payments.iter().map(move |payment| (order, payment)))
+        .filter(|(_, payment)| payment.key == *key)
+        .collect();
+    let Some((_, credited)) = credited_of(dossier) else {
+        assert!(paid.is_empty() && dossier.reversals.is_empty(), "{key} is {}", dossier.fact.state.as_str());
+        let is_granted = ledger.values().any(|entry| once_name(entry) == Some(grant_name(key)));
+        assert!(!is_granted, "{key} was granted and is {}", dossier.fact.state.as_str());
+        return;
+    };
+    let granted = ledger.get(&credited.entry).unwrap_or_else(|| panic!("{key}: no such entry"));
+    assert_eq!(granted.account, credited.account, "{key}");
+    assert_eq!(granted.amount, credited.credits.gained(), "{key}");
+    assert_eq!(once_name(granted), Some(grant_name(key)), "{key}");
+    match credited.order {
+        None => assert!(paid.is_empty(), "{key} belongs to no order"),
+        Some(order) => {
+            assert_eq!(paid.len(), 1, "{key}: once in one order");
+            let (of, payment) = paid[0];
+            assert_eq!((of.id, &of.account), (order, &credited.account), "{key}");
+            assert_eq!((payment.credits, payment.entry), (credited.credits, credited.entry), "{key}");
+            assert_eq!((payment.amount, payment.reversed), (dossier.fact.amount, credited.reversed), "{key}");
+        }
+    }
+    let mut reversed = Credits::ZERO;
+    for row in &dossier.reversals {
+        let entry = &ledger[&row.entry];
+        assert_eq!(entry.amount, row.credits.spent(), "{key}");
+        match row.reinstated {
+            None => reversed = reversed.checked_add(row.credits).unwrap(),
+            Some(back) => assert_eq!(ledger[&back].amount, row.credits.gained(), "{key}"),
+        }
+    }
+    assert_eq!(reversed, credited.reversed, "{key}: what is taken back is what the reversals took");
+}
+
+/// The name under which the ledger accepts a payment's grant.
+fn grant_name(key: &FactKey) -> String {
+    key.to_string().replacen('.', "#", 1)
+}
+
+/// The once-only name of a top-up's grant.
+fn once_name(entry: &Entry) -> Option<String> {
+    match &entry.kind {
+        Kind::Grant { origin: Origin::TopUp, key } => Some(key.as_str().to_owned()),
+        _ => None,
+    }
 }

@@ -166,8 +166,8 @@ impl CardDesk {
             }
             CardOutcome::Odd(oddity) => {
                 tracing::error!(payment = %key, %oddity, "SePay's record of a card order is odd");
-                // Worth a person's look only when money may have moved.
-                let Some(amount) = order.amount else { return Ok(CardNews::Nothing) };
+                // Money may have moved, also when nobody can read how much.
+                let amount = order.amount.unwrap_or(Vnd::ZERO);
                 let odd = arrival(amount, now, Claim::Nothing(Unmatched::Odd), None);
                 self.keep_odd(odd, now).await.map(CardNews::Received)
             }

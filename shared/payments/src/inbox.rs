@@ -227,9 +227,7 @@ impl Payments {
     /// Notes beside a payment that a person says it is theirs; said again, it replaces the first note.
     pub(crate) async fn note_claim(&self, fact: &Fact, row: &AuditRow) -> Result<(), PaymentsError> {
         let item = audit_item(&fact.key, &format!("claim-{}", row.who), row);
-        let put = self.store.dynamo.put_item().table_name(&self.store.inbox).set_item(Some(item));
-        put.send().await.map_err(StoreError::of_sdk)?;
-        Ok(())
+        Ok(self.store.put_alone(item).await?)
     }
 
     pub(crate) fn put_audit(

@@ -211,9 +211,7 @@ impl Payments {
     ) -> Result<(), PaymentsError> {
         let body = self.sealed(key, delivery)?;
         let item = event_item(key, &delivery.key, &body, via, now, self.rules.body_lifetime());
-        let put = self.store.dynamo.put_item().table_name(&self.store.inbox).set_item(Some(item));
-        put.send().await.map_err(StoreError::of_sdk)?;
-        Ok(())
+        Ok(self.store.put_alone(item).await?)
     }
 
     /// A fact as it stands.

@@ -91,10 +91,11 @@ impl Reconciliation {
     /// One report per configured rail. All are compared at once, so that neither a slow nor a failing one keeps the
     /// others waiting.
     pub async fn run(&self, now: Timestamp) -> Result<Vec<RailReport>, PaymentsError> {
+        // Boxed, or the three types in one are deeper than the compiler looks.
         let (card, bank, chain) = tokio::join!(
-            self.rail(Rail::SepayCard, now),
-            self.rail(Rail::VietQr, now),
-            self.rail(Rail::TronUsdt, now)
+            Box::pin(self.rail(Rail::SepayCard, now)),
+            Box::pin(self.rail(Rail::VietQr, now)),
+            Box::pin(self.rail(Rail::TronUsdt, now))
         );
         let reports: Vec<RailReport> = [card, bank, chain].into_iter().flatten().collect();
         reports.iter().for_each(RailReport::log);

@@ -312,6 +312,15 @@ impl Store {
         }
     }
 
+    /// Puts an item into the inbox whatever is there. A transaction of another delivery may be in the way.
+    pub(crate) async fn put_alone(&self, item: Attributes) -> Result<(), StoreError> {
+        platform::retry_conflicts(|| async {
+            let put = self.dynamo.put_item().table_name(&self.inbox).set_item(Some(item.clone()));
+            put.send().await.map(|_| ()).map_err(StoreError::of_sdk)
+        })
+        .await
+    }
+
     /// Remembers a moment of a rail under a name; the later one stays.
     pub(crate) async fn mark(&self, rail: crate::Rail, name: &str, at: Timestamp) -> Result<(), StoreError> {
         self.mark_unless_after(rail, name, at, at).await.map(|_| ())

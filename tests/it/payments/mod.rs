@@ -1,8 +1,16 @@
 //! Money in: every way a payment can come, through the real HTTP shape, with the books checked at the end.
 
+mod administrator;
 mod bank;
+mod card;
 mod claims;
+mod crashes;
 pub(crate) mod desk;
+mod gateway;
 mod happy;
+mod inbox;
 mod orders;
+mod reconciliation;
+mod reversals;
+mod units;
 mod usdt;

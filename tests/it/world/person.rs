@@ -48,6 +48,11 @@ impl Person {
         Person { base: base.to_owned(), ..self.clone() }
     }
 
+    /// Somebody else at the same place.
+    pub(crate) fn named(&self, name: &str) -> Person {
+        Person { name: name.to_owned(), ..self.clone() }
+    }
+
     /// The user id, which is the account id too.
     pub(crate) fn id(&self) -> String {
         format!("user_sandbox_{}", self.name)

@@ -42,7 +42,8 @@ pub(crate) fn fresh_token(world: &World, person: &str) -> String {
     mint(world, person, &HashMap::new())
 }
 
-/// `GET token?person=ann[&ttl=60][&kid=][&azp=][&sts=][&sub=][&act=]`; an empty `azp` leaves the claim out.
+/// `GET token?person=ann[&ttl=60][&kid=][&azp=][&sts=][&sub=][&act=][&fva=0]`; an empty `azp` leaves the claim out,
+/// `fva` is how many minutes ago the person signed in.
 pub(super) fn hand_out(world: &World, call: &Call) -> Response {
     let query = call.query();
     let person = query.get("person").map_or("", String::as_str);
@@ -52,6 +53,9 @@ pub(super) fn hand_out(world: &World, call: &Call) -> Response {
     if query.get("ttl").is_some_and(|ttl| ttl.parse::<i32>().is_err()) {
         return reply::text(400, "ttl: whole seconds\n");
     }
+    if query.get("fva").is_some_and(|minutes| minutes.parse::<i32>().is_err()) {
+        return reply::text(400, "fva: whole minutes\n");
+    }
     reply::text(200, mint(world, person, &query))
 }
 
@@ -60,12 +64,13 @@ fn mint(world: &World, person: &str, wishes: &HashMap<String, String>) -> String
     let header = json!({ "alg": "RS256", "typ": "JWT", "kid": wish("kid").unwrap_or(INSTANCE) });
     let now = i64::try_from(world.now()).unwrap_or(i64::MAX);
     let ttl = wish("ttl").and_then(|ttl| ttl.parse().ok()).unwrap_or(TTL_SECONDS);
+    let factor_age: i64 = wish("fva").and_then(|minutes| minutes.parse().ok()).unwrap_or(0);
     let mut claims = json!({
         "iss": world.url(Service::Clerk, ""),
         "sub": wish("sub").map_or_else(|| people::user_id(person), str::to_owned),
         "sid": format!("sess_sandbox_{person}"),
         "iat": now, "nbf": now.saturating_sub(SKEW_SECONDS), "exp": now.saturating_add(ttl),
-        "jti": ids::tagged(""), "fva": [0, -1], "v": 2,
+        "jti": ids::tagged(""), "fva": [factor_age, -1], "v": 2,
         "sts": wish("sts").unwrap_or("active"),
     });
     match wish("azp").unwrap_or(&world.config.origin) {

@@ -62,6 +62,9 @@ async fn a_token_can_be_wished_wrong() {
     assert!(claims.get("azp").is_none());
     assert_eq!([&claims["sts"], &claims["sub"]], [&json!("pending"), &json!("user_x")]);
     assert_eq!(ask(&sandbox, "GET /sandbox/clerk/token?person=Ann", &[], "").await.status, 400);
+    let stale = ask(&sandbox, "GET /sandbox/clerk/token?person=bob_2&fva=11", &[], "").await;
+    assert_eq!(checked(&sandbox, stale.text()).await.1["fva"], json!([11, -1]));
+    assert_eq!(ask(&sandbox, "GET /sandbox/clerk/token?person=ann&fva=old", &[], "").await.status, 400);
 }
 
 #[tokio::test]

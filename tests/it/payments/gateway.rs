@@ -1,0 +1,94 @@
+//! A stand-in for SePay's order API that tells of orders whatever a test says, however odd.
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
+
+/// The orders by invoice number.
+#[derive(Clone, Default)]
+pub(crate) struct Gateway {
+    orders: Arc<Mutex<HashMap<String, Value>>>,
+    repeats: Arc<AtomicBool>,
+    base: String,
+}
+
+impl Gateway {
+    pub(crate) async fn open() -> Gateway {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let gateway = Gateway { base, ..Gateway::default() };
+        let routes = Router::new()
+            .route("/v1/order/detail/{id}", get(detail))
+            .route("/v1/order", get(list))
+            .with_state(gateway.clone());
+        tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        gateway
+    }
+
+    /// Settings of a product that asks here and not at the sandbox.
+    pub(crate) fn settings(&self) -> [(&str, &str); 5] {
+        [
+            ("SEPAY_MERCHANT_ID", sandbox::SEPAY_MERCHANT_ID),
+            ("SEPAY_SECRET_KEY", sandbox::SEPAY_SECRET_KEY),
+            ("SEPAY_IPN_SECRETS", sandbox::SEPAY_IPN_SECRET),
+            ("SEPAY_CHECKOUT_URL", "http://pay.test/v1/checkout/init"),
+            ("SEPAY_API_URL", &self.base),
+        ]
+    }
+
+    pub(crate) fn tells(&self, order: Value) {
+        let invoice = order["order_invoice_number"].as_str().unwrap().to_owned();
+        self.orders.lock().unwrap().insert(invoice, order);
+    }
+
+    /// From now on the list shows every order twice.
+    pub(crate) fn repeats_itself(&self) {
+        self.repeats.store(true, Ordering::Relaxed);
+    }
+
+    fn find(&self, invoice: &str) -> Option<Value> {
+        self.orders.lock().unwrap().get(invoice).cloned()
+    }
+}
+
+async fn detail(State(gateway): State<Gateway>, Path(id): Path<String>) -> (StatusCode, String) {
+    match gateway.find(&id) {
+        Some(order) => (StatusCode::OK, json!({ "data": order }).to_string()),
+        None => (StatusCode::NOT_FOUND, json!({ "message": "Not found" }).to_string()),
+    }
+}
+
+async fn list(State(gateway): State<Gateway>, Query(wish): Query<HashMap<String, String>>) -> String {
+    let orders = gateway.orders.lock().unwrap();
+    let fits = |invoice: &String| wish.get("q").is_none_or(|words| invoice.contains(words));
+    let times = if gateway.repeats.load(Ordering::Relaxed) { 2 } else { 1 };
+    let found = orders.iter().filter(|(invoice, _)| fits(invoice));
+    let found: Vec<&Value> = found.flat_map(|(_, order)| std::iter::repeat_n(order, times)).collect();
+    json!({ "data": found, "meta": { "has_more": false } }).to_string()
+}
+
+/// An order that was paid as it should be, in the words of SePay's documents.
+pub(crate) fn captured(invoice: &str, dong: u64) -> Value {
+    json!({
+        "id": "b1c7", "customer_id": null, "order_id": "NQD-68DA43D73C1A5",
+        "order_invoice_number": invoice, "order_status": "CAPTURED",
+        "order_amount": format!("{dong}.00"), "order_currency": "VND",
+        "created_at": "2025-09-29 15:30:00", "updated_at": "2025-09-29 15:31:22",
+        "transactions": [payment("tx-1", dong)],
+    })
+}
+
+pub(crate) fn payment(id: &str, dong: u64) -> Value {
+    json!({
+        "id": id, "payment_method": "CARD", "transaction_type": "PAYMENT", "transaction_status": "APPROVED",
+        "transaction_amount": dong.to_string(), "transaction_currency": "VND",
+        "transaction_date": "2025-09-29 15:31:22", "card_number": "4111XXXXXXXX1111",
+        "card_holder_name": "NGUYEN VAN A", "card_expiry": "1230", "card_brand": "VISA",
+    })
+}
