@@ -14,13 +14,6 @@ impl Desk {
         format!("viet_qr.{id}.0")
     }
 
-    /// A payment with its deliveries, reversals and audit rows.
-    pub(crate) async fn payment(&self, id: &str) -> Value {
-        let answer = self.administrator().get(&format!("/v1/admin/payments/{id}")).await;
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        answer.body
-    }
-
     pub(crate) async fn assign(&self, id: &str, wish: &Value) -> Answer {
         change(&self.administrator(), id, "assign", wish).await
     }
