@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use edge::{Authenticated, Edge, JsonBody, Page, Problem, ProblemCode};
-use payments::{Assignment, DongRate, FactKey, Payments, Reinstatement, Reversal};
+use payments::{Assignment, DongRate, FactKey, Payments, PaymentsError, Reinstatement, Reversal};
 use platform::{InvalidSettings, Platform};
 use primitives::{Timestamp, UserId};
 use rates::Rates;
@@ -15,7 +15,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use utoipa::OpenApi;
 use views::{
-    AssignRequest, DismissRequest, EntryView, PaymentListView, PaymentView, ReinstateRequest, ReverseRequest,
+    AssignRequest, DismissRequest, EntryView, InboxPaymentView, PaymentListView, ReinstateRequest,
+    ReverseRequest,
 };
 
 #[derive(OpenApi)]
@@ -23,7 +24,7 @@ use views::{
     paths(list, show, assign, dismiss, reverse, reinstate),
     components(schemas(
         PaymentListView,
-        PaymentView,
+        InboxPaymentView,
         AssignRequest,
         DismissRequest,
         ReverseRequest,
@@ -99,7 +100,7 @@ async fn list(
     get, path = "/v1/admin/payments/{id}", operation_id = "show_payment", tag = "admin",
     params(("id" = String, Path, example = "viet_qr.92704.0")),
     responses(
-        (status = 200, description = "The payment", body = PaymentView),
+        (status = 200, description = "The payment", body = InboxPaymentView),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
     ),
@@ -109,7 +110,7 @@ async fn show(
     State(desk): State<Desk>,
     person: Authenticated,
     Path(id): Path<String>,
-) -> Result<Json<PaymentView>, Problem> {
+) -> Result<Json<InboxPaymentView>, Problem> {
     let who = desk.may_look(&person)?;
     let key = fact_key(&id)?;
     tracing::info!(payment = %key, administrator = %who, "an administrator looked at a payment");
@@ -121,7 +122,7 @@ async fn show(
     post, path = "/v1/admin/payments/{id}/assign", operation_id = "assign_payment", tag = "admin",
     params(("id" = String, Path)), request_body = AssignRequest,
     responses(
-        (status = 200, description = "The payment afterwards", body = PaymentView),
+        (status = 200, description = "The payment afterwards", body = InboxPaymentView),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
     ),
@@ -132,12 +133,25 @@ async fn assign(
     person: Authenticated,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<AssignRequest>,
-) -> Result<Json<PaymentView>, Problem> {
+) -> Result<Json<InboxPaymentView>, Problem> {
     let (who, key, now) = (desk.may_change(&person)?, fact_key(&id)?, desk.platform.now());
     let (account, order, credits, note) = wish.parse()?;
     let rate = desk.todays_rate(now).await;
-    let wish = Assignment { account, order, credits, rate, who: who.to_string(), what: "assigned", note };
-    desk.payments.assign(&key, &wish, now).await.map_err(|error| error.problem())?;
+    let wish = Assignment {
+        account,
+        order,
+        credits,
+        rate,
+        who: who.to_string(),
+        what: "assigned",
+        note,
+        seen: None,
+    };
+    desk.payments.assign(&key, &wish, now).await.map_err(|error| match error {
+        PaymentsError::NoAccount => unknown("/account_id", "there is no such account"),
+        PaymentsError::NoTopUp => unknown("/top_up_id", "the account has no such top-up"),
+        error => error.problem(),
+    })?;
     desk.payment(&key).await.map(Json)
 }
 
@@ -146,7 +160,7 @@ async fn assign(
     post, path = "/v1/admin/payments/{id}/dismiss", operation_id = "dismiss_payment", tag = "admin",
     params(("id" = String, Path)), request_body = DismissRequest,
     responses(
-        (status = 200, description = "The payment afterwards", body = PaymentView),
+        (status = 200, description = "The payment afterwards", body = InboxPaymentView),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
     ),
@@ -157,7 +171,7 @@ async fn dismiss(
     person: Authenticated,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<DismissRequest>,
-) -> Result<Json<PaymentView>, Problem> {
+) -> Result<Json<InboxPaymentView>, Problem> {
     let (who, key, now) = (desk.may_change(&person)?, fact_key(&id)?, desk.platform.now());
     let note = wish.parse()?;
     let dismissed = desk.payments.dismiss(&key, who.as_str(), &note, now).await;
@@ -228,9 +242,9 @@ impl Desk {
         Ok(&person.stepped_up()?.user)
     }
 
-    async fn payment(&self, key: &FactKey) -> Result<PaymentView, Problem> {
+    async fn payment(&self, key: &FactKey) -> Result<InboxPaymentView, Problem> {
         let dossier = self.payments.dossier(key).await.map_err(|error| error.problem())?;
-        Ok(PaymentView::of_dossier(&dossier))
+        Ok(InboxPaymentView::of_dossier(&dossier))
     }
 
     /// Without a rate an administrator names the credit.
@@ -243,6 +257,10 @@ impl Desk {
             }
         }
     }
+}
+
+fn unknown(pointer: &'static str, detail: &'static str) -> Problem {
+    Problem::new(ProblemCode::InvalidInput).pointer(pointer, detail)
 }
 
 fn fact_key(id: &str) -> Result<FactKey, Problem> {

@@ -31,8 +31,9 @@ pub(crate) struct DismissRequest {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReverseRequest {
-    /// `return` (we sent the money back) or `chargeback` (the payer's bank took it)
-    #[schema(pattern = "^(return|chargeback)$")]
+    /// `return` (we sent the money back), `chargeback` (the payer's bank took it) or `misassigned` (the money is here,
+    /// the credit went to the wrong person: afterwards the payment can be assigned anew)
+    #[schema(pattern = "^(return|chargeback|misassigned)$")]
     cause: String,
     /// The bank's or processor's name of the case: the same case takes back once
     case: String,
@@ -57,7 +58,7 @@ pub(crate) struct EntryView {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PaymentListView {
-    payments: Vec<PaymentView>,
+    payments: Vec<InboxPaymentView>,
     /// Send it as `cursor` for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -65,7 +66,7 @@ pub(crate) struct PaymentListView {
 
 /// One payment as a processor told it, and what became of it.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct PaymentView {
+pub(crate) struct InboxPaymentView {
     id: String,
     rail: String,
     /// `credited`, `unmatched`, `dismissed`, `ignored` or `voided`
@@ -161,7 +162,8 @@ impl ReverseRequest {
         let cause = match self.cause.as_str() {
             "return" => Cause::Return,
             "chargeback" => Cause::Chargeback,
-            _ => return Err(invalid("/cause", "choose return or chargeback")),
+            "misassigned" => Cause::Misassigned,
+            _ => return Err(invalid("/cause", "choose return, chargeback or misassigned")),
         };
         let case = self.case.trim().to_owned();
         if case.is_empty() || case.chars().count() > CASE_CHARS_MAX || case == "void" {
@@ -201,15 +203,15 @@ fn invalid(pointer: &'static str, detail: &'static str) -> Problem {
 impl PaymentListView {
     pub(crate) fn of(page: &InboxPage) -> PaymentListView {
         PaymentListView {
-            payments: page.facts.iter().map(PaymentView::of).collect(),
+            payments: page.facts.iter().map(InboxPaymentView::of).collect(),
             next_cursor: page.next.as_ref().map(ToString::to_string),
         }
     }
 }
 
-impl PaymentView {
-    fn of(fact: &Fact) -> PaymentView {
-        let mut view = PaymentView {
+impl InboxPaymentView {
+    fn of(fact: &Fact) -> InboxPaymentView {
+        let mut view = InboxPaymentView {
             id: fact.key.to_string(),
             rail: fact.key.rail().to_string(),
             state: fact.state.as_str().to_owned(),
@@ -243,17 +245,18 @@ impl PaymentView {
                 view.top_up_id = near.as_ref().map(|(_, order)| order.to_string());
             }
             FactState::Ignored(why) => view.why = Some(why.as_str().to_owned()),
-            FactState::Dismissed | FactState::Voided => {}
+            FactState::Dismissed { why } => view.why = Some(why.as_str().to_owned()),
+            FactState::Voided => {}
         }
         view
     }
 
-    pub(crate) fn of_dossier(dossier: &Dossier) -> PaymentView {
-        PaymentView {
+    pub(crate) fn of_dossier(dossier: &Dossier) -> InboxPaymentView {
+        InboxPaymentView {
             deliveries: dossier.deliveries.iter().map(DeliveryView::of).collect(),
             reversals: dossier.reversals.iter().map(ReversalView::of).collect(),
             audit: dossier.audit.iter().map(AuditView::of).collect(),
-            ..PaymentView::of(&dossier.fact)
+            ..InboxPaymentView::of(&dossier.fact)
         }
     }
 }

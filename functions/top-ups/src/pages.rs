@@ -81,11 +81,14 @@ pub(crate) async fn checkout(
     Path(id): Path<String>,
     Query(link): Query<Link>,
 ) -> Result<Response, Problem> {
-    let order = desk.open_order(&id, &link).await?;
+    let order = desk.linked_order(&id, &link).await?;
     let Some(PayBy::Card(form)) = desk.top_ups.methods().pay_by(&order) else {
         return Err(ProblemCode::NotFound.into());
     };
     let language = if link.lang == "vi" { PageLanguage::Vietnamese } else { PageLanguage::English };
+    if !order.is_open(desk.platform.now()) {
+        return Ok(nothing_to_pay(language, &desk.platform.profile().brand));
+    }
     let page = checkout_page(&form, &desk.platform.profile().brand, language);
     // Browsers apply form-action to what the answer redirects to as well, and SePay may send on to a bank.
     let policy = format!(
@@ -99,6 +102,25 @@ pub(crate) async fn checkout(
     Ok((headers, page).into_response())
 }
 
+/// For whoever presses Back after paying, or opens the link too late.
+fn nothing_to_pay(language: PageLanguage, brand: &str) -> Response {
+    let (tag, text) = match language {
+        PageLanguage::English => {
+            ("en", "There is nothing to pay here any more: it was paid, cancelled, or has expired.")
+        }
+        PageLanguage::Vietnamese => {
+            ("vi", "Không còn gì để thanh toán: đơn đã được trả, bị hủy hoặc hết hạn.")
+        }
+    };
+    let brand = brand.replace('&', "&amp;").replace('<', "&lt;");
+    let page = format!(
+        "<!doctype html><html lang=\"{tag}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width,initial-scale=1\"><title>{brand}</title></head>\
+         <body><main><h1>{brand}</h1><p>{text}</p></main></body></html>\n"
+    );
+    ([(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+}
+
 impl Desk {
     async fn payload(&self, id: &str, link: &Link) -> Result<String, Problem> {
         let order = self.open_order(id, link).await?;
@@ -110,12 +132,20 @@ impl Desk {
 
     /// Whoever has the link may see how to pay, as long as there is something to pay.
     async fn open_order(&self, id: &str, link: &Link) -> Result<TopUp, Problem> {
+        let order = self.linked_order(id, link).await?;
+        if !order.is_open(self.platform.now()) {
+            return Err(ProblemCode::NotFound.into());
+        }
+        Ok(order)
+    }
+
+    async fn linked_order(&self, id: &str, link: &Link) -> Result<TopUp, Problem> {
         let nothing = || Problem::new(ProblemCode::NotFound);
         let (account, key) = link.key.split_once('.').ok_or_else(nothing)?;
         let account: AccountId = account.parse().map_err(|_| nothing())?;
         let order = self.top_ups.show(&account, top_up_id(id)?).await.map_err(|error| error.problem())?;
         let is_right = bool::from(order.page_key.expose().as_bytes().ct_eq(key.as_bytes()));
-        if !is_right || !order.is_open(self.platform.now()) {
+        if !is_right {
             return Err(nothing());
         }
         Ok(order)

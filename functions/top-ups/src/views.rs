@@ -52,7 +52,8 @@ pub(crate) struct TopUpView {
     /// The credit that the exact payment brings
     #[schema(value_type = u64)]
     credits: Credits,
-    /// What to pay, exactly, in `currency`
+    /// What to pay, exactly, in `currency`. In USDT it is up to one USDT more than ordered, because the amount is how
+    /// the payment is recognised; all of it becomes credit.
     #[schema(example = "131350")]
     amount_due: String,
     /// `VND` or `USDT`

@@ -5,7 +5,8 @@ use axum::response::Response;
 use edge::{Edge, SourceIp};
 use platform::{InvalidSettings, Platform, TableSpec};
 use std::net::SocketAddr;
-use utoipa::OpenApi;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 /// Every table of the product, as their owners declare them.
@@ -47,10 +48,10 @@ pub fn with_source_ip(router: Router) -> Router {
     }))
 }
 
-/// The OpenAPI document of all functions.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut document = function_account::Api::openapi();
-    let others = [
+/// What each function documents of itself.
+fn parts() -> [OpenApi; 9] {
+    [
+        function_account::Api::openapi(),
         function_admin::Api::openapi(),
         function_claim_transfer::Api::openapi(),
         function_identity_webhook::Api::openapi(),
@@ -59,10 +60,16 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         function_runs::Api::openapi(),
         function_sepay_webhook::Api::openapi(),
         function_top_ups::Api::openapi(),
-    ];
-    for other in others {
-        document.merge(other);
-    }
+    ]
+}
+
+/// The OpenAPI document of all functions.
+pub fn openapi() -> OpenApi {
+    let merged = parts().into_iter().reduce(|mut document, part| {
+        document.merge(part);
+        document
+    });
+    let mut document = merged.unwrap_or_default();
     document.info.title = "Citipen".to_owned();
     document.info.version = "1".to_owned();
     document.info.description = Some(
@@ -78,4 +85,22 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("sign_in_token", SecurityScheme::Http(token));
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn one_name_in_the_document_means_one_shape() {
+        let mut shapes = HashMap::new();
+        for part in parts() {
+            for (name, shape) in part.components.unwrap_or_default().schemas {
+                let shape = serde_json::to_value(shape).unwrap();
+                let first = shapes.entry(name.clone()).or_insert_with(|| shape.clone());
+                assert_eq!(*first, shape, "two functions mean different things by {name}");
+            }
+        }
+    }
 }

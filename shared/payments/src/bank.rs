@@ -111,6 +111,11 @@ impl BankDesk {
         told.peek().is_none() || told.any(|account| self.accounts.contains(account))
     }
 
+    /// Every number under which money is ours.
+    pub(crate) fn accounts(&self) -> &[String] {
+        &self.accounts
+    }
+
     pub(crate) fn account(&self) -> &str {
         &self.bank.account
     }

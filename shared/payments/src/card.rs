@@ -8,7 +8,9 @@ use crate::{Amount, Payments, PaymentsError, Rail};
 use http::HeaderMap;
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::{Secret, Timestamp};
-use rails::sepay_card::{Api, CardFace, CardOrder, CardOutcome, InvoiceNumber, Ipn, authenticate_ipn};
+use rails::sepay_card::{
+    Api, CardFace, CardOrder, CardOutcome, InvoiceNumber, Ipn, Oddity, authenticate_ipn,
+};
 use rails::{Refused, Unreadable, Vnd};
 use ring::digest::{SHA256, digest};
 use serde_json::json;
@@ -20,6 +22,9 @@ pub struct CardDesk {
     secrets: Vec<Secret>,
     api: Api,
 }
+
+/// What the part of a fact begins with that is about another one.
+pub(crate) const ODD: &str = "odd-";
 
 /// What a message about an order led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,8 +136,10 @@ impl CardDesk {
         let delivery =
             Delivery { key: format!("asked-{}", now.seconds()), body: told.to_string().into_bytes() };
         let news = self.settle(&order, via, delivery, now).await?;
-        if let Some(updated_at) = order.updated_at {
-            self.payments.store.mark_checked(&fact_key(invoice)?, updated_at).await?;
+        // What is not decided yet, e.g. a void under way, is asked for again.
+        if matches!(news, CardNews::Received(_) | CardNews::Voided) {
+            let looked_at = order.updated_at.unwrap_or(now);
+            self.payments.store.mark_checked(&fact_key(invoice)?, looked_at).await?;
         }
         Ok(news)
     }
@@ -169,18 +176,25 @@ impl CardDesk {
                 // Money may have moved, also when nobody can read how much.
                 let amount = order.amount.unwrap_or(Vnd::ZERO);
                 let odd = arrival(amount, now, Claim::Nothing(Unmatched::Odd), None);
-                self.keep_odd(odd, now).await.map(CardNews::Received)
+                self.keep_odd(odd, oddity, now).await.map(CardNews::Received)
             }
             CardOutcome::Waiting | CardOutcome::Cancelled => Ok(CardNews::Nothing),
         }
     }
 
-    /// What is odd about a payment that was credited already (given back in part, paid twice) has a fact of its own,
-    /// so that somebody sees it.
-    async fn keep_odd(&self, mut odd: Arrival, now: Timestamp) -> Result<Received, PaymentsError> {
+    /// What is odd about a payment that was decided already (given back in part, paid twice) has a fact of its own,
+    /// one for each kind of oddity, so that somebody sees it. What of it is money, only that person can say.
+    async fn keep_odd(
+        &self,
+        mut odd: Arrival,
+        oddity: Oddity,
+        now: Timestamp,
+    ) -> Result<Received, PaymentsError> {
         let before = self.payments.store.fact(&odd.key).await?;
-        if before.is_some_and(|fact| matches!(fact.state, FactState::Credited(_))) {
-            odd.key = odd.key.with_part("odd").map_err(|_| own_key_is_malformed())?;
+        if before.is_some_and(|fact| !fact.is_open()) {
+            let part = format!("{ODD}{oddity:?}");
+            odd.key = odd.key.with_part(&part).map_err(|_| own_key_is_malformed())?;
+            odd.amount = Amount::Vnd(Vnd::ZERO);
         }
         self.payments.receive(&odd, now).await
     }
@@ -197,10 +211,17 @@ impl CardDesk {
             match &fact.state {
                 FactState::Credited(credited) if credited.reversed < credited.credits => {
                     let reversal = Reversal::whole(Cause::Void, "void", "SePay");
-                    self.payments.reverse(&fact.key, &reversal, now).await?;
-                    return Ok(CardNews::Voided);
+                    return match self.payments.reverse(&fact.key, &reversal, now).await {
+                        Ok(_) => Ok(CardNews::Voided),
+                        // Undone by an administrator since, or taken back by one at this moment: theirs to decide.
+                        Err(error @ (PaymentsError::DoneOtherwise | PaymentsError::TooMuch { .. })) => {
+                            tracing::error!(payment = %fact.key, error = %error, "a void was told again");
+                            Ok(CardNews::Nothing)
+                        }
+                        Err(error) => Err(error),
+                    };
                 }
-                FactState::Unmatched { .. } | FactState::Dismissed => {
+                FactState::Unmatched { .. } | FactState::Dismissed { .. } => {
                     if self.payments.mark_voided(&fact, now).await? {
                         return Ok(CardNews::Voided);
                     }

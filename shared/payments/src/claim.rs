@@ -25,8 +25,8 @@ impl ChainDesk {
     /// Gives a transfer whose amount fitted no order to the person who names its transaction, if nobody else could
     /// mean it: the chain is public, so knowing the transaction proves nothing.
     ///
-    /// It must lie within the time of one of the person's own orders and near its amount, and within nobody else's.
-    /// Everything else waits for an administrator, with the claim noted beside it.
+    /// It must lie within the time of one of the person's own orders and near its amount, and nobody else may have had
+    /// an order for as much or more at that time. Everything else waits for an administrator, with the claim noted beside it.
     pub async fn claim(
         &self,
         account: &AccountId,
@@ -66,7 +66,9 @@ impl ChainDesk {
             self.poll(now).await?;
             // The other index may know what the first does not list yet.
             if self.payments().facts_of(&source).await?.is_empty() {
-                self.compare(now.before(LOOK_BACK), now, now).await?;
+                if let Err(error) = self.compare(now.before(LOOK_BACK), now, now).await {
+                    tracing::warn!(error = %error, "the second index could not be asked for a claim");
+                }
             }
             let facts = self.payments().facts_of(&source).await?;
             if !facts.is_empty() {
@@ -90,7 +92,7 @@ impl ChainDesk {
         let is_plain = *why == Unmatched::NoOrder
             && now.since(fact.paid_at) <= LOOK_BACK
             && within_limits(credits, &self.payments().rules) == Ruling::Credit(credits);
-        let Some(order) = order.filter(|_| is_plain) else {
+        let Some((order, version)) = order.filter(|_| is_plain) else {
             // Perhaps the same claim, sent twice, was granted a moment ago: then the order has its payment.
             if let Some(FactState::Credited(credited)) =
                 self.payments().fact(&fact.key).await?.map(|now| now.state)
@@ -115,35 +117,34 @@ impl ChainDesk {
             who: account.to_string(),
             what: "claimed",
             note: String::new(),
+            seen: Some((fact.version, version)),
         };
         self.payments().assign(&fact.key, &wish, now).await.map(Some)
     }
 
-    /// The claimant's unpaid order with the nearest amount, unless another person's order fits as well.
+    /// The claimant's unpaid order with the nearest amount, unless another person was to pay as much or more
+    /// at that time.
     async fn only_owner(
         &self,
         account: &AccountId,
         amount: UsdtMicros,
         paid_at: Timestamp,
-    ) -> Result<Option<ReferenceRow>, PaymentsError> {
+    ) -> Result<Option<(ReferenceRow, u64)>, PaymentsError> {
         let (store, rules) = (&self.payments().store, &self.payments().rules);
         let wallet = format!("{}.{}.", Rail::TronUsdt, self.wallet());
         let last = paid_at.after(rules.order_lifetime()).after(rules.grace()).after(CLOCKS_APART);
-        let near: Vec<String> = store
-            .amounts_held(paid_at, last)
-            .await?
-            .into_iter()
-            .filter(|name| {
-                let due = name.strip_prefix(&wallet).and_then(|due| UsdtMicros::parse_raw(due).ok());
-                due.is_some_and(|due| is_near(due, amount))
-            })
-            .collect();
-        let mut rows = store.references(&near).await?;
-        rows.retain(|row| row.covers(paid_at));
+        let held = store.amounts_held(paid_at, last).await?;
+        // Whoever sent too little, by a fee or by mistake, may be anybody who was to pay at least that much.
+        let mut rows = store.references(&held).await?;
+        let may_mean_it = |due: UsdtMicros| due.get().saturating_add(EXTRA_MAX_MICROS) >= amount.get();
+        rows.retain(|row| row.covers(paid_at) && row.micros().is_none_or(may_mean_it));
         let owners: BTreeSet<&AccountId> = rows.iter().map(|row| &row.account).collect();
         if owners.len() != 1 || !owners.contains(account) {
             return Ok(None);
         }
+        rows.retain(|row| {
+            row.name.starts_with(&wallet) && row.micros().is_some_and(|due| is_near(due, amount))
+        });
         // Whoever made the order after seeing the transfer, gave it up, or was paid, has no claim by itself.
         rows.retain(|row| row.held.is_some_and(|(from, _)| from.before(CLOCK_STEP) <= paid_at));
         let distance =
@@ -151,8 +152,9 @@ impl ChainDesk {
         rows.sort_by_key(distance);
         for row in rows {
             let order = store.top_up(account, row.order).await?;
-            if order.is_some_and(|order| order.cancelled_at.is_none() && order.payments.is_empty()) {
-                return Ok(Some(row));
+            let unpaid = order.filter(|order| order.cancelled_at.is_none() && order.payments.is_empty());
+            if let Some(order) = unpaid {
+                return Ok(Some((row, order.version)));
             }
         }
         Ok(None)

@@ -76,6 +76,8 @@ impl From<CreditsError> for PaymentsError {
             CreditsError::Store(error) => PaymentsError::Store(error),
             CreditsError::Overflow(error) => PaymentsError::Overflow(error),
             CreditsError::Closed => PaymentsError::AccountClosed,
+            // Others kept changing the account; the same attempt may go through later.
+            CreditsError::Changed => PaymentsError::Store(StoreError::Conflict),
             CreditsError::NoAccount => PaymentsError::NoAccount,
             other => PaymentsError::Credits(other),
         }

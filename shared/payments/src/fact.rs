@@ -53,8 +53,8 @@ pub enum FactState {
     Credited(Credited),
     /// Authentic, and nobody knows whose: an administrator looks at it.
     Unmatched { why: Unmatched, near: Option<(AccountId, TopUpId)> },
-    /// An administrator said that it is not a top-up.
-    Dismissed,
+    /// An administrator said that it is not a top-up; `why` is what it had waited for.
+    Dismissed { why: Unmatched },
     /// Money that left, or came into another account: kept, never credited.
     Ignored(Ignored),
     /// Taken back by the processor before it was credited; whatever comes later is not credited.
@@ -198,7 +198,7 @@ impl FactState {
         match self {
             FactState::Credited(_) => "credited",
             FactState::Unmatched { .. } => "unmatched",
-            FactState::Dismissed => "dismissed",
+            FactState::Dismissed { .. } => "dismissed",
             FactState::Ignored(_) => "ignored",
             FactState::Voided => "voided",
         }

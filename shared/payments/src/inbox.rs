@@ -1,8 +1,9 @@
 use crate::amount::usdt_cents_down;
-use crate::fact::{Credited, Fact, FactKey, FactState, Ignored};
+use crate::fact::{Credited, Fact, FactKey, FactState, Ignored, Unmatched};
 use crate::items::{AuditRow, ReversalRow, audit_item, read_audit, read_fact, read_reversal};
 use crate::order::{PAYMENTS_MAX, Payment, TopUp};
 use crate::payments::{TRIES, body_place};
+use crate::reversal::Cause;
 use crate::ruling::worth_next;
 use crate::store::{When, Written};
 use crate::{Amount, DongRate, Payments, PaymentsError};
@@ -24,6 +25,8 @@ pub struct Assignment {
     pub who: String,
     pub what: &'static str,
     pub note: String,
+    /// The versions of fact and order that a rule decided on; a person decides on what there is.
+    pub seen: Option<(u64, u64)>,
 }
 
 /// Everything that is known about one payment.
@@ -111,6 +114,7 @@ impl Payments {
             if let Some(before) = fact.assigned_before(wish)? {
                 return Ok(before);
             }
+            self.check_reversals(&fact).await?;
             if let Some(credited) = self.assign_once(&fact, wish, now).await? {
                 return Ok(credited);
             }
@@ -129,6 +133,14 @@ impl Payments {
             None => None,
             Some(id) => Some(self.store.top_up(&wish.account, id).await?.ok_or(PaymentsError::NoTopUp)?),
         };
+        if wish
+            .seen
+            .is_some_and(|seen| Some(seen) != order.as_ref().map(|order| (fact.version, order.version)))
+        {
+            // Perhaps the same claim, sent twice, was granted a moment ago; the fact then tells.
+            let is_decided = self.store.fact(&fact.key).await?.is_none_or(|now| now.version != fact.version);
+            return if is_decided { Ok(None) } else { Err(PaymentsError::ClaimUnclear) };
+        }
         let credits = self.assigned_credits(fact, order.as_ref(), wish)?;
         let posting = Posting::Grant { amount: credits, origin: Origin::TopUp, key: fact.next_grant_key() };
         let credited = |entry: EntryId| Credited {
@@ -177,7 +189,8 @@ impl Payments {
             (None, Amount::Vnd(_), None) => None,
         };
         // A body that can't be read has no amount: the administrator has looked it up.
-        let worth = worth.filter(|worth| !worth.is_zero());
+        let is_known = fact.amount.units() != 0;
+        let worth = worth.filter(|_| is_known);
         let ceiling = match worth {
             Some(worth) => worth.checked_add(Credits::new(worth.get() / 10)?)?,
             None => self.rules.arrival_max,
@@ -187,8 +200,19 @@ impl Payments {
             is_same_currency && order.payments.len() < PAYMENTS_MAX
         });
         match wish.credits.or(worth) {
-            Some(credits) if is_fit && credits <= ceiling => Ok(credits),
+            Some(credits) if is_fit && credits <= ceiling && !credits.is_zero() => Ok(credits),
             _ => Err(PaymentsError::UnfitAssignment { worth }),
+        }
+    }
+
+    /// A payment that was taken back whole may be assigned anew only if the money is still here.
+    async fn check_reversals(&self, fact: &Fact) -> Result<(), PaymentsError> {
+        let FactState::Credited(credited) = &fact.state else { return Ok(()) };
+        let rows = self.reversals(fact).await?;
+        let mut standing = rows.iter().filter(|row| row.of == credited.entry && row.reinstated.is_none());
+        match standing.all(|row| row.cause == Cause::Misassigned.as_str()) {
+            true => Ok(()),
+            false => Err(PaymentsError::WrongState { state: "taken back with its money" }),
         }
     }
 
@@ -203,13 +227,14 @@ impl Payments {
         for _ in 0..TRIES {
             let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
             match &fact.state {
-                FactState::Dismissed => return Ok(fact),
+                FactState::Dismissed { .. } => return Ok(fact),
                 FactState::Unmatched { .. } => {}
                 other => return Err(PaymentsError::WrongState { state: other.as_str() }),
             }
             let row =
                 AuditRow { who: who.to_owned(), what: "dismissed".into(), note: note.to_owned(), at: now };
-            let changed = fact.became(FactState::Dismissed);
+            let FactState::Unmatched { why, .. } = fact.state else { continue };
+            let changed = fact.became(FactState::Dismissed { why });
             let written = platform::retry_conflicts(|| async {
                 let items = vec![
                     self.store.put_fact(&changed, When::Version(fact.version))?,
@@ -258,11 +283,16 @@ impl Fact {
     /// The same assignment made before. Errors when it was made with other figures, or the state allows none.
     fn assigned_before(&self, wish: &Assignment) -> Result<Option<Credited>, PaymentsError> {
         match &self.state {
-            FactState::Unmatched { .. } | FactState::Dismissed if self.key.is_anonymous() => {
+            FactState::Unmatched { .. } | FactState::Dismissed { .. } if self.key.is_anonymous() => {
                 // Reconciliation reads the same payment under its own name and would credit it again.
                 Err(PaymentsError::WrongState { state: "unreadable" })
             }
-            FactState::Unmatched { .. } | FactState::Dismissed => Ok(None),
+            // Only a message says that it was paid; SePay's record decides, and is asked for again and again.
+            FactState::Unmatched { why: Unmatched::Unconfirmed, .. }
+            | FactState::Dismissed { why: Unmatched::Unconfirmed } => {
+                Err(PaymentsError::WrongState { state: "unconfirmed" })
+            }
+            FactState::Unmatched { .. } | FactState::Dismissed { .. } => Ok(None),
             FactState::Ignored(Ignored::OtherAccount) => Ok(None),
             // Taken back whole, e.g. because it had been given to the wrong person.
             FactState::Credited(credited) if credited.reversed == credited.credits => Ok(None),

@@ -96,7 +96,11 @@ impl TopUp {
 
     /// All that arrived, in the unit of what is due, whether taken back since or not.
     fn received(&self) -> u64 {
-        self.payments.iter().map(|payment| payment.amount.units()).fold(0, u64::saturating_add)
+        let payments = self.payments.iter().enumerate();
+        // A payment that was taken back and assigned anew stands here twice, and arrived once.
+        let last =
+            payments.filter(|(nth, payment)| !self.payments[nth + 1..].iter().any(|p| p.key == payment.key));
+        last.map(|(_, payment)| payment.amount.units()).fold(0, u64::saturating_add)
     }
 
     /// The same as an amount of the order's currency.

@@ -90,13 +90,37 @@ impl Payments {
             Owner::Nobody(why, near) => return self.keep(arrival, before, why, near, now).await,
         };
         let near = Some((order.account.clone(), order.id));
-        if arrival.may_be_told_under_another_name(&order) {
+        if self.may_be_told_under_another_name(arrival, &order).await? {
             return self.keep(arrival, before, Unmatched::Odd, near, now).await;
         }
         match rule(&order, arrival.amount, arrival.paid_at, &self.rules)? {
             Ruling::Credit(credits) => self.credit(arrival, before, &order, credits, now).await,
             Ruling::Keep(why) => self.keep(arrival, before, why, near, now).await,
         }
+    }
+
+    /// Nobody has confirmed that SePay's list numbers transfers as its webhook does. What the one tells and looks
+    /// exactly like what the other told is left to a person.
+    async fn may_be_told_under_another_name(
+        &self,
+        arrival: &Arrival,
+        order: &TopUp,
+    ) -> Result<bool, PaymentsError> {
+        let alike = order.payments.iter().filter(|payment| {
+            payment.amount == arrival.amount
+                && payment.key.rail() == Rail::VietQr
+                && payment.key != arrival.key
+        });
+        let alike: Vec<FactKey> = alike.map(|payment| payment.key.clone()).collect();
+        if alike.is_empty() {
+            return Ok(false);
+        }
+        let is_listed = |via: Via| via == Via::Reconciliation;
+        let facts = self.store.facts(&alike).await?;
+        Ok(facts.values().any(|fact| {
+            let is_same_moment = fact.paid_at.seconds() == arrival.paid_at.seconds();
+            is_listed(fact.via) != is_listed(arrival.via) && (is_same_moment || fact.trace == arrival.trace)
+        }))
     }
 
     /// The order that one of the names leads to; if there are several, the only one that still waits.
@@ -246,23 +270,16 @@ fn unchanged(before: Option<&Fact>) -> When<'static> {
 }
 
 impl Arrival {
-    /// Whether this can still change what a fact is: it waits for a person because nothing better was known.
+    /// Whether this can still change what a fact is: it waits for a person because nothing better was known, or a
+    /// person dismissed what SePay had not confirmed yet.
     fn is_news_about(&self, fact: &Fact) -> bool {
-        let is_open = matches!(&fact.state, FactState::Unmatched { why, .. } if why.is_open_to_news());
-        is_open && matches!(self.claim, Claim::References(_))
-    }
-
-    /// Nobody has confirmed that SePay's list numbers transfers as its webhook does. A listed transfer that looks
-    /// exactly like one the order already has is left to a person.
-    fn may_be_told_under_another_name(&self, order: &TopUp) -> bool {
-        let is_alike = |payment: &Payment| {
-            payment.amount == self.amount
-                && payment.paid_at.seconds() == self.paid_at.seconds()
-                && payment.key != self.key
-        };
-        self.via == Via::Reconciliation
-            && self.key.rail() == Rail::VietQr
-            && order.payments.iter().any(is_alike)
+        let knows_its_order = matches!(self.claim, Claim::References(_));
+        match &fact.state {
+            FactState::Unmatched { why: Unmatched::Unreadable, .. } => self.amount.units() != 0,
+            FactState::Unmatched { why, .. } => why.is_open_to_news() && knows_its_order,
+            FactState::Dismissed { why: Unmatched::Unconfirmed } => knows_its_order,
+            _ => false,
+        }
     }
 
     fn fact(&self, before: Option<&Fact>, state: FactState, now: Timestamp) -> Fact {

@@ -14,14 +14,15 @@ impl PaymentsError {
                 problem.pointer("/credits", format!("at most {left} can be taken back, at least 1"))
             }
             PaymentsError::UnfitAssignment { worth } => {
-                let worth = worth.map_or("not known".to_owned(), |worth| worth.to_string());
-                problem.pointer(
-                    "/credits",
-                    format!(
+                let detail = match worth {
+                    Some(worth) if worth.is_zero() => "it is worth less than one unit: dismiss it".to_owned(),
+                    Some(worth) => format!(
                         "the payment is worth {worth}; name at most a tenth more, and an order of the same currency \
                          with room for it"
                     ),
-                )
+                    None => "what it is worth is not known: name the credits yourself".to_owned(),
+                };
+                problem.pointer("/credits", detail)
             }
             PaymentsError::DoneOtherwise => problem.detail(
                 "The same case or payment was settled before with other figures, or was undone since. Look at it \

@@ -1,8 +1,8 @@
 use crate::arrival::Received;
 use crate::bank::BankDesk;
-use crate::card::{CardDesk, CardNews};
+use crate::card::{CardDesk, CardNews, ODD};
 use crate::chain::{ChainDesk, Compared, Listed};
-use crate::fact::{Fact, FactKey, FactState, Via};
+use crate::fact::{Fact, FactKey, FactState, Unmatched, Via};
 use crate::items::day_name;
 use crate::settings::BankListSettings;
 use crate::{Payments, PaymentsError, Rail};
@@ -12,6 +12,7 @@ use rails::sepay_bank::{Api, Direction, Transfer};
 use rails::sepay_card::{CardOrder, InvoiceNumber, OrderStatus};
 use serde::Serialize;
 use serde_json::json;
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -63,6 +64,9 @@ const YOUNG: Duration = Duration::from_secs(300);
 /// A webhook that is so much later than its payment will not come.
 const WEBHOOK_LATE: Duration = Duration::from_secs(3600);
 const PAGES_MAX: u32 = 200;
+/// What a rail may take; the function has 300 seconds for all of them.
+const RAIL_TIME: Duration = Duration::from_secs(200);
+const TOO_SLOW: &str = "the processor answers too slowly";
 
 impl Reconciliation {
     pub fn new(platform: &Platform) -> Result<Reconciliation, InvalidSettings> {
@@ -98,7 +102,6 @@ impl Reconciliation {
             Box::pin(self.rail(Rail::TronUsdt, now))
         );
         let reports: Vec<RailReport> = [card, bank, chain].into_iter().flatten().collect();
-        reports.iter().for_each(RailReport::log);
         let waiting = self.payments.store.count_open().await?;
         tracing::info!(metric = "payments_waiting", value = waiting, "payments wait for an administrator");
         Ok(reports)
@@ -115,16 +118,21 @@ impl Reconciliation {
             return None;
         }
         let mut report = RailReport::of(rail);
-        if let Err(error) = self.fill(&mut report, rail, now).await {
-            tracing::error!(%rail, error = %error, "a rail could not be compared");
-            report.failure = Some(error.to_string());
+        let filled = tokio::time::timeout(RAIL_TIME, self.fill(&mut report, rail, now)).await;
+        if let Err(failure) =
+            filled.map_or_else(|_| Err(TOO_SLOW.to_owned()), |filled| filled.map_err(|e| e.to_string()))
+        {
+            tracing::error!(%rail, failure, "a rail could not be compared");
+            report.failure = Some(failure);
             report.is_silent |= self.is_long_unheard(rail, now).await;
         }
+        report.log();
         Some(report)
     }
 
     async fn fill(&self, report: &mut RailReport, rail: Rail, now: Timestamp) -> Result<(), PaymentsError> {
         let from = self.from(rail, now).await?;
+
         let compared = match (rail, &self.card, &self.bank, &self.chain) {
             (Rail::SepayCard, Some(desk), _, _) => self.compare_cards(desk, from, now).await?,
             (Rail::VietQr, _, Some(desk), _) => self.compare_bank(desk, from, now).await?,
@@ -135,7 +143,8 @@ impl Reconciliation {
         report.repaired = compared.repaired;
         report.differences = self.differences(rail, &compared, from, now).await?;
         report.is_silent = self.is_silent(rail, &compared, now).await?;
-        if !compared.is_cut_short && compared.unreadable == 0 {
+        // A row that can't be read is reported as long as it is listed; the window does not wait for it.
+        if !compared.is_cut_short {
             self.payments.store.mark(rail, crate::COMPARED, now).await?;
         }
         Ok(())
@@ -145,7 +154,14 @@ impl Reconciliation {
     async fn from(&self, rail: Rail, now: Timestamp) -> Result<Timestamp, StoreError> {
         let window = if rail == Rail::SepayCard { CARD_WINDOW } else { WINDOW };
         let marks = self.payments.store.marks(rail).await?;
-        let last = marks.get(crate::COMPARED).copied().unwrap_or(now);
+        let last = match marks.get(crate::COMPARED) {
+            Some(last) => *last,
+            None => {
+                // However long the first whole comparison takes to come, nothing since now is left out of it.
+                self.payments.store.mark(rail, crate::COMPARED, now).await?;
+                now
+            }
+        };
         Ok(last.before(DAY).min(now.before(window)).max(now.before(WINDOW_MAX)))
     }
 
@@ -155,14 +171,17 @@ impl Reconciliation {
         from: Timestamp,
         now: Timestamp,
     ) -> Result<Compared, PaymentsError> {
-        let api = self.list.as_ref().ok_or(PaymentsError::NoList)?;
-        let listed = api.transactions(&self.http, None, from).await?;
-        let mut compared = Compared {
-            unreadable: u32::try_from(listed.unreadable).unwrap_or(u32::MAX),
-            is_cut_short: !listed.is_complete,
-            ..Compared::default()
-        };
-        let arrivals = listed.transfers.iter().map(|transfer| {
+        let list = self.list.as_ref().ok_or(PaymentsError::NoList)?;
+        let (mut compared, mut transfers) = (Compared::default(), Vec::new());
+        for account in desk.accounts() {
+            let api = Api { account_number: account.clone(), ..list.clone() };
+            let listed = api.transactions(&self.http, None, from).await?;
+            let unreadable = u32::try_from(listed.unreadable).unwrap_or(u32::MAX);
+            compared.unreadable = compared.unreadable.saturating_add(unreadable);
+            compared.is_cut_short |= !listed.is_complete;
+            transfers.extend(listed.transfers);
+        }
+        let arrivals = transfers.iter().map(|transfer| {
             let body = told(transfer).to_string();
             let arrival = desk.arrival(transfer, body.as_bytes(), Via::Reconciliation, now);
             arrival.map(|arrival| (transfer, arrival)).map_err(|_| crate::card::own_key_is_malformed())
@@ -196,58 +215,58 @@ impl Reconciliation {
         from: Timestamp,
         now: Timestamp,
     ) -> Result<Compared, PaymentsError> {
-        let mut compared = Compared::default();
-        let mut seen = HashSet::new();
+        let mut compared = Compared { is_cut_short: true, ..Compared::default() };
+        let mut orders = HashMap::new();
         for page in 1..=PAGES_MAX {
             let listed = desk.api().orders(from, now, page).await?;
             let unreadable = u32::try_from(listed.unreadable).unwrap_or(u32::MAX);
             compared.unreadable = compared.unreadable.saturating_add(unreadable);
-            for order in &listed.orders {
-                if seen.insert(order.invoice.as_str().to_owned()) {
-                    self.compare_card(desk, order, &mut compared, now).await?;
-                }
-            }
+            orders.extend(listed.orders.into_iter().map(|order| (order.invoice.as_str().to_owned(), order)));
             if !listed.has_more {
-                self.ask_for_the_unconfirmed(desk, &seen, &mut compared, now).await?;
-                return Ok(compared);
+                compared.is_cut_short = false;
+                break;
             }
         }
-        compared.is_cut_short = true;
+        self.compare_orders(desk, orders, &mut compared, now).await?;
         Ok(compared)
     }
 
-    async fn compare_card(
+    /// Notes what is listed, and asks SePay for each order that is not settled in our books: what nobody has heard of
+    /// first, the newest first, and no more after SePay asks us to slow down.
+    async fn compare_orders(
         &self,
         desk: &CardDesk,
-        order: &CardOrder,
+        listed: HashMap<String, CardOrder>,
         compared: &mut Compared,
         now: Timestamp,
     ) -> Result<(), PaymentsError> {
-        let Ok(key) = FactKey::new(Rail::SepayCard, order.invoice.as_str(), "0") else { return Ok(()) };
-        let before = self.payments.store.fact(&key).await?;
-        if is_worth_asking(order, before.as_ref()) {
-            compared.repaired += u32::from(ask(desk, &order.invoice, now).await?);
+        let mut orders = Vec::new();
+        for order in listed.values() {
+            let Ok(key) = FactKey::new(Rail::SepayCard, order.invoice.as_str(), "0") else { continue };
+            if let (OrderStatus::Captured, Some(amount)) = (order.status, order.amount) {
+                let (key, units) = (key.clone(), amount.get());
+                compared.listed.push(Listed { key, units, at: order.created_at });
+            }
+            orders.push((key, order));
         }
-        if let (OrderStatus::Captured, Some(amount)) = (order.status, order.amount) {
-            let at = order.updated_at.or(order.created_at);
-            compared.listed.push(Listed { key, units: amount.get(), at });
-        }
-        Ok(())
-    }
-
-    /// Orders that a message called paid while SePay's record did not, and that the list does not show.
-    async fn ask_for_the_unconfirmed(
-        &self,
-        desk: &CardDesk,
-        seen: &HashSet<String>,
-        compared: &mut Compared,
-        now: Timestamp,
-    ) -> Result<(), PaymentsError> {
-        let facts = self.facts_within(Rail::SepayCard, now.before(CARD_WINDOW), now).await?;
-        for fact in facts.into_iter().filter(|fact| fact.is_open() && !fact.key.is_anonymous()) {
-            let Ok(invoice) = fact.key.outside().parse::<InvoiceNumber>() else { continue };
-            if !seen.contains(invoice.as_str()) {
-                compared.repaired += u32::from(ask(desk, &invoice, now).await?);
+        let keys: Vec<FactKey> = orders.iter().map(|(key, _)| key.clone()).collect();
+        let facts = self.payments.store.facts(&keys).await?;
+        orders.retain(|(key, order)| is_worth_asking(order, facts.get(key), now));
+        orders.sort_by_key(|(key, order)| (facts.contains_key(key), Reverse(order.created_at)));
+        let unsettled = orders.iter().map(|(_, order)| order.invoice.clone());
+        // Orders that a message called paid while SePay's record did not, and that the list does not show.
+        let open = self.facts_within(Rail::SepayCard, now.before(CARD_WINDOW), now).await?;
+        let unlisted = open.iter().filter(|fact| fact.key.part() == "0" && is_open_to_news(fact));
+        let unlisted = unlisted.filter_map(|fact| fact.key.outside().parse::<InvoiceNumber>().ok());
+        let unlisted = unlisted.filter(|invoice| !listed.contains_key(invoice.as_str()));
+        for invoice in unsettled.chain(unlisted) {
+            match ask(desk, &invoice, now).await {
+                Ok(is_new) => compared.repaired += u32::from(is_new),
+                Err(error) => {
+                    tracing::warn!(error = %error, "SePay asks us to slow down; the next comparison goes on");
+                    compared.is_cut_short = true;
+                    break;
+                }
             }
         }
         Ok(())
@@ -275,10 +294,13 @@ impl Reconciliation {
         for (key, units) in &listed {
             match ours.get(key) {
                 None => found(key.to_string(), "listed, but not in our books"),
+                // Nobody knows whether a voided order stays captured in SePay's list.
+                Some(fact) if fact.state == FactState::Voided && rail == Rail::SepayCard => {}
                 Some(fact) if matches!(fact.state, FactState::Ignored(_) | FactState::Voided) => {
                     found(key.to_string(), "listed, but never to be credited by our books");
                 }
-                Some(fact) if fact.amount.units() != *units => {
+                // A message that could not be read has no amount in our books.
+                Some(fact) if fact.amount.units() != *units && fact.amount.units() != 0 => {
                     found(key.to_string(), "another amount is in our books");
                 }
                 Some(_) => {}
@@ -348,19 +370,31 @@ impl Reconciliation {
 }
 
 /// Whether SePay's record may say more than our books.
-fn is_worth_asking(order: &CardOrder, fact: Option<&Fact>) -> bool {
-    match (order.status, fact.map(|fact| &fact.state)) {
-        (OrderStatus::Waiting, _) | (OrderStatus::Cancelled, None) => false,
-        (_, None) => true,
-        (_, Some(FactState::Unmatched { why, .. })) => why.is_open_to_news(),
-        (_, Some(FactState::Credited(credited))) if credited.reversed < credited.credits => {
-            // Nobody knows whether a voided order stays captured: one that changed since is asked for again.
-            let looked_at = fact.map(|fact| fact.checked_at.unwrap_or(fact.heard_at).max(fact.heard_at));
-            order.status != OrderStatus::Captured
-                || order.updated_at.is_none()
-                || order.updated_at > looked_at
+fn is_worth_asking(order: &CardOrder, fact: Option<&Fact>, now: Timestamp) -> bool {
+    let Some(fact) = fact else {
+        return matches!(order.status, OrderStatus::Captured | OrderStatus::Unknown);
+    };
+    match &fact.state {
+        FactState::Credited(credited) if credited.reversed < credited.credits => {
+            // Nobody knows whether a voided order stays captured: one that changed since is asked for again, and one
+            // that does not tell when it changed, once a day.
+            let looked_at = fact.checked_at.unwrap_or(fact.heard_at).max(fact.heard_at);
+            let has_changed = match order.updated_at {
+                Some(updated_at) => updated_at > looked_at,
+                None => now.since(looked_at) >= DAY,
+            };
+            order.status != OrderStatus::Captured || has_changed
         }
-        (_, Some(_)) => false,
+        _ => order.status != OrderStatus::Waiting && is_open_to_news(fact),
+    }
+}
+
+/// Whether SePay's word may still settle it.
+fn is_open_to_news(fact: &Fact) -> bool {
+    match &fact.state {
+        FactState::Unmatched { why, .. } => why.is_open_to_news(),
+        FactState::Dismissed { why } => *why == Unmatched::Unconfirmed,
+        _ => false,
     }
 }
 
@@ -396,7 +430,9 @@ fn told(transfer: &Transfer) -> serde_json::Value {
 /// What was taken back is not expected in a list any more, nor is what has another name there.
 fn stands(fact: &Fact) -> bool {
     match &fact.state {
-        FactState::Credited(credited) => credited.reversed < credited.credits && fact.key.part() != "odd",
+        FactState::Credited(credited) => {
+            credited.reversed < credited.credits && !fact.key.part().starts_with(ODD)
+        }
         _ => false,
     }
 }

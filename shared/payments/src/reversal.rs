@@ -29,6 +29,8 @@ pub enum Cause {
     Return,
     /// The payer's bank took it back.
     Chargeback,
+    /// The money is here and the credit went to the wrong person; the payment can be assigned anew.
+    Misassigned,
 }
 
 /// Credit to be given back, because a dispute was won.
@@ -46,6 +48,7 @@ impl Cause {
             Cause::Void => "void",
             Cause::Return => "return",
             Cause::Chargeback => "chargeback",
+            Cause::Misassigned => "misassigned",
         }
     }
 }
@@ -94,13 +97,14 @@ impl Payments {
         }
         let entries = self.all_entries(&credited.account).await?;
         let unspent = read_lots(&entries)?.unspent_of(credited.entry);
-        let once = OnceKey::new("reversal", format_args!("{}#{}", fact.key, wish.case));
+        let once = OnceKey::new("reversal", format_args!("{}#{}#{}", fact.key, credited.entry, wish.case));
         let posting = Posting::Reversal { of: credited.entry, amount, unspent, key: once };
         let reversed = credited.reversed.checked_add(amount)?;
         let order = self.order_of(credited).await?;
         let beside = |entry: EntryId| {
             let row = ReversalRow {
                 entry,
+                of: credited.entry,
                 cause: wish.cause.as_str().to_owned(),
                 case: wish.case.clone(),
                 credits: amount,
@@ -126,7 +130,8 @@ impl Payments {
         for tries in 0..TRIES {
             let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
             let reversals = self.reversals(&fact).await?;
-            let row = reversals.into_iter().find(|row| row.entry == wish.reversal);
+            let granted = credited(&fact)?.entry;
+            let row = reversals.into_iter().find(|row| row.entry == wish.reversal && row.of == granted);
             let row = row.ok_or(PaymentsError::NoReversal)?;
             if let Some(before) = row.reinstated {
                 return Ok(before);
@@ -219,7 +224,9 @@ impl Payments {
     }
 
     async fn reversal_of_case(&self, fact: &Fact, case: &str) -> Result<Option<ReversalRow>, PaymentsError> {
-        Ok(self.reversals(fact).await?.into_iter().find(|row| row.case == case))
+        let FactState::Credited(credited) = &fact.state else { return Ok(None) };
+        let rows = self.reversals(fact).await?;
+        Ok(rows.into_iter().find(|row| row.case == case && row.of == credited.entry))
     }
 
     /// Lots are a reading of the whole ledger; a reversal is rare enough for that.

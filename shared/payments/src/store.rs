@@ -162,8 +162,15 @@ impl Store {
         // A list may name one twice, and DynamoDB refuses a batch that does.
         let distinct: HashSet<&FactKey> = keys.iter().collect();
         let rows = self.batch(&self.inbox, distinct.into_iter().map(fact_key).collect()).await?;
-        let facts = rows.iter().map(|row| read_fact(row).map(|fact| (fact.key.clone(), fact)));
-        facts.collect()
+        // A row that can't be read must not hide the others; whoever needs it reads it alone and fails.
+        let read = rows.iter().filter_map(|row| match read_fact(row) {
+            Ok(fact) => Some((fact.key.clone(), fact)),
+            Err(error) => {
+                tracing::error!(error = %error, "a payment's row can't be read");
+                None
+            }
+        });
+        Ok(read.collect())
     }
 
     pub(crate) async fn references(&self, names: &[String]) -> Result<Vec<ReferenceRow>, StoreError> {

@@ -226,8 +226,8 @@ impl TopUps {
         Ok(items)
     }
 
-    /// A place that nobody has, whose time is over, or whose order was paid. Cancelling frees none: otherwise one
-    /// person could take up codes and amounts without end.
+    /// A place that nobody has, whose time is over, or whose order was paid or given up. An exact amount stays taken
+    /// for a day, so giving it up frees no place: otherwise one person could take up all of them.
     async fn free_place(&self, wish: &TopUpWish, now: Timestamp) -> Result<Place, PaymentsError> {
         let taken = self.places(&wish.account).await?;
         for nth in 0..self.rules.open_max {
@@ -238,7 +238,8 @@ impl TopUps {
                 return Ok(Place { nth, had });
             }
             let order = self.store.top_up(&wish.account, *order).await?;
-            if order.is_none_or(|order| !order.payments.is_empty()) {
+            let is_given_up = |order: &TopUp| order.cancelled_at.is_some() && wish.rail != Rail::TronUsdt;
+            if order.is_none_or(|order| !order.payments.is_empty() || is_given_up(&order)) {
                 return Ok(Place { nth, had });
             }
         }

@@ -1,6 +1,6 @@
 //! Cards: the IPN only says which order to ask SePay for, and what SePay says then is judged to the letter.
 
-use super::administrator::to;
+use super::administrator::{change, to};
 use super::desk::{Desk, deliver, dong};
 use super::gateway::{Gateway, captured, payment};
 use crate::books;
@@ -562,5 +562,33 @@ async fn an_ipn_of_an_order_that_was_cancelled_by_its_owner_is_credited_all_the_
 
     assert_eq!(ann.balance().await, (600, 0, 0));
     assert_eq!(desk.show(&ann, &order).await["status"], "paid");
+    books::check_payments(&desk.world).await;
+}
+
+#[tokio::test]
+async fn what_only_a_message_calls_paid_is_given_to_nobody_and_credited_when_sepay_says_so() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    let order = desk.order(&ann, "sepay_card", 500).await;
+    desk.pay_by_card(&order).await;
+    let silent = FaultRule { fault: Fault::Refuse, times: Some(1), matching: Some("/order/".to_owned()) };
+    desk.world.sandbox.faults().set(Service::Sepay, silent);
+    assert_eq!(desk.ipn(&order, IpnKind::OrderPaid).await.status, 200);
+    let waiting = desk.waiting().await;
+    assert_eq!((waiting.len(), &waiting[0]["why"]), (1, &"unconfirmed".into()), "{waiting:?}");
+
+    let refused = desk.assign(&fact_of(&order), &to(&ann)).await;
+    assert_eq!((refused.status, refused.problem()), (409, "payment_settled"));
+    assert_eq!(
+        change(&desk.administrator(), &fact_of(&order), "dismiss", &json!({ "note": "SePay shows nothing" }))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(ann.balance().await, (100, 0, 0));
+
+    // Dismissing what was not confirmed buries no money.
+    desk.reconcile().await;
+    assert_eq!(ann.balance().await, (600, 0, 0));
     books::check_payments(&desk.world).await;
 }

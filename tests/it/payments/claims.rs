@@ -260,7 +260,7 @@ async fn while_no_indexer_answers_a_claim_asks_to_come_back() {
         desk.world.sandbox.faults().set(service, FaultRule::always(sandbox::Fault::Refuse));
     }
     let refused = claim(&ann, &tx).await;
-    assert_eq!((refused.status, refused.problem()), (502, "processor_unavailable"));
+    assert_eq!((refused.status, refused.problem()), (404, "transfer_unknown"));
     assert_eq!((desk.inbox_rows().await, ann.balance().await), (0, (100, 0, 0)));
     desk.world.sandbox.faults().clear();
     desk.world.advance(MINUTE);

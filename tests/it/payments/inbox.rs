@@ -135,7 +135,8 @@ async fn an_assignment_to_an_order_counts_at_the_orders_rate_and_shows_there() {
     let wish = |account: String| json!({ "account_id": account, "top_up_id": order["id"], "note": "the memo was lost at the bank" });
 
     let stranger = desk.assign(&id, &wish(bob.id())).await;
-    assert_eq!((stranger.problem(), stranger.status), ("not_found", 404), "the order is not theirs");
+    assert_eq!((stranger.problem(), stranger.status), ("invalid_input", 422), "the order is not theirs");
+    assert_eq!(stranger.body["errors"][0]["pointer"], "/top_up_id");
     assert_eq!(bob.balance().await, (100, 0, 0));
     // The rate moves; the order's stays.
     let rate = json!({ "usd_sell": "30,000.00" });
@@ -222,7 +223,11 @@ async fn nothing_is_given_to_an_account_that_is_closed_or_unknown() {
     ann.balance().await;
     let id = desk.unmatched(131_350).await;
     let nobody = json!({ "account_id": "user_sandbox_nobody", "note": "a typo" });
-    assert_eq!(desk.assign(&id, &nobody).await.problem(), "not_found");
+    let refused = desk.assign(&id, &nobody).await;
+    assert_eq!(
+        (refused.problem(), &refused.body["errors"][0]["pointer"]),
+        ("invalid_input", &"/account_id".into())
+    );
     let ledger = Ledger::new(&desk.world.product.platform);
     ledger.set_block(&ann.id().parse().unwrap(), Some(Block::Closed)).await.unwrap();
 

@@ -372,3 +372,30 @@ async fn a_list_that_shows_an_order_twice_is_read_all_the_same() {
     assert_calm(&desk.reconcile().await);
     books::check_payments(&desk.world).await;
 }
+
+#[tokio::test]
+async fn a_transfer_that_list_and_webhook_number_differently_is_credited_once_and_looked_at() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    let order = desk.order(&ann, "viet_qr", 500).await;
+    let wish = TransferWish::new(dong(&order), order["reference"].as_str().unwrap());
+    let id = desk.world.sandbox.bank_transfer(wish);
+    desk.reconcile().await;
+    assert_eq!(ann.balance().await, (600, 0, 0), "the list came first");
+    // The webhook comes at last, and calls the same transfer by another number.
+    let mut webhook = desk.world.sandbox.bank_webhook(id).unwrap();
+    let mut body: Value = serde_json::from_slice(&webhook.body).unwrap();
+    body["id"] = json!(id + 7);
+    webhook.body = body.to_string().into_bytes();
+    webhook.headers = vec![
+        ("content-type".to_owned(), "application/json".to_owned()),
+        ("authorization".to_owned(), format!("Apikey {}", sandbox::SEPAY_BANK_API_KEY)),
+    ];
+
+    assert_eq!(desk.deliver(&webhook).await.status, 200);
+
+    assert_eq!(ann.balance().await, (600, 0, 0), "one transfer, one grant");
+    let waiting = desk.waiting().await;
+    assert_eq!((waiting.len(), &waiting[0]["why"]), (1, &"odd".into()), "{waiting:?}");
+    books::check_payments(&desk.world).await;
+}

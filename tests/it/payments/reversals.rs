@@ -340,7 +340,8 @@ async fn what_was_taken_back_whole_and_assigned_anew_can_not_be_given_back_as_we
     let id = desk.unmatched(131_350).await;
     assert_eq!(desk.assign(&id, &to(&ann)).await.status, 200);
     desk.world.advance(Duration::from_secs(1));
-    let reversal = desk.reverse(&id, &chargeback("wrong person")).await;
+    let wrong_person = json!({ "cause": "misassigned", "case": "wrong person", "note": "it was Bob's" });
+    let reversal = desk.reverse(&id, &wrong_person).await;
     desk.world.advance(Duration::from_secs(1));
     let cured = desk.assign(&id, &to(&bob)).await;
     assert_eq!((cured.status, bob.balance().await), (200, (600, 0, 0)), "{}", cured.text);
@@ -348,11 +349,32 @@ async fn what_was_taken_back_whole_and_assigned_anew_can_not_be_given_back_as_we
 
     let both = desk.reinstate(&id, &reversal).await;
 
-    assert!(both.status >= 400, "{}", both.text);
+    assert_eq!(both.problem(), "not_found", "that reversal was of Ann's grant");
     assert_eq!(
         (ann.balance().await, bob.balance().await),
         ((100, 0, 0), (600, 0, 0)),
         "one payment, one credit"
     );
+    // Wrong again, under the same name of the case: it takes from Bob now.
+    taken(&desk.reverse(&id, &wrong_person).await);
+    assert_eq!((ann.balance().await, bob.balance().await), ((100, 0, 0), (100, 0, 0)));
     books::check(&desk.world).await;
+}
+
+#[tokio::test]
+async fn what_went_back_with_its_money_is_given_to_nobody_else() {
+    let desk = Desk::open().await;
+    let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
+    ann.balance().await;
+    bob.balance().await;
+    let id = desk.unmatched(131_350).await;
+    assert_eq!(desk.assign(&id, &to(&ann)).await.status, 200);
+    desk.world.advance(Duration::from_secs(1));
+    taken(&desk.reverse(&id, &chargeback("CB-1")).await);
+
+    let refused = desk.assign(&id, &to(&bob)).await;
+
+    assert_eq!((refused.status, refused.problem()), (409, "payment_settled"));
+    assert_eq!((ann.balance().await, bob.balance().await), ((100, 0, 0), (100, 0, 0)));
+    books::check_payments(&desk.world).await;
 }

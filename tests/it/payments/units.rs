@@ -115,6 +115,8 @@ async fn a_comparison_reads_what_it_knows_in_batches() {
     for nth in 0..30 {
         sent_away(&desk, 10_000 + nth).await;
     }
+    // The first comparison of all notes where it began.
+    desk.reconcile().await;
     desk.world.product.meddler.forget();
     desk.reconcile().await;
     let (few, ..) = cost(&desk.world.product);

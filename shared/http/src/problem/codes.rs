@@ -329,7 +329,7 @@ impl ProblemCode {
                 StatusCode::CONFLICT,
                 "Too many unpaid top-ups",
                 NotTaken,
-                "As many unpaid top-ups as you may have are open. Pay one of them, or wait until one expires.",
+                "As many unpaid top-ups as you may have are open. Pay or cancel one of them, or wait until one expires; in USDT an amount stays taken for a day, so cancelling makes no room.",
             ),
             ProblemCode::IdempotencyConflict => (
                 "idempotency_conflict",

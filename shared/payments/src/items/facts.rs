@@ -14,6 +14,8 @@ type Attributes = HashMap<String, AttributeValue>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReversalRow {
     pub entry: EntryId,
+    /// The grant it took from: a payment assigned anew has another one.
+    pub of: EntryId,
     pub cause: String,
     /// The processor's name of the case.
     pub case: String,
@@ -68,7 +70,8 @@ pub(crate) fn fact_item(fact: &Fact) -> Attributes {
             .maybe_text("account", near.as_ref().map(|(account, _)| account))
             .maybe_text("order", near.as_ref().map(|(_, order)| order)),
         FactState::Ignored(why) => item.text("why", why.as_str()),
-        FactState::Dismissed | FactState::Voided => item,
+        FactState::Dismissed { why } => item.text("why", why.as_str()),
+        FactState::Voided => item,
     }
     .build()
 }
@@ -103,7 +106,9 @@ fn read_state(item: &Item<'_>) -> Result<FactState, StoreError> {
             why: Unmatched::parse(why()?).ok_or_else(|| item.corrupt("why"))?,
             near: item.maybe_parsed::<AccountId>("account")?.zip(item.maybe_parsed("order")?),
         },
-        "dismissed" => FactState::Dismissed,
+        "dismissed" => {
+            FactState::Dismissed { why: Unmatched::parse(why()?).ok_or_else(|| item.corrupt("why"))? }
+        }
         "ignored" => FactState::Ignored(Ignored::parse(why()?).ok_or_else(|| item.corrupt("why"))?),
         "voided" => FactState::Voided,
         _ => return Err(item.corrupt("state")),
@@ -152,6 +157,7 @@ pub(crate) fn reversal_item(key: &FactKey, row: &ReversalRow) -> Attributes {
         .text("source", key.source())
         .text("part", format!("{}/reversal/{}", key.part(), row.entry))
         .text("entry", row.entry)
+        .text("of", row.of)
         .text("cause", &row.cause)
         .text("case", &row.case)
         .number("credits", row.credits.get())
@@ -164,6 +170,7 @@ pub(crate) fn read_reversal(attributes: &Attributes) -> Result<ReversalRow, Stor
     let item = Item::new(PAYMENT_INBOX.name, attributes);
     Ok(ReversalRow {
         entry: item.parsed("entry")?,
+        of: item.parsed("of")?,
         cause: item.text("cause")?.to_owned(),
         case: item.text("case")?.to_owned(),
         credits: credits(&item, "credits")?,
