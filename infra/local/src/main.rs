@@ -97,6 +97,11 @@ Do the main job as ann, who gets $1.00 of welcome credit:
     -d '{{\"tool\":\"image\",\"input\":{{\"prompt\":\"a red kite\"}}}}'
   curl -s {base}/v1/account/transactions -H \"Authorization: Bearer $TOKEN\"
 
+Pay credit in (README: \"Pay credit in\"; the person `admin` is an administrator here):
+
+  curl -s {base}/v1/top-ups -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\
+    -d '{{\"method\":\"viet_qr\",\"amount_cents\":500}}'
+
 A token lives a minute; ask for a fresh one when a call answers 401."
     )
 }
