@@ -65,10 +65,10 @@ impl ChainDesk {
         if store.mark_unless_after(Rail::TronUsdt, crate::POLL_BEGAN, now, limit).await? {
             self.poll(now).await?;
             // The other index may know what the first does not list yet.
-            if self.payments().facts_of(&source).await?.is_empty() {
-                if let Err(error) = self.compare(now.before(LOOK_BACK), now, now).await {
-                    tracing::warn!(error = %error, "the second index could not be asked for a claim");
-                }
+            if self.payments().facts_of(&source).await?.is_empty()
+                && let Err(error) = self.compare(now.before(LOOK_BACK), now, now).await
+            {
+                tracing::warn!(error = %error, "the second index could not be asked for a claim");
             }
             let facts = self.payments().facts_of(&source).await?;
             if !facts.is_empty() {
