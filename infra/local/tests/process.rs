@@ -23,7 +23,7 @@ async fn the_lines_of_the_banner_do_the_main_job() {
 
     let answers = in_a_shell(&running.banner).await;
 
-    let [_, pricing, account, script, image, transactions] = answers.as_slice() else {
+    let [_, pricing, account, script, image, transactions, top_up] = answers.as_slice() else {
         panic!("another number of commands: {answers:#?}");
     };
     assert!(read(pricing)["tools"].is_array(), "{pricing}");
@@ -36,6 +36,7 @@ async fn the_lines_of_the_banner_do_the_main_job() {
     let kinds = read(transactions)["transactions"].as_array().unwrap().clone();
     let kinds: Vec<_> = kinds.iter().map(|entry| entry["kind"].as_str().unwrap().to_owned()).collect();
     assert_eq!(kinds, ["charge", "charge", "grant"]);
+    assert_eq!(read(top_up)["status"], "created", "{top_up}");
 }
 
 /// The answers of the banner's commands, given to one shell as a person would paste them.
