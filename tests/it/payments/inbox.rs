@@ -83,7 +83,8 @@ async fn a_raw_body_is_sealed_in_the_table_and_open_to_the_administrator() {
         assert!(!text.contains("7f3a91") && !text.contains("NGUYEN"), "{text}");
         if let Some(body) = row.get("body") {
             assert!(body.as_s().unwrap().len() > sent.body.len(), "there is one, and it is sealed");
-            let lifetime = Duration::from_secs(400 * 86_400);
+            let lifetime = desk.world.product.platform.profile().top_ups.body_lifetime();
+            assert!(lifetime >= Duration::from_secs(150 * 86_400), "disputes come within four months");
             let gone_at = desk.world.now().after(lifetime).seconds().to_string();
             assert_eq!(row["gone_at"].as_n().unwrap(), &gone_at, "and it has an end");
         }
