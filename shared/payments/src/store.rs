@@ -367,20 +367,24 @@ impl Store {
 
     /// Remembers beside a fact that the processor's record of that moment was looked at.
     pub(crate) async fn mark_checked(&self, fact: &FactKey, at: Timestamp) -> Result<(), StoreError> {
-        let update = self
-            .dynamo
-            .update_item()
-            .table_name(&self.inbox)
-            .set_key(Some(fact_key(fact)))
-            .update_expression("SET checked_at = :at")
-            .condition_expression("attribute_exists(#source)")
-            .expression_attribute_names("#source", "source")
-            .expression_attribute_values(":at", number(at.millis()));
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_refused(&error) => Ok(()),
-            Err(error) => Err(StoreError::of_sdk(error)),
-        }
+        // The fact's own transactions may be under way.
+        platform::retry_conflicts(|| async {
+            let update = self
+                .dynamo
+                .update_item()
+                .table_name(&self.inbox)
+                .set_key(Some(fact_key(fact)))
+                .update_expression("SET checked_at = :at")
+                .condition_expression("attribute_exists(#source)")
+                .expression_attribute_names("#source", "source")
+                .expression_attribute_values(":at", number(at.millis()));
+            match update.send().await {
+                Ok(_) => Ok(()),
+                Err(error) if is_refused(&error) => Ok(()),
+                Err(error) => Err(StoreError::of_sdk(error)),
+            }
+        })
+        .await
     }
 
     /// The remembered moments of a rail, by name.
