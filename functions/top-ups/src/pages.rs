@@ -10,7 +10,7 @@ use edge::{Problem, ProblemCode, Public};
 use payments::{PayBy, TopUp};
 use primitives::AccountId;
 use rails::sepay_card::{PageLanguage, checkout_page, page_style_source};
-use rails::viet_qr;
+use rails::viet_qr::{self, Undrawable};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
@@ -40,8 +40,7 @@ pub(crate) async fn qr_svg(
     Query(link): Query<Link>,
 ) -> Result<Response, Problem> {
     let payload = desk.payload(&id, &link).await?;
-    let picture = viet_qr::svg(&payload).map_err(|_| ProblemCode::Internal)?;
-    Ok(([(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, "private, max-age=3600")], picture).into_response())
+    picture("image/svg+xml", viet_qr::svg(&payload))
 }
 
 /// The order's VietQR, as a bitmap. The address is in the order (`pay.qr_png_url`).
@@ -61,8 +60,7 @@ pub(crate) async fn qr_png(
     Query(link): Query<Link>,
 ) -> Result<Response, Problem> {
     let payload = desk.payload(&id, &link).await?;
-    let picture = viet_qr::png(&payload).map_err(|_| ProblemCode::Internal)?;
-    Ok(([(CONTENT_TYPE, "image/png"), (CACHE_CONTROL, "private, max-age=3600")], picture).into_response())
+    picture("image/png", viet_qr::png(&payload))
 }
 
 /// The page whose button posts the signed form to SePay. The address is in the order (`pay.page_url`).
@@ -100,6 +98,14 @@ pub(crate) async fn checkout(
     let headers: [(HeaderName, String); 2] =
         [(CONTENT_TYPE, HTML.to_owned()), (CONTENT_SECURITY_POLICY, policy)];
     Ok((headers, page).into_response())
+}
+
+fn picture<T: IntoResponse>(kind: &'static str, drawn: Result<T, Undrawable>) -> Result<Response, Problem> {
+    let picture = drawn.map_err(|error| {
+        tracing::error!(error = %error, "a VietQR can't be drawn");
+        ProblemCode::Internal
+    })?;
+    Ok(([(CONTENT_TYPE, kind), (CACHE_CONTROL, "private, max-age=3600")], picture).into_response())
 }
 
 /// For whoever presses Back after paying, or opens the link too late.
