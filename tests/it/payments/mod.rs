@@ -2,6 +2,7 @@
 
 mod administrator;
 mod bank;
+mod bank_messages;
 mod card;
 mod claims;
 mod crashes;
