@@ -11,6 +11,9 @@ const FOLDER: &str = "CITIPEN_TEST_FOLDER";
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_by_kill_9() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return write_until_killed(Path::new(&folder)).await;
+    }
     let folder = Folder::new();
     let mut writer = start_writer(folder.path());
 
@@ -28,21 +31,18 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     }
 }
 
-/// This test binary again, as a program that writes until it is killed.
+/// This very test again, in a process of its own, which writes until it is killed.
 fn start_writer(folder: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "stores::tests::killed::the_writer", "--ignored", "--nocapture"])
+        .args(["--exact", "stores::tests::killed::nothing_acknowledged_is_lost_by_kill_9", "--nocapture"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
 }
 
-#[tokio::test]
-#[ignore = "runs until it is killed"]
-async fn the_writer() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let stores = open(&Place::Disk(folder.into()), &[ENTRIES]).await.unwrap();
+async fn write_until_killed(folder: &Path) {
+    let stores = open(&Place::Disk(folder.to_owned()), &[ENTRIES]).await.unwrap();
     let platform = platform(&stores);
     for number in 1.. {
         let put = platform.dynamo().put_item().table_name(platform.table(&ENTRIES));
