@@ -2,6 +2,7 @@
 
 use crate::books;
 use crate::world::{World, http, image, script};
+use platform::LogSettings;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
@@ -35,13 +36,9 @@ impl MakeWriter<'_> for Captured {
 async fn a_canary_in_every_input_reaches_only_the_provider_and_the_output() {
     let captured = Captured::default();
     // As the product starts its logs, but at its own most talkative level.
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(
-            "warn,dynoxide=error,s3s=error,citipen=debug,run_tool=debug,pricing=debug,account=debug",
-        )
-        .with_writer(captured.clone())
-        .finish();
+    let settings =
+        LogSettings { level: "debug".to_owned(), metrics_namespace: Some("Citipen/test".to_owned()) };
+    let subscriber = platform::subscriber(&settings, captured.clone());
     // For the whole process: the other tests' lines are caught too, and hold no canary.
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let world = World::start().await;

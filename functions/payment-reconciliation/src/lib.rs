@@ -1,8 +1,14 @@
 //! A schedule: compares each payment rail with the processor's own list and books what was missed. Safe to run
 //! twice, at once, or to be killed.
+//!
+//! A person who sends it `{"since": "2026-11-28T00:00:00Z"}` has everything since then compared: the replay of a day of
+//! webhooks.
 
 use payments::{PaymentsError, RailReport, Reconciliation};
 use platform::{InvalidSettings, Platform};
+use primitives::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
 
 /// Why nothing was compared.
 #[derive(Debug, thiserror::Error)]
@@ -11,9 +17,28 @@ pub enum ReconciliationError {
     Settings(#[from] InvalidSettings),
     #[error(transparent)]
     Payments(#[from] PaymentsError),
+    #[error("the event must be empty, the scheduler's own, or {{\"since\": \"2026-11-28T00:00:00Z\"}}")]
+    Event(#[source] serde_json::Error),
+}
+
+/// What a person may ask for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    since: Option<Timestamp>,
 }
 
 /// One report per configured rail; an empty list of differences is what it should be.
-pub async fn handle(platform: &Platform) -> Result<Vec<RailReport>, ReconciliationError> {
-    Ok(Reconciliation::new(platform)?.run(platform.now()).await?)
+pub async fn handle(platform: &Platform, event: Value) -> Result<Vec<RailReport>, ReconciliationError> {
+    let since = since(event)?;
+    Ok(Reconciliation::new(platform)?.run(platform.now(), since).await?)
+}
+
+/// A scheduler's event names its source and wishes nothing; a mistyped wish is no quiet comparison as usual.
+fn since(event: Value) -> Result<Option<Timestamp>, ReconciliationError> {
+    if event.is_null() || event.get("source").is_some() {
+        return Ok(None);
+    }
+    let wish: Wish = serde_json::from_value(event).map_err(ReconciliationError::Event)?;
+    Ok(wish.since)
 }

@@ -1,14 +1,4 @@
-use lambda_runtime::{Error, LambdaEvent, service_fn};
-use platform::{LogSink, Platform, start_logs};
-use serde_json::Value;
-
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    let platform = Platform::from_env()?;
-    start_logs(&platform.log_level(), LogSink::Stdout);
-    let platform = &platform;
-    let compare = |_: LambdaEvent<Value>| async move {
-        payment_reconciliation::handle(platform).await.map_err(Error::from)
-    };
-    lambda_runtime::run(service_fn(compare)).await
+async fn main() -> Result<(), host::Error> {
+    host::tick(async |platform, event| payment_reconciliation::handle(&platform, event).await).await
 }

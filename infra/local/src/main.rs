@@ -2,7 +2,7 @@
 
 use citipen::args::{self, Command, Options};
 use citipen::{Local, openapi};
-use platform::{LogSink, start_logs};
+use platform::{LogSettings, LogSink, start_logs};
 use std::collections::HashMap;
 use std::process::ExitCode;
 
@@ -26,7 +26,8 @@ fn run(options: &Options) -> ExitCode {
             Ok(given) => given,
             Err(complaint) => return refuse(&complaint),
         };
-        start_logs(given.get("LOG_LEVEL").map_or("warn", String::as_str), LogSink::Stderr);
+        let level = given.get("LOG_LEVEL").map_or("warn", String::as_str).to_owned();
+        start_logs(&LogSettings { level, metrics_namespace: None }, LogSink::Stderr);
         let local = match Local::start(options, given).await {
             Ok(local) => local,
             Err(error) => return refuse(&error.to_string()),

@@ -1,5 +1,6 @@
 use crate::stores::Stores;
 use platform::Platform;
+use serde_json::Value;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -22,7 +23,7 @@ pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> 
     });
     let compare =
         ticking(platform, "payment-reconciliation", Duration::from_secs(300), |platform| async move {
-            function_payment_reconciliation::handle(&platform).await.map(|_| ())
+            function_payment_reconciliation::handle(&platform, Value::Null).await.map(|_| ())
         });
     let housekeeping = tokio::spawn(async move {
         let mut ticks = every(Duration::from_secs(3600), HOUSEKEEPING_DELAY);

@@ -48,6 +48,14 @@ pub enum Posted {
     },
 }
 
+/// An account with a reservation that may have outlived its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    pub account: AccountId,
+    /// The earliest expiry among its reservations, as it was last marked.
+    pub since: Timestamp,
+}
+
 /// A page of a list, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
@@ -356,13 +364,9 @@ impl Ledger {
         }
     }
 
-    /// At most `max` accounts of one shard whose mark lies before `moment`. The index may lag: read each again.
-    pub async fn due(
-        &self,
-        shard: u8,
-        moment: Timestamp,
-        max: usize,
-    ) -> Result<Vec<AccountId>, CreditsError> {
+    /// At most `max` accounts of one shard whose mark lies before `moment`, the longest due first. The index may lag:
+    /// read each again.
+    pub async fn due(&self, shard: u8, moment: Timestamp, max: usize) -> Result<Vec<Due>, CreditsError> {
         let query = self
             .dynamo
             .query()
@@ -375,7 +379,11 @@ impl Ledger {
         let mut accounts = Vec::new();
         while let Some(item) = items.next().await {
             let item = item.map_err(StoreError::of_sdk)?;
-            accounts.push(Item::new(ACCOUNTS.name, &item).parsed("id")?);
+            let item = Item::new(ACCOUNTS.name, &item);
+            accounts.push(Due {
+                account: item.parsed("id")?,
+                since: Timestamp::from_seconds(item.number("due")?),
+            });
             if accounts.len() == max {
                 break;
             }

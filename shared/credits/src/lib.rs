@@ -13,7 +13,7 @@ mod posts;
 mod tests;
 
 pub use account::{Account, Balance, Block, Refusal, Reservation};
-pub use credits::{Decided, Ledger, Page, Posted};
+pub use credits::{Decided, Due, Ledger, Page, Posted};
 pub use entry::{Decision, Entry, Kind, OnceKey, Origin, Outcome, RunOutcome, Verdict};
 pub use error::CreditsError;
 pub use hold::{Hold, Nonce};

@@ -1,6 +1,6 @@
 //! What every answer of every function has in common, put around a function's routes.
 
-use crate::request_id::RequestId;
+use crate::request_id::{RequestId, TraceId};
 use crate::{Edge, Problem, ProblemCode};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
@@ -36,15 +36,16 @@ fn dressed(router: Router, edge: &Edge) -> Router {
 
 /// The outermost step: name the request, log it, and give the answer its last form.
 async fn dress(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
-    let id = RequestId::mint(edge.platform().now());
-    request.extensions_mut().insert(id);
+    let id = RequestId::mint(edge.platform().now(), request.extensions().get::<TraceId>().cloned());
+    request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
     // Never the path itself: ids, and whatever people paste, would enter the log.
     let path = request.extensions().get::<MatchedPath>().map_or("(no route)", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", request_id = %id, %method, path);
+    let trace_id = id.trace().map(TraceId::as_str);
+    let span = tracing::info_span!("request", request_id = %id, trace_id, %method, path);
     let begun = Instant::now();
     async {
-        let response = completed(next.run(request).await, id);
+        let response = completed(next.run(request).await, &id);
         let (status, duration_ms) = (response.status().as_u16(), begun.elapsed().as_millis());
         tracing::info!(status, duration_ms, "{method} {path} was answered with {status}");
         response
@@ -53,7 +54,7 @@ async fn dress(State(edge): State<Edge>, mut request: Request, next: Next) -> Re
     .await
 }
 
-fn completed(mut response: Response, id: RequestId) -> Response {
+fn completed(mut response: Response, id: &RequestId) -> Response {
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| bare_problem(&response));
     if let Some(problem) = problem {
         let (told, body) = problem.request(id).into_response().into_parts();
@@ -77,7 +78,7 @@ fn bare_problem(response: &Response) -> Option<Problem> {
     Problem::of_bare_status(response.status(), response.headers())
 }
 
-fn secure(headers: &mut HeaderMap, id: RequestId) {
+fn secure(headers: &mut HeaderMap, id: &RequestId) {
     const ALWAYS: [(&str, &str); 3] = [
         ("x-content-type-options", "nosniff"),
         ("strict-transport-security", "max-age=63072000; includeSubDomains"),

@@ -3,7 +3,6 @@
 mod edge;
 mod extract;
 mod finish;
-pub mod lambda;
 mod limit;
 mod network;
 mod problem;
@@ -22,5 +21,5 @@ pub use finish::{fallback, finish, finish_webhook};
 pub use limit::{Limiter, REQUEST_LIMITS, Subject, TABLES};
 pub use network::SourceIp;
 pub use problem::{Credit, FieldProblem, Meaning, Problem, ProblemCode, ProblemDocument};
-pub use request_id::RequestId;
+pub use request_id::{RequestId, TraceId};
 pub use settings::EdgeSettings;

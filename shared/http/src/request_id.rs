@@ -3,21 +3,47 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use primitives::{Timestamp, random_bytes};
 use std::fmt;
+use std::sync::Arc;
 use ulid::Ulid;
 
 /// Our own name for one request; what a caller sends as such is not taken over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestId(Ulid);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId {
+    id: Ulid,
+    trace: Option<TraceId>,
+}
+
+/// The host's name for one request on its way through everybody's services, as the host tells it, never a header:
+/// in the cloud X-Ray's root id, `1-5759e988-bd862e3fe1be46a994272793`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceId(Arc<str>);
 
 impl RequestId {
-    pub(crate) fn mint(now: Timestamp) -> RequestId {
-        RequestId(Ulid::from_parts(now.millis(), u128::from_be_bytes(random_bytes())))
+    pub(crate) fn mint(now: Timestamp, trace: Option<TraceId>) -> RequestId {
+        RequestId { id: Ulid::from_parts(now.millis(), u128::from_be_bytes(random_bytes())), trace }
+    }
+
+    pub fn trace(&self) -> Option<&TraceId> {
+        self.trace.as_ref()
+    }
+}
+
+impl TraceId {
+    /// The root of an X-Ray header such as `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=…;Sampled=1`.
+    pub fn of_xray(header: &str) -> Option<TraceId> {
+        let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
+        let is_id = !root.is_empty() && root.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        is_id.then(|| TraceId(root.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(&self.id, f)
     }
 }
 
@@ -25,6 +51,24 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<RequestId, Problem> {
-        parts.extensions.get().copied().ok_or_else(crate::extract::unfinished)
+        parts.extensions.get().cloned().ok_or_else(crate::extract::unfinished)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TraceId;
+
+    #[test]
+    fn a_trace_is_named_by_its_root() {
+        let root = "1-5759e988-bd862e3fe1be46a994272793";
+        for header in
+            [format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1"), format!("Self=1-2-3;Root={root}")]
+        {
+            assert_eq!(TraceId::of_xray(&header).unwrap().as_str(), root);
+        }
+        for header in ["", "Root=", "Parent=53995c3f42cd8ad8", "Root=1-\"x"] {
+            assert_eq!(TraceId::of_xray(header), None, "{header}");
+        }
     }
 }

@@ -12,6 +12,8 @@ pub enum PaymentsError {
     /// `SEPAY_BANK_API_TOKEN` is missing.
     #[error("the bank account's list can't be asked for without SEPAY_BANK_API_TOKEN")]
     NoList,
+    #[error("processors' lists are not read from further back than 45 days")]
+    TooLongAgo,
     #[error("the amount is not offered")]
     AmountNotOffered,
     #[error("the exchange rate is missing or too old")]

@@ -50,9 +50,9 @@ impl PaymentsError {
             | PaymentsError::NoAccount => ProblemCode::NotFound,
             PaymentsError::NotOpen => ProblemCode::TopUpNotOpen,
             PaymentsError::WrongState { .. } | PaymentsError::DoneOtherwise => ProblemCode::PaymentSettled,
-            PaymentsError::TooMuch { .. } | PaymentsError::UnfitAssignment { .. } => {
-                ProblemCode::InvalidInput
-            }
+            PaymentsError::TooMuch { .. }
+            | PaymentsError::UnfitAssignment { .. }
+            | PaymentsError::TooLongAgo => ProblemCode::InvalidInput,
             PaymentsError::AccountClosed => ProblemCode::AccountClosed,
             PaymentsError::TransferUnknown { .. } => ProblemCode::TransferUnknown,
             PaymentsError::ClaimUnclear => ProblemCode::ClaimUnclear,

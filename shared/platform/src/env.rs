@@ -30,10 +30,10 @@ impl Env {
         std::env::vars().collect()
     }
 
-    /// The same variables with some replaced.
-    pub fn with<const N: usize>(&self, replaced: [(&str, &str); N]) -> Env {
+    /// The same variables with some added or replaced.
+    pub fn with(&self, more: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Env {
         let mut variables = (*self.0).clone();
-        variables.extend(replaced.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        variables.extend(more.into_iter().map(|(name, value)| (name.into(), value.into())));
         Env(Arc::new(variables))
     }
 

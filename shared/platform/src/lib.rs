@@ -8,10 +8,14 @@ mod seal;
 mod store;
 mod tables;
 mod telemetry;
+mod wire;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use primitives::Clock;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 pub use env::{Env, InvalidSettings, Settings};
 pub use error::StoreError;
@@ -20,16 +24,20 @@ pub use profile::{LedgerRules, Limits, Profile, Retention, ToolSeed, TopUpRules}
 pub use seal::{SealError, Sealer};
 pub use store::{IsConflict, StoreSettings, pause, retry_conflicts};
 pub use tables::{Index, KeyType, TableSpec};
-pub use telemetry::{LogSink, start_logs};
+pub use telemetry::{LogSettings, LogSink, start_logs, subscriber};
+
+/// A start waits no longer for a connection that only saves time.
+const WARM_UP: Duration = Duration::from_millis(800);
 
 /// What every function gets once per cold start: configuration, clients, the clock. Cloning is cheap.
 #[derive(Clone)]
 pub struct Platform(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     env: Env,
     profile: Profile,
-    log_level: String,
+    logs: LogSettings,
     clock: Clock,
     store: StoreSettings,
     connector: Option<SharedHttpClient>,
@@ -38,6 +46,7 @@ struct Inner {
     shared_connector: OnceLock<SharedHttpClient>,
     s3: OnceLock<aws_sdk_s3::Client>,
     http: OnceLock<reqwest::Client>,
+    tasks: TaskTracker,
 }
 
 impl Platform {
@@ -55,11 +64,14 @@ impl Platform {
         let mut settings = env.settings();
         let store = StoreSettings::read(&mut settings);
         let profile = Profile::read(&mut settings);
-        let log_level = telemetry::read_level(&mut settings);
+        let logs = LogSettings::read(&mut settings);
         settings.finish()?;
+        // Closed means that waiting for it ends when it is empty; it goes on taking tasks.
+        let tasks = TaskTracker::new();
+        tasks.close();
         let inner = Inner {
             profile: profile.ok_or_else(InvalidSettings::unknown_profile)?,
-            log_level,
+            logs,
             env,
             clock,
             store,
@@ -69,8 +81,26 @@ impl Platform {
             shared_connector: OnceLock::new(),
             s3: OnceLock::new(),
             http: OnceLock::new(),
+            tasks,
         };
         Ok(Platform(Arc::new(inner)))
+    }
+
+    /// The same with more settings, sharing clients, connections and tasks. What is built once per process is not read
+    /// again: where the stores are, the profile, the log level.
+    pub fn with_settings(&self, more: impl IntoIterator<Item = (String, String)>) -> Platform {
+        Platform(Arc::new(Inner { env: self.0.env.with(more), ..(*self.0).clone() }))
+    }
+
+    /// Starts work that outlives the request that caused it. Whoever hosts us waits for its end ([`Platform::idle`]):
+    /// a Lambda environment is frozen as soon as it asks for its next event.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.0.tasks.spawn(work)
+    }
+
+    /// Resolves when no work that was started by [`Platform::spawn`] is left.
+    pub async fn idle(&self) {
+        self.0.tasks.wait().await;
     }
 
     pub fn env(&self) -> &Env {
@@ -93,9 +123,8 @@ impl Platform {
         &self.0.store
     }
 
-    /// `LOG_LEVEL`: error, warn, info (default) or debug.
-    pub fn log_level(&self) -> String {
-        self.0.log_level.clone()
+    pub fn logs(&self) -> &LogSettings {
+        &self.0.logs
     }
 
     /// The table's name in this deployment.
@@ -120,12 +149,26 @@ impl Platform {
 
     /// The one HTTP client of the process, built at the first use. It follows no redirect by itself.
     pub fn http(&self) -> &reqwest::Client {
-        self.0.http.get_or_init(store::http_client)
+        self.0.http.get_or_init(wire::http_client)
+    }
+
+    /// Makes the connection to the tables that the first request will need, while a cold start waits for other things
+    /// anyway, and has a whole processor. Whether it works out changes nothing.
+    pub async fn warm_up(&self) {
+        let endpoint = match &self.0.store.dynamo_endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => format!("https://dynamodb.{}.amazonaws.com", self.0.store.region),
+        };
+        self.dynamo();
+        // The table service answers a bare look at its door with a word about its health.
+        if let Err(error) = self.http().get(endpoint).timeout(WARM_UP).send().await {
+            tracing::debug!(error = %error.without_url(), "no connection was made ahead of the first request");
+        }
     }
 
     /// One for all clients, so that they share their connections.
     fn connector(&self) -> SharedHttpClient {
-        let given = || self.0.connector.clone().unwrap_or_else(store::https_connector);
+        let given = || self.0.connector.clone().unwrap_or_else(|| wire::sdk_client(self.http().clone()));
         self.0.shared_connector.get_or_init(given).clone()
     }
 }

@@ -3,7 +3,6 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
-use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use primitives::{Secret, random_bytes};
 use std::time::Duration;
@@ -44,15 +43,11 @@ impl StoreSettings {
         }
     }
 
-    fn credentials(&self) -> Credentials {
+    /// Who we are to AWS, as the environment says.
+    pub fn credentials(&self) -> Credentials {
         let token = self.session_token.as_ref().map(|token| token.expose().to_owned());
         Credentials::new(&self.access_key_id, self.secret_access_key.expose(), token, None, "environment")
     }
-}
-
-/// HTTPS with ring, the one TLS stack of the product (`lambda-stack`: aws-lc costs a cold start 60 ms).
-pub(crate) fn https_connector() -> SharedHttpClient {
-    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
 }
 
 /// A store that answers at all answers within milliseconds; a hung call must not eat a Lambda's time.
@@ -96,41 +91,6 @@ pub(crate) fn s3_client(settings: &StoreSettings, connector: SharedHttpClient) -
         .http_client(connector);
     config.set_endpoint_url(settings.s3_endpoint.clone());
     aws_sdk_s3::Client::from_conf(config.build())
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that builds the HTTP client")]
-pub(crate) fn http_client() -> reqwest::Client {
-    // Another installed provider can only be ring again: it is the only one in the lock file.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = match has_roots_of_its_own() {
-        true => reqwest::Client::builder(),
-        false => reqwest::Client::builder().tls_backend_preconfigured(compiled_in_roots()),
-    };
-    builder
-        .connect_timeout(Duration::from_secs(5))
-        // A thawed Lambda must not write to a connection that its peer closed long ago: a paid submit would then
-        // have an unknown outcome.
-        .pool_idle_timeout(Duration::from_secs(20))
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .user_agent("citipen/0.1")
-        .build()
-        .expect("the HTTP client has only constant settings")
-}
-
-/// Whoever names certificates of their own, for a provider behind a private authority, gets them read.
-fn has_roots_of_its_own() -> bool {
-    ["SSL_CERT_FILE", "SSL_CERT_DIR"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
-}
-
-/// Mozilla's authorities as constants. Reading the system's opens up to 300 files and takes a cold start 20 ms.
-fn compiled_in_roots() -> rustls::ClientConfig {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config
 }
 
 /// Repeats a write that met somebody's transaction on the same item, up to eight times within about two seconds.

@@ -1,6 +1,5 @@
 use crate::items::{TOOL_PRICING, price_item, read_price};
 use crate::{PriceRow, RunsError};
-use aws_sdk_dynamodb::Client;
 use platform::{Platform, StoreError};
 use primitives::Timestamp;
 use std::collections::BTreeMap;
@@ -18,7 +17,7 @@ const STALE_FOR: Duration = Duration::from_secs(50);
 pub(crate) struct Catalog(Arc<Inner>);
 
 struct Inner {
-    dynamo: Client,
+    platform: Platform,
     table: String,
     seeds: Vec<PriceRow>,
     fresh_for: Duration,
@@ -37,7 +36,7 @@ impl Catalog {
         let profile = platform.profile();
         let seeds = profile.tools.iter().enumerate().map(|(at, seed)| PriceRow::of_seed(seed, at)).collect();
         Catalog(Arc::new(Inner {
-            dynamo: platform.dynamo().clone(),
+            platform: platform.clone(),
             table: platform.table(&TOOL_PRICING),
             seeds,
             fresh_for: Duration::from_secs(profile.ledger.pricing_cache_seconds),
@@ -50,7 +49,7 @@ impl Catalog {
         let Some(cached) = self.usable(now) else { return self.read(now).await };
         if cached.is_refreshing {
             let catalog = self.clone();
-            tokio::spawn(async move {
+            self.0.platform.spawn(async move {
                 if let Err(error) = catalog.read(now).await {
                     tracing::warn!(error = %error, "the price table could not be read; the last prices stay");
                     catalog.forget_refreshing();
@@ -78,7 +77,8 @@ impl Catalog {
     /// Writes the profile's rows where the table has none; rows that were edited stay.
     pub(crate) async fn seed(&self) -> Result<(), RunsError> {
         for row in &self.0.seeds {
-            let put = self.0.dynamo.put_item().table_name(&self.0.table).set_item(Some(price_item(row)));
+            let put =
+                self.0.platform.dynamo().put_item().table_name(&self.0.table).set_item(Some(price_item(row)));
             let put = put.condition_expression("attribute_not_exists(tool)");
             match put.send().await {
                 Ok(_) => {}
@@ -115,7 +115,8 @@ impl Catalog {
     async fn read(&self, now: Timestamp) -> Result<Arc<Vec<PriceRow>>, RunsError> {
         let mut rows: BTreeMap<String, PriceRow> =
             self.0.seeds.iter().map(|row| (row.name(), row.clone())).collect();
-        let mut pages = self.0.dynamo.scan().table_name(&self.0.table).into_paginator().items().send();
+        let mut pages =
+            self.0.platform.dynamo().scan().table_name(&self.0.table).into_paginator().items().send();
         while let Some(item) = pages.next().await {
             let item = item.map_err(StoreError::of_sdk)?;
             match read_price(&item) {

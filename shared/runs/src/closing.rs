@@ -24,6 +24,9 @@ pub struct SweepReport {
     pub holds: u32,
     /// Accounts that could not be finished this time; the next sweep tries again.
     pub failed: u32,
+    /// How long past its expiry and grace the longest waiting reservation was when this sweep came. It is below two
+    /// minutes while sweeps do their work; what they can't end grows old here.
+    pub overdue_seconds: u64,
 }
 
 impl SweepReport {
@@ -31,6 +34,7 @@ impl SweepReport {
         self.accounts = self.accounts.saturating_add(part.accounts);
         self.holds = self.holds.saturating_add(part.holds);
         self.failed = self.failed.saturating_add(part.failed);
+        self.overdue_seconds = self.overdue_seconds.max(part.overdue_seconds);
     }
 }
 
@@ -66,6 +70,8 @@ impl Closing {
             }
         }
         tracing::info!(
+            metric = "held_overdue_seconds",
+            value = report.overdue_seconds,
             accounts = report.accounts,
             holds = report.holds,
             failed = report.failed,
@@ -77,10 +83,11 @@ impl Closing {
     async fn sweep_shard(&self, shard: u8) -> Result<SweepReport, RunsError> {
         let moment = self.now().before(self.platform.profile().ledger.hold_grace());
         let due = self.ledger.due(shard, moment, SHARD_MAX).await?;
-        let sweeps = due.into_iter().map(|account| self.sweep_account(account).boxed());
+        let longest = due.first().map_or(0, |longest| moment.since(longest.since).as_secs());
+        let sweeps = due.into_iter().map(|due| self.sweep_account(due.account).boxed());
         let parts: Vec<SweepReport> =
             futures_util::stream::iter(sweeps).buffer_unordered(AT_ONCE).collect().await;
-        let mut report = SweepReport::default();
+        let mut report = SweepReport { overdue_seconds: longest, ..SweepReport::default() };
         parts.into_iter().for_each(|part| report.add(part));
         Ok(report)
     }

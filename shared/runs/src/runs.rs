@@ -139,7 +139,7 @@ impl Runs {
     pub fn start(&self, who: Who, order: Order) -> mpsc::UnboundedReceiver<RunEvent> {
         let (events, receiver) = mpsc::unbounded_channel();
         let conduct = Conduct { runs: self.clone(), who, events };
-        tokio::spawn(conduct.work(order));
+        self.0.platform.spawn(conduct.work(order));
         receiver
     }
 

@@ -245,7 +245,7 @@ impl Case {
                 return is_whole.then_some(Value::Null).ok_or(format!("{report:?}"));
             }
             Path::Reconcile => {
-                let reports = payment_reconciliation::handle(&instance.platform).await;
+                let reports = payment_reconciliation::handle(&instance.platform, Value::Null).await;
                 let reports = reports.map_err(|error| error.to_string())?;
                 let is_whole =
                     |report: &payments::RailReport| report.failure.is_none() && report.differences.is_empty();

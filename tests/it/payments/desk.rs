@@ -79,7 +79,7 @@ impl Desk {
 
     /// Compares all rails with the processors' lists.
     pub(crate) async fn reconcile(&self) -> Vec<RailReport> {
-        payment_reconciliation::handle(&self.world.product.platform).await.unwrap()
+        payment_reconciliation::handle(&self.world.product.platform, Value::Null).await.unwrap()
     }
 
     pub(crate) fn administrator(&self) -> Person {

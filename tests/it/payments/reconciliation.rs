@@ -104,6 +104,33 @@ async fn a_day_without_a_webhook_is_repaired_by_one_comparison() {
 }
 
 #[tokio::test]
+async fn days_long_past_are_compared_again_when_somebody_asks_for_them() {
+    let desk = Desk::open().await;
+    desk.reconcile().await;
+    let long_ago = desk.world.now().before(20 * 24 * HOUR);
+    let wish = TransferWish { at: Some(long_ago.seconds()), ..TransferWish::new(10_000, "cam on") };
+    desk.world.sandbox.bank_transfer(wish);
+    assert_eq!(of(&desk.reconcile().await, "viet_qr").repaired, 0, "three days are enough as a rule");
+    let ask = async |event: Value| payment_reconciliation::handle(&desk.world.product.platform, event).await;
+
+    let reports = ask(json!({ "since": long_ago.before(HOUR).to_string() })).await.unwrap();
+
+    assert_eq!(of(&reports, "viet_qr").repaired, 1, "{reports:?}");
+    assert_eq!(desk.waiting().await.len(), 1);
+    let scheduled =
+        json!({ "version": "0", "source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": {} });
+    assert_calm(&ask(scheduled).await.unwrap());
+    for wrong in [json!({ "sinse": "2026-11-28T00:00:00Z" }), json!({ "since": "yesterday" }), json!([1])] {
+        let error = ask(wrong).await.unwrap_err().to_string();
+        assert!(error.contains("since"), "{error}");
+    }
+    let too_long_ago = desk.world.now().before(46 * 24 * HOUR).to_string();
+    let error = ask(json!({ "since": too_long_ago })).await.unwrap_err().to_string();
+    assert!(error.contains("45 days"), "{error}");
+    books::check_payments(&desk.world).await;
+}
+
+#[tokio::test]
 async fn a_transfer_told_by_webhook_and_list_at_once_is_one_grant() {
     let desk = Desk::open().await;
     for round in 0..5 {
@@ -118,7 +145,7 @@ async fn a_transfer_told_by_webhook_and_list_at_once_is_one_grant() {
         let (webhook, other) = (desk.world.sandbox.bank_webhook(id).unwrap(), desk.world.instance(&[]).await);
 
         let (listed, _, told, ipn, again) = tokio::join!(
-            payment_reconciliation::handle(&other.platform),
+            payment_reconciliation::handle(&other.platform, Value::Null),
             desk.reconcile(),
             desk.deliver(&webhook),
             desk.ipn(&card, IpnKind::OrderPaid),
@@ -321,7 +348,7 @@ async fn a_rail_is_silent_after_twenty_six_hours_without_any_contact() {
     desk.world.sandbox.faults().set(Service::Bank, FaultRule::always(Fault::Refuse));
     desk.world.advance(2 * HOUR);
     desk.poll().await;
-    let reports = Reconciliation::new(&patient.platform).unwrap().run(desk.world.now()).await.unwrap();
+    let reports = Reconciliation::new(&patient.platform).unwrap().run(desk.world.now(), None).await.unwrap();
     assert_eq!(silent(&reports), ["viet_qr"], "the hours are a setting");
     books::check_payments(&desk.world).await;
 }

@@ -64,7 +64,7 @@ impl Limiter {
         match self.0.count(&name, minute, limit) {
             Verdict::Pass => Ok(()),
             Verdict::PassAndReport(requests) => {
-                tokio::spawn(Arc::clone(&self.0).report(name, minute, requests));
+                self.0.platform.spawn(Arc::clone(&self.0).report(name, minute, requests));
                 Ok(())
             }
             Verdict::Refuse => Err(refusal(limit, now)),
@@ -105,7 +105,7 @@ impl Inner {
         windows.entry(name.to_owned()).or_insert_with(fresh).count(minute, limit, roll())
     }
 
-    /// Runs beside the request; in a Lambda it may be paused with the environment and end with the next request.
+    /// Runs beside the request.
     async fn report(self: Arc<Inner>, name: String, minute: u64, requests: u32) {
         let outcome = self.add(&name, minute, requests).await;
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,6 +2,7 @@
 
 mod codes;
 
+use crate::RequestId;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -57,6 +58,9 @@ pub struct ProblemDocument {
     /// Name it to support
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// Leads us through all services that had a part in it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<String>,
     /// The values that can't be used
@@ -84,6 +88,7 @@ impl Problem {
             code: meaning.name.to_owned(),
             credit: meaning.credit,
             request_id: None,
+            trace_id: None,
             run_id: None,
             errors: Vec::new(),
             retry_after_seconds: None,
@@ -121,8 +126,9 @@ impl Problem {
     }
 
     /// Set by the edge on every answer; only a problem inside a stream needs to name it itself.
-    pub fn request(mut self, request_id: impl ToString) -> Problem {
-        self.0.document.request_id = Some(request_id.to_string());
+    pub fn request(mut self, request: &RequestId) -> Problem {
+        self.0.document.request_id = Some(request.to_string());
+        self.0.document.trace_id = request.trace().map(|trace| trace.as_str().to_owned());
         self
     }
 

@@ -1,33 +1,31 @@
-//! The host in the cloud: API Gateway's events become requests, answers are streamed.
+//! API Gateway's events become requests of ours.
 
-use crate::SourceIp;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use edge::{SourceIp, TraceId};
 use http::uri::PathAndQuery;
 use http::{Request, Uri};
 use lambda_http::request::RequestContext;
-use lambda_http::{RequestExt, run_with_streaming_response};
-use tower::{ServiceExt, service_fn};
+use lambda_http::{Error, RequestExt};
+use tower::ServiceExt;
 
-pub use lambda_http::Error;
-
-/// Serves a function's finished router until the environment is shut down.
-pub async fn serve(router: Router) -> Result<(), Error> {
-    run_with_streaming_response(service_fn(move |event| answer(router.clone(), event))).await
-}
-
-async fn answer(router: Router, event: lambda_http::Request) -> Result<Response, Error> {
+pub(crate) async fn answer(router: Router, event: lambda_http::Request) -> Result<Response, Error> {
     Ok(router.oneshot(request(event)?).await?)
 }
 
 fn request(event: lambda_http::Request) -> Result<Request<Body>, Error> {
     let uri = without_stage(&event)?;
     let source = event.extensions().get().and_then(source_ip);
+    let trace = event.lambda_context_ref().and_then(|context| context.xray_trace_id.as_deref());
+    let trace = trace.and_then(TraceId::of_xray);
     let (mut parts, body) = event.into_parts();
     parts.uri = uri;
     if let Some(source) = source {
         parts.extensions.insert(source);
+    }
+    if let Some(trace) = trace {
+        parts.extensions.insert(trace);
     }
     let body = match body {
         lambda_http::Body::Text(text) => Body::from(text),
@@ -37,28 +35,22 @@ fn request(event: lambda_http::Request) -> Result<Request<Body>, Error> {
     Ok(Request::from_parts(parts, body))
 }
 
+/// As the gateway saw the connection; what a header says of it anybody can write.
 fn source_ip(context: &RequestContext) -> Option<SourceIp> {
-    let text = match context {
-        RequestContext::ApiGatewayV1(rest) => rest.identity.source_ip.as_deref(),
-        RequestContext::ApiGatewayV2(http) => http.http.source_ip.as_deref(),
-        _ => None,
-    };
-    text?.parse().ok().map(SourceIp)
+    let RequestContext::ApiGatewayV1(rest) = context else { return None };
+    rest.identity.source_ip.as_deref()?.parse().ok().map(SourceIp)
 }
 
-/// The path our routes know. `lambda_http` puts the stage in front of a REST API's path, and an HTTP API
-/// sends it there itself.
+/// The path our routes know: `lambda_http` puts the stage in front of it.
 fn without_stage(event: &lambda_http::Request) -> Result<Uri, Error> {
-    let (stage, is_in_path) = match event.extensions().get() {
-        Some(RequestContext::ApiGatewayV1(rest)) => (rest.stage.as_deref(), false),
-        Some(RequestContext::ApiGatewayV2(http)) => (http.stage.as_deref(), true),
-        _ => (None, false),
+    let Some(RequestContext::ApiGatewayV1(rest)) = event.extensions().get() else {
+        return Ok(event.uri().clone());
     };
     let path = event.uri().path();
-    let prefix = format!("/{}", stage.unwrap_or("$default"));
+    let prefix = format!("/{}", rest.stage.as_deref().unwrap_or_default());
     let starts_with_stage = |path: &str| path.strip_prefix(&prefix).is_some_and(|rest| rest.starts_with('/'));
-    // A REST path that begins like the stage is a route of ours, and was left as it is.
-    let is_route = !is_in_path && starts_with_stage(event.raw_http_path());
+    // A path that begins like the stage is a route of ours, and was left as it is.
+    let is_route = starts_with_stage(event.raw_http_path());
     let kept = if starts_with_stage(path) && !is_route { &path[prefix.len()..] } else { path };
     let target = match event.uri().query() {
         Some(query) => format!("{kept}?{query}"),

@@ -1,0 +1,101 @@
+//! What a process keeps between invocations: the platform, and what a function built from it.
+
+use crate::Error;
+use crate::secrets::{Secrets, SecretsError, Values};
+use platform::{InvalidSettings, LogSettings, LogSink, Platform, start_logs};
+use primitives::Timestamp;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// After a look at the secrets that failed; until then the ones we have serve.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+type Build<T> = fn(&Platform) -> Result<T, InvalidSettings>;
+
+pub(crate) struct House<T> {
+    /// Without the secrets.
+    base: Platform,
+    secrets: Secrets,
+    build: Build<T>,
+    current: Mutex<Current<T>>,
+}
+
+struct Current<T> {
+    built: T,
+    values: Values,
+    look_at: Timestamp,
+}
+
+/// Why a process ends before its first event.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CannotStart {
+    #[error(transparent)]
+    Settings(#[from] InvalidSettings),
+    #[error("the secrets can't be read")]
+    Secrets(#[from] SecretsError),
+}
+
+impl<T: Clone> House<T> {
+    /// Once per cold start. The secrets are asked for while the connection to the tables is made.
+    pub(crate) async fn open(build: Build<T>) -> Result<House<T>, Error> {
+        let opened = match Platform::from_env() {
+            Ok(base) => {
+                start_logs(base.logs(), LogSink::Stdout);
+                House::over(base, build).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        opened.map_err(|error| {
+            // Settings that can't be read can't say how to log either; a second start of the logs changes nothing.
+            start_logs(&LogSettings { level: "info".to_owned(), metrics_namespace: None }, LogSink::Stdout);
+            let cause = std::error::Error::source(&error).map(tracing::field::display);
+            tracing::error!(error = %error, cause, "the function can't start");
+            error.into()
+        })
+    }
+
+    pub(crate) async fn over(base: Platform, build: Build<T>) -> Result<House<T>, CannotStart> {
+        let secrets = base.env().section(Secrets::read)?;
+        let (values, ()) = tokio::join!(secrets.fetch_patiently(&base), base.warm_up());
+        let values = values?;
+        let built = build(&base.with_settings(texts(&values)))?;
+        let look_at = base.now().after(secrets.fresh_for());
+        Ok(House { base, secrets, build, current: Mutex::new(Current { built, values, look_at }) })
+    }
+
+    pub(crate) fn platform(&self) -> &Platform {
+        &self.base
+    }
+
+    /// What was built, of secrets that were looked at within the last minutes: a rotated one is used without a
+    /// deployment. While the secrets can't be read, or are unfit, the last good ones serve.
+    pub(crate) async fn current(&self) -> T {
+        let mut current = self.current.lock().await;
+        if !self.secrets.is_empty() && self.base.now() >= current.look_at {
+            let wait = match self.look(&mut current).await {
+                Ok(()) => self.secrets.fresh_for(),
+                Err(error) => {
+                    let cause = std::error::Error::source(&error).map(tracing::field::display);
+                    tracing::error!(error = %error, cause, "the secrets stay as they were");
+                    LOOK_AGAIN
+                }
+            };
+            current.look_at = self.base.now().after(wait);
+        }
+        current.built.clone()
+    }
+
+    async fn look(&self, current: &mut Current<T>) -> Result<(), CannotStart> {
+        let values = self.secrets.fetch(&self.base).await?;
+        if values != current.values {
+            current.built = (self.build)(&self.base.with_settings(texts(&values)))?;
+            current.values = values;
+            tracing::info!("the secrets have changed and are in use");
+        }
+        Ok(())
+    }
+}
+
+fn texts(values: &Values) -> impl Iterator<Item = (String, String)> {
+    values.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()))
+}

@@ -1,0 +1,66 @@
+#![doc = include_str!("../README.md")]
+
+mod gateway;
+mod hold;
+mod house;
+mod secrets;
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use edge::TraceId;
+use hold::Hold;
+use house::House;
+use lambda_runtime::{Context, LambdaEvent, Runtime, service_fn};
+use platform::{InvalidSettings, Platform};
+use serde::Serialize;
+use serde_json::Value;
+use std::error::Error as StdError;
+use std::sync::Arc;
+use tracing::{Instrument, Span};
+
+pub use lambda_runtime::Error;
+
+/// Serves a function's finished router to API Gateway until the environment is shut down.
+pub async fn serve(router: fn(&Platform) -> Result<Router, InvalidSettings>) -> Result<(), Error> {
+    let house = Arc::new(House::open(router).await?);
+    let hold = Hold::of(house.platform());
+    let answer = service_fn(move |event| {
+        let house = Arc::clone(&house);
+        async move { gateway::answer(house.current().await, event).await }
+    });
+    lambda_http::streaming_runtime(answer).layer(hold).run().await
+}
+
+/// Does a schedule's work at every tick until the environment is shut down. The report is what the invocation
+/// answers; a failure is one of the invocation, so that it is counted and seen.
+///
+/// `work` is given the event as it came: EventBridge's own, or what a person sent by hand.
+pub async fn tick<W, F, R, E>(work: W) -> Result<(), Error>
+where
+    W: Fn(Platform, Value) -> F + 'static,
+    F: Future<Output = Result<R, E>> + 'static,
+    R: Serialize + 'static,
+    E: StdError + Send + Sync + 'static,
+{
+    let house = Arc::new(House::open(|platform| Ok(platform.clone())).await?);
+    let (hold, work) = (Hold::of(house.platform()), Arc::new(work));
+    let tick = service_fn(move |event: LambdaEvent<Value>| {
+        let (house, work, span) = (Arc::clone(&house), Arc::clone(&work), span_of(&event.context));
+        async move {
+            let worked = work(house.current().await, event.payload).instrument(span.clone()).await;
+            worked.inspect_err(|error| span.in_scope(|| failed(error))).map_err(Error::from)
+        }
+    });
+    Runtime::new(tick).layer(hold).run().await
+}
+
+fn span_of(context: &Context) -> Span {
+    let trace = context.xray_trace_id.as_deref().and_then(TraceId::of_xray);
+    let trace_id = trace.as_ref().map(TraceId::as_str);
+    tracing::info_span!("tick", invocation_id = context.request_id, trace_id)
+}
+
+fn failed(error: &dyn StdError) {
+    tracing::error!(error = %error, cause = error.source().map(tracing::field::display), "a tick failed");
+}

@@ -1,0 +1,183 @@
+//! Secrets from SSM Parameter Store, by the one call it takes; the SDK's client for it would be a megabyte.
+
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use futures_util::future::try_join_all;
+use platform::{Platform, Settings, pause};
+use primitives::Secret;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// Names and values, as settings.
+pub(crate) type Values = BTreeMap<String, Secret>;
+
+/// As many as one call may ask for (SSM API reference, "GetParameters").
+const NAMES_MAX: usize = 10;
+
+/// A start may take ten seconds in Lambda; a throttled account needs some tries.
+const TRIES: u32 = 6;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Which secrets this process may read, and where they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Secrets {
+    /// `SECRETS_PATH`: what stands before each name in the store, e.g. `/citipen/`
+    path: String,
+    /// `SECRETS`: names of settings, separated by commas; those that are not in the store count as absent
+    names: Vec<String>,
+    /// `SECRETS_REFRESH_SECONDS`
+    fresh_for: Duration,
+    /// `AWS_ENDPOINT_URL_SSM`; absent: AWS itself
+    endpoint: Option<String>,
+}
+
+type Malformed = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the secrets could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SecretsError {
+    #[error("the parameter store does not answer")]
+    Unreachable(#[source] reqwest::Error),
+    /// `code` is the store's own, e.g. `AccessDeniedException`.
+    #[error("the parameter store refuses: {status} {code}")]
+    Refused { status: u16, code: String },
+    #[error("the parameter store's answer can't be read")]
+    Unreadable(#[source] serde_json::Error),
+    #[error("the question can't be signed")]
+    Unsigned(#[source] Malformed),
+}
+
+impl SecretsError {
+    fn is_passing(&self) -> bool {
+        match self {
+            SecretsError::Unreachable(_) => true,
+            SecretsError::Refused { status, code } => *status >= 500 || code == "ThrottlingException",
+            SecretsError::Unreadable(_) | SecretsError::Unsigned(_) => false,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Question {
+    names: Vec<String>,
+    with_decryption: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    parameters: Vec<Parameter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parameter {
+    name: String,
+    value: Secret,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(rename = "__type")]
+    kind: String,
+}
+
+impl Secrets {
+    pub(crate) fn read(settings: &mut Settings<'_>) -> Secrets {
+        let names = settings.list("SECRETS");
+        let path = settings.text_or("SECRETS_PATH", "");
+        let is_folder = path.starts_with('/') && path.ends_with('/');
+        if !names.is_empty() && !is_folder {
+            settings.complain("SECRETS_PATH", "must begin and end with a slash, e.g. `/citipen/`");
+        }
+        let fresh_for = settings.parsed_or("SECRETS_REFRESH_SECONDS", 300, "a number of seconds");
+        let endpoint = settings.optional("AWS_ENDPOINT_URL_SSM");
+        Secrets { path, names, fresh_for: Duration::from_secs(fresh_for), endpoint }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    pub(crate) fn fresh_for(&self) -> Duration {
+        self.fresh_for
+    }
+
+    /// For the start, which has nothing without them.
+    pub(crate) async fn fetch_patiently(&self, platform: &Platform) -> Result<Values, SecretsError> {
+        for tries in 1..TRIES {
+            match self.fetch(platform).await {
+                // Doubling from 20 ms: many environments that start at once are throttled together.
+                Err(error) if error.is_passing() => {
+                    tracing::warn!(error = %error, "the secrets are asked for again");
+                    pause(tries).await;
+                }
+                other => return other,
+            }
+        }
+        self.fetch(platform).await
+    }
+
+    pub(crate) async fn fetch(&self, platform: &Platform) -> Result<Values, SecretsError> {
+        let parts = self.names.chunks(NAMES_MAX).map(|names| self.ask(platform, names));
+        Ok(try_join_all(parts).await?.into_iter().flatten().collect())
+    }
+
+    async fn ask(&self, platform: &Platform, names: &[String]) -> Result<Values, SecretsError> {
+        let question = Question {
+            names: names.iter().map(|name| format!("{}{name}", self.path)).collect(),
+            with_decryption: true,
+        };
+        let body = serde_json::to_vec(&question).map_err(SecretsError::Unreadable)?;
+        let request = self.signed(platform, body).map_err(SecretsError::Unsigned)?;
+        let response = platform.http().execute(request).await.map_err(unreachable)?;
+        let status = response.status();
+        let bytes = response.bytes().await.map_err(unreachable)?;
+        if !status.is_success() {
+            let refusal = serde_json::from_slice::<Refusal>(&bytes);
+            let code = refusal.map_or_else(|_| "without a reason".to_owned(), |refusal| refusal.kind);
+            let code = code.rsplit('#').next().unwrap_or_default().to_owned();
+            return Err(SecretsError::Refused { status: status.as_u16(), code });
+        }
+        let answer: Answer = serde_json::from_slice(&bytes).map_err(SecretsError::Unreadable)?;
+        Ok(answer.parameters.into_iter().filter_map(|parameter| self.named(parameter)).collect())
+    }
+
+    fn named(&self, parameter: Parameter) -> Option<(String, Secret)> {
+        let name = parameter.name.strip_prefix(&self.path)?.to_owned();
+        Some((name, parameter.value))
+    }
+
+    /// AWS Signature Version 4 over the whole request.
+    fn signed(&self, platform: &Platform, body: Vec<u8>) -> Result<reqwest::Request, Malformed> {
+        let store = platform.store();
+        let address = match &self.endpoint {
+            Some(endpoint) => format!("{endpoint}/"),
+            None => format!("https://ssm.{}.amazonaws.com/", store.region),
+        };
+        let headers =
+            [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "AmazonSSM.GetParameters")];
+        let identity = store.credentials().into();
+        let parameters = SigningParams::builder()
+            .identity(&identity)
+            .region(&store.region)
+            .name("ssm")
+            .time(UNIX_EPOCH + Duration::from_millis(platform.now().millis()))
+            .settings(SigningSettings::default())
+            .build()?;
+        let whole = SignableRequest::new("POST", &address, headers.into_iter(), SignableBody::Bytes(&body))?;
+        let signature = sign(whole, &parameters.into())?.into_parts().0;
+        let request = http::Request::post(&address).header(headers[0].0, headers[0].1);
+        let mut request = request.header(headers[1].0, headers[1].1).body(body)?;
+        signature.apply_to_request_http1x(&mut request);
+        let mut request = reqwest::Request::try_from(request)?;
+        *request.timeout_mut() = Some(PATIENCE);
+        Ok(request)
+    }
+}
+
+fn unreachable(error: reqwest::Error) -> SecretsError {
+    SecretsError::Unreachable(error.without_url())
+}
