@@ -1,5 +1,6 @@
 //! The product looked at from outside: real HTTP, embedded stores, the sandbox, a clock that tests move.
 
+mod balances;
 mod books;
 mod concurrency;
 mod content;

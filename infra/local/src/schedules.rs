@@ -14,6 +14,9 @@ pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> 
     let rates = ticking(platform, "exchange-rates", Duration::from_secs(24 * 3600), |platform| async move {
         function_exchange_rates::handle(&platform).await.map(|_| ())
     });
+    let balances = ticking(platform, "provider-balances", Duration::from_secs(3600), |platform| async move {
+        function_provider_balances::handle(&platform).await.map(|_| ())
+    });
     let sweep = ticking(platform, "reservation-sweep", Duration::from_secs(60), |platform| async move {
         function_reservation_sweep::handle(&platform).await.map(|_| ())
     });
@@ -37,7 +40,7 @@ pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> 
             }
         }
     });
-    vec![rates, sweep, poll, compare, housekeeping]
+    vec![rates, balances, sweep, poll, compare, housekeeping]
 }
 
 /// Runs a schedule's function at once and then again and again, whatever it says.

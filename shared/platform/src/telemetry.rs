@@ -26,7 +26,7 @@ pub struct LogSettings {
 }
 
 /// Where our lines come from: the shared crates, and the functions by their crates' names.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "citipen",
     "account",
     "admin",
@@ -35,6 +35,7 @@ const OURS: [&str; 14] = [
     "identity_webhook",
     "payment_reconciliation",
     "pricing",
+    "provider_balances",
     "reservation_sweep",
     "run_tool",
     "runs_function",

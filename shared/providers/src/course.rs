@@ -131,6 +131,7 @@ impl<'a> Course<'a> {
         self.unreported = (!failure.is_blameless).then_some((provider, class));
         if class.needs_a_person() {
             error!(
+                metric = "provider_refuses_us",
                 provider.name = provider.as_str(),
                 run.id = %run,
                 failure = class.as_str(),

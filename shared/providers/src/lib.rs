@@ -3,6 +3,7 @@
 mod adapter;
 mod anthropic;
 mod artifact;
+mod balances;
 mod breaker;
 mod chain;
 mod comfyui;
@@ -32,6 +33,7 @@ mod wire;
 mod tests;
 
 pub use artifact::{Artifact, MediaType};
+pub use balances::{Balance, Balances};
 pub use chain::Chain;
 pub use error::UnknownStep;
 pub use event::Event;

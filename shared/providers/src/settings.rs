@@ -21,6 +21,8 @@ pub(crate) struct DeepseekSettings {
     pub(crate) key: Option<HeaderValue>,
     /// `DEEPSEEK_URL`
     pub(crate) url: Url,
+    /// Where it tells what is left of our money there.
+    pub(crate) balance: Url,
     /// `DEEPSEEK_CHAT_MODEL`, `DEEPSEEK_CHAT_{HIT,MISS,OUTPUT}_CENTS`
     pub(crate) chat: TextModel,
     /// `DEEPSEEK_REASONER_MODEL`, `DEEPSEEK_REASONER_{HIT,MISS,OUTPUT}_CENTS`
@@ -102,7 +104,7 @@ impl ProviderSettings {
 }
 
 impl DeepseekSettings {
-    fn read(settings: &mut Settings<'_>) -> DeepseekSettings {
+    pub(crate) fn read(settings: &mut Settings<'_>) -> DeepseekSettings {
         let url = settings.url_or("DEEPSEEK_URL", "https://api.deepseek.com");
         let chat = TextModel {
             model: settings.text_or("DEEPSEEK_CHAT_MODEL", "deepseek-v4-flash"),
@@ -117,6 +119,7 @@ impl DeepseekSettings {
         DeepseekSettings {
             key: header(settings, "DEEPSEEK_API_KEY", "Bearer "),
             url: endpoint(settings, "DEEPSEEK_URL", &format!("{url}/chat/completions")),
+            balance: endpoint(settings, "DEEPSEEK_URL", &format!("{url}/user/balance")),
             chat,
             reasoner,
         }
