@@ -35,7 +35,7 @@ fn read_by_the_code() -> BTreeSet<String> {
             continue;
         }
         for quoted in text.split('"').skip(1).step_by(2) {
-            let is_name = (quoted.contains('_') || quoted == "PROFILE")
+            let is_name = (quoted.contains('_') || ["PROFILE", "SECRETS"].contains(&quoted))
                 && quoted.contains(|c: char| c.is_ascii_uppercase())
                 && quoted.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
             if is_name {
