@@ -187,11 +187,11 @@ pub(super) fn check_webhook_time(template: &Value) -> Complaints {
     )]
 }
 
-/// A rail whose parameter is empty needs none of its secrets: an unknown key of the secret stops a deployment.
+/// A rail whose parameter is empty is not configured. Its secrets may still lie there: nobody uses them alone.
 pub(super) fn check_rails(template: &Value) -> Complaints {
     let rails = [
-        ("HasCards", "SepayMerchantId", &["SEPAY_MERCHANT_ID", "SEPAY_SECRET_KEY", "SEPAY_IPN_SECRETS"][..]),
-        ("HasTransfers", "BankAccount", &["BANK_", "SEPAY_BANK_"]),
+        ("HasCards", "SepayMerchantId", &["SEPAY_MERCHANT_ID"][..]),
+        ("HasTransfers", "BankAccount", &["BANK_"]),
         ("HasUsdt", "TronWallet", &["TRON"]),
     ];
     let mut complaints = Complaints::new();
@@ -213,32 +213,43 @@ pub(super) fn check_rails(template: &Value) -> Complaints {
     complaints
 }
 
+/// What a function reads, by [`SETTINGS`]; empty for what is no function of ours.
+fn settings_of(name: &str, sources: &BTreeMap<String, String>) -> BTreeSet<&'static str> {
+    let Some(source) = sources.get(name) else { return BTreeSet::new() };
+    let built = SETTINGS.iter().filter(|(builder, ..)| source.contains(builder));
+    built.flat_map(|(_, required, optional)| required.iter().chain(*optional)).copied().collect()
+}
+
+/// The secrets that a function reads.
+pub(super) fn secrets_of(name: &str, sources: &BTreeMap<String, String>) -> BTreeSet<&'static str> {
+    settings_of(name, sources).into_iter().filter(|setting| is_secret(setting)).collect()
+}
+
 /// `sources` are the functions' sources by resource name.
 pub(super) fn check_settings(template: &Value, sources: &BTreeMap<String, String>) -> Complaints {
     let mut complaints = Complaints::new();
+    let keys =
+        |values: &Value| values.as_object().into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>();
     for (name, function) in of_type(template, "AWS::Serverless::Function") {
         let own = &function["Environment"]["Variables"];
         let common = &template["Globals"]["Function"]["Environment"]["Variables"];
-        let keys =
-            |values: &Value| values.as_object().into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>();
         let set: BTreeSet<String> = keys(own).into_iter().chain(keys(common)).collect();
-        let source = sources.get(name).map_or("", String::as_str);
-        let built = SETTINGS.iter().filter(|(builder, ..)| source.contains(builder));
-        let wanted: BTreeSet<String> = built
-            .flat_map(|(_, required, optional)| required.iter().chain(*optional))
-            .map(|&variable| variable.to_owned())
-            .collect();
-        complaints.extend(wanted.difference(&set).map(|variable| format!("{name} lacks {variable}")));
-        complaints.extend(set.difference(&wanted).map(|variable| format!("{name} does not read {variable}")));
-        for (variable, value) in own.as_object().into_iter().flatten() {
-            let is_secret = ["KEY", "SECRET", "TOKEN", "PEPPER"].iter().any(|word| variable.contains(word));
-            let by_reference =
-                format!("{{{{resolve:secretsmanager:${{SecretName}}:SecretString:{variable}::");
-            if is_secret && !value.to_string().contains(&by_reference) {
-                complaints
-                    .push(format!("{name}: {variable} is no reference to the secret's key of that name"));
+        let secrets = secrets_of(name, sources);
+        let mut wanted: BTreeSet<String> =
+            settings_of(name, sources).difference(&secrets).map(|&variable| variable.to_owned()).collect();
+        if !secrets.is_empty() {
+            wanted.extend(WHERE_SECRETS_LIE.map(str::to_owned));
+            let names = Vec::from_iter(secrets).join(",");
+            if own["SECRETS"] != names || own["SECRETS_PATH"] != json!({ "Ref": "SecretsPath" }) {
+                complaints.push(format!("{name} is told of the secrets {}, not {names}", own["SECRETS"]));
             }
         }
+        complaints.extend(wanted.difference(&set).map(|variable| format!("{name} lacks {variable}")));
+        complaints.extend(set.difference(&wanted).map(|variable| format!("{name} does not read {variable}")));
+        let exposed =
+            set.iter().filter(|name| is_secret(name) && !WHERE_SECRETS_LIE.contains(&name.as_str()));
+        complaints
+            .extend(exposed.map(|variable| format!("{name}: {variable} is a secret in an environment")));
     }
     complaints
 }

@@ -105,8 +105,9 @@ fn every_path_that_pages_call_answers_preflights_and_no_webhook_does() {
 
 #[test]
 fn every_answer_streams_because_the_functions_write_streams() {
-    let host = fs::read_to_string(root().join("shared/http/src/lambda.rs")).unwrap();
-    assert!(host.contains("run_with_streaming_response("), "buffered answers need buffered integrations");
+    let streams = ["run_with_streaming_response(", "Lambda-Runtime-Function-Response-Mode"];
+    let source = shared_source();
+    assert!(streams.iter().any(|sign| source.contains(sign)), "buffered answers need buffered integrations");
     let template = template();
     assert_fine(check_streaming(&template));
     let run = &template["Resources"]["RunTool"]["Properties"]["Events"]["Run"]["Properties"];
@@ -177,17 +178,14 @@ fn sepay_has_its_answer_before_it_gives_up() {
 }
 
 #[test]
-fn a_rail_without_its_parameter_asks_for_none_of_its_secrets() {
+fn a_rail_without_its_parameter_is_not_configured() {
     assert_fine(check_rails(&template()));
 
     let variables = "/Resources/SepayWebhook/Properties/Environment/Variables";
-    let always = template()["Resources"]["SepayWebhook"]["Properties"]["Environment"]["Variables"]
-        ["SEPAY_IPN_SECRETS"]["Fn::If"][1]
-        .clone();
-    let unasked = changed(&format!("{variables}/SEPAY_IPN_SECRETS"), always);
-    assert_complains(check_rails(&unasked), "SEPAY_IPN_SECRETS is there without SepayMerchantId");
-    let swapped = changed(&format!("{variables}/SEPAY_BANK_API_KEYS/Fn::If/0"), json!("HasCards"));
-    assert_complains(check_rails(&swapped), "SEPAY_BANK_API_KEYS is there without BankAccount");
+    let unasked = changed(&format!("{variables}/BANK_ACCOUNT"), json!({ "Ref": "BankAccount" }));
+    assert_complains(check_rails(&unasked), "BANK_ACCOUNT is there without BankAccount");
+    let swapped = changed(&format!("{variables}/SEPAY_MERCHANT_ID/Fn::If/0"), json!("HasTransfers"));
+    assert_complains(check_rails(&swapped), "SEPAY_MERCHANT_ID is there without SepayMerchantId");
     let other = changed("/Conditions/HasUsdt", json!({ "Fn::Equals": [1, 1] }));
     assert_complains(check_rails(&other), "HasUsdt does not say");
 }
@@ -338,13 +336,16 @@ fn days_are_the_profiles() {
 
 #[test]
 fn every_function_may_do_what_its_code_does_and_nothing_else() {
-    assert_fine(check_rights(&template()));
+    assert_fine(check_rights(&template(), &function_sources()));
 
     let statement = |action: &str, resource: Value| json!({ "Effect": "Allow", "Action": [action], "Resource": resource });
     let arn = |resource: &str| json!({ "Fn::GetAtt": [resource, "Arn"] });
+    let secret = |name: &str| json!({ "Fn::Sub": format!("arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter${{SecretsPath}}{name}") });
     let with = |function: &str, statement: Value| {
         changed(&format!("/Resources/{function}/Properties/Policies/0/Statement/-"), statement)
     };
+    let secrets = "/Resources/Pricing/Properties/Policies/0/Statement/4";
+    assert_eq!(template().pointer(secrets).unwrap()["Sid"], "Secrets");
     for (template, part) in [
         (
             with("Pricing", statement("dynamodb:UpdateItem", arn("AccountsTable"))),
@@ -389,6 +390,19 @@ fn every_function_may_do_what_its_code_does_and_nothing_else() {
             with("Runs", statement("dynamodb:Query", json!({ "Fn::Sub": "${AccountsTable.Arn}/index/*" }))),
             "no place a function may have rights to",
         ),
+        (
+            with("Runs", statement("ssm:GetParameters", secret("FAL_KEY"))),
+            "Runs: ssm:GetParameters on secret FAL_KEY is too much",
+        ),
+        (with("Runs", statement("ssm:GetParameters", secret("*"))), "no place a function may have rights to"),
+        (
+            with("Pricing", statement("ssm:GetParametersByPath", secret("QUOTE_SECRET"))),
+            "Pricing: ssm:GetParametersByPath on secret QUOTE_SECRET is too much",
+        ),
+        (
+            changed(&format!("{secrets}/Resource"), json!([secret("PSEUDONYM_PEPPER")])),
+            "Pricing: ssm:GetParameters on secret QUOTE_SECRET is missing",
+        ),
         // The key without the service it is meant for.
         (with("Runs", statement("kms:Decrypt", arn("DataKey"))), "no place a function may have rights to"),
         (
@@ -412,7 +426,7 @@ fn every_function_may_do_what_its_code_does_and_nothing_else() {
             "does not allow actions by their names",
         ),
     ] {
-        assert_complains(check_rights(&template), part);
+        assert_complains(check_rights(&template, &function_sources()), part);
     }
 }
 
@@ -438,16 +452,50 @@ fn only_those_who_move_credit_may_write_accounts_and_nobody_rewrites_history() {
 fn every_function_is_given_the_settings_it_reads_and_no_others() {
     assert_fine(check_settings(&template(), &function_sources()));
 
-    let gone = without("/Resources/Pricing/Properties/Environment/Variables/QUOTE_SECRET");
-    assert_complains(check_settings(&gone, &function_sources()), "Pricing lacks QUOTE_SECRET");
-    let spread = changed("/Resources/Runs/Properties/Environment/Variables/FAL_KEY", json!("x"));
-    assert_complains(check_settings(&spread, &function_sources()), "Runs does not read FAL_KEY");
-    let plain = changed("/Resources/RunTool/Properties/Environment/Variables/FAL_KEY", json!("id:secret"));
-    assert_complains(check_settings(&plain, &function_sources()), "FAL_KEY is no reference");
-    let unsealed = without("/Resources/TronPoll/Properties/Environment/Variables/SEALING_KEYS");
-    assert_complains(check_settings(&unsealed, &function_sources()), "TronPoll lacks SEALING_KEYS");
-    let spread = changed("/Resources/TopUps/Properties/Environment/Variables/SEPAY_IPN_SECRETS", json!("x"));
-    assert_complains(check_settings(&spread, &function_sources()), "TopUps does not read SEPAY_IPN_SECRETS");
+    let variable = |function: &str, name: &str, value: Value| {
+        changed(&format!("/Resources/{function}/Properties/Environment/Variables/{name}"), value)
+    };
+    let with = |function: &str, name: &str, value: &str| variable(function, name, json!(value));
+    for (template, part) in [
+        (without("/Resources/TopUps/Properties/Environment/Variables/BANK_BIN"), "TopUps lacks BANK_BIN"),
+        (with("Runs", "SITE_URL", "x"), "Runs does not read SITE_URL"),
+        (
+            with("Pricing", "SECRETS", "PSEUDONYM_PEPPER"),
+            "Pricing is told of the secrets \"PSEUDONYM_PEPPER\", not PSEUDONYM_PEPPER,QUOTE_SECRET",
+        ),
+        (with("Runs", "SECRETS", "FAL_KEY,PSEUDONYM_PEPPER"), "Runs is told of the secrets"),
+        (with("Runs", "SECRETS_PATH", "/other/"), "Runs is told of the secrets"),
+        (without("/Resources/TronPoll/Properties/Environment/Variables/SECRETS"), "TronPoll lacks SECRETS"),
+        (with("ExchangeRates", "SECRETS", ""), "ExchangeRates does not read SECRETS"),
+        // A secret in the environment could be read by everybody who may look at the function.
+        (with("RunTool", "FAL_KEY", "id:secret"), "RunTool: FAL_KEY is a secret in an environment"),
+        (
+            variable(
+                "RunTool",
+                "FAL_KEY",
+                json!({ "Fn::Sub": "{{resolve:ssm-secure:${SecretsPath}FAL_KEY}}" }),
+            ),
+            "RunTool: FAL_KEY is a secret in an environment",
+        ),
+    ] {
+        assert_complains(check_settings(&template, &function_sources()), part);
+    }
+}
+
+/// The names alone tell [`is_secret`] what is a secret: one that it misses would be wanted in an environment.
+#[test]
+fn every_setting_that_the_code_reads_as_a_secret_is_known_as_one_by_its_name() {
+    let functions: String = function_sources().into_values().collect();
+    let source = shared_source() + &functions;
+    let mut read = BTreeSet::new();
+    for reader in [".secret(\"", ".optional_secret(\"", " secrets(\""] {
+        read.extend(source.split(reader).skip(1).map(|rest| rest.split('"').next().unwrap()));
+    }
+    assert!(read.contains("SEALING_KEYS") && read.contains("SEPAY_BANK_HMAC_SECRETS"), "{read:?}");
+    let given_by_lambda = |name: &&str| name.starts_with("AWS_");
+    let missed: Vec<&str> =
+        read.into_iter().filter(|name| !given_by_lambda(name) && !is_secret(name)).collect();
+    assert!(missed.is_empty(), "{missed:?}");
 }
 
 /// Holds [`SETTINGS`] to the crates: a new required setting must find its way into the table, and so the template.
@@ -477,31 +525,40 @@ fn every_setting_that_must_be_there_is_in_the_table_and_every_one_in_the_table_i
 #[test]
 fn all_functions_start_with_the_settings_of_the_template_and_without_any_rail() {
     let template = template();
-    let mut variables = BTreeSet::new();
+    let (mut variables, mut secrets) = (BTreeSet::new(), BTreeSet::new());
     for function in of_type(&template, "AWS::Serverless::Function").values() {
-        let own = function["Environment"]["Variables"].as_object();
-        variables.extend(own.into_iter().flat_map(Map::keys).map(String::as_str));
+        let own = &function["Environment"]["Variables"];
+        variables.extend(own.as_object().into_iter().flat_map(Map::keys).map(String::as_str));
+        secrets.extend(own["SECRETS"].as_str().into_iter().flat_map(|names| names.split(',')));
     }
-    let given: Vec<(&str, &str)> = variables
-        .into_iter()
-        .map(|variable| match variable {
-            "ALLOWED_ORIGINS" | "CLERK_ISSUER" | "COMFYUI_URL" => (variable, "https://example.com"),
-            "CLERK_WEBHOOK_SECRET" => (variable, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"),
-            "API_URL" | "SITE_URL" => (variable, "https://example.com"),
-            "BANK_ACCOUNT" => (variable, sandbox::BANK_ACCOUNT),
-            "BANK_BIN" => (variable, sandbox::BANK_BIN),
-            "RATE_AGE_MAX_HOURS" => (variable, "120"),
-            "SEALING_KEYS" => (variable, "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
-            "TRON_WALLET" => (variable, sandbox::TRON_WALLET),
-            other => (other, "given-by-the-deployment"),
-        })
-        .collect();
-    let railless = given
-        .iter()
-        .copied()
-        .filter(|(variable, _)| !["BANK_", "SEPAY_", "TRON"].iter().any(|rail| variable.starts_with(rail)));
-    for given in [railless.collect(), given] {
+    let railless = |names: &BTreeSet<&'_ str>| -> BTreeSet<String> {
+        let is_of_rail = |name: &&str| ["BANK_", "SEPAY_", "TRON"].iter().any(|rail| name.starts_with(rail));
+        names.iter().filter(|name| !is_of_rail(name)).map(|&name| name.to_owned()).collect()
+    };
+    let all = |names: &BTreeSet<&str>| names.iter().map(|&name| name.to_owned()).collect();
+    for (variables, secrets) in [
+        (railless(&variables), railless(&secrets)),
+        // The secrets of a rail may lie there without it.
+        (railless(&variables), all(&secrets)),
+        (all(&variables), all(&secrets)),
+    ] {
+        let given: Vec<(&str, &str)> =
+            variables.union(&secrets).map(|name| (name.as_str(), given(name))).collect();
         let started = citipen::functions(&platform_with(&given));
         assert!(started.is_ok(), "{}", started.err().map(|error| error.to_string()).unwrap_or_default());
+    }
+}
+
+/// What a deployment could give a function under a name.
+fn given(name: &str) -> &'static str {
+    match name {
+        "ALLOWED_ORIGINS" | "API_URL" | "CLERK_ISSUER" | "COMFYUI_URL" | "SITE_URL" => "https://example.com",
+        "CLERK_WEBHOOK_SECRET" => "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
+        "BANK_ACCOUNT" => sandbox::BANK_ACCOUNT,
+        "BANK_BIN" => sandbox::BANK_BIN,
+        "RATE_AGE_MAX_HOURS" => "120",
+        "SEALING_KEYS" => "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "TRON_WALLET" => sandbox::TRON_WALLET,
+        _ => "given-by-the-deployment",
     }
 }

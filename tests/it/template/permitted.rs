@@ -8,6 +8,7 @@ pub(super) const TEMPORARY: &str = "tmp30/";
 /// What each function's code does to tables, outputs and the key: exactly this, and nothing else.
 ///
 /// `key via x` is the use of our KMS key by service x in the function's name: to open a table, or an object.
+/// What a function may do to secrets follows from [`SETTINGS`] (`rights_to_secrets`).
 pub(super) const RIGHTS: &[(&str, Places)] = &[
     (
         "RunTool",
@@ -224,11 +225,14 @@ pub(super) const ACCOUNT_WRITERS: &[(&str, &[&str], &str)] = &[
     ("TronPoll", &["UpdateItem"], "grants USDT"),
 ];
 
-/// What a function needs in its environment, by what its source builds.
+/// Stands in every source: what each function builds before anything of its own.
+const EVERY_FUNCTION: &str = "";
+
+/// What a function needs in its environment and of the secrets, by what its source builds.
 ///
 /// The first list is read at the start and must be there; of the second the function can do without.
 pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
-    ("Platform::from_env", &["MEDIA_BUCKET"], &["PROFILE", "TABLE_PREFIX"]),
+    (EVERY_FUNCTION, &["MEDIA_BUCKET"], &["PROFILE", "TABLE_PREFIX"]),
     ("Edge::new", &["CLERK_ISSUER", "PSEUDONYM_PEPPER"], &["ALLOWED_ORIGINS"]),
     ("Shop::new", &["QUOTE_SECRET"], &[]),
     ("Signup::new", &[], &["CLERK_SECRET_KEY"]),
@@ -287,6 +291,14 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ),
     ("ADMIN_USER_IDS", &[], &["ADMIN_USER_IDS"]),
 ];
+
+/// Whether a setting is a secret, and so never stands in an environment.
+pub(super) fn is_secret(setting: &str) -> bool {
+    ["KEY", "SECRET", "TOKEN", "PEPPER"].iter().any(|word| setting.contains(word))
+}
+
+/// How a function that has secrets is told where they lie and which are its own.
+pub(super) const WHERE_SECRETS_LIE: [&str; 2] = ["SECRETS", "SECRETS_PATH"];
 
 /// Required by the code only where the setting beside it is given.
 pub(super) const ONLY_BESIDE: &[(&str, &str)] =
