@@ -147,6 +147,7 @@ pub(super) fn check_schedules(template: &Value, routes: &[Route]) -> Complaints 
         let alone = if known.is_alone { json!(1) } else { Value::Null };
         let expected = [
             (&tick["ScheduleExpression"], expression, "ticks when it should"),
+            (&tick["State"], json!({ "Ref": "Schedules" }), "can be stopped with all others"),
             (&tick["FlexibleTimeWindow"]["Mode"], json!("OFF"), "ticks on time"),
             (&tick["RetryPolicy"]["MaximumRetryAttempts"], json!(0), "is not retried by the schedule"),
             (&function["EventInvokeConfig"]["MaximumRetryAttempts"], json!(0), "is not retried by Lambda"),
@@ -237,6 +238,7 @@ pub(super) fn check_settings(template: &Value, sources: &BTreeMap<String, String
         let secrets = secrets_of(name, sources);
         let mut wanted: BTreeSet<String> =
             settings_of(name, sources).difference(&secrets).map(|&variable| variable.to_owned()).collect();
+        wanted.insert(METRICS_NAMESPACE.to_owned());
         if !secrets.is_empty() {
             wanted.extend(WHERE_SECRETS_LIE.map(str::to_owned));
             let names = Vec::from_iter(secrets).join(",");

@@ -146,6 +146,8 @@ fn what_has_no_route_is_ticked_on_its_schedule_once_and_without_retries() {
     assert_complains(check_schedules(&changed(&seldom, json!("rate(1 hour)")), &routes()), "when it should");
     let parallel = without(&format!("{sweep}/ReservedConcurrentExecutions"));
     assert_complains(check_schedules(&parallel, &routes()), "once at a time");
+    let unstoppable = without(&format!("{sweep}/Events/EveryMinute/Properties/State"));
+    assert_complains(check_schedules(&unstoppable, &routes()), "can be stopped with all others");
     let unticked = without(&format!("{sweep}/Events/EveryMinute"));
     assert_complains(check_schedules(&unticked, &routes()), "either routes or one schedule");
 }
@@ -191,57 +193,58 @@ fn a_rail_without_its_parameter_is_not_configured() {
 }
 
 #[test]
-fn every_number_that_the_code_logs_is_counted_where_it_is_logged_and_rings() {
+fn every_number_that_the_code_logs_rings_and_every_alarm_waits_for_something() {
     let logged = logged_metrics();
     assert_fine(check_alarms(&template(), &logged));
-    let logs = fs::read_to_string(root().join("shared/platform/src/telemetry.rs")).unwrap();
-    assert!(logs.contains(".flatten_event(true)"), "the filters look for fields at the top of a line");
 
-    let unwatched = without("/Resources/TronPollPaymentUnmatched");
-    assert_complains(check_alarms(&unwatched, &logged), "payment_unmatched of TronPoll is counted by nobody");
     let silent = without("/Resources/PaymentDifferencesAlarm");
     assert_complains(check_alarms(&silent, &logged), "payment_differences rings nowhere");
     let mut more = logged.clone();
-    more.insert(("Admin".to_owned(), "payment_reversed".to_owned()));
-    assert_complains(check_alarms(&template(), &more), "payment_reversed of Admin is counted by nobody");
+    more.insert("payment_reversed".to_owned(), BTreeSet::from(["Admin".to_owned()]));
+    assert_complains(check_alarms(&template(), &more), "payment_reversed rings nowhere");
     let mut fewer = logged.clone();
-    fewer.retain(|(_, metric)| metric != "rail_silent");
-    assert_complains(
-        check_alarms(&template(), &fewer),
-        "rail_silent of PaymentReconciliation, which nobody logs",
-    );
+    fewer.remove("rail_silent");
+    assert_complains(check_alarms(&template(), &fewer), "RailSilentAlarm waits for what nobody logs");
+    let mut unheard = logged.clone();
+    unheard.insert("rail_silent".to_owned(), BTreeSet::new());
+    assert_complains(check_alarms(&template(), &unheard), "no function can log rail_silent");
     for (pointer, value, part) in [
-        (
-            "SepayWebhookPaymentUnmatched/Properties/FilterPattern",
-            json!("{ $.fields.metric = \"payment_unmatched\" }"),
-            "SepayWebhookPaymentUnmatched does not read our lines",
-        ),
-        (
-            "SepayWebhookPaymentUnmatched/Properties/MetricTransformations/0/MetricName",
-            json!("unmatched"),
-            "unmatched of SepayWebhook, which nobody logs",
-        ),
-        (
-            "SepayWebhookPaymentUnmatched/Properties/LogGroupName",
-            json!({ "Ref": "PricingLogs" }),
-            "payment_unmatched of Pricing, which nobody logs",
-        ),
-        ("RailSilentAlarm/Properties/Threshold", json!(1), "RailSilentAlarm: Threshold"),
-        (
-            "RailSilentAlarm/Properties/ComparisonOperator",
-            json!("LessThanThreshold"),
-            "RailSilentAlarm: ComparisonOperator",
-        ),
-        ("RailSilentAlarm/Properties/Namespace", json!("Citipen"), "RailSilentAlarm: Namespace"),
-        ("RailSilentAlarm/Properties/AlarmActions", json!([]), "RailSilentAlarm: AlarmActions"),
+        ("RailSilentAlarm/Properties/Threshold", json!(1), "RailSilentAlarm is"),
+        ("RailSilentAlarm/Properties/Namespace", json!("Citipen"), "RailSilentAlarm is"),
+        ("RailSilentAlarm/Properties/AlarmActions", json!([]), "RailSilentAlarm is"),
+        ("RailSilentAlarm/Properties/AlarmDescription", json!("rail"), "does not say what it means"),
         (
             "PaymentsWaitingAlarm/Properties/TreatMissingData",
             json!("notBreaching"),
-            "PaymentsWaitingAlarm: TreatMissingData",
+            "PaymentsWaitingAlarm is",
         ),
+        ("SweepStillAlarm/Properties/Dimensions/0/Value", json!({ "Ref": "Runs" }), "SweepStillAlarm is"),
+        ("SweepStillAlarm/Properties/ActionsEnabled", json!(false), "SweepStillAlarm is"),
+        ("ApiFailuresAlarm/Properties/MetricName", json!("4XXError"), "ApiFailuresAlarm is"),
+        ("AlarmTopic/Properties/KmsMasterKeyId", json!("alias/aws/sns"), "AlarmTopic is"),
+        (
+            "AlarmTopicPolicy/Properties/PolicyDocument/Statement/0/Principal",
+            json!("*"),
+            "AlarmTopicPolicy is",
+        ),
+        ("AlarmMail/Condition", Value::Null, "AlarmMail is"),
     ] {
         assert_complains(check_alarms(&changed(&format!("/Resources/{pointer}"), value), &logged), part);
     }
+    let elsewhere = changed("/Globals/Function/Environment/Variables/METRICS_NAMESPACE", json!("Citipen"));
+    assert_complains(check_alarms(&elsewhere, &logged), "METRICS_NAMESPACE must be");
+}
+
+#[test]
+fn every_function_that_breaks_rings() {
+    let gone = without("/Resources/AdminErrorsAlarm");
+    assert_complains(check_alarms(&gone, &logged_metrics()), "AdminErrorsAlarm is missing");
+    let mut more = template();
+    more["Resources"]["OauthCallback"] = more["Resources"]["Runs"].clone();
+    assert_complains(check_alarms(&more, &logged_metrics()), "OauthCallbackErrorsAlarm is missing");
+    let other =
+        changed("/Resources/AdminErrorsAlarm/Properties/Dimensions/0/Value", json!({ "Ref": "Account" }));
+    assert_complains(check_alarms(&other, &logged_metrics()), "AdminErrorsAlarm is");
 }
 
 #[test]
@@ -301,16 +304,32 @@ fn media_is_private_sealed_and_gone_after_its_days() {
 }
 
 #[test]
-fn the_key_turns_yearly_and_outlives_the_stack() {
-    assert_fine(check_key(&template()));
+fn the_keys_turn_yearly_and_outlive_the_stack() {
+    assert_fine(check_keys(&template()));
 
-    let stuck = changed("/Resources/DataKey/Properties/EnableKeyRotation", json!(false));
-    assert_complains(check_key(&stuck), "EnableKeyRotation");
-    let gone = changed("/Resources/DataKey/DeletionPolicy", json!("Delete"));
-    assert_complains(check_key(&gone), "DataKey: DeletionPolicy");
-    let statements = "/Resources/DataKey/Properties/KeyPolicy/Statement";
-    let anybody = changed(&format!("{statements}/0/Principal"), json!("*"));
-    assert_complains(check_key(&anybody), "IAM alone");
+    for key in ["DataKey", "OperationsKey"] {
+        let stuck = changed(&format!("/Resources/{key}/Properties/EnableKeyRotation"), json!(false));
+        assert_complains(check_keys(&stuck), "EnableKeyRotation");
+        let gone = changed(&format!("/Resources/{key}/DeletionPolicy"), json!("Delete"));
+        assert_complains(check_keys(&gone), &format!("{key}: DeletionPolicy"));
+    }
+    let elsewhere =
+        changed("/Resources/DataKeyAlias/Properties/TargetKeyId", json!({ "Ref": "OperationsKey" }));
+    assert_complains(check_keys(&elsewhere), "DataKeyAlias");
+}
+
+#[test]
+fn only_the_account_and_its_own_logs_and_alarms_may_use_the_keys() {
+    let policy = |key: &str, pointer: &str, value: Value| {
+        check_keys(&changed(&format!("/Resources/{key}/Properties/KeyPolicy/Statement/{pointer}"), value))
+    };
+    let logs = template()["Resources"]["OperationsKey"]["Properties"]["KeyPolicy"]["Statement"][1].clone();
+    assert_complains(policy("DataKey", "0/Principal", json!("*")), "DataKey: its policy");
+    assert_complains(policy("DataKey", "-", logs), "DataKey: its policy");
+    assert_complains(policy("OperationsKey", "0/Principal", json!("*")), "OperationsKey: its policy");
+    assert_complains(policy("OperationsKey", "1/Condition", Value::Null), "OperationsKey: its policy");
+    assert_complains(policy("OperationsKey", "1/Action", json!("kms:*")), "OperationsKey: its policy");
+    assert_complains(policy("OperationsKey", "2/Condition", json!({})), "OperationsKey: its policy");
 }
 
 #[test]
@@ -330,6 +349,10 @@ fn days_are_the_profiles() {
     assert_complains(check_profiles(&longer, &profiles()), "the profiles are");
     let fixed = changed("/Resources/RunsLogs/Properties/RetentionInDays", json!(7));
     assert_complains(check_profiles(&fixed, &profiles()), "RunsLogs does not end after");
+    let open = without("/Resources/RunsLogs/Properties/KmsKeyId");
+    assert_complains(check_profiles(&open, &profiles()), "RunsLogs is not sealed");
+    let unkeyed = changed("/Resources/RunsLogs/Properties/LogGroupName", json!("runs"));
+    assert_complains(check_profiles(&unkeyed, &profiles()), "RunsLogs is not named");
     let elsewhere = without("/Resources/Runs/Properties/LoggingConfig/LogGroup");
     assert_complains(check_profiles(&elsewhere, &profiles()), "Runs does not write to RunsLogs");
 }

@@ -297,6 +297,9 @@ pub(super) fn is_secret(setting: &str) -> bool {
     ["KEY", "SECRET", "TOKEN", "PEPPER"].iter().any(|word| setting.contains(word))
 }
 
+/// Where a function's metrics are counted; read by its host, not by what it builds.
+pub(super) const METRICS_NAMESPACE: &str = "METRICS_NAMESPACE";
+
 /// How a function that has secrets is told where they lie and which are its own.
 pub(super) const WHERE_SECRETS_LIE: [&str; 2] = ["SECRETS", "SECRETS_PATH"];
 
@@ -308,11 +311,14 @@ pub(super) const ONLY_BESIDE: &[(&str, &str)] =
 pub(super) const KINDS: &[&str] = &[
     "AWS::CloudWatch::Alarm",
     "AWS::DynamoDB::Table",
+    "AWS::KMS::Alias",
     "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
-    "AWS::Logs::MetricFilter",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
     "AWS::Serverless::Api",
     "AWS::Serverless::Function",
 ];
