@@ -144,18 +144,12 @@ pub(super) fn check_schedules(template: &Value, routes: &[Route]) -> Complaints 
                 json!({ "Ref": parameter })
             }
         };
-        let alone = if known.is_alone { json!(1) } else { Value::Null };
         let expected = [
             (&tick["ScheduleExpression"], expression, "ticks when it should"),
             (&tick["State"], json!({ "Ref": "Schedules" }), "can be stopped with all others"),
             (&tick["FlexibleTimeWindow"]["Mode"], json!("OFF"), "ticks on time"),
             (&tick["RetryPolicy"]["MaximumRetryAttempts"], json!(0), "is not retried by the schedule"),
             (&function["EventInvokeConfig"]["MaximumRetryAttempts"], json!(0), "is not retried by Lambda"),
-            (
-                &function["ReservedConcurrentExecutions"],
-                alone,
-                "runs once at a time, or may run beside itself",
-            ),
         ];
         for (found, wanted, what) in expected {
             if *found != wanted {
@@ -165,6 +159,42 @@ pub(super) fn check_schedules(template: &Value, routes: &[Route]) -> Complaints 
         if seconds(template, name) >= known.seconds {
             complaints.push(format!("{name} may still run when the next tick comes"));
         }
+    }
+    complaints
+}
+
+/// The account's places are shared, so a flood of one function starves the others; what must go on has its own.
+pub(super) fn check_concurrency(template: &Value) -> Complaints {
+    let mut complaints = Complaints::new();
+    let reserves = json!({ "Fn::Equals": [{ "Ref": "ReserveConcurrency" }, "yes"] });
+    if template["Conditions"]["ReservesConcurrency"] != reserves {
+        complaints.push("ReservesConcurrency does not say that ReserveConcurrency is yes".to_owned());
+    }
+    for (name, function) in of_type(template, "AWS::Serverless::Function") {
+        let number = match name {
+            "RunTool" => Some(json!({ "Ref": "RunToolConcurrencyMax" })),
+            "SepayWebhook" => Some(json!(20)),
+            "IdentityWebhook" => Some(json!(10)),
+            // One tick at a time; their times end before the next.
+            _ => SCHEDULES.iter().any(|tick| tick.function == name).then(|| json!(1)),
+        };
+        let none = json!({ "Ref": "AWS::NoValue" });
+        let wanted = number.map(|number| json!({ "Fn::If": ["ReservesConcurrency", number, none] }));
+        let found = &function["ReservedConcurrentExecutions"];
+        if *found != wanted.unwrap_or_default() {
+            complaints.push(format!("{name}: its own places are {found}"));
+        }
+    }
+    complaints
+}
+
+pub(super) fn check_memory(template: &Value) -> Complaints {
+    let functions = of_type(template, "AWS::Serverless::Function");
+    let silent = functions.iter().filter(|(_, function)| !function["MemorySize"].is_u64());
+    let mut complaints: Complaints =
+        silent.map(|(name, function)| format!("{name}: MemorySize is {}", function["MemorySize"])).collect();
+    if !template["Globals"]["Function"]["MemorySize"].is_null() {
+        complaints.push("memory is chosen for each function, by what it needs".to_owned());
     }
     complaints
 }

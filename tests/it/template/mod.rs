@@ -4,7 +4,9 @@
 //! templates, that it would complain. What only SAM's transform can tell is checked by `infra/deploy/validate.sh`.
 
 mod alarms;
+mod dashboard;
 mod disk;
+mod door;
 mod functions;
 mod permitted;
 mod reading;
@@ -20,7 +22,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use alarms::*;
+use dashboard::*;
 use disk::*;
+use door::*;
 use functions::*;
 use permitted::*;
 use reading::*;
@@ -144,8 +148,6 @@ fn what_has_no_route_is_ticked_on_its_schedule_once_and_without_retries() {
     assert_complains(check_schedules(&changed(&retried, json!(3)), &routes()), "not retried by the schedule");
     let seldom = format!("{sweep}/Events/EveryMinute/Properties/ScheduleExpression");
     assert_complains(check_schedules(&changed(&seldom, json!("rate(1 hour)")), &routes()), "when it should");
-    let parallel = without(&format!("{sweep}/ReservedConcurrentExecutions"));
-    assert_complains(check_schedules(&parallel, &routes()), "once at a time");
     let unstoppable = without(&format!("{sweep}/Events/EveryMinute/Properties/State"));
     assert_complains(check_schedules(&unstoppable, &routes()), "can be stopped with all others");
     let unticked = without(&format!("{sweep}/Events/EveryMinute"));
@@ -167,6 +169,120 @@ fn the_chain_is_polled_daily_at_least_and_never_before_the_last_poll_has_ended()
         let long = changed(&format!("/Resources/{function}/Properties/Timeout"), json!(360));
         assert_complains(check_schedules(&long, &routes()), "may still run when the next tick comes");
     }
+}
+
+#[test]
+fn webhooks_schedules_and_runs_have_places_of_their_own() {
+    assert_fine(check_concurrency(&template()));
+
+    let places = |function: &str| format!("/Resources/{function}/Properties/ReservedConcurrentExecutions");
+    let reserved =
+        |number: u64| json!({ "Fn::If": ["ReservesConcurrency", number, { "Ref": "AWS::NoValue" }] });
+    assert_complains(
+        check_concurrency(&without(&places("SepayWebhook"))),
+        "SepayWebhook: its own places are",
+    );
+    assert_complains(check_concurrency(&without(&places("TronPoll"))), "TronPoll: its own places are");
+    let fixed = changed(&places("ReservationSweep"), json!(1));
+    assert_complains(check_concurrency(&fixed), "ReservationSweep: its own places are 1");
+    let two = changed(&places("ReservationSweep"), reserved(2));
+    assert_complains(check_concurrency(&two), "ReservationSweep: its own places are");
+    let greedy = changed(&places("Runs"), reserved(100));
+    assert_complains(check_concurrency(&greedy), "Runs: its own places are");
+    let other = changed("/Conditions/ReservesConcurrency", json!({ "Fn::Equals": [1, 1] }));
+    assert_complains(check_concurrency(&other), "ReservesConcurrency does not say");
+}
+
+#[test]
+fn every_function_says_how_much_memory_it_needs() {
+    assert_fine(check_memory(&template()));
+
+    let silent = without("/Resources/Pricing/Properties/MemorySize");
+    assert_complains(check_memory(&silent), "Pricing: MemorySize is null");
+    let common = changed("/Globals/Function/MemorySize", json!(512));
+    assert_complains(check_memory(&common), "memory is chosen for each function");
+}
+
+#[test]
+fn a_flood_of_other_routes_leaves_the_webhooks_theirs() {
+    assert_fine(check_throttles(&template(), &routes()));
+
+    let settings = "/Resources/Api/Properties/MethodSettings";
+    for (pointer, value, part) in [
+        ("0/ThrottlingRateLimit", json!(10_000), "* /* has not its own 200"),
+        // As CloudFormation would not find it.
+        (
+            "2/ResourcePath",
+            json!("/v1/webhooks/sepay/bank"),
+            "POST /~1v1~1webhooks~1sepay~1bank has not its own 50",
+        ),
+        ("3/DataTraceEnabled", json!(true), "POST /~1v1~1webhooks~1sepay~1ipn: the gateway may log bodies"),
+        ("1/HttpMethod", json!("GET"), "no webhook is GET /~1v1~1webhooks~1clerk"),
+    ] {
+        let template = changed(&format!("{settings}/{pointer}"), value);
+        assert_complains(check_throttles(&template, &routes()), part);
+    }
+}
+
+#[test]
+fn the_door_takes_only_new_tls_and_writes_down_nobodys_address() {
+    assert_fine(check_door(&template()));
+
+    let api = "/Resources/Api/Properties";
+    let format = template().pointer(&format!("{api}/AccessLogSetting/Fn::If/1/Format")).unwrap().clone();
+    let with_address = text(&format).replace('}', r#","ip":"$context.identity.sourceIp"}"#);
+    for (pointer, value, part) in [
+        (format!("{api}/SecurityPolicy"), json!("TLS_1_0"), "Api: SecurityPolicy"),
+        (format!("{api}/TracingEnabled"), json!(true), "Api: TracingEnabled"),
+        (format!("{api}/DisableExecuteApiEndpoint"), json!(false), "Api: DisableExecuteApiEndpoint"),
+        (format!("{api}/Name"), json!("api"), "Api: Name"),
+        (format!("{api}/AccessLogSetting/Fn::If/1/Format"), json!(with_address), "the access log writes"),
+        (
+            format!("{api}/AccessLogSetting/Fn::If/1/Format"),
+            json!("$context.requestId"),
+            "the access log writes",
+        ),
+        ("/Resources/Api/DependsOn".to_owned(), Value::Null, "must wait for the role"),
+        ("/Resources/ApiLogsAccount/Condition".to_owned(), Value::Null, "is there without ApiLogs"),
+        ("/Resources/ApiDomain/Properties/SecurityPolicy".to_owned(), json!("TLS_1_0"), "ApiDomain is"),
+        ("/Resources/ApiDomainRecord/Condition".to_owned(), json!("HasDomain"), "ApiDomainRecord is"),
+    ] {
+        assert_complains(check_door(&changed(&pointer, value)), part);
+    }
+}
+
+#[test]
+fn the_dashboard_shows_what_is_counted_and_all_of_it() {
+    let logged = logged_metrics();
+    assert_fine(check_dashboard(&template(), &logged));
+
+    let pointer = "/Resources/Dashboard/Properties/DashboardBody/Fn::Sub";
+    let body = text(template().pointer(pointer).unwrap());
+    for (from, to, part) in [
+        (r#""payments_waiting""#, r#""payments_queued""#, "nobody counts"),
+        (r#""payments_waiting""#, r#""payments_queued""#, "does not show payments_waiting of ours"),
+        (
+            r#""Errors", "FunctionName", "${Admin}""#,
+            r#""Errors", "FunctionName", "${Adminn}""#,
+            "nobody counts",
+        ),
+        (
+            r#""Errors", "FunctionName", "${Admin}""#,
+            r#""Errors", "FunctionName", "${Runs}""#,
+            "does not show Errors of ${Admin}",
+        ),
+        (r#""5XXError", "ApiName""#, r#""5xxError", "ApiName""#, "nobody counts"),
+        ("${AWS::StackName}-api", "${AWS::StackName}", "nobody counts"),
+        (r#""TableName", "${UsersTable}""#, r#""TableName", "${Users}""#, "does not show ReadThrottleEvents"),
+        ("\"region\": \"${AWS::Region}\"", "\"region\": \"us-east-1\"", "without title, region or lines"),
+        ("]", "", "is no JSON"),
+    ] {
+        assert!(body.contains(from), "{from} is not in the dashboard");
+        assert_complains(check_dashboard(&changed(pointer, json!(body.replace(from, to))), &logged), part);
+    }
+    let mut more = logged.clone();
+    more.insert("payment_reversed".to_owned(), BTreeSet::new());
+    assert_complains(check_dashboard(&template(), &more), "does not show payment_reversed of ours");
 }
 
 #[test]
@@ -435,6 +551,22 @@ fn every_function_may_do_what_its_code_does_and_nothing_else() {
         (
             changed("/Resources/Runs/Properties/Role", json!("arn:…")),
             "Runs may give rights that nobody checks",
+        ),
+        // The one role beside the functions' is API Gateway's, and may do no more than write logs.
+        (
+            changed("/Resources/Aside", template()["Resources"]["ApiLogsRole"].clone()),
+            "Aside may give rights that nobody checks",
+        ),
+        (
+            changed(
+                "/Resources/ApiLogsRole/Properties/ManagedPolicyArns/-",
+                json!("arn:aws:iam::aws:policy/AdministratorAccess"),
+            ),
+            "ApiLogsRole may give rights that nobody checks",
+        ),
+        (
+            changed("/Resources/ApiLogsRole/Properties/Policies", json!([{ "PolicyName": "more" }])),
+            "ApiLogsRole may give rights that nobody checks",
         ),
         (
             changed("/Resources/Aside", json!({ "Type": "AWS::IAM::Policy" })),

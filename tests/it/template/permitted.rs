@@ -168,38 +168,22 @@ pub(super) struct Tick {
     pub(super) parameter: Option<&'static str>,
     /// The shortest time from tick to tick that can be set.
     pub(super) seconds: u64,
-    /// Never two at once.
-    pub(super) is_alone: bool,
 }
 
 pub(super) const SCHEDULES: &[Tick] = &[
-    Tick {
-        function: "ExchangeRates",
-        expression: "cron(30 6 * * ? *)",
-        parameter: None,
-        seconds: 86_400,
-        is_alone: true,
-    },
+    Tick { function: "ExchangeRates", expression: "cron(30 6 * * ? *)", parameter: None, seconds: 86_400 },
     Tick {
         function: "PaymentReconciliation",
         expression: "rate(15 minutes)",
         parameter: Some("PaymentReconciliationSchedule"),
         seconds: 360,
-        is_alone: false,
     },
-    Tick {
-        function: "ReservationSweep",
-        expression: "rate(1 minute)",
-        parameter: None,
-        seconds: 60,
-        is_alone: true,
-    },
+    Tick { function: "ReservationSweep", expression: "rate(1 minute)", parameter: None, seconds: 60 },
     Tick {
         function: "TronPoll",
         expression: "rate(10 minutes)",
         parameter: Some("TronPollSchedule"),
         seconds: 360,
-        is_alone: false,
     },
 ];
 
@@ -309,11 +293,16 @@ pub(super) const ONLY_BESIDE: &[(&str, &str)] =
 
 /// What the template consists of. Each kind is understood by a check here.
 pub(super) const KINDS: &[&str] = &[
+    "AWS::ApiGateway::Account",
+    "AWS::ApiGateway::BasePathMapping",
+    "AWS::ApiGateway::DomainName",
     "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
     "AWS::DynamoDB::Table",
     "AWS::KMS::Alias",
     "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
+    "AWS::Route53::RecordSet",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",

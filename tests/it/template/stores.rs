@@ -235,12 +235,15 @@ fn check_logs(template: &Value) -> Complaints {
         }
     }
     for (name, group) in of_type(template, "AWS::Logs::LogGroup") {
-        let writer = name.strip_suffix("Logs").filter(|writer| functions.contains_key(writer));
-        let Some(writer) = writer else {
-            complaints.push(format!("{name} belongs to no function"));
-            continue;
+        let writer = name.strip_suffix("Logs").and_then(|writer| functions.get(writer));
+        let folder = match writer {
+            Some(function) => text(&function["CodeUri"]).replace("functions/", ""),
+            None if name == "ApiAccessLogs" => "api".to_owned(),
+            None => {
+                complaints.push(format!("{name} belongs to no function"));
+                continue;
+            }
         };
-        let folder = text(&functions[writer]["CodeUri"]).replace("functions/", "");
         if group["LogGroupName"] != json!({ "Fn::Sub": format!("/${{AWS::StackName}}/{folder}") }) {
             complaints.push(format!("{name} is not named as the key's policy knows it"));
         }
