@@ -67,6 +67,8 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
             ("key via dynamodb", &["Decrypt"]),
         ],
     ),
+    // Asks others only.
+    ("ProviderBalances", &[]),
     (
         "ReservationSweep",
         &[
@@ -273,6 +275,7 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
             "TRON_WALLET",
         ],
     ),
+    ("Balances::new", &[], &["DEEPSEEK_API_KEY", "PROVIDER_BALANCE_MIN_CENTS"]),
     ("ADMIN_USER_IDS", &[], &["ADMIN_USER_IDS"]),
 ];
 
