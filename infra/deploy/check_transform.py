@@ -2,103 +2,452 @@
 
 `ResponseTransferMode: STREAM` in a SAM event passes every validator and silently gives a buffered integration, so
 only the transformed document tells. The same holds for what SAM adds by itself: roles, permissions, stages.
+
+Then it proves itself: each of MISTAKES is made in a copy of the template, and must be complained about.
 """
 
+import copy
 import json
 import logging
 import sys
 
 import boto3
 from samcli.yamlhelper import yaml_parse
+from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-# What SAM gives each role by itself (logs and traces); the rest is inline and checked by tests/it/template.rs.
-MANAGED_BY_SAM = {"AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"}
+NO_VALUE = {"Ref": "AWS::NoValue"}
 METHODS = ("get", "post", "put", "patch", "delete", "options")
+# What SAM gives each role by itself: logs and traces.
+MANAGED_BY_SAM = {
+    "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+    "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
+}
+# What the template has none of, whatever SAM makes of it: other doors, and rights beside the functions' own.
+UNWANTED = (
+    "AWS::ApiGatewayV2::",
+    "AWS::CloudFormation::Stack",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
+    "AWS::IAM::User",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Url",
+)
+# tests/it/template holds these to the code; here they are what arrives.
+TTL = {
+    "AccountsTable": None,
+    "CreditTransactionsTable": None,
+    "ExchangeRatesTable": None,
+    "IdempotencyTable": "ttl",
+    "PaymentInboxTable": "gone_at",
+    "PaymentRailsTable": None,
+    "PaymentReferencesTable": "gone_at",
+    "ProviderHealthTable": "ttl",
+    "RequestLimitsTable": "ttl",
+    "ToolPricingTable": None,
+    "TopUpsTable": None,
+    "UsageLogTable": "ttl",
+    "UsersTable": "ttl",
+}
+SCHEDULES = {
+    "ExchangeRates": "cron(30 6 * * ? *)",
+    "PaymentReconciliation": {"Ref": "PaymentReconciliationSchedule"},
+    "ProviderBalances": "rate(1 hour)",
+    "ReservationSweep": "rate(1 minute)",
+    "TronPoll": {"Ref": "TronPollSchedule"},
+}
+RESERVED = {"IdentityWebhook": 10, "RunTool": {"Ref": "RunToolConcurrencyMax"}, "SepayWebhook": 20}
+RESERVED.update(dict.fromkeys(SCHEDULES, 1))
+# SAM's own name for it is by the stage.
+STAGE = "ApiliveStage"
 
 
-def transform(path):
+def read(path):
     with open(path, encoding="utf-8") as file:
-        template = yaml_parse(file.read())
+        return yaml_parse(file.read())
+
+
+def transform(template):
+    template = copy.deepcopy(template)
     # The transform wants packaged code.
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = "s3://bucket/code.zip"
+    for function in of_type(template, "AWS::Serverless::Function").values():
+        function["CodeUri"] = "s3://bucket/code.zip"
     parameters = {name: parameter.get("Default", "given") for name, parameter in template["Parameters"].items()}
-    logging.disable(logging.WARNING)
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name="us-east-1"))
-    return template, translator.translate(template, parameters)
+    return translator.translate(template, parameters)
 
 
 def of_type(document, kind):
     return {name: r["Properties"] for name, r in document["Resources"].items() if r["Type"] == kind}
 
 
+def events(template, kind):
+    """`(function, name of the event, its properties)`"""
+    for function, properties in of_type(template, "AWS::Serverless::Function").items():
+        for name, event in properties.get("Events", {}).items():
+            if event["Type"] == kind:
+                yield function, name, event["Properties"]
+
+
 def check(template, document):
-    functions = of_type(document, "AWS::Lambda::Function")
+    yield from check_kinds(document)
+    yield from check_door(template, document)
+    yield from check_functions(template, document)
+    yield from check_roles(template, document)
+    yield from check_schedules(template, document)
+    yield from check_tables(document)
+    yield from check_media(document)
+
+
+def differs(name, found, wanted):
+    """One complaint for each property that is not as wanted."""
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            yield f"{name}: {key} is {json.dumps(found.get(key))}, not {json.dumps(value)}"
+
+
+def check_kinds(document):
+    for name, resource in document["Resources"].items():
+        if resource["Type"].startswith(UNWANTED):
+            yield f"{name} is a {resource['Type']}, which nothing here needs"
+
+
+# ---- the front door
+
+
+def check_door(template, document):
     apis = of_type(document, "AWS::ApiGateway::RestApi")
-    if len(apis) != 1:
-        yield f"there are {len(apis)} REST APIs, not one"
-    for api in apis.values():
-        if api.get("EndpointConfiguration", {}).get("Types") != ["REGIONAL"]:
-            yield "the API is not regional: another kind ends a silent stream after 30 seconds"
-        served = 0
-        for path, item in api["Body"]["paths"].items():
-            for method in METHODS:
-                if method in item:
-                    served += 1
-                    yield from check_integration(f"{method.upper()} {path}", item[method])
-        wanted = sum(
-            event["Type"] == "Api"
-            for resource in template["Resources"].values()
-            for event in resource["Properties"].get("Events", {}).values()
-        )
-        if served != wanted:
-            yield f"{served} methods came out of {wanted} events"
-        run = api["Body"]["paths"]["/v1/runs"]["post"]["x-amazon-apigateway-integration"]
-        if "${RunTool.Arn}" not in json.dumps(run["uri"]):
-            yield "POST /v1/runs does not reach RunTool"
-        if run.get("timeoutInMillis") != 900000:
-            yield "POST /v1/runs hangs up before fifteen minutes"
-    for name, properties in functions.items():
-        if (properties.get("Runtime"), properties.get("Architectures")) != ("provided.al2023", ["arm64"]):
-            yield f"{name}: another runtime or architecture than meant"
-    for name, properties in of_type(document, "AWS::IAM::Role").items():
-        managed = {arn.rsplit("/", 1)[-1] for arn in properties.get("ManagedPolicyArns", [])}
-        if not managed <= MANAGED_BY_SAM:
-            yield f"{name}: SAM added {sorted(managed - MANAGED_BY_SAM)}"
+    if list(apis) != ["Api"]:
+        yield f"there are the REST APIs {list(apis)}, not one"
+        return
+    api = apis["Api"]
+    wanted = {
+        # Another kind ends a silent stream after 30 seconds.
+        "EndpointConfiguration": {"Types": ["REGIONAL"]},
+        "SecurityPolicy": "SecurityPolicy_TLS13_1_2_2021_06",
+        "EndpointAccessMode": "STRICT",
+    }
+    yield from differs("Api", api, wanted)
+    disabled = {"disableExecuteApiEndpoint": {"Fn::If": ["HasDomain", True, False]}}
+    if api["Body"].get("servers") != [{"x-amazon-apigateway-endpoint-configuration": disabled}]:
+        yield "Api: its own address stays open beside a domain"
+    yield from check_routes(template, api["Body"]["paths"])
+    stage = of_type(document, "AWS::ApiGateway::Stage").get(STAGE, {})
+    yield from differs("the stage", stage, {"StageName": "live", "TracingEnabled": False})
+    log = stage.get("AccessLogSetting", {}).get("Fn::If", [None, {}])
+    if log[0] != "HasApiLogs" or "$context.requestId" not in log[1].get("Format", ""):
+        yield "the stage has no access log"
+    if "$context.identity" in json.dumps(log):
+        yield "the access log tells who called"
+    throttled = {setting["ResourcePath"] for setting in stage.get("MethodSettings", [])}
+    for path in ("clerk", "sepay~1bank", "sepay~1ipn"):
+        if f"/~1v1~1webhooks~1{path}" not in throttled:
+            yield f"the webhook {path} shares its throttle with all routes"
+
+
+def check_routes(template, paths):
+    wanted = {(p["Path"], p["Method"].lower()): function for function, _, p in events(template, "Api")}
+    served = {(path, method): item[method] for path, item in paths.items() for method in METHODS if method in item}
+    if served.keys() != wanted.keys():
+        yield f"events and methods differ: {sorted(served.keys() ^ wanted.keys())}"
+    for (path, method), integration in served.items():
+        name = f"{method.upper()} {path}"
+        integration = integration.get("x-amazon-apigateway-integration", {})
+        yield from differs(name, integration, {"type": "aws_proxy", "responseTransferMode": "STREAM"})
+        uri = json.dumps(integration.get("uri"))
+        if "/2021-11-15/functions/" not in uri or "/response-streaming-invocations" not in uri:
+            yield f"{name}: the integration does not call the streaming invocation"
+        if f"${{{wanted.get((path, method))}.Arn}}" not in uri:
+            yield f"{name} does not reach {wanted.get((path, method))}"
+        # A run may last; everything else ends within the gateway's own 29 seconds.
+        patience = 900_000 if (path, method) == ("/v1/runs", "post") else None
+        yield from differs(name, integration, {"timeoutInMillis": patience})
+
+
+# ---- functions and their rights
+
+
+def check_functions(template, document):
+    functions = of_type(document, "AWS::Lambda::Function")
+    meant = of_type(template, "AWS::Serverless::Function")
+    if functions.keys() != meant.keys():
+        yield f"functions differ: {sorted(functions.keys() ^ meant.keys())}"
+    for name, function in functions.items():
+        places = RESERVED.get(name)
+        wanted = {
+            "Runtime": "provided.al2023",
+            "Handler": "bootstrap",
+            "Architectures": ["arm64"],
+            "TracingConfig": {"Mode": "Active"},
+            "ReservedConcurrentExecutions": places and {"Fn::If": ["ReservesConcurrency", places, NO_VALUE]},
+        }
+        yield from differs(name, function, wanted)
+        if function.get("Role") != {"Fn::GetAtt": [f"{name}Role", "Arn"]}:
+            yield f"{name} has another role than its own"
+        if not isinstance(function.get("MemorySize"), int):
+            yield f"{name}: MemorySize is not said"
+        if function.get("LoggingConfig", {}).get("LogGroup") != {"Ref": f"{name}Logs"}:
+            yield f"{name} does not write to its own log"
+        if "{{resolve:" in json.dumps(function.get("Environment")):
+            yield f"{name}: a secret stands in its environment"
+    for name, permission in of_type(document, "AWS::Lambda::Permission").items():
+        if permission.get("Principal") != "apigateway.amazonaws.com" or "SourceArn" not in permission:
+            yield f"{name} lets others than our API invoke {permission.get('FunctionName')}"
+
+
+def check_roles(template, document):
+    functions = of_type(template, "AWS::Serverless::Function")
+    ticks = {f"{function}{event}Role": function for function, event, _ in events(template, "ScheduleV2")}
+    for name, role in of_type(document, "AWS::IAM::Role").items():
+        function = functions.get(name.removesuffix("Role"))
+        managed = role.get("ManagedPolicyArns", [])
+        found = [s for policy in role.get("Policies", []) for s in policy["PolicyDocument"]["Statement"]]
+        if function is not None:
+            written = [policy for policy in function.get("Policies", []) if "Statement" in policy]
+            meant = [statement for policy in written for statement in policy["Statement"]]
+            if set(map(str, managed)) != MANAGED_BY_SAM or found != meant:
+                yield f"{name} has other rights than the template writes out"
+            yield from check_statements(name, found)
+        elif name in ticks:
+            invokes = {"Fn::GetAtt": [ticks[name], "Arn"]}
+            wanted = [{"Action": "lambda:InvokeFunction", "Effect": "Allow", "Resource": invokes}]
+            if managed or found != wanted:
+                yield f"{name} may do more than invoke {ticks[name]}"
+        elif name == "ApiLogsRole":
+            writes = "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+            if managed != [{"Fn::Sub": writes}] or found:
+                yield f"{name} may do more than write logs"
+        else:
+            yield f"{name} is a role that nobody knows"
+
+
+def check_statements(name, statements):
+    for statement in statements:
+        actions, resources = statement.get("Action", ["*"]), statement.get("Resource", "*")
+        actions = actions if isinstance(actions, list) else [actions]
+        if any("*" in action for action in actions):
+            yield f"{name}: an action is not named: {json.dumps(actions)}"
+        for resource in resources if isinstance(resources, list) else [resources]:
+            # Tables, objects and secrets are all ours, so each is named by a reference.
+            if not isinstance(resource, dict):
+                yield f"{name}: {json.dumps(actions)} on {json.dumps(resource)}, which is no resource of the stack"
+
+
+# ---- schedules, tables, media
+
+
+def check_schedules(template, document):
     schedules = of_type(document, "AWS::Scheduler::Schedule")
+    ticks = {f"{function}{event}": function for function, event, _ in events(template, "ScheduleV2")}
+    if schedules.keys() != ticks.keys() or set(ticks.values()) != SCHEDULES.keys():
+        yield f"schedules are {sorted(schedules)} for {sorted(ticks.values())}"
     for name, schedule in schedules.items():
-        if schedule["Target"].get("RetryPolicy", {}).get("MaximumRetryAttempts") != 0:
+        function = ticks.get(name)
+        wanted = {
+            "ScheduleExpression": SCHEDULES.get(function),
+            "State": {"Ref": "Schedules"},
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+        }
+        yield from differs(name, schedule, wanted)
+        target = schedule["Target"]
+        if target["Arn"] != {"Fn::GetAtt": [function, "Arn"]}:
+            yield f"{name} does not tick {function}"
+        if target.get("RetryPolicy", {}).get("MaximumRetryAttempts") != 0:
             yield f"{name}: retries, although the next tick is the retry"
-    ticks = sum(
-        event["Type"] == "ScheduleV2"
-        for resource in template["Resources"].values()
-        for event in resource["Properties"].get("Events", {}).values()
-    )
-    if len(schedules) != ticks:
-        yield f"{len(schedules)} schedules came out of {ticks} events"
+    configs = of_type(document, "AWS::Lambda::EventInvokeConfig").values()
+    invoked = {json.dumps(config["FunctionName"]): config for config in configs}
+    for function in SCHEDULES:
+        if invoked.get(json.dumps({"Ref": function}), {}).get("MaximumRetryAttempts") != 0:
+            yield f"{function}: Lambda retries, although the next tick is the retry"
 
 
-def check_integration(route, method):
-    integration = method.get("x-amazon-apigateway-integration", {})
-    if integration.get("type") != "aws_proxy":
-        yield f"{route}: no proxy integration"
-    if integration.get("responseTransferMode") != "STREAM":
-        yield f"{route}: responseTransferMode is {integration.get('responseTransferMode')}, not STREAM"
-    uri = json.dumps(integration.get("uri"))
-    if "2021-11-15/functions" not in uri or "/response-streaming-invocations" not in uri:
-        yield f"{route}: the integration does not call the streaming invocation"
+def check_kept(name, resource):
+    yield from differs(name, resource, {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"})
+
+
+def check_tables(document):
+    tables = of_type(document, "AWS::DynamoDB::Table")
+    if tables.keys() != TTL.keys():
+        yield f"tables differ: {sorted(tables.keys() ^ TTL.keys())}"
+    for name, table in tables.items():
+        ttl = TTL.get(name)
+        wanted = {
+            "BillingMode": "PAY_PER_REQUEST",
+            "TimeToLiveSpecification": ttl and {"AttributeName": ttl, "Enabled": True},
+            "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 35},
+            "SSESpecification": {
+                "SSEEnabled": True,
+                "SSEType": "KMS",
+                "KMSMasterKeyId": {"Fn::GetAtt": ["DataKey", "Arn"]},
+            },
+            "DeletionProtectionEnabled": True,
+        }
+        yield from differs(name, table, wanted)
+        yield from check_kept(name, document["Resources"][name])
+
+
+def check_media(document):
+    buckets = of_type(document, "AWS::S3::Bucket")
+    if list(buckets) != ["MediaBucket"]:
+        yield f"there are the buckets {list(buckets)}, not one"
+        return
+    sealed = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Fn::GetAtt": ["DataKey", "Arn"]}}
+    encryption = [{"BucketKeyEnabled": True, "ServerSideEncryptionByDefault": sealed}]
+    lifecycle = {
+        "Id": "temporary-media",
+        "Status": "Enabled",
+        "Prefix": "tmp30/",
+        "ExpirationInDays": {"Fn::FindInMap": ["Profiles", {"Ref": "Profile"}, "MediaDays"]},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+    cors = {
+        "AllowedOrigins": {"Ref": "AllowedOrigins"},
+        "AllowedMethods": ["GET", "HEAD"],
+        "ExposedHeaders": ["ETag"],
+        "MaxAge": 3000,
+    }
+    wanted = {
+        "PublicAccessBlockConfiguration": dict.fromkeys(
+            ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"], True
+        ),
+        "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": encryption},
+        "LifecycleConfiguration": {"Rules": [lifecycle]},
+        "CorsConfiguration": {"CorsRules": [cors]},
+        # In a versioned bucket an expiry only hides.
+        "VersioningConfiguration": None,
+    }
+    yield from differs("MediaBucket", buckets["MediaBucket"], wanted)
+    yield from check_kept("MediaBucket", document["Resources"]["MediaBucket"])
+    if not document["Mappings"]["Profiles"]["citipen"]["MediaDays"] == 30:
+        yield "MediaBucket: outputs are not gone after 30 days"
+
+
+# ---- the proof
+
+RUN = "RunTool.Properties.Events.Run"
+SWEEP = "ReservationSweep.Properties"
+TICK = f"{SWEEP}.Events.EveryMinute.Properties"
+BUCKET = "MediaBucket.Properties"
+GONE = object()
+ROUTE = {"Path": "/v1/runs", "Method": "POST"}
+HTTP_API = {"Type": "HttpApi"}
+OLD_SCHEDULE = {"Type": "Schedule", "Properties": {"Schedule": "rate(1 minute)"}}
+ANY_TABLE = {"Effect": "Allow", "Action": ["dynamodb:GetItem"], "Resource": "*"}
+ANYTHING = {"Effect": "Allow", "Action": ["dynamodb:*"], "Resource": {"Fn::GetAtt": ["AccountsTable", "Arn"]}}
+# (what is changed, to what, what must be said about it)
+MISTAKES = [
+    # Silently buffered: every validator lets it pass.
+    (f"{RUN}.Properties.ResponseTransferMode", "STREAM", "POST /v1/runs: responseTransferMode"),
+    ("Pricing.Properties.Events.Quote.Properties.ResponseTransferMode", GONE, "POST /v1/quotes: responseTransferMode"),
+    # An HTTP API cannot stream, and only the transform says so.
+    (
+        RUN,
+        HTTP_API | {"Properties": {**ROUTE, "ResponseTransferMode": "RESPONSE_STREAM"}},
+        "ResponseTransferMode not defined",
+    ),
+    (RUN, HTTP_API | {"Properties": ROUTE}, "is a AWS::ApiGatewayV2::Api, which nothing here needs"),
+    (f"{RUN}.Properties.TimeoutInMillis", GONE, "POST /v1/runs: timeoutInMillis"),
+    ("Api.Properties.EndpointConfiguration.Type", "EDGE", "Api: EndpointConfiguration"),
+    ("Api.Properties.SecurityPolicy", GONE, "Api: SecurityPolicy"),
+    ("Api.Properties.DisableExecuteApiEndpoint", GONE, "its own address stays open"),
+    ("Api.Properties.TracingEnabled", True, "the stage: TracingEnabled"),
+    ("Api.Properties.AccessLogSetting", GONE, "the stage has no access log"),
+    ("Api.Properties.MethodSettings.2.ResourcePath", "/v1/webhooks/sepay/bank", "the webhook sepay~1bank shares"),
+    ("Runs.Properties.FunctionUrlConfig", {"AuthType": "NONE"}, "RunsUrl is a AWS::Lambda::Url"),
+    ("Runs.Properties.Architectures", ["x86_64"], "Runs: Architectures"),
+    ("Runs.Properties.MemorySize", GONE, "Runs: MemorySize is not said"),
+    ("Runs.Properties.LoggingConfig.LogGroup", GONE, "Runs does not write to its own log"),
+    (
+        "Runs.Properties.Environment.Variables.X",
+        "{{resolve:ssm:/citipen/X}}",
+        "Runs: a secret stands in its environment",
+    ),
+    ("SepayWebhook.Properties.ReservedConcurrentExecutions", GONE, "SepayWebhook: ReservedConcurrentExecutions"),
+    (f"{SWEEP}.ReservedConcurrentExecutions", 1, "ReservationSweep: ReservedConcurrentExecutions"),
+    # More rights: by a wildcard, by a policy of SAM or AWS, by a role of another's making.
+    ("Runs.Properties.Policies.0.Statement.0", ANYTHING, "RunsRole: an action is not named"),
+    ("Runs.Properties.Policies.0.Statement.0", ANY_TABLE, "which is no resource of the stack"),
+    ("Runs.Properties.Policies.1", "AdministratorAccess", "RunsRole has other rights"),
+    (
+        "Runs.Properties.Policies.1",
+        {"DynamoDBCrudPolicy": {"TableName": {"Ref": "AccountsTable"}}},
+        "RunsRole has other rights",
+    ),
+    ("Runs.Properties.Role", {"Fn::GetAtt": ["ApiLogsRole", "Arn"]}, "Runs has another role"),
+    (
+        "ApiLogsRole.Properties.ManagedPolicyArns.0",
+        "arn:aws:iam::aws:policy/AdministratorAccess",
+        "ApiLogsRole may do more",
+    ),
+    (f"{TICK}.ScheduleExpression", "rate(1 hour)", "ReservationSweepEveryMinute: ScheduleExpression"),
+    (f"{TICK}.State", GONE, "ReservationSweepEveryMinute: State"),
+    (f"{TICK}.RetryPolicy.MaximumRetryAttempts", 3, "ReservationSweepEveryMinute: retries"),
+    (f"{SWEEP}.EventInvokeConfig", GONE, "ReservationSweep: Lambda retries"),
+    (f"{SWEEP}.Events.EveryMinute", OLD_SCHEDULE, "schedules are"),
+    (
+        "AccountsTable.Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled",
+        False,
+        "AccountsTable: PointInTime",
+    ),
+    ("AccountsTable.Properties.BillingMode", "PROVISIONED", "AccountsTable: BillingMode"),
+    ("AccountsTable.Properties.DeletionProtectionEnabled", False, "AccountsTable: DeletionProtection"),
+    ("AccountsTable.Properties.SSESpecification", GONE, "AccountsTable: SSESpecification"),
+    ("AccountsTable.DeletionPolicy", GONE, "AccountsTable: DeletionPolicy"),
+    ("UsageLogTable.Properties.TimeToLiveSpecification.AttributeName", "at", "UsageLogTable: TimeToLive"),
+    (
+        "CreditTransactionsTable.Properties.TimeToLiveSpecification",
+        {"AttributeName": "ttl", "Enabled": True},
+        "CreditTransactionsTable: TimeToLive",
+    ),
+    (f"{BUCKET}.LifecycleConfiguration.Rules.0.Prefix", "tmp/", "MediaBucket: LifecycleConfiguration"),
+    (f"{BUCKET}.PublicAccessBlockConfiguration.BlockPublicPolicy", False, "MediaBucket: PublicAccessBlock"),
+    (f"{BUCKET}.OwnershipControls", GONE, "MediaBucket: OwnershipControls"),
+    (f"{BUCKET}.BucketEncryption", GONE, "MediaBucket: BucketEncryption"),
+    (f"{BUCKET}.CorsConfiguration.CorsRules.0.AllowedOrigins", ["*"], "MediaBucket: CorsConfiguration"),
+    (f"{BUCKET}.VersioningConfiguration", {"Status": "Enabled"}, "MediaBucket: Versioning"),
+]
+
+
+def mistaken(template, path, value):
+    """The template with one value of a resource replaced, added or, if GONE, left out."""
+    template = copy.deepcopy(template)
+    holder = template["Resources"]
+    *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    for part in parents:
+        holder = holder[part]
+    if value is GONE:
+        del holder[last]
+    elif isinstance(holder, list) and last == len(holder):
+        holder.append(value)
+    else:
+        holder[last] = value
+    return template
+
+
+def complaints_about(template):
+    try:
+        document = transform(template)
+    except InvalidDocumentException as refusal:
+        return [cause.message for cause in refusal.causes]
+    return list(check(template, document))
 
 
 def main():
-    template, document = transform(sys.argv[1])
-    complaints = list(check(template, document))
+    logging.disable(logging.WARNING)
+    template = read(sys.argv[1])
+    complaints = complaints_about(template)
+    for path, value, wanted in MISTAKES:
+        said = complaints_about(mistaken(template, path, value))
+        if not any(wanted in complaint for complaint in said):
+            change = "left out" if value is GONE else json.dumps(value)
+            complaints.append(f"nobody would notice {path}: {change}; said was {said}")
     for complaint in complaints:
         print(f"transform: {complaint}", file=sys.stderr)
     if not complaints:
-        print("transform: every route streams, every tick is one schedule, no role beyond what is meant")
+        print(f"transform: what CloudFormation gets is what is meant, and {len(MISTAKES)} mistakes would be noticed")
     return 1 if complaints else 0
 
 
