@@ -22,7 +22,9 @@ async fn a_provider_s_balance_is_told_and_judged() {
 #[tokio::test]
 async fn a_provider_that_refuses_us_counts_as_empty_and_one_that_fails_as_silent() {
     let world = World::start().await;
-    assert_eq!(look(&world, &[("DEEPSEEK_API_KEY", "sk-wrong")]).await, deepseek(None, true));
+    let there = format!("{}/sandbox/deepseek", world.outside());
+    let refused = [("DEEPSEEK_API_KEY", "sk-wrong"), ("DEEPSEEK_URL", &there)];
+    assert_eq!(look(&world, &refused).await, deepseek(None, true));
     world.sandbox.faults().set(Service::Deepseek, FaultRule::always(Fault::Refuse));
     assert_eq!(look(&world, &[]).await, []);
     world.sandbox.faults().clear();
