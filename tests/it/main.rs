@@ -3,6 +3,7 @@
 mod books;
 mod concurrency;
 mod content;
+mod costs;
 mod crashes;
 mod edge_cases;
 mod failures;
