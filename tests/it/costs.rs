@@ -61,11 +61,11 @@ async fn a_run_of_a_warm_environment_reads_nothing_and_writes_four_units() {
 }
 
 #[tokio::test]
-async fn after_a_pause_a_run_reads_prices_and_health_once_and_waits_for_neither() {
+async fn after_a_pause_a_run_reads_prices_and_health_once() {
     let world = World::start().await;
     world.person("ann").script("open the account").await;
     for (wish, provider) in [(script("a red kite"), Service::Deepseek), (image("a red kite"), Service::Fal)] {
-        // Longer than both are kept, shorter than prices must be read before anything else.
+        // Longer than both are kept.
         world.advance(Duration::from_secs(30));
         let (tally, _) = cost_of(&world, &wish, provider).await;
         // The price list, eventually; the health of the chain's two providers, strongly.
@@ -75,7 +75,7 @@ async fn after_a_pause_a_run_reads_prices_and_health_once_and_waits_for_neither(
 }
 
 #[tokio::test]
-async fn a_run_that_no_provider_serves_costs_no_more_units_than_one_that_is_served() {
+async fn a_run_that_no_provider_serves_costs_a_unit_more_for_each_that_refused() {
     let world = World::start().await;
     let ann = world.person("ann");
     ann.script("open the account").await;
