@@ -61,7 +61,22 @@ impl Facts {
         let access = rules::access_log_bytes(self.deployment.access_log_format().as_deref());
         let requests = sum(&|step| step.requests.into());
         let time = sum(&|step| self.memory_micros(step)) + self.starts(&steps);
-        let writes = sum(&|step| (step.tally.table_units + step.tally.index_units).into());
+        let index = sum(&|step| step.tally.index_units.into());
+        let writes = sum(&|step| step.tally.table_units.into()) + index;
+        let transactional = sum(&|step| step.tally.transactional_units.into());
+        let of_index = if index > 0 {
+            format!(" (of both, of indexes: {})", prices::WRITE.quantity(index))
+        } else {
+            String::new()
+        };
+        let in_transactions = Line {
+            what: format!("DynamoDB write units of transactions{of_index}"),
+            ..Line::new(prices::WRITE, transactional, "")
+        };
+        let plain = Line {
+            what: "DynamoDB write units, plain".to_owned(),
+            ..Line::new(prices::WRITE, writes - transactional, "")
+        };
         let (puts, gets) = (sum(&|step| step.tally.puts.into()), sum(&|step| step.tally.gets.into()));
         let gets = gets + objects(1);
         let (readings, secrets) = self.secrets(&steps);
@@ -79,7 +94,8 @@ impl Facts {
             Line::new(prices::LAMBDA_TIME, time, "a"),
             Line::new(prices::INVOCATION, requests, ""),
             Line::new(prices::REQUEST, requests, ""),
-            Line::new(prices::WRITE, writes, ""),
+            plain,
+            in_transactions,
             limits,
             Line::new(prices::READ_HALF, sum(&|step| step.tally.read_halves.into()), ""),
             Line::new(prices::S3_PUT, puts, ""),
@@ -93,6 +109,7 @@ impl Facts {
             Line::new(prices::KMS, secrets + (puts + gets) / rules::BUCKET_KEY_ONE_IN, "d"),
             Line::new(prices::SSM, readings, "d"),
             Line::new(prices::EGRESS, sent + objects(rules::IMAGE_BYTES), "f"),
+            Line::new(prices::INGRESS, sum(&|step| step.asked_bytes.into()), ""),
             Line::new(prices::TABLE_MONTH, stored, "g"),
             Line::new(prices::RECOVERY_MONTH, stored, "g"),
             Line::new(prices::BUCKET_MONTH, bucket, "g"),

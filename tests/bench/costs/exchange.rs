@@ -1,9 +1,8 @@
+use crate::world::ORIGIN;
+use serde_json::Value;
 use std::fmt::Write;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-use crate::world::ORIGIN;
-use serde_json::Value;
 
 /// One request, as it stands on the wire.
 pub(crate) struct Ask(Vec<u8>);
@@ -43,6 +42,10 @@ impl Ask {
             ("access-control-request-headers", "authorization,content-type"),
         ];
         Ask::new("OPTIONS", path, &headers, b"")
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.len() as u64
     }
 
     /// Sends it and reads the answer to its end, which must be what was expected.

@@ -99,6 +99,7 @@ pub(crate) const LOGS: Price =
     bytes("CloudWatch Logs taken in", 50 * CENT, ("go-cloud.io, CloudWatch", Mark::Read));
 pub(crate) const EGRESS: Price =
     bytes("data out to the internet", 9 * CENT, ("apigatewaycost.com, awsforengineers.com", Mark::Read));
+pub(crate) const INGRESS: Price = bytes("data in", 0, (NONE, Mark::Unconfirmed));
 pub(crate) const TABLE_MONTH: Price = bytes("DynamoDB stored, a month", 25 * CENT, (NONE, Mark::Unconfirmed));
 pub(crate) const RECOVERY_MONTH: Price =
     bytes("point-in-time recovery, a month", 20 * CENT, (NONE, Mark::Unconfirmed));
@@ -114,7 +115,7 @@ pub(crate) const DASHBOARD_MONTH: Price =
     counted("CloudWatch dashboards", (300 * CENT, 1), "dashboard", (CLOUDWATCH, Mark::Read));
 
 /// In the order of the sheet.
-pub(crate) const ALL: [Price; 21] = [
+pub(crate) const ALL: [Price; 22] = [
     LAMBDA_TIME,
     INVOCATION,
     REQUEST,
@@ -127,6 +128,7 @@ pub(crate) const ALL: [Price; 21] = [
     KMS,
     SSM,
     EGRESS,
+    INGRESS,
     TICK,
     TABLE_MONTH,
     RECOVERY_MONTH,

@@ -96,7 +96,7 @@ pub(crate) fn legend() -> String {
          processor time is measured (embedded stores and outside world included) and stretched to the function's \
          share of a processor ({WHOLE_PROCESSOR_MB} MB is a whole one); one request in {COLD_ONE_IN} starts an \
          environment, {INIT_MS} ms. Memory is `template.yaml`'s.\n\
-         - **b** Our log lines are counted at the level info; Lambda's own two an invocation , the front door's if it \
+         - **b** Our log lines are counted at the level info; Lambda's own two an invocation, the front door's if it \
          has any, and CloudWatch's {EVENT_BYTES} bytes an event are added.\n\
          - **c** Every request is traced: below one a second X-Ray's default rule takes all; above, one in twenty, \
          and this line falls to a twentieth.\n\

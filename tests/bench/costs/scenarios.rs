@@ -33,12 +33,14 @@ struct Counter {
 #[derive(Default)]
 struct Wire {
     requests: u64,
+    asked_bytes: u64,
     answer_bytes: u64,
 }
 
 impl Wire {
-    fn add(&mut self, told: &Told) {
+    fn add(&mut self, ask: &Ask, told: &Told) {
         self.requests += 1;
+        self.asked_bytes += ask.bytes();
         self.answer_bytes += told.bytes;
     }
 }
@@ -195,7 +197,7 @@ impl Counter {
         self.counted((kind, work), function, async |wire: &mut Wire| {
             let told = ask.send(&self.authority, status).await;
             assert!(told.bytes < STREAMED_FREE, "longer answers cost more than the sheet says");
-            wire.add(&told);
+            wire.add(ask, &told);
             answer = Some(told);
         })
         .await;
@@ -224,6 +226,7 @@ impl Counter {
             function: function.to_owned(),
             tally,
             requests: wire.requests,
+            asked_bytes: wire.asked_bytes,
             answer_bytes: wire.answer_bytes,
             outside,
             outside_bytes,

@@ -20,7 +20,8 @@ const SCENARIOS: [(Kind, &str); 8] = [
 pub(crate) fn sheet(facts: &Facts) -> String {
     let bills: Vec<Bill> = SCENARIOS.iter().map(|(kind, title)| facts.million(title, *kind)).collect();
     let month = facts.month();
-    let mut text = String::from("\n| a million of | dollars | the dearest line |\n|---|---|---|\n");
+    let mut text =
+        String::from("\n| a million times, the month once | dollars | the dearest line |\n|---|---|---|\n");
     for bill in bills.iter().chain([&month]) {
         let Bill { title, .. } = bill;
         let (sum, line) = (bill.nano_dollars(), bill.dearest());

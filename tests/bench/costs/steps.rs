@@ -59,7 +59,8 @@ pub(crate) struct Counted {
     pub(crate) tally: Tally,
     /// Through the front door.
     pub(crate) requests: u64,
-    /// Heads and chunks included.
+    /// Heads included, here and in the answers.
+    pub(crate) asked_bytes: u64,
     pub(crate) answer_bytes: u64,
     /// Requests to others: providers, processors, Clerk.
     pub(crate) outside: u64,
