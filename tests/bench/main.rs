@@ -1,13 +1,20 @@
 //! What the local stack costs and how fast it is: `cargo bench -p citipen-tests [-- --sizes]`.
 //!
 //! The last rows fuzz what takes money's messages, ten seconds each; `-- --fuzz [SECONDS] [--seed N]` does only that,
-//! and `-- --payments` measures only the rows about payments.
+//! and `-- --payments` measures only the rows about payments. `-- --costs` prints what all of it costs at AWS.
 //!
 //! `BENCH_PROGRAM=/some/citipen` measures another binary, say that of the commit before.
 //!
 //! Drives the release binary as a child process over HTTP and prints one table. The load comes from this process,
 //! so its own work is in no figure but the runs per second, where both share the machine's cores.
 
+#[path = "../it/books.rs"]
+#[expect(dead_code, reason = "the scenarios' own; the desk looks into them")]
+mod books;
+mod costs;
+#[path = "../it/payments/desk.rs"]
+#[expect(dead_code, reason = "the scenarios' own; here it only pays in")]
+mod desk;
 mod figures;
 mod fuzz;
 mod load;
@@ -20,7 +27,7 @@ mod stack;
 mod till;
 mod wire;
 #[path = "../it/world/mod.rs"]
-#[expect(dead_code, unused_imports, reason = "the scenarios' world; here it only counts write units")]
+#[expect(dead_code, unused_imports, reason = "the scenarios' world; here it only counts")]
 mod world;
 
 use figures::Figure;
@@ -35,14 +42,22 @@ const FUZZ_SECONDS: u64 = 10;
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let wants = |name: &str| arguments.iter().any(|argument| argument == name);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    if wants(costs::COUNT) {
+        return runtime.block_on(costs::count_here());
+    }
     let fuzz = Fuzz {
         seconds: Duration::from_secs(number(&arguments, "--fuzz").unwrap_or(FUZZ_SECONDS)),
         seed: number(&arguments, "--seed").unwrap_or_else(|| u64::from_be_bytes(primitives::random_bytes())),
     };
     let given = std::env::var_os("BENCH_PROGRAM").map(PathBuf::from);
     let program = given.unwrap_or_else(|| program::build("citipen"));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let before = figures::machine();
+    if wants("--costs") {
+        println!("{}", runtime.block_on(costs::sheet(&program)));
+        println!("Measured on {before}");
+        return;
+    }
     eprintln!("The seed of the fuzz is {}.", fuzz.seed);
     let (wants_fuzz, wants_payments) = (wants("--fuzz"), wants("--payments"));
     let mut figures = runtime.block_on(async {

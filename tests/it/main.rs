@@ -4,6 +4,7 @@ mod balances;
 mod books;
 mod concurrency;
 mod content;
+mod costs;
 mod crashes;
 mod edge_cases;
 mod failures;

@@ -1,3 +1,7 @@
+mod counting;
+
+pub(crate) use counting::Tally;
+
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -6,7 +10,9 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use counting::{Consumed, ObjectCall, Underway};
 use serde_json::{Value, json};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
@@ -18,6 +24,8 @@ pub(crate) struct Meddler(Arc<Inner>);
 struct Inner {
     stores: SharedHttpClient,
     state: Mutex<State>,
+    /// How many calls are on their way.
+    underway: Arc<AtomicUsize>,
     /// True once the instance has died.
     is_dead: watch::Sender<bool>,
 }
@@ -58,6 +66,12 @@ pub(crate) struct StoreCall {
     /// Write units of the table itself; those of the sweep's index come on top.
     pub(crate) table_units: u64,
     pub(crate) index_units: u64,
+    /// Half read units, of table and index.
+    pub(crate) read_halves: u64,
+    /// No other call was on its way when it left.
+    pub(crate) begins_round: bool,
+    /// For S3.
+    pub(crate) object: Option<ObjectCall>,
     /// What IAM asks for, as (`table` or `table/index/name`, action).
     pub(crate) rights: Vec<(String, String)>,
 }
@@ -65,7 +79,7 @@ pub(crate) struct StoreCall {
 impl Meddler {
     pub(crate) fn around(stores: SharedHttpClient) -> Meddler {
         let (is_dead, _) = watch::channel(false);
-        Meddler(Arc::new(Inner { stores, state: Mutex::default(), is_dead }))
+        Meddler(Arc::new(Inner { stores, state: Mutex::default(), underway: Arc::default(), is_dead }))
     }
 
     pub(crate) fn client(&self) -> SharedHttpClient {
@@ -101,6 +115,11 @@ impl Meddler {
 
     pub(crate) fn calls(&self) -> Vec<StoreCall> {
         self.0.state.lock().unwrap().calls.clone()
+    }
+
+    /// What has passed, added up.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally::of(&self.0.state.lock().unwrap().calls)
     }
 
     /// Whether the planned fault has happened.
@@ -201,9 +220,23 @@ impl Between {
             Some(Fault::Throttled) if is_dynamo => Ok(refused("ThrottlingException", &operation)),
             Some(Fault::Conflict | Fault::Throttled | Fault::Stuck) | None => {
                 let rights = rights(&request, &operation);
+                let object = (!is_dynamo).then(|| object_call(&request));
+                let (underway, begins_round) = Underway::begin(&self.meddler.0.underway);
                 let response = self.stores.call(request).await?;
-                let (table_units, index_units) = units(&response, &operation);
-                self.meddler.record(StoreCall { operation, table_units, index_units, rights });
+                drop(underway);
+                let Consumed { table_units, index_units, read_halves } = match object {
+                    Some(_) => Consumed::default(),
+                    None => Consumed::of(&response, &operation),
+                };
+                self.meddler.record(StoreCall {
+                    operation,
+                    table_units,
+                    index_units,
+                    read_halves,
+                    begins_round,
+                    object,
+                    rights,
+                });
                 Ok(response)
             }
         }
@@ -257,30 +290,9 @@ fn rights(request: &HttpRequest, operation: &str) -> Vec<(String, String)> {
     vec![(at, operation.to_owned())]
 }
 
-/// Write units of an answer, of the table and of its indexes.
-fn units(response: &HttpResponse, operation: &str) -> (u64, u64) {
-    if !is_write(operation) {
-        return (0, 0);
-    }
-    let body = response.body().bytes().and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
-    let consumed = body.map(|body| body["ConsumedCapacity"].clone()).unwrap_or_default();
-    let each = match consumed {
-        Value::Array(each) => each,
-        Value::Object(_) => vec![consumed],
-        // A refused condition costs a unit at least and does not say so.
-        _ => return (1, 0),
-    };
-    let whole = |value: &Value| {
-        let text = value.to_string();
-        text.split('.').next().and_then(|whole| whole.parse::<u64>().ok()).unwrap_or_default()
-    };
-    let mut sums = (0, 0);
-    for one in &each {
-        sums.0 += whole(&one["Table"]["CapacityUnits"]);
-        let indexes = one["GlobalSecondaryIndexes"].as_object();
-        sums.1 += indexes.into_iter().flatten().map(|(_, index)| whole(&index["CapacityUnits"])).sum::<u64>();
-    }
-    sums
+fn object_call(request: &HttpRequest) -> ObjectCall {
+    let bytes = request.body().content_length().unwrap_or_default();
+    ObjectCall { is_put: request.method() == "PUT", bytes }
 }
 
 /// A refusal in DynamoDB's shape that did nothing.

@@ -3,7 +3,7 @@
 mod meddler;
 mod person;
 
-pub(crate) use meddler::{Fault, Meddler, StoreCall};
+pub(crate) use meddler::{Fault, Meddler, StoreCall, Tally};
 pub(crate) use person::{Answer, Person, events, http, image, new_run_id, script, text_of};
 
 use axum::Router;

@@ -1,0 +1,91 @@
+//! What one run costs in counted things: a change that makes runs dearer fails here, and says by how much.
+//!
+//! The dollars are in the cost sheet, `cargo bench -p citipen-tests -- --costs`.
+
+use crate::books;
+use crate::world::{Tally, World, image, new_run_id, script};
+use sandbox::Service;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A run in an environment that is warm: decide, log and apply behind the reservation, each of one kilobyte.
+const WARM: Tally = Tally {
+    // Reserve, outcome, usage log, apply.
+    table_units: 4,
+    // The account has stood in the sweep's index since its first run.
+    index_units: 0,
+    // No transaction stands in the path of a run.
+    transactional_units: 0,
+    // Nothing is read: prices, keys and the providers' health are in memory.
+    read_halves: 0,
+    // Reserve, store the output, decide, log, apply.
+    rounds: 5,
+    puts: 1,
+    // The link to the output is signed, not fetched.
+    gets: 0,
+    put_bytes: 0,
+};
+
+/// What a run costs, and how often its provider was asked to work. The size of its output is checked to be there.
+async fn cost_of(world: &World, wish: &Value, provider: Service) -> (Tally, usize) {
+    let asked_before = world.provider_calls(provider);
+    world.product.meddler.forget();
+    assert_eq!(world.person("ann").run(wish).await.status, 200);
+    let tally = world.product.meddler.tally();
+    assert!(tally.put_bytes > 0, "the output is stored: {tally:?}");
+    (Tally { put_bytes: 0, ..tally }, world.provider_calls(provider) - asked_before)
+}
+
+/// Whether two calls that leave together overlap depends on how soon the embedded store answers the first.
+fn besides_rounds(tally: Tally) -> Tally {
+    Tally { rounds: 0, ..tally }
+}
+
+fn named(mut wish: Value) -> Value {
+    wish["run_id"] = json!(new_run_id());
+    wish
+}
+
+#[tokio::test]
+async fn a_run_of_a_warm_environment_reads_nothing_and_writes_four_units() {
+    let world = World::start().await;
+    world.person("ann").script("open the account").await;
+    for (wish, provider) in [(script("a red kite"), Service::Deepseek), (image("a red kite"), Service::Fal)] {
+        assert_eq!(cost_of(&world, &wish, provider).await, (WARM, 1), "{wish}");
+        // Whoever names the run has the ledger asked for an earlier outcome, strongly, beside the reservation.
+        let (tally, asked) = cost_of(&world, &named(wish), provider).await;
+        assert_eq!(besides_rounds(tally), Tally { read_halves: 2, ..besides_rounds(WARM) });
+        assert_eq!(asked, 1);
+    }
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn after_a_pause_a_run_reads_prices_and_health_once() {
+    let world = World::start().await;
+    world.person("ann").script("open the account").await;
+    for (wish, provider) in [(script("a red kite"), Service::Deepseek), (image("a red kite"), Service::Fal)] {
+        // Longer than both are kept.
+        world.advance(Duration::from_secs(30));
+        let (tally, _) = cost_of(&world, &wish, provider).await;
+        // The price list, eventually; the health of the chain's two providers, strongly.
+        assert_eq!(besides_rounds(tally), Tally { read_halves: 5, ..besides_rounds(WARM) });
+    }
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn a_run_that_no_provider_serves_costs_a_unit_more_for_each_that_refused() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.script("open the account").await;
+    world.product.meddler.forget();
+
+    assert_eq!(ann.script("a red kite [[sandbox:refuse]]").await.status, 502);
+
+    let tally = world.product.meddler.tally();
+    // Reserve, outcome, usage log, apply; and one more for the health of each provider that refused.
+    assert_eq!((tally.table_units, tally.index_units, tally.transactional_units), (6, 0, 0));
+    assert_eq!((tally.puts, tally.gets), (0, 0), "there is nothing to store");
+    books::check(&world).await;
+}
