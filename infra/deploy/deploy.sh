@@ -50,7 +50,7 @@ check_account() {
   step "settings, account, region"
   open_deployment "$name_of_profile" "$name_of_stack"
   say "  profile $profile, stack $stack, account $account, region $region"
-  confirm "Is this the right place?"
+  [[ $action == list ]] || confirm "Is this the right place?"
 }
 
 # What would be found only after a quarter of an hour otherwise.
@@ -104,6 +104,9 @@ create_stack() {
   local given
   given=$(setting ApiUrl)
   change_stack "$deployment.yaml" automatic Schedules=DISABLED "ApiUrl=${given:-$(own_domain)}"
+}
+
+protect_stack() {
   aws cloudformation update-termination-protection --enable-termination-protection --stack-name "$stack" >/dev/null
 }
 
@@ -295,6 +298,7 @@ case $action in
     if is_first; then
       review=automatic
       [[ $(stack_state) != @(none|REVIEW_IN_PROGRESS|CREATE_FAILED) ]] || create_stack
+      protect_stack
     fi
     store_secrets
     update_stack "$review"

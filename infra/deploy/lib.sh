@@ -43,7 +43,7 @@ confirm() { # question
 open_deployment() { # profile, stack
   profile=$1 stack=$2
   work="$root/target/deploy/$stack"
-  settings="$work/settings.json"
+  settings="$work/settings"
   mkdir -p "$work"
   python3 "$here/settings.py" check "$root/template.yaml" "$here/$stack.parameters" "$profile" "$stack" \
     >"$work/settings.new" || exit 1
@@ -59,7 +59,8 @@ open_deployment() { # profile, stack
     fail "You are signed in to the account $account, but $stack.parameters says $wanted."
 }
 
-setting() { python3 "$here/settings.py" get "$settings" "$1"; }
+# Nothing if it is not set.
+setting() { sed -n "s/^$1=//p" "$settings"; }
 
 # `none` when there is no such stack.
 stack_state() {

@@ -82,9 +82,8 @@ class Store:
         self.key = f"alias/{settings['stack']}-data"
 
     def read(self):
-        answer = self.aws(
-            "get-parameters-by-path", {"Path": self.path.rstrip("/") or "/", "WithDecryption": True, "Recursive": False}
-        )
+        folder = self.path.rstrip("/") or "/"
+        answer = self.aws("get-parameters-by-path", "--path", folder, "--with-decryption", "--no-recursive")
         return {
             entry["Name"].removeprefix(self.path): Stored(
                 entry["Value"], entry["Version"], read_time(entry["LastModifiedDate"])
@@ -93,21 +92,23 @@ class Store:
         }
 
     def write(self, name, value, over):
-        request = {"Name": self.path + name, "Value": value, "Type": "SecureString", "KeyId": self.key}
-        return self.aws("put-parameter", request | {"Overwrite": over}, hide=value)["Version"]
+        # Only the value is secret. As --cli-input-json the CLI would read its input twice, and find it empty then.
+        arguments = ["--name", self.path + name, "--type", "SecureString", "--key-id", self.key]
+        over = "--overwrite" if over else "--no-overwrite"
+        return self.aws("put-parameter", *arguments, over, "--value", "file:///dev/stdin", value=value)["Version"]
 
     def remove(self, name):
-        self.aws("delete-parameter", {"Name": self.path + name})
+        self.aws("delete-parameter", "--name", self.path + name)
 
-    def aws(self, verb, request, hide=""):
-        command = ["aws", "ssm", verb, "--output", "json", "--cli-input-json", "file:///dev/stdin"]
-        done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=False)
+    def aws(self, verb, *arguments, value=""):
+        command = ["aws", "ssm", verb, "--output", "json", *arguments]
+        done = subprocess.run(command, input=value, capture_output=True, text=True, check=False)
         if done.returncode:
             # Amazon repeats a value it refuses.
             said = done.stderr.strip()
-            for part in sorted({hide, *hide.split(",")} - {""}, key=len, reverse=True):
+            for part in sorted({value, *value.split(",")} - {""}, key=len, reverse=True):
                 said = said.replace(part, "[redacted]")
-            raise Complaints([f"aws ssm {verb} {request.get('Name', request.get('Path'))}: {said}"])
+            raise Complaints([f"aws ssm {verb} {arguments[1]}: {said}"])
         return json.loads(done.stdout) if done.stdout.strip() else {}
 
 

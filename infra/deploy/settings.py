@@ -1,11 +1,10 @@
 """The settings file of a deployment, read and checked against template.yaml.
 
-    settings.py check TEMPLATE FILE PROFILE STACK   prints the settings as JSON, or every complaint at once
-    settings.py get SETTINGS NAME                   prints one of them, nothing if it is not set
+    settings.py check TEMPLATE FILE PROFILE STACK   prints the settings, or every complaint at once
     settings.py parameters SETTINGS NAME=VALUE…     prints what CloudFormation wants, with these in addition
 
-The file has lines `Name=value`; a value is everything behind the sign. `account` and `region` are ours, all other
-names are parameters of the template.
+Both the file and what is printed are lines `Name=value`; a value is everything behind the sign. Names in lower case
+are ours (`account`, `region`; `profile` and `stack` are added), the others are parameters of the template.
 """
 
 import json
@@ -105,13 +104,8 @@ def check(template, path, profile, stack):
             complaints.append(f"{name} is missing")
     if complaints:
         raise Complaints(complaints)
-    return {
-        "account": given["account"],
-        "region": given["region"],
-        "profile": profile,
-        "stack": stack,
-        "parameters": parameters,
-    }
+    ours = {"account": given["account"], "region": given["region"], "profile": profile, "stack": stack}
+    return ours | parameters
 
 
 def complain(name, value, about):
@@ -131,20 +125,19 @@ def complain(name, value, about):
 
 
 def load(path):
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
+    """Checked settings: ours by their names, and `parameters` of the template."""
+    settings = read_lines(path)
+    parameters = {name: value for name, value in settings.items() if not name.islower()}
+    return settings | {"parameters": parameters}
 
 
 def main(command, *rest):
     if command == "check":
         try:
-            print(json.dumps(check(*rest), indent=2))
+            print(*(f"{name}={value}" for name, value in check(*rest).items()), sep="\n")
         except Complaints as found:
             print(f"{rest[1]}:", *(f"  {line}" for line in found.args[0]), sep="\n", file=sys.stderr)
             return 1
-    elif command == "get":
-        settings = load(rest[0])
-        print(settings.get(rest[1], settings["parameters"].get(rest[1], "")))
     elif command == "parameters":
         parameters = load(rest[0])["parameters"]
         for pair in rest[1:]:
