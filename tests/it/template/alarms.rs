@@ -1,9 +1,9 @@
-//! Checks of metric filters and alarms: what the code logs with a `metric` is counted, and rings.
+//! Checks of alarms: what the code logs with a `metric` rings or has a reason not to, and so does what AWS counts.
 
 use super::*;
 
-/// Metrics as `(function, name)`, each where it can be logged.
-pub(super) type Metrics = BTreeSet<(String, String)>;
+/// Metrics, each with the functions that can log it.
+pub(super) type Metrics = BTreeMap<String, BTreeSet<String>>;
 
 /// Which functions can log a metric, by what their source builds or calls.
 const LOGGED_BY: &[(&str, &[&str])] = &[
@@ -16,107 +16,182 @@ const LOGGED_BY: &[(&str, &[&str])] = &[
     ("rate_refused", &[".refresh("]),
 ];
 
-/// Rings when the number is missing, not when it is high: it ends every comparison, so without it none ended.
-const SIGN_OF_LIFE: &str = "payments_waiting";
+/// Metrics of ours that only stand on the dashboard, and why nobody needs to be woken by them.
+const SHOWN_ONLY: &[(&str, &str)] = &[];
 
-/// Every `metric = "…"` of the sources, in the functions that can come to it.
+/// When an alarm rings.
+struct Bell {
+    alarm: String,
+    namespace: Value,
+    metric: &'static str,
+    /// Names and values.
+    of: Vec<(&'static str, Value)>,
+    statistic: &'static str,
+    /// Seconds, and how many such periods on end.
+    periods: (u64, u64),
+    rings: Rings,
+}
+
+enum Rings {
+    Above(u64),
+    /// Rings when the number is missing: it is a sign of life. Silent while the schedules are off.
+    WhenMissing,
+}
+
+/// A person acts on these within hours, so they count by the hour: one message while payments of one kind come in.
+fn bell_of_ours(metric: &'static str) -> Bell {
+    let (statistic, periods, rings) = match metric {
+        // A day is the slowest comparison that can be set, and two hours of patience.
+        "payments_waiting" => ("SampleCount", (3600, 26), Rings::WhenMissing),
+        // States, told again by every comparison.
+        "payment_differences" | "rail_silent" | "rail_uncompared" => ("Maximum", (3600, 1), Rings::Above(0)),
+        // Events, which add up.
+        _ => ("Sum", (3600, 1), Rings::Above(0)),
+    };
+    let alarm = format!("{}Alarm", pascal(metric));
+    Bell { alarm, namespace: namespace(), metric, of: Vec::new(), statistic, periods, rings }
+}
+
+/// Five minutes: soon enough for a person, and one message for a burst.
+fn bells_of_aws<'a>(functions: impl Iterator<Item = &'a str>) -> Vec<Bell> {
+    let bell = |alarm: String, namespace: &str, metric, of, rings| Bell {
+        alarm,
+        namespace: json!(namespace),
+        metric,
+        of,
+        statistic: "Sum",
+        periods: (300, 1),
+        rings,
+    };
+    let of = |function: &str| vec![("FunctionName", json!({ "Ref": function }))];
+    let lambda = "AWS/Lambda";
+    let mut bells: Vec<Bell> = functions
+        .map(|name| bell(format!("{name}ErrorsAlarm"), lambda, "Errors", of(name), Rings::Above(0)))
+        .collect();
+    bells.push(bell("ThrottlesAlarm".to_owned(), lambda, "Throttles", Vec::new(), Rings::Above(0)));
+    let sweep = of("ReservationSweep");
+    bells.push(bell("SweepStillAlarm".to_owned(), lambda, "Invocations", sweep, Rings::WhenMissing));
+    // A provider's failure that no fallback could serve is a 5XX too: a few are the world's.
+    let api = vec![("ApiName", api_name())];
+    bells.push(bell("ApiFailuresAlarm".to_owned(), "AWS/ApiGateway", "5XXError", api, Rings::Above(5)));
+    bells
+}
+
+impl Bell {
+    fn properties(&self) -> Value {
+        let topic = json!([{ "Ref": "AlarmTopic" }]);
+        let (comparison, threshold, missing) = match self.rings {
+            Rings::Above(number) => ("GreaterThanThreshold", number, "notBreaching"),
+            Rings::WhenMissing => ("LessThanThreshold", 1, "breaching"),
+        };
+        let mut wanted = json!({
+            "Namespace": self.namespace, "MetricName": self.metric, "Statistic": self.statistic,
+            "Period": self.periods.0, "EvaluationPeriods": self.periods.1,
+            "ComparisonOperator": comparison, "Threshold": threshold, "TreatMissingData": missing,
+            "AlarmActions": topic, "OKActions": topic,
+        });
+        if !self.of.is_empty() {
+            let of = self.of.iter().map(|(name, value)| json!({ "Name": name, "Value": value }));
+            wanted["Dimensions"] = of.collect();
+        }
+        if matches!(self.rings, Rings::WhenMissing) {
+            wanted["ActionsEnabled"] = json!({ "Fn::If": ["SchedulesRun", true, false] });
+        }
+        wanted
+    }
+}
+
+/// Every `metric = "…"` of the sources, with the functions that can come to it.
 pub(super) fn logged_metrics() -> Metrics {
     let functions = function_sources();
     let source = shared_source() + &functions.values().cloned().collect::<String>();
     let names = source.split("metric = \"").skip(1).map(|rest| rest.split('"').next().unwrap());
     let names: BTreeSet<&str> = names.collect();
     assert_eq!(names, LOGGED_BY.iter().map(|(metric, _)| *metric).collect(), "say who logs it, in LOGGED_BY");
-    let mut metrics = Metrics::new();
-    for (metric, signs) in LOGGED_BY {
-        let loggers = functions.iter().filter(|(_, source)| signs.iter().any(|sign| source.contains(sign)));
-        metrics.extend(loggers.map(|(function, _)| (function.clone(), (*metric).to_owned())));
-    }
-    metrics
+    let logs = |signs: &[&str], source: &str| signs.iter().any(|sign| source.contains(sign));
+    let loggers = |signs| functions.iter().filter(move |(_, source)| logs(signs, source));
+    let names = |signs| loggers(signs).map(|(function, _)| function.clone()).collect();
+    LOGGED_BY.iter().map(|&(metric, signs)| (metric.to_owned(), names(signs))).collect()
 }
 
 pub(super) fn check_alarms(template: &Value, logged: &Metrics) -> Complaints {
-    let mut complaints = check_filters(template, logged);
-    let mut unwatched: BTreeSet<&str> = logged.iter().map(|(_, metric)| metric.as_str()).collect();
-    for (name, alarm) in of_type(template, "AWS::CloudWatch::Alarm") {
-        let metric = text(&alarm["MetricName"]);
-        if !unwatched.remove(metric.as_str()) {
-            complaints.push(format!("{name} waits for {metric}, which nobody logs or another alarm has"));
-        }
-        for (key, wanted) in wanted_alarm(&metric) {
-            if alarm[key] != wanted {
-                complaints.push(format!("{name}: {key} is {}, not {wanted}", alarm[key]));
-            }
-        }
-        if text(&alarm["AlarmDescription"]).len() < 20 {
-            complaints.push(format!("{name} does not say what it means"));
-        }
-    }
-    complaints.extend(unwatched.iter().map(|metric| format!("{metric} rings nowhere")));
-    complaints
-}
-
-fn check_filters(template: &Value, logged: &Metrics) -> Complaints {
     let mut complaints = Complaints::new();
-    let mut counted = Metrics::new();
-    for (name, filter) in of_type(template, "AWS::Logs::MetricFilter") {
-        let group = text(&filter["LogGroupName"]["Ref"]);
-        let function = group.strip_suffix("Logs").unwrap_or(&group).to_owned();
-        let [counting] = list(&filter["MetricTransformations"]) else {
-            complaints.push(format!("{name} must count one metric"));
+    let unheard = logged.iter().filter(|(_, functions)| functions.is_empty());
+    complaints.extend(unheard.map(|(metric, _)| format!("no function can log {metric}")));
+    for metric in logged.keys().filter(|metric| LOGGED_BY.iter().all(|(known, _)| known != metric)) {
+        complaints.push(format!("{metric} rings nowhere"));
+    }
+    if template["Globals"]["Function"]["Environment"]["Variables"]["METRICS_NAMESPACE"] != namespace() {
+        complaints.push(format!("METRICS_NAMESPACE must be {}, where the alarms look", namespace()));
+    }
+
+    let is_rung =
+        |metric: &&str| logged.contains_key(*metric) && SHOWN_ONLY.iter().all(|(shown, _)| shown != metric);
+    let mut bells: Vec<Bell> =
+        LOGGED_BY.iter().map(|(metric, _)| *metric).filter(is_rung).map(bell_of_ours).collect();
+    bells.extend(bells_of_aws(of_type(template, "AWS::Serverless::Function").keys().copied()));
+    let mut alarms = of_type(template, "AWS::CloudWatch::Alarm");
+    for bell in bells {
+        let Some(alarm) = alarms.remove(bell.alarm.as_str()) else {
+            complaints.push(format!("{} is missing: {} rings nowhere", bell.alarm, bell.metric));
             continue;
         };
-        let metric = text(&counting["MetricName"]);
-        // A refused rate has no number of its own.
-        let value = if metric == "rate_refused" { "1" } else { "$.value" };
-        let wanted = json!({ "MetricNamespace": namespace(), "MetricName": metric, "MetricValue": value });
-        let pattern = json!(format!("{{ $.metric = \"{metric}\" }}"));
-        if *counting != wanted || filter["FilterPattern"] != pattern {
-            complaints.push(format!("{name} does not read our lines: {pattern} as {wanted}"));
+        let mut alarm = alarm.clone();
+        let description = alarm.as_object_mut().and_then(|alarm| alarm.remove("AlarmDescription"));
+        if description.is_none_or(|description| text(&description).len() < 40) {
+            complaints.push(format!("{} does not say what it means", bell.alarm));
         }
-        if !counted.insert((function, metric)) {
-            complaints.push(format!("{name} counts what another filter counts"));
+        let wanted = bell.properties();
+        if alarm != wanted {
+            complaints.push(format!("{} is {alarm}, not {wanted}", bell.alarm));
         }
     }
-    let told = |(function, metric): &(String, String)| format!("{metric} of {function}");
-    complaints
-        .extend(logged.difference(&counted).map(|metric| format!("{} is counted by nobody", told(metric))));
-    complaints.extend(
-        counted.difference(logged).map(|metric| format!("a filter for {}, which nobody logs", told(metric))),
-    );
+    complaints.extend(alarms.keys().map(|name| format!("{name} waits for what nobody logs")));
+    complaints.extend(check_topic(template));
     complaints
 }
 
-fn namespace() -> Value {
+/// Only alarms of this account speak to the topic, encrypted, and a person hears them if one was named.
+fn check_topic(template: &Value) -> Complaints {
+    let topic = json!({ "Ref": "AlarmTopic" });
+    let wanted = [
+        ("AlarmTopic", Value::Null, json!({ "KmsMasterKeyId": { "Ref": "OperationsKey" } })),
+        (
+            "AlarmMail",
+            json!("HasAlarmEmail"),
+            json!({ "TopicArn": topic, "Protocol": "email", "Endpoint": { "Ref": "AlarmEmail" } }),
+        ),
+        (
+            "AlarmTopicPolicy",
+            Value::Null,
+            json!({ "Topics": [topic], "PolicyDocument": { "Version": "2012-10-17", "Statement": [
+                {
+                    "Sid": "AlarmsOfThisAccount", "Effect": "Allow", "Action": "sns:Publish", "Resource": topic,
+                    "Principal": { "Service": "cloudwatch.amazonaws.com" },
+                    "Condition": { "StringEquals": { "aws:SourceAccount": { "Ref": "AWS::AccountId" } } },
+                },
+                {
+                    "Sid": "OnlyTls", "Effect": "Deny", "Action": "sns:Publish", "Resource": topic,
+                    "Principal": "*", "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+                },
+            ] } }),
+        ),
+    ];
+    let mut complaints = Complaints::new();
+    for (name, condition, properties) in wanted {
+        let resource = &template["Resources"][name];
+        if resource["Properties"] != properties || resource["Condition"] != condition {
+            complaints.push(format!("{name} is {resource}, not {properties}"));
+        }
+    }
+    complaints
+}
+
+pub(super) fn namespace() -> Value {
     json!({ "Fn::Sub": "Citipen/${AWS::StackName}" })
 }
 
-fn wanted_alarm(metric: &str) -> Vec<(&'static str, Value)> {
-    let topic = json!([{ "Ref": "AlarmTopicArn" }]);
-    let told = json!({ "Fn::If": ["HasAlarmTopic", topic, { "Ref": "AWS::NoValue" }] });
-    let mut wanted = vec![
-        ("Namespace", namespace()),
-        ("Period", json!(3600)),
-        ("AlarmActions", told.clone()),
-        ("OKActions", told),
-    ];
-    wanted.extend(if metric == SIGN_OF_LIFE {
-        [
-            ("Statistic", json!("SampleCount")),
-            ("EvaluationPeriods", json!(26)),
-            ("ComparisonOperator", json!("LessThanThreshold")),
-            ("Threshold", json!(1)),
-            ("TreatMissingData", json!("breaching")),
-        ]
-    } else {
-        // Events add up; states are told again by every comparison.
-        let is_state = ["payment_differences", "rail_silent", "rail_uncompared"].contains(&metric);
-        [
-            ("Statistic", json!(if is_state { "Maximum" } else { "Sum" })),
-            ("EvaluationPeriods", json!(1)),
-            ("ComparisonOperator", json!("GreaterThanThreshold")),
-            ("Threshold", json!(0)),
-            ("TreatMissingData", json!("notBreaching")),
-        ]
-    });
-    wanted
+/// The API's name, by which CloudWatch counts its requests.
+pub(super) fn api_name() -> Value {
+    json!({ "Fn::Sub": "${AWS::StackName}-api" })
 }

@@ -144,17 +144,12 @@ pub(super) fn check_schedules(template: &Value, routes: &[Route]) -> Complaints 
                 json!({ "Ref": parameter })
             }
         };
-        let alone = if known.is_alone { json!(1) } else { Value::Null };
         let expected = [
             (&tick["ScheduleExpression"], expression, "ticks when it should"),
+            (&tick["State"], json!({ "Ref": "Schedules" }), "can be stopped with all others"),
             (&tick["FlexibleTimeWindow"]["Mode"], json!("OFF"), "ticks on time"),
             (&tick["RetryPolicy"]["MaximumRetryAttempts"], json!(0), "is not retried by the schedule"),
             (&function["EventInvokeConfig"]["MaximumRetryAttempts"], json!(0), "is not retried by Lambda"),
-            (
-                &function["ReservedConcurrentExecutions"],
-                alone,
-                "runs once at a time, or may run beside itself",
-            ),
         ];
         for (found, wanted, what) in expected {
             if *found != wanted {
@@ -164,6 +159,42 @@ pub(super) fn check_schedules(template: &Value, routes: &[Route]) -> Complaints 
         if seconds(template, name) >= known.seconds {
             complaints.push(format!("{name} may still run when the next tick comes"));
         }
+    }
+    complaints
+}
+
+/// The account's places are shared, so a flood of one function starves the others; what must go on has its own.
+pub(super) fn check_concurrency(template: &Value) -> Complaints {
+    let mut complaints = Complaints::new();
+    let reserves = json!({ "Fn::Equals": [{ "Ref": "ReserveConcurrency" }, "yes"] });
+    if template["Conditions"]["ReservesConcurrency"] != reserves {
+        complaints.push("ReservesConcurrency does not say that ReserveConcurrency is yes".to_owned());
+    }
+    for (name, function) in of_type(template, "AWS::Serverless::Function") {
+        let number = match name {
+            "RunTool" => Some(json!({ "Ref": "RunToolConcurrencyMax" })),
+            "SepayWebhook" => Some(json!(20)),
+            "IdentityWebhook" => Some(json!(10)),
+            // One tick at a time; their times end before the next.
+            _ => SCHEDULES.iter().any(|tick| tick.function == name).then(|| json!(1)),
+        };
+        let none = json!({ "Ref": "AWS::NoValue" });
+        let wanted = number.map(|number| json!({ "Fn::If": ["ReservesConcurrency", number, none] }));
+        let found = &function["ReservedConcurrentExecutions"];
+        if *found != wanted.unwrap_or_default() {
+            complaints.push(format!("{name}: its own places are {found}"));
+        }
+    }
+    complaints
+}
+
+pub(super) fn check_memory(template: &Value) -> Complaints {
+    let functions = of_type(template, "AWS::Serverless::Function");
+    let silent = functions.iter().filter(|(_, function)| !function["MemorySize"].is_u64());
+    let mut complaints: Complaints =
+        silent.map(|(name, function)| format!("{name}: MemorySize is {}", function["MemorySize"])).collect();
+    if !template["Globals"]["Function"]["MemorySize"].is_null() {
+        complaints.push("memory is chosen for each function, by what it needs".to_owned());
     }
     complaints
 }
@@ -187,11 +218,11 @@ pub(super) fn check_webhook_time(template: &Value) -> Complaints {
     )]
 }
 
-/// A rail whose parameter is empty needs none of its secrets: an unknown key of the secret stops a deployment.
+/// A rail whose parameter is empty is not configured. Its secrets may still lie there: nobody uses them alone.
 pub(super) fn check_rails(template: &Value) -> Complaints {
     let rails = [
-        ("HasCards", "SepayMerchantId", &["SEPAY_MERCHANT_ID", "SEPAY_SECRET_KEY", "SEPAY_IPN_SECRETS"][..]),
-        ("HasTransfers", "BankAccount", &["BANK_", "SEPAY_BANK_"]),
+        ("HasCards", "SepayMerchantId", &["SEPAY_MERCHANT_ID"][..]),
+        ("HasTransfers", "BankAccount", &["BANK_"]),
         ("HasUsdt", "TronWallet", &["TRON"]),
     ];
     let mut complaints = Complaints::new();
@@ -213,32 +244,44 @@ pub(super) fn check_rails(template: &Value) -> Complaints {
     complaints
 }
 
+/// What a function reads, by [`SETTINGS`]; empty for what is no function of ours.
+fn settings_of(name: &str, sources: &BTreeMap<String, String>) -> BTreeSet<&'static str> {
+    let Some(source) = sources.get(name) else { return BTreeSet::new() };
+    let built = SETTINGS.iter().filter(|(builder, ..)| source.contains(builder));
+    built.flat_map(|(_, required, optional)| required.iter().chain(*optional)).copied().collect()
+}
+
+/// The secrets that a function reads.
+pub(super) fn secrets_of(name: &str, sources: &BTreeMap<String, String>) -> BTreeSet<&'static str> {
+    settings_of(name, sources).into_iter().filter(|setting| is_secret(setting)).collect()
+}
+
 /// `sources` are the functions' sources by resource name.
 pub(super) fn check_settings(template: &Value, sources: &BTreeMap<String, String>) -> Complaints {
     let mut complaints = Complaints::new();
+    let keys =
+        |values: &Value| values.as_object().into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>();
     for (name, function) in of_type(template, "AWS::Serverless::Function") {
         let own = &function["Environment"]["Variables"];
         let common = &template["Globals"]["Function"]["Environment"]["Variables"];
-        let keys =
-            |values: &Value| values.as_object().into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>();
         let set: BTreeSet<String> = keys(own).into_iter().chain(keys(common)).collect();
-        let source = sources.get(name).map_or("", String::as_str);
-        let built = SETTINGS.iter().filter(|(builder, ..)| source.contains(builder));
-        let wanted: BTreeSet<String> = built
-            .flat_map(|(_, required, optional)| required.iter().chain(*optional))
-            .map(|&variable| variable.to_owned())
-            .collect();
-        complaints.extend(wanted.difference(&set).map(|variable| format!("{name} lacks {variable}")));
-        complaints.extend(set.difference(&wanted).map(|variable| format!("{name} does not read {variable}")));
-        for (variable, value) in own.as_object().into_iter().flatten() {
-            let is_secret = ["KEY", "SECRET", "TOKEN", "PEPPER"].iter().any(|word| variable.contains(word));
-            let by_reference =
-                format!("{{{{resolve:secretsmanager:${{SecretName}}:SecretString:{variable}::");
-            if is_secret && !value.to_string().contains(&by_reference) {
-                complaints
-                    .push(format!("{name}: {variable} is no reference to the secret's key of that name"));
+        let secrets = secrets_of(name, sources);
+        let mut wanted: BTreeSet<String> =
+            settings_of(name, sources).difference(&secrets).map(|&variable| variable.to_owned()).collect();
+        wanted.insert(METRICS_NAMESPACE.to_owned());
+        if !secrets.is_empty() {
+            wanted.extend(WHERE_SECRETS_LIE.map(str::to_owned));
+            let names = Vec::from_iter(secrets).join(",");
+            if own["SECRETS"] != names || own["SECRETS_PATH"] != json!({ "Ref": "SecretsPath" }) {
+                complaints.push(format!("{name} is told of the secrets {}, not {names}", own["SECRETS"]));
             }
         }
+        complaints.extend(wanted.difference(&set).map(|variable| format!("{name} lacks {variable}")));
+        complaints.extend(set.difference(&wanted).map(|variable| format!("{name} does not read {variable}")));
+        let exposed =
+            set.iter().filter(|name| is_secret(name) && !WHERE_SECRETS_LIE.contains(&name.as_str()));
+        complaints
+            .extend(exposed.map(|variable| format!("{name}: {variable} is a secret in an environment")));
     }
     complaints
 }

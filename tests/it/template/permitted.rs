@@ -8,6 +8,7 @@ pub(super) const TEMPORARY: &str = "tmp30/";
 /// What each function's code does to tables, outputs and the key: exactly this, and nothing else.
 ///
 /// `key via x` is the use of our KMS key by service x in the function's name: to open a table, or an object.
+/// What a function may do to secrets follows from [`SETTINGS`] (`rights_to_secrets`).
 pub(super) const RIGHTS: &[(&str, Places)] = &[
     (
         "RunTool",
@@ -167,38 +168,22 @@ pub(super) struct Tick {
     pub(super) parameter: Option<&'static str>,
     /// The shortest time from tick to tick that can be set.
     pub(super) seconds: u64,
-    /// Never two at once.
-    pub(super) is_alone: bool,
 }
 
 pub(super) const SCHEDULES: &[Tick] = &[
-    Tick {
-        function: "ExchangeRates",
-        expression: "cron(30 6 * * ? *)",
-        parameter: None,
-        seconds: 86_400,
-        is_alone: true,
-    },
+    Tick { function: "ExchangeRates", expression: "cron(30 6 * * ? *)", parameter: None, seconds: 86_400 },
     Tick {
         function: "PaymentReconciliation",
         expression: "rate(15 minutes)",
         parameter: Some("PaymentReconciliationSchedule"),
         seconds: 360,
-        is_alone: false,
     },
-    Tick {
-        function: "ReservationSweep",
-        expression: "rate(1 minute)",
-        parameter: None,
-        seconds: 60,
-        is_alone: true,
-    },
+    Tick { function: "ReservationSweep", expression: "rate(1 minute)", parameter: None, seconds: 60 },
     Tick {
         function: "TronPoll",
         expression: "rate(10 minutes)",
         parameter: Some("TronPollSchedule"),
         seconds: 360,
-        is_alone: false,
     },
 ];
 
@@ -224,11 +209,14 @@ pub(super) const ACCOUNT_WRITERS: &[(&str, &[&str], &str)] = &[
     ("TronPoll", &["UpdateItem"], "grants USDT"),
 ];
 
-/// What a function needs in its environment, by what its source builds.
+/// Stands in every source: what each function builds before anything of its own.
+const EVERY_FUNCTION: &str = "";
+
+/// What a function needs in its environment and of the secrets, by what its source builds.
 ///
 /// The first list is read at the start and must be there; of the second the function can do without.
 pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
-    ("Platform::from_env", &["MEDIA_BUCKET"], &["PROFILE", "TABLE_PREFIX"]),
+    (EVERY_FUNCTION, &["MEDIA_BUCKET"], &["PROFILE", "TABLE_PREFIX"]),
     ("Edge::new", &["CLERK_ISSUER", "PSEUDONYM_PEPPER"], &["ALLOWED_ORIGINS"]),
     ("Shop::new", &["QUOTE_SECRET"], &[]),
     ("Signup::new", &[], &["CLERK_SECRET_KEY"]),
@@ -288,19 +276,38 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("ADMIN_USER_IDS", &[], &["ADMIN_USER_IDS"]),
 ];
 
+/// Whether a setting is a secret, and so never stands in an environment.
+pub(super) fn is_secret(setting: &str) -> bool {
+    ["KEY", "SECRET", "TOKEN", "PEPPER"].iter().any(|word| setting.contains(word))
+}
+
+/// Where a function's metrics are counted; read by its host, not by what it builds.
+pub(super) const METRICS_NAMESPACE: &str = "METRICS_NAMESPACE";
+
+/// How a function that has secrets is told where they lie and which are its own.
+pub(super) const WHERE_SECRETS_LIE: [&str; 2] = ["SECRETS", "SECRETS_PATH"];
+
 /// Required by the code only where the setting beside it is given.
 pub(super) const ONLY_BESIDE: &[(&str, &str)] =
     &[("COMFYUI_URL", "COMFYUI_URL"), ("SEPAY_SECRET_KEY", "SEPAY_MERCHANT_ID")];
 
 /// What the template consists of. Each kind is understood by a check here.
 pub(super) const KINDS: &[&str] = &[
+    "AWS::ApiGateway::Account",
+    "AWS::ApiGateway::BasePathMapping",
+    "AWS::ApiGateway::DomainName",
     "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
     "AWS::DynamoDB::Table",
+    "AWS::KMS::Alias",
     "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
-    "AWS::Logs::MetricFilter",
+    "AWS::Route53::RecordSet",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
     "AWS::Serverless::Api",
     "AWS::Serverless::Function",
 ];

@@ -5,9 +5,9 @@ use super::*;
 /// The rights of every function, as `(function, place, action)`.
 pub(super) type Rights = BTreeSet<(String, String, String)>;
 
-pub(super) fn check_rights(template: &Value) -> Complaints {
+pub(super) fn check_rights(template: &Value, sources: &BTreeMap<String, String>) -> Complaints {
     let (found, mut complaints) = rights(template);
-    let wanted: Rights = RIGHTS
+    let mut wanted: Rights = RIGHTS
         .iter()
         .flat_map(|(function, places)| places.iter().map(move |place| (function, place)))
         .flat_map(|(function, (place, actions))| {
@@ -16,11 +16,27 @@ pub(super) fn check_rights(template: &Value) -> Complaints {
             actions.iter().map(right)
         })
         .collect();
+    wanted.extend(rights_to_secrets(sources));
     let told =
         |(function, place, action): &(String, String, String)| format!("{function}: {action} on {place}");
     complaints.extend(found.difference(&wanted).map(|right| format!("{} is too much", told(right))));
     complaints.extend(wanted.difference(&found).map(|right| format!("{} is missing", told(right))));
     complaints
+}
+
+/// Each secret that a function reads, by its name, and our key to open it; none without secrets.
+fn rights_to_secrets(sources: &BTreeMap<String, String>) -> Rights {
+    let mut rights = Rights::new();
+    for function in sources.keys() {
+        let places: Vec<String> =
+            secrets_of(function, sources).into_iter().map(|secret| format!("secret {secret}")).collect();
+        if !places.is_empty() {
+            rights.insert((function.clone(), "key via ssm".to_owned(), "kms:Decrypt".to_owned()));
+        }
+        let read = |place| (function.clone(), place, "ssm:GetParameters".to_owned());
+        rights.extend(places.into_iter().map(read));
+    }
+    rights
 }
 
 pub(super) fn service(place: &str) -> &'static str {
@@ -36,7 +52,7 @@ pub(super) fn rights(template: &Value) -> (Rights, Complaints) {
     let (mut rights, mut complaints) = (Rights::new(), Complaints::new());
     for (name, resource) in template["Resources"].as_object().into_iter().flatten() {
         // Roles, policies and connectors beside the functions would be rights too.
-        let is_known = KINDS.iter().any(|kind| resource["Type"] == *kind);
+        let is_known = KINDS.iter().any(|kind| resource["Type"] == *kind) || is_gateways_role(name, resource);
         if !is_known || !resource["Connectors"].is_null() || !resource["Properties"]["Role"].is_null() {
             complaints.push(format!("{name} may give rights that nobody checks"));
         }
@@ -65,6 +81,20 @@ pub(super) fn rights(template: &Value) -> (Rights, Complaints) {
     (rights, complaints)
 }
 
+/// API Gateway writes its access log by a role of the account: the only one that no function has.
+fn is_gateways_role(name: &str, resource: &Value) -> bool {
+    let writes_logs =
+        "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs";
+    let role = json!({
+        "AssumeRolePolicyDocument": { "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": { "Service": "apigateway.amazonaws.com" },
+        }] },
+        "ManagedPolicyArns": [{ "Fn::Sub": writes_logs }],
+    });
+    name == "ApiLogsRole" && resource["Type"] == "AWS::IAM::Role" && resource["Properties"] == role
+}
+
 pub(super) fn actions(statement: &Value) -> Result<Vec<String>, String> {
     let actions: Vec<String> = one_or_many(&statement["Action"]).iter().map(|action| text(action)).collect();
     let is_plain = |action: &String| {
@@ -79,7 +109,10 @@ pub(super) fn actions(statement: &Value) -> Result<Vec<String>, String> {
     Err(format!("{statement} does not allow actions by their names"))
 }
 
-/// Only tables of ours, their indexes, the temporary outputs and the key, each by its own reference.
+/// Where the secrets of this deployment begin; what follows is the name of one.
+const SECRETS: &str = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SecretsPath}";
+
+/// Only tables of ours, their indexes, the temporary outputs, single secrets and the key, each by its own reference.
 pub(super) fn places(statement: &Value) -> Result<Vec<String>, String> {
     let via = via(&statement["Condition"])?;
     let resources = one_or_many(&statement["Resource"]);
@@ -98,6 +131,10 @@ pub(super) fn places(statement: &Value) -> Result<Vec<String>, String> {
                 })
             }
             Some((form, Value::String(pattern))) if form == "Fn::Sub" && via.is_none() => {
+                let is_name = |text: &&str| text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+                if let Some(secret) = pattern.strip_prefix(SECRETS).filter(is_name) {
+                    return Ok(format!("secret {secret}"));
+                }
                 let parts = pattern.strip_prefix("${").and_then(|rest| rest.split_once(".Arn}/"));
                 parts.and_then(|(name, rest)| match rest.strip_prefix("index/") {
                     Some(index) if !index.contains('*') => {
@@ -121,7 +158,7 @@ pub(super) fn via(condition: &Value) -> Result<Option<String>, String> {
     if condition.is_null() {
         return Ok(None);
     }
-    for service in ["dynamodb", "s3"] {
+    for service in ["dynamodb", "s3", "ssm"] {
         let address = format!("{service}.${{AWS::Region}}.amazonaws.com");
         if *condition == json!({ "StringEquals": { "kms:ViaService": { "Fn::Sub": address } } }) {
             return Ok(Some(service.to_owned()));

@@ -152,19 +152,52 @@ pub(super) fn check_media(template: &Value) -> Complaints {
     complaints
 }
 
-/// Without the key there are no data, so it is kept; who may use it is said in the functions' policies alone.
-pub(super) fn check_key(template: &Value) -> Complaints {
-    let mut complaints = check_kept(template, "DataKey");
-    let key = &template["Resources"]["DataKey"]["Properties"];
-    if key["EnableKeyRotation"] != true || key["PendingWindowInDays"] != 30 {
-        complaints.push("DataKey: EnableKeyRotation must be on, and 30 days to think again".to_owned());
+/// Without the keys there are no data and no logs, so they are kept. Who may use `DataKey` is said
+/// in the functions' policies alone; logs and alarms have a key of their own, because services use it by themselves.
+pub(super) fn check_keys(template: &Value) -> Complaints {
+    let mut complaints = Complaints::new();
+    for (name, key) in of_type(template, "AWS::KMS::Key") {
+        complaints.extend(check_kept(template, name));
+        if key["EnableKeyRotation"] != true || key["PendingWindowInDays"] != 30 {
+            complaints.push(format!("{name}: EnableKeyRotation must be on, and 30 days to think again"));
+        }
+        if key["KeyPolicy"]["Statement"] != wanted_policy(name) {
+            let found = &key["KeyPolicy"]["Statement"];
+            complaints.push(format!("{name}: its policy is {found}, not {}", wanted_policy(name)));
+        }
     }
-    let account = json!({ "AWS": { "Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root" } });
-    match list(&key["KeyPolicy"]["Statement"]) {
-        [only] if only["Principal"] == account => {}
-        _ => complaints.push("DataKey: its policy must leave everything to IAM alone".to_owned()),
+    let alias = json!({
+        "AliasName": { "Fn::Sub": "alias/${AWS::StackName}-data" }, "TargetKeyId": { "Ref": "DataKey" },
+    });
+    if template["Resources"]["DataKeyAlias"]["Properties"] != alias {
+        complaints.push(format!("DataKeyAlias must be {alias}"));
     }
     complaints
+}
+
+fn wanted_policy(key: &str) -> Value {
+    let account = json!({
+        "Sid": "IamDecides", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Principal": { "AWS": { "Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root" } },
+    });
+    let logs = json!({
+        "Sid": "LogsOfThisStack", "Effect": "Allow", "Resource": "*",
+        "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+        "Principal": { "Service": { "Fn::Sub": "logs.${AWS::Region}.amazonaws.com" } },
+        "Condition": { "ArnLike": { "kms:EncryptionContext:aws:logs:arn": {
+            "Fn::Sub": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/${AWS::StackName}/*"
+        } } },
+    });
+    let alarms = json!({
+        "Sid": "AlarmsOfThisAccount", "Effect": "Allow", "Resource": "*",
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Principal": { "Service": "cloudwatch.amazonaws.com" },
+        "Condition": { "StringEquals": { "aws:SourceAccount": { "Ref": "AWS::AccountId" } } },
+    });
+    match key {
+        "OperationsKey" => json!([account, logs, alarms]),
+        _ => json!([account]),
+    }
 }
 
 /// The numbers of the profiles, and that they are used.
@@ -185,21 +218,48 @@ pub(super) fn check_profiles(template: &Value, profiles: &[Profile]) -> Complain
     if template["Parameters"]["Profile"]["AllowedValues"] != json!(names) {
         complaints.push(format!("Profile must allow exactly {names:?}"));
     }
-    let mut logs = of_type(template, "AWS::Logs::LogGroup");
-    for (name, function) in of_type(template, "AWS::Serverless::Function") {
-        let group = format!("{name}Logs");
-        if function["LoggingConfig"]["LogGroup"] != json!({ "Ref": group }) {
-            complaints.push(format!("{name} does not write to {group}"));
-        }
-        match logs.remove(group.as_str()) {
-            Some(group) if group["RetentionInDays"] == of_profile("LogsDays") => {}
-            _ => complaints.push(format!("{group} does not end after the profile's days")),
-        }
-    }
+    complaints.extend(check_logs(template));
     if template["Globals"]["Function"]["LoggingConfig"]["LogFormat"] != "JSON" {
         complaints.push("the functions' logs are not JSON".to_owned());
     }
-    complaints.extend(logs.keys().map(|name| format!("{name} belongs to no function")));
+    complaints
+}
+
+fn check_logs(template: &Value) -> Complaints {
+    let mut complaints = Complaints::new();
+    let functions = of_type(template, "AWS::Serverless::Function");
+    for (name, function) in &functions {
+        let group = json!({ "Ref": format!("{name}Logs") });
+        if function["LoggingConfig"]["LogGroup"] != group {
+            complaints.push(format!("{name} does not write to {name}Logs"));
+        }
+    }
+    for (name, group) in of_type(template, "AWS::Logs::LogGroup") {
+        let writer = name.strip_suffix("Logs").and_then(|writer| functions.get(writer));
+        let folder = match writer {
+            Some(function) => text(&function["CodeUri"]).replace("functions/", ""),
+            None if name == "ApiAccessLogs" => "api".to_owned(),
+            None => {
+                complaints.push(format!("{name} belongs to no function"));
+                continue;
+            }
+        };
+        if group["LogGroupName"] != json!({ "Fn::Sub": format!("/${{AWS::StackName}}/{folder}") }) {
+            complaints.push(format!("{name} is not named as the key's policy knows it"));
+        }
+        complaints.extend(check_log(name, group));
+    }
+    complaints
+}
+
+fn check_log(name: &str, group: &Value) -> Complaints {
+    let mut complaints = Complaints::new();
+    if group["RetentionInDays"] != of_profile("LogsDays") {
+        complaints.push(format!("{name} does not end after the profile's days"));
+    }
+    if group["KmsKeyId"] != json!({ "Fn::GetAtt": ["OperationsKey", "Arn"] }) {
+        complaints.push(format!("{name} is not sealed by OperationsKey"));
+    }
     complaints
 }
 
