@@ -258,8 +258,11 @@ look() {
 }
 
 tell_addresses() { # address, rails…
-  local address=$1 rail
+  local address=$1 rail target
   shift
+  target=$(stack_output ApiDomainTarget)
+  [[ -n $(setting HostedZoneId) || -z "$target" || "$target" == None ]] ||
+    say "$(setting DomainName) must be a CNAME of $target"
   step "to enter elsewhere, once; what they give you goes into Parameter Store"
   say "  Clerk, webhook with user.created, user.updated, user.deleted:  $address/v1/webhooks/clerk"
   say "      infra/deploy/secret.sh $profile put CLERK_WEBHOOK_SECRET --stack $stack"

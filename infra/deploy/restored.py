@@ -49,7 +49,7 @@ def settings(table):
         "recovery": backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"],
         "recovery days": backups["PointInTimeRecoveryDescription"].get("RecoveryPeriodInDays"),
         "time to live": life.get("AttributeName"),
-        "tags": sorted((tag["Key"], tag["Value"]) for tag in tags if not tag["Key"].startswith("aws:")),
+        "tags": {tag["Key"]: tag["Value"] for tag in tags if not tag["Key"].startswith("aws:")},
     }
 
 

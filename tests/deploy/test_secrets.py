@@ -38,9 +38,9 @@ class Secrets(Case):
         self.assertRegex(output, r"FAL_KEY +no")
 
     def test_put_stores_a_value_from_a_pipe(self):
-        value = 'id:with spaces not, but %=:"signs'.replace(" ", "")
-        self.assertIn("version 1", self.passed(self.secret("put", "FAL_KEY", given=value + "\n")))
-        self.assertEqual(self.world.stored()["FAL_KEY"], value)
+        value = """canary%=,:"signs'$HOME`"""
+        self.assertIn("version 1", self.passed(self.secret("put", "ANTHROPIC_API_KEY", given=value + "\n")))
+        self.assertEqual(self.world.stored()["ANTHROPIC_API_KEY"], value)
 
     def test_a_rotation_keeps_both_until_it_is_finished(self):
         self.assertIn("finish CLERK_WEBHOOK_SECRET", self.passed(self.secret("rotate", "CLERK_WEBHOOK_SECRET", given=SECOND)))
@@ -72,7 +72,7 @@ class Secrets(Case):
 
     def test_a_wrong_form_is_not_stored(self):
         self.refused(self.secret("put", "CLERK_WEBHOOK_SECRET", given="whsec-nonsense"), "must be whsec_ and base64")
-        self.refused(self.secret("put", "NOTHING", given="x"), "NOTHING is no secret of this product")
+        self.refused(self.secret("put", "NOTHING", given="canary-9"), "NOTHING is no secret of this product")
         self.refused(self.secret("put", "FAL_KEY"), "no value for FAL_KEY was given")
         self.assertEqual(self.world.stored()["CLERK_WEBHOOK_SECRET"], WEBHOOK)
 
@@ -179,10 +179,28 @@ class Agreement(unittest.TestCase):
         self.assertEqual(named, set(secret_store.RULES))
 
     def test_the_guide_has_a_row_for_every_secret(self):
-        guide = self.example("OPERATIONS.md")
-        table = guide[guide.index("## Rotate a secret") :].split("\n## ")[1 if guide.startswith("## Rotate") else 0]
+        table = self.example("OPERATIONS.md").split("## Rotate a secret", 1)[1].split("\n## ", 1)[0]
         for name in secret_store.RULES:
             self.assertRegex(table, rf"(?m)^\|.*`{name}`")
+
+    def test_the_guide_has_a_row_for_every_alarm(self):
+        template = (ROOT / "template.yaml").read_text()
+        guide = self.example("OPERATIONS.md").split("## What an alarm means", 1)[1].split("\n## ", 1)[0]
+        for alarm in re.findall(r"^  (\w+)Alarm:\n    Type: AWS::CloudWatch::Alarm", template, re.M):
+            # One row for the alarm that each function has.
+            row = "…Errors" if alarm.endswith("Errors") else alarm
+            self.assertIn(f"| `{row}` |", guide)
+
+    def test_the_guide_names_only_commands_that_are_there(self):
+        guide = self.example("OPERATIONS.md") + self.example("README.md")
+        for script, words in re.findall(r"infra/deploy/(\w+\.sh)((?: +[\w<>\[\]{}\"':.-]+)*)", guide):
+            text = self.example(script)
+            for option in re.findall(r"--[a-z-]+", words):
+                self.assertIn(option, text + self.example("lib.sh"), f"{script} {words}")
+            usage = re.findall(rf"{script} <profile> ([a-z-]+)", text)
+            spoken = words.split()
+            if usage and len(spoken) > 1:
+                self.assertIn(spoken[1], usage, f"{script} {words}")
 
     def test_the_example_of_settings_names_parameters_of_the_template(self):
         known = settings.read_template_parameters(str(ROOT / "template.yaml"))
