@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import logging
 import os
 import shutil
 import signal
@@ -63,6 +64,8 @@ class Services:
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="citipen-deploy-"))
+        # A line for each request would bury what failed.
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
         self.moto = ThreadedMotoServer(port=0, verbose=False)
         self.moto.start()
         self.moto_url = "http://{}:{}".format(*self.moto.get_host_and_port())
