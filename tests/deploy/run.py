@@ -27,7 +27,8 @@ def run_part(part, words):
     result = unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(tests))
     for services in world.SERVICES:
         services.stop()
-    failed = len(result.failures) + len(result.errors)
+    # A test of several parts (subTest) is one, however many of them fail.
+    failed = len({getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors})
     print(f"part {result.testsRun} {failed} {len(result.skipped)}")
     return 0
 
