@@ -1,0 +1,88 @@
+"""Asks a running deployment whether it answers as it should, without an account and without a payment.
+
+    smoke.py ADDRESS ORIGIN [cards] [transfers]
+
+A new API or domain needs a moment; each question is asked again for SMOKE_PATIENCE seconds (90).
+"""
+
+import http.client
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+
+PAUSE_SECONDS = 3
+
+
+def ask(address, method, path, headers, body=None):
+    request = urllib.request.Request(address + path, method=method, headers=headers, data=body)
+    try:
+        with urllib.request.urlopen(request, timeout=35) as answer:
+            return answer.status, dict(answer.headers), answer.read()
+    except urllib.error.HTTPError as answer:
+        return answer.code, dict(answer.headers), answer.read()
+
+
+def prices(answer):
+    status, _, body = answer
+    if status != 200:
+        return f"status {status}"
+    return None if json.loads(body).get("tools") else "there are no tools in it"
+
+
+def preflight(origin):
+    def check(answer):
+        status, headers, _ = answer
+        allowed = {name.lower(): value for name, value in headers.items()}.get("access-control-allow-origin")
+        if status // 100 != 2 or allowed != origin:
+            return f"status {status}, allowed origin {allowed!r}"
+        return None
+
+    return check
+
+
+def status_is(*wanted):
+    return lambda answer: None if answer[0] in wanted else f"status {answer[0]}"
+
+
+def questions(origin, rails):
+    asks = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    plain = {"Content-Type": "application/json"}
+    yield "GET /v1/pricing tells tools", ("GET", "/v1/pricing", {}), prices
+    yield "a page may call", ("OPTIONS", "/v1/runs", asks), preflight(origin)
+    # 401 and not 500: the function has started, which it does only with all its settings and secrets.
+    yield "a run needs a sign-in", ("POST", "/v1/runs", plain, b"{}"), status_is(401)
+    yield "a forged Clerk webhook is refused", ("POST", "/v1/webhooks/clerk", plain, b"{}"), status_is(401)
+    if "cards" in rails:
+        yield "a forged card IPN is refused", ("POST", "/v1/webhooks/sepay/ipn", plain, b"{}"), status_is(401)
+    if "transfers" in rails:
+        yield "a forged bank webhook is refused", ("POST", "/v1/webhooks/sepay/bank", plain, b"{}"), status_is(401)
+    # The gateway itself answers 403 to a path it does not have.
+    yield "an unknown path is refused", ("GET", "/v1/nothing-here", {}), status_is(403, 404)
+
+
+def complaint(address, question, check, until):
+    while True:
+        try:
+            wrong = check(ask(address, *question))
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            wrong = f"{type(error).__name__}: {error}"
+        if wrong is None or time.monotonic() >= until:
+            return wrong
+        time.sleep(PAUSE_SECONDS)
+
+
+def main(address, origin, *rails):
+    until = time.monotonic() + int(os.environ.get("SMOKE_PATIENCE", "90"))
+    failed = 0
+    for claim, question, check in questions(origin, rails):
+        wrong = complaint(address.rstrip("/"), question, check, until)
+        failed += wrong is not None
+        print(f"  {'failed' if wrong else 'passed'}  {claim}{f': {wrong}' if wrong else ''}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Stops a deployment from working, and lets it go on. What is under way ends as usual; nothing is deployed.
+#
+#   suspend.sh <profile> runs      no new runs; paying in, webhooks, schedules and everything else go on
+#   suspend.sh <profile> all       nothing is executed any more: for restoring, or when money moves wrongly
+#   suspend.sh <profile> resume    as it was before
+#   suspend.sh <profile> show      what is suspended
+#       --stack NAME     a deployment that is not named like its profile
+#       --yes            ask nothing
+set -euo pipefail
+# shellcheck source=infra/deploy/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# Each function remembers what it had reserved and since when it rests (`20@1796000000`); that outlives this machine,
+# and a second suspension does not change it.
+suspend() { # function's physical name
+  local arn had before
+  arn=$(function_arn "$1")
+  had=$(aws lambda get-function-concurrency --function-name "$1" --query ReservedConcurrentExecutions --output text)
+  [[ -n "$had" && "$had" != None ]] || had=none
+  before=$(remembered "$arn")
+  [[ "$before" != None ]] || aws lambda tag-resource --resource "$arn" --tags "suspended-from=$had@$(date +%s)"
+  aws lambda put-function-concurrency --function-name "$1" --reserved-concurrent-executions 0 >/dev/null
+}
+
+resume() { # function's physical name
+  local arn had
+  arn=$(function_arn "$1")
+  had=$(remembered "$arn")
+  case ${had%@*} in
+    None) return ;;
+    none) aws lambda delete-function-concurrency --function-name "$1" ;;
+    *) aws lambda put-function-concurrency --function-name "$1" --reserved-concurrent-executions "${had%@*}" >/dev/null ;;
+  esac
+  # Last, so that who is killed before it repeats the rest.
+  aws lambda untag-resource --resource "$arn" --tag-keys suspended-from
+}
+
+read_arguments "$@"
+set -- "${arguments[@]+"${arguments[@]}"}"
+case ${2:-}/$# in
+  runs/2 | all/2 | resume/2 | show/2) ;;
+  *) usage ;;
+esac
+need_tools aws python3
+open_deployment "$1" "${stack_option:-$1}"
+functions=$(stack_resources AWS::Lambda::Function)
+[[ -n "$functions" ]] || fail "There is no stack $stack with functions."
+case $2 in
+  all) confirm "Stop everything in $stack ($account, $region)? Callers get errors, and webhooks are not heard." ;;
+  runs) confirm "Stop new runs in $stack ($account, $region)?" ;;
+esac
+while read -r logical physical; do
+  case $2/$logical in
+    runs/RunTool | all/*) suspend "$physical" ;;
+    resume/*) resume "$physical" ;;
+  esac
+  arn=$(function_arn "$physical")
+  had=$(remembered "$arn")
+  [[ "$had" == None ]] || say "  $logical is suspended"
+done <<<"$functions"
+[[ $2 != resume ]] || say "Everything runs. What was missed: OPERATIONS.md, \"Replay a day of webhooks\"."
