@@ -6,7 +6,7 @@ use super::steps::{Counted, Kind, Mark, NAMESPACE, Work};
 use crate::desk::{Desk, dong, micros};
 use crate::world::{Answer, Instance, Person, Tally, http, image, script};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{LogSink, start_logs};
+use platform::{LogSettings, LogSink, start_logs};
 use sandbox::{Delivery, IpnKind, TransferWish};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -47,7 +47,8 @@ impl Wire {
 
 /// Everything that the sheet counts.
 pub(crate) async fn all() {
-    start_logs("info", LogSink::Stdout);
+    let logs = LogSettings { level: "info".to_owned(), metrics_namespace: Some(NAMESPACE.to_owned()) };
+    start_logs(&logs, LogSink::Stdout);
     let counter = Counter::open().await;
     counter.runs().await;
     counter.account_pages().await;
@@ -150,6 +151,10 @@ impl Counter {
                 exchange_rates::handle(platform).await.unwrap();
             })
             .await;
+            self.counted((kind, Work::Tick), "ProviderBalances", async |_| {
+                provider_balances::handle(platform).await.unwrap();
+            })
+            .await;
             self.counted((kind, Work::Tick), "ReservationSweep", async |_| {
                 reservation_sweep::handle(platform).await.unwrap();
             })
@@ -159,7 +164,7 @@ impl Counter {
             })
             .await;
             self.counted((kind, Work::Tick), "PaymentReconciliation", async |_| {
-                payment_reconciliation::handle(platform).await.unwrap();
+                payment_reconciliation::handle(platform, Value::Null).await.unwrap();
             })
             .await;
         }
