@@ -7,10 +7,12 @@ pub(super) type Metrics = BTreeMap<String, BTreeSet<String>>;
 
 /// Which functions can log a metric, by what their source builds or calls.
 const LOGGED_BY: &[(&str, &[&str])] = &[
+    ("held_overdue_seconds", &["Closing::new"]),
     ("payment_differences", &["Reconciliation::new"]),
     ("payment_unmatched", &["BankDesk::new", "CardDesk::new", "ChainDesk::new", "Reconciliation::new"]),
     ("payments_repaired", &["Reconciliation::new"]),
     ("payments_waiting", &["Reconciliation::new"]),
+    ("provider_refuses_us", &["Runs::new"]),
     ("rail_silent", &["Reconciliation::new"]),
     ("rail_uncompared", &["Reconciliation::new"]),
     ("rate_refused", &[".refresh("]),
@@ -43,6 +45,9 @@ fn bell_of_ours(metric: &'static str) -> Bell {
     let (statistic, periods, rings) = match metric {
         // A day is the slowest comparison that can be set, and two hours of patience.
         "payments_waiting" => ("SampleCount", (3600, 26), Rings::WhenMissing),
+        // Every sweep tells how long the longest hold waited for it, two minutes at most while sweeps do their work.
+        // Ten minutes of more: the sweep can't end it, and somebody misses credit.
+        "held_overdue_seconds" => ("Maximum", (300, 2), Rings::Above(120)),
         // States, told again by every comparison.
         "payment_differences" | "rail_silent" | "rail_uncompared" => ("Maximum", (3600, 1), Rings::Above(0)),
         // Events, which add up.
