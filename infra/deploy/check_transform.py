@@ -53,6 +53,7 @@ TTL = {
 SCHEDULES = {
     "ExchangeRates": "cron(30 6 * * ? *)",
     "PaymentReconciliation": {"Ref": "PaymentReconciliationSchedule"},
+    "ProviderBalances": "rate(1 hour)",
     "ReservationSweep": "rate(1 minute)",
     "TronPoll": {"Ref": "TronPollSchedule"},
 }

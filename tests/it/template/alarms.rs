@@ -12,6 +12,8 @@ const LOGGED_BY: &[(&str, &[&str])] = &[
     ("payment_unmatched", &["BankDesk::new", "CardDesk::new", "ChainDesk::new", "Reconciliation::new"]),
     ("payments_repaired", &["Reconciliation::new"]),
     ("payments_waiting", &["Reconciliation::new"]),
+    ("provider_balance_cents", &["Balances::new"]),
+    ("provider_balance_low", &["Balances::new"]),
     ("provider_refuses_us", &["Runs::new"]),
     ("rail_silent", &["Reconciliation::new"]),
     ("rail_uncompared", &["Reconciliation::new"]),
@@ -19,7 +21,8 @@ const LOGGED_BY: &[(&str, &[&str])] = &[
 ];
 
 /// Metrics of ours that only stand on the dashboard, and why nobody needs to be woken by them.
-const SHOWN_ONLY: &[(&str, &str)] = &[];
+const SHOWN_ONLY: &[(&str, &str)] =
+    &[("provider_balance_cents", "how much is too little is a setting; provider_balance_low judges by it")];
 
 /// When an alarm rings.
 struct Bell {
@@ -36,6 +39,8 @@ struct Bell {
 
 enum Rings {
     Above(u64),
+    /// The same, and silence says nothing: what was told last still holds.
+    AboveUntilTold(u64),
     /// Rings when the number is missing: it is a sign of life. Silent while the schedules are off.
     WhenMissing,
 }
@@ -48,6 +53,8 @@ fn bell_of_ours(metric: &'static str) -> Bell {
         // Every sweep tells how long the longest hold waited for it, two minutes at most while sweeps do their work.
         // Ten minutes of more: the sweep can't end it, and somebody misses credit.
         "held_overdue_seconds" => ("Maximum", (300, 2), Rings::Above(120)),
+        // Told once an hour by a provider that answers.
+        "provider_balance_low" => ("Maximum", (3600, 1), Rings::AboveUntilTold(0)),
         // States, told again by every comparison.
         "payment_differences" | "rail_silent" | "rail_uncompared" => ("Maximum", (3600, 1), Rings::Above(0)),
         // Events, which add up.
@@ -87,6 +94,7 @@ impl Bell {
         let topic = json!([{ "Ref": "AlarmTopic" }]);
         let (comparison, threshold, missing) = match self.rings {
             Rings::Above(number) => ("GreaterThanThreshold", number, "notBreaching"),
+            Rings::AboveUntilTold(number) => ("GreaterThanThreshold", number, "ignore"),
             Rings::WhenMissing => ("LessThanThreshold", 1, "breaching"),
         };
         let mut wanted = json!({

@@ -711,6 +711,7 @@ fn given(name: &str) -> &'static str {
         "CLERK_WEBHOOK_SECRET" => "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
         "BANK_ACCOUNT" => sandbox::BANK_ACCOUNT,
         "BANK_BIN" => sandbox::BANK_BIN,
+        "PROVIDER_BALANCE_MIN_CENTS" => "1000",
         "RATE_AGE_MAX_HOURS" => "120",
         "SEALING_KEYS" => "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
         "TRON_WALLET" => sandbox::TRON_WALLET,

@@ -67,6 +67,8 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
             ("key via dynamodb", &["Decrypt"]),
         ],
     ),
+    // Asks others only.
+    ("ProviderBalances", &[]),
     (
         "ReservationSweep",
         &[
@@ -178,6 +180,7 @@ pub(super) const SCHEDULES: &[Tick] = &[
         parameter: Some("PaymentReconciliationSchedule"),
         seconds: 360,
     },
+    Tick { function: "ProviderBalances", expression: "rate(1 hour)", parameter: None, seconds: 3600 },
     Tick { function: "ReservationSweep", expression: "rate(1 minute)", parameter: None, seconds: 60 },
     Tick {
         function: "TronPoll",
@@ -273,6 +276,7 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
             "TRON_WALLET",
         ],
     ),
+    ("Balances::new", &[], &["DEEPSEEK_API_KEY", "PROVIDER_BALANCE_MIN_CENTS"]),
     ("ADMIN_USER_IDS", &[], &["ADMIN_USER_IDS"]),
 ];
 
