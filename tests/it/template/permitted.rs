@@ -180,7 +180,7 @@ pub(super) const SCHEDULES: &[Tick] = &[
         parameter: Some("PaymentReconciliationSchedule"),
         seconds: 360,
     },
-    Tick { function: "ProviderBalances", expression: "rate(1 hour)", parameter: None, seconds: 3_600 },
+    Tick { function: "ProviderBalances", expression: "rate(1 hour)", parameter: None, seconds: 3600 },
     Tick { function: "ReservationSweep", expression: "rate(1 minute)", parameter: None, seconds: 60 },
     Tick {
         function: "TronPoll",
