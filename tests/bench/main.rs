@@ -1,5 +1,8 @@
 //! What the local stack costs and how fast it is: `cargo bench -p citipen-tests [-- --sizes]`.
 //!
+//! `-- --lambda` starts every function's release binary as Lambda would (`infra/emulator`) and prints a table of its
+//! own, with the same work in Node and Python beside it.
+//!
 //! The last rows fuzz what takes money's messages, ten seconds each; `-- --fuzz [SECONDS] [--seed N]` does only that,
 //! and `-- --payments` measures only the rows about payments. `-- --costs` prints what all of it costs at AWS.
 //!
@@ -17,6 +20,7 @@ mod costs;
 mod desk;
 mod figures;
 mod fuzz;
+mod lambda;
 mod load;
 mod measures;
 mod money;
@@ -45,6 +49,12 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     if wants(costs::COUNT) {
         return runtime.block_on(costs::count_here());
+    }
+    if wants("--lambda") {
+        let before = figures::machine();
+        println!("{}", lambda::all());
+        println!("Machine before: {before}\nMachine after:  {}", figures::machine());
+        return;
     }
     let fuzz = Fuzz {
         seconds: Duration::from_secs(number(&arguments, "--fuzz").unwrap_or(FUZZ_SECONDS)),

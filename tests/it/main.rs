@@ -9,6 +9,7 @@ mod crashes;
 mod edge_cases;
 mod failures;
 mod identity;
+mod lambda;
 mod ledger;
 mod main_job;
 mod openapi;

@@ -12,6 +12,7 @@ mod home;
 mod lifecycle;
 mod links;
 mod objects;
+mod protocol;
 mod server;
 mod tables;
 #[cfg(test)]
@@ -142,6 +143,11 @@ impl Stores {
     pub async fn serve_dynamo(&self) -> std::io::Result<SocketAddr> {
         let start = || async { Server::start(self.database().clone()) };
         Ok(self.0.server.get_or_try_init(start).await?.address())
+    }
+
+    /// `POST /` as DynamoDB answers it, on a port of the caller's.
+    pub fn dynamo_router(&self) -> axum::Router {
+        protocol::router(self.clone())
     }
 
     /// S3 itself, for whoever wants to mount more of it than [`Stores::s3_router`] does.
