@@ -19,6 +19,13 @@ pub(crate) fn build(package: &str) -> PathBuf {
     messages.lines().find_map(executable).expect("the package has a binary of its name")
 }
 
+/// As from a terminal: cargo tells a bench which package it is of, and build scripts that look at such variables
+/// would run again, here and in the next command.
 pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let told = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(told)) {
+        command.env_remove(name);
+    }
+    command
 }

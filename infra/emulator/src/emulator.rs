@@ -91,7 +91,6 @@ impl Emulator {
         }
         let given = Given {
             parameters: outside::parameters(&at),
-            secrets_path: outside::SECRETS_PATH.to_owned(),
             physical: BTreeMap::from([("MediaBucket".to_owned(), MEDIA_BUCKET.to_owned())]),
             region: REGION.to_owned(),
         };

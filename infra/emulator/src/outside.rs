@@ -15,7 +15,7 @@ pub(crate) struct Addresses {
     pub(crate) authority: String,
 }
 
-/// Where secrets lie in the Parameter Store, unless the template's parameter is told otherwise.
+/// Where secrets lie in the Parameter Store.
 pub(crate) const SECRETS_PATH: &str = "/citipen/";
 
 /// What a person would write down for a deployment; every rail is taken.
@@ -34,8 +34,6 @@ pub(crate) fn parameters(at: &Addresses) -> BTreeMap<String, Value> {
         ("BankBin", json!(sandbox::BANK_BIN)),
         ("TronWallet", json!(sandbox::TRON_WALLET)),
         ("AdminUserIds", json!(["user_sandbox_admin"])),
-        // Of a template that keeps them in Secrets Manager.
-        ("SecretName", json!("citipen")),
         ("SecretsPath", json!(SECRETS_PATH)),
     ];
     parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

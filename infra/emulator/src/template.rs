@@ -65,8 +65,6 @@ pub enum TemplateError {
 pub struct Given {
     /// Values for parameters; those the template does not have are left out.
     pub parameters: BTreeMap<String, Value>,
-    /// Where secrets lie in the Parameter Store.
-    pub secrets_path: String,
     /// Names that resources got, where it matters.
     pub physical: BTreeMap<String, String>,
     pub region: String,
@@ -130,7 +128,6 @@ fn function(
             };
         }
     }
-    name_secrets(&mut variables, &evaluation.given().secrets_path);
     let bytes = variables.iter().map(|(variable, value)| variable.len() + value.len()).sum();
     if bytes > VARIABLES_BYTES_MAX {
         return Err(TemplateError::TooManyVariables { function: name.to_owned(), bytes });
@@ -149,20 +146,6 @@ fn function(
         variables,
         schedule,
     })
-}
-
-/// A template that has CloudFormation put secrets into the environment (`{{resolve:secretsmanager:…:KEY::…}}`) is read
-/// as one that names them: functions look for them in the Parameter Store.
-fn name_secrets(variables: &mut BTreeMap<String, String>, path: &str) {
-    let is_secret = |value: &str| value.starts_with("{{resolve:secretsmanager:");
-    let names: Vec<String> =
-        variables.iter().filter(|(_, value)| is_secret(value)).map(|(name, _)| name.clone()).collect();
-    if names.is_empty() {
-        return;
-    }
-    variables.retain(|_, value| !is_secret(value));
-    variables.insert("SECRETS".to_owned(), names.join(","));
-    variables.insert("SECRETS_PATH".to_owned(), path.to_owned());
 }
 
 fn route(function: &str, event: &Value) -> Result<Route, TemplateError> {
@@ -193,7 +176,6 @@ Parameters:
   Prefix: { Type: String, Default: citipen- }
   Origins: { Type: CommaDelimitedList }
   Wallet: { Type: String, Default: "" }
-  SecretName: { Type: String, Default: s }
 Conditions:
   HasUsdt: !Not [!Equals [!Ref Wallet, ""]]
 Globals:
@@ -213,7 +195,7 @@ Resources:
           ALLOWED_ORIGINS: !Join [",", !Ref Origins]
           TRON_WALLET: !If [HasUsdt, !Ref Wallet, !Ref AWS::NoValue]
           NAMESPACE: !Sub "Citipen/${AWS::StackName}/${Media.Arn}"
-          FAL_KEY: !Sub "{{resolve:secretsmanager:${SecretName}:SecretString:FAL_KEY::}}"
+          SECRETS: FAL_KEY,QUOTE_SECRET
       Events:
         Run:
           Type: Api
@@ -231,7 +213,6 @@ Resources:
         let parameters = [("Origins", json!(["https://a", "https://b"])), ("Wallet", json!(wallet))];
         Given {
             parameters: parameters.map(|(name, value)| (name.to_owned(), value)).into(),
-            secrets_path: "/citipen/".to_owned(),
             physical: BTreeMap::from([("Media".to_owned(), "citipen-media".to_owned())]),
             region: "us-east-1".to_owned(),
         }
@@ -247,8 +228,7 @@ Resources:
             ("ALLOWED_ORIGINS", "https://a,https://b"),
             ("MEDIA_BUCKET", "citipen-media"),
             ("NAMESPACE", "Citipen/citipen/arn:aws:emulated:::Media"),
-            ("SECRETS", "FAL_KEY"),
-            ("SECRETS_PATH", "/citipen/"),
+            ("SECRETS", "FAL_KEY,QUOTE_SECRET"),
             ("TABLE_PREFIX", "citipen-"),
         ];
         assert_eq!(variables, expected, "and no wallet where none is given");

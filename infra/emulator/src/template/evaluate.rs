@@ -29,10 +29,6 @@ impl<'a> Evaluation<'a> {
         Ok(Evaluation { template, given, parameters })
     }
 
-    pub(super) fn given(&self) -> &Given {
-        self.given
-    }
-
     /// A variable's value: always a text.
     pub(super) fn text(&self, value: &Value) -> Result<Option<String>, TemplateError> {
         let Some(value) = self.value(value)? else { return Ok(None) };
