@@ -163,6 +163,34 @@ async fn every_route_of_the_template_leads_to_a_function_that_answers() {
     }
 }
 
+#[tokio::test]
+async fn a_refusal_and_its_log_lines_name_the_trace_of_the_request() {
+    let cloud = Cloud::start().await;
+    let refused = cloud.person("ann").get("/v1/runs/01KABCDEFGHJKMNPQRSTVWXYZ0").await;
+    assert_eq!(refused.status, 404, "{}", refused.text);
+    let trace = refused.body["trace_id"].as_str().unwrap();
+    assert!(trace.starts_with("1-") && trace.len() == 35, "X-Ray's form: {trace}");
+    let line: Value = serde_json::from_str(&patiently(cloud.logs.line("Runs", trace)).await).unwrap();
+    assert_eq!(
+        (&line["span"]["trace_id"], &line["span"]["request_id"]),
+        (&json!(trace), &refused.body["request_id"])
+    );
+}
+
+#[tokio::test]
+async fn a_number_of_the_log_is_a_metric_of_the_stack() {
+    let cloud = Cloud::start().await;
+    patiently(cloud.tick("ReservationSweep")).await.unwrap();
+    let line = patiently(cloud.logs.line("ReservationSweep", "CloudWatchMetrics")).await;
+    let line: Value = serde_json::from_str(&line).unwrap();
+    let directive = &line["_aws"]["CloudWatchMetrics"][0];
+    assert!(directive["Namespace"].as_str().unwrap().starts_with("Citipen/"), "{line}");
+    assert_eq!(
+        (&directive["Metrics"][0]["Name"], &line["held_overdue_seconds"]),
+        (&json!("held_overdue_seconds"), &json!(0))
+    );
+}
+
 /// CloudWatch reads a line as one JSON object; a line that is none hides from every filter and alarm.
 #[tokio::test]
 async fn what_functions_print_are_json_objects_without_contents() {
