@@ -1,16 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod environment;
 mod gateway;
 mod hold;
-mod house;
 mod secrets;
 #[cfg(test)]
 mod tests;
 
 use axum::Router;
 use edge::TraceId;
+use environment::Environment;
 use hold::Hold;
-use house::House;
 use lambda_runtime::{Context, LambdaEvent, Runtime, service_fn};
 use platform::{InvalidSettings, Platform};
 use serde::Serialize;
@@ -23,11 +23,11 @@ pub use lambda_runtime::Error;
 
 /// Serves a function's finished router to API Gateway until the environment is shut down.
 pub async fn serve(router: fn(&Platform) -> Result<Router, InvalidSettings>) -> Result<(), Error> {
-    let house = Arc::new(House::open(router).await?);
-    let hold = Hold::of(house.platform());
+    let environment = Arc::new(Environment::open(router).await?);
+    let hold = Hold::of(environment.platform());
     let answer = service_fn(move |event| {
-        let house = Arc::clone(&house);
-        async move { gateway::answer(house.current().await, event).await }
+        let environment = Arc::clone(&environment);
+        async move { gateway::answer(environment.current().await, event).await }
     });
     lambda_http::streaming_runtime(answer).layer(hold).run().await
 }
@@ -43,12 +43,13 @@ where
     R: Serialize + 'static,
     E: StdError + Send + Sync + 'static,
 {
-    let house = Arc::new(House::open(|platform| Ok(platform.clone())).await?);
-    let (hold, work) = (Hold::of(house.platform()), Arc::new(work));
+    let environment = Arc::new(Environment::open(|platform| Ok(platform.clone())).await?);
+    let (hold, work) = (Hold::of(environment.platform()), Arc::new(work));
     let tick = service_fn(move |event: LambdaEvent<Value>| {
-        let (house, work, span) = (Arc::clone(&house), Arc::clone(&work), span_of(&event.context));
+        let (environment, work, span) =
+            (Arc::clone(&environment), Arc::clone(&work), span_of(&event.context));
         async move {
-            let worked = work(house.current().await, event.payload).instrument(span.clone()).await;
+            let worked = work(environment.current().await, event.payload).instrument(span.clone()).await;
             worked.inspect_err(|error| span.in_scope(|| failed(error))).map_err(Error::from)
         }
     });

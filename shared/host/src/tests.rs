@@ -1,7 +1,7 @@
 //! Secrets from a parameter store that speaks SSM's protocol, and the hold around an invocation.
 
+use crate::environment::Environment;
 use crate::hold::Hold;
-use crate::house::House;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -102,10 +102,12 @@ fn pepper(platform: &Platform) -> Result<String, InvalidSettings> {
 async fn a_start_asks_once_for_its_own_secrets_and_signs_the_question() {
     let (store, address) = Store::open(&[("/citipen/PEPPER", "salt"), ("/citipen/OTHER", "x")]).await;
     let clock = Clock::manual(Clock::system().now());
-    let house =
-        House::over(platform(&address, &clock, &[("SECRETS", "PEPPER,NOT_THERE")]), pepper).await.unwrap();
+    let environment =
+        Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER,NOT_THERE")]), pepper)
+            .await
+            .unwrap();
 
-    assert_eq!(house.current().await, "salt");
+    assert_eq!(environment.current().await, "salt");
 
     let questions = store.questions();
     let [(headers, question)] = questions.as_slice() else { panic!("{questions:?}") };
@@ -121,15 +123,16 @@ async fn a_start_asks_once_for_its_own_secrets_and_signs_the_question() {
 async fn a_rotated_secret_is_used_after_five_minutes_and_not_asked_for_before() {
     let (store, address) = Store::open(&[("/citipen/PEPPER", "old")]).await;
     let clock = Clock::manual(Clock::system().now());
-    let house = House::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
+    let environment =
+        Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
     store.put("/citipen/PEPPER", "new");
 
     clock.advance(Duration::from_secs(299));
-    assert_eq!(house.current().await, "old");
+    assert_eq!(environment.current().await, "old");
     assert_eq!(store.questions().len(), 1);
     clock.advance(Duration::from_secs(1));
-    assert_eq!(house.current().await, "new");
-    assert_eq!(house.current().await, "new");
+    assert_eq!(environment.current().await, "new");
+    assert_eq!(environment.current().await, "new");
     assert_eq!(store.questions().len(), 2);
 }
 
@@ -137,27 +140,29 @@ async fn a_rotated_secret_is_used_after_five_minutes_and_not_asked_for_before() 
 async fn a_running_function_keeps_its_secrets_while_the_store_is_silent() {
     let (store, address) = Store::open(&[("/citipen/PEPPER", "old")]).await;
     let clock = Clock::manual(Clock::system().now());
-    let house = House::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
+    let environment =
+        Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
     store.refuse(&[(400, "ThrottlingException")]);
     store.put("/citipen/PEPPER", "new");
     clock.advance(Duration::from_secs(300));
 
-    assert_eq!(house.current().await, "old");
-    assert_eq!(house.current().await, "old");
+    assert_eq!(environment.current().await, "old");
+    assert_eq!(environment.current().await, "old");
     assert_eq!(store.questions().len(), 2, "not at every request");
     clock.advance(Duration::from_secs(30));
-    assert_eq!(house.current().await, "new");
+    assert_eq!(environment.current().await, "new");
 }
 
 #[tokio::test]
 async fn a_secret_that_makes_no_function_is_not_put_to_use() {
     let (store, address) = Store::open(&[("/citipen/PEPPER", "old")]).await;
     let clock = Clock::manual(Clock::system().now());
-    let house = House::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
+    let environment =
+        Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
     store.put("/citipen/PEPPER", " ");
     clock.advance(Duration::from_secs(300));
 
-    assert_eq!(house.current().await, "old");
+    assert_eq!(environment.current().await, "old");
 }
 
 #[tokio::test]
@@ -165,11 +170,12 @@ async fn a_start_outlasts_a_throttled_store_but_not_one_that_forbids() {
     let (store, address) = Store::open(&[("/citipen/PEPPER", "salt")]).await;
     let clock = Clock::manual(Clock::system().now());
     store.refuse(&[(400, "ThrottlingException"), (500, "InternalServerError"), (503, "")]);
-    let house = House::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
-    assert_eq!(house.current().await, "salt");
+    let environment =
+        Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
+    assert_eq!(environment.current().await, "salt");
 
     store.refuse(&[(400, "com.amazonaws.ssm#AccessDeniedException")]);
-    let refused = House::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await;
+    let refused = Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await;
     let error = refused.err().map(|error| std::error::Error::source(&error).unwrap().to_string());
     assert_eq!(error.as_deref(), Some("the parameter store refuses: 400 AccessDeniedException"));
 }
@@ -182,9 +188,10 @@ async fn more_secrets_than_one_question_may_hold_are_asked_for_in_parts() {
     let clock = Clock::manual(Clock::system().now());
     let all =
         |platform: &Platform| platform.env().section(|settings| settings.text("S0") + &settings.text("S22"));
-    let house = House::over(platform(&address, &clock, &[("SECRETS", &names.join(","))]), all).await.unwrap();
+    let environment =
+        Environment::over(platform(&address, &clock, &[("SECRETS", &names.join(","))]), all).await.unwrap();
 
-    assert_eq!(house.current().await, "S0S22");
+    assert_eq!(environment.current().await, "S0S22");
     assert_eq!(store.questions().len(), 3);
 }
 
@@ -192,9 +199,9 @@ async fn more_secrets_than_one_question_may_hold_are_asked_for_in_parts() {
 async fn a_function_without_secrets_asks_nobody() {
     let (store, address) = Store::open(&[]).await;
     let clock = Clock::manual(Clock::system().now());
-    let house = House::over(platform(&address, &clock, &[]), |_| Ok(())).await.unwrap();
+    let environment = Environment::over(platform(&address, &clock, &[]), |_| Ok(())).await.unwrap();
     clock.advance(Duration::from_secs(1000));
-    house.current().await;
+    environment.current().await;
     assert_eq!(store.questions(), []);
 }
 
@@ -202,7 +209,7 @@ async fn a_function_without_secrets_asks_nobody() {
 async fn the_missing_secret_is_named_when_a_function_can_t_start() {
     let (_store, address) = Store::open(&[]).await;
     let clock = Clock::manual(Clock::system().now());
-    let opened = House::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await;
+    let opened = Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await;
     let message = opened.err().map(|error| error.to_string()).unwrap();
     assert!(message.contains("PEPPER is missing"), "{message}");
 }

@@ -1,4 +1,5 @@
-//! What a process keeps between invocations: the platform, and what a function built from it.
+//! An execution environment of Lambda: what a process keeps between invocations, the platform and what a function built
+//! from it.
 
 use crate::Error;
 use crate::secrets::{Secrets, SecretsError, Values};
@@ -12,7 +13,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 type Build<T> = fn(&Platform) -> Result<T, InvalidSettings>;
 
-pub(crate) struct House<T> {
+pub(crate) struct Environment<T> {
     /// Without the secrets.
     base: Platform,
     secrets: Secrets,
@@ -35,13 +36,13 @@ pub(crate) enum CannotStart {
     Secrets(#[from] SecretsError),
 }
 
-impl<T: Clone> House<T> {
+impl<T: Clone> Environment<T> {
     /// Once per cold start. The secrets are asked for while the connection to the tables is made.
-    pub(crate) async fn open(build: Build<T>) -> Result<House<T>, Error> {
+    pub(crate) async fn open(build: Build<T>) -> Result<Environment<T>, Error> {
         let opened = match Platform::from_env() {
             Ok(base) => {
                 start_logs(base.logs(), LogSink::Stdout);
-                House::over(base, build).await
+                Environment::over(base, build).await
             }
             Err(error) => Err(error.into()),
         };
@@ -54,13 +55,13 @@ impl<T: Clone> House<T> {
         })
     }
 
-    pub(crate) async fn over(base: Platform, build: Build<T>) -> Result<House<T>, CannotStart> {
+    pub(crate) async fn over(base: Platform, build: Build<T>) -> Result<Environment<T>, CannotStart> {
         let secrets = base.env().section(Secrets::read)?;
         let (values, ()) = tokio::join!(secrets.fetch_patiently(&base), base.warm_up());
         let values = values?;
         let built = build(&base.with_settings(texts(&values)))?;
         let look_at = base.now().after(secrets.fresh_for());
-        Ok(House { base, secrets, build, current: Mutex::new(Current { built, values, look_at }) })
+        Ok(Environment { base, secrets, build, current: Mutex::new(Current { built, values, look_at }) })
     }
 
     pub(crate) fn platform(&self) -> &Platform {
