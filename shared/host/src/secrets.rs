@@ -7,7 +7,7 @@ use platform::{Platform, Settings, pause};
 use primitives::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// Names and values, as settings.
 pub(crate) type Values = BTreeMap<String, Secret>;
@@ -15,9 +15,11 @@ pub(crate) type Values = BTreeMap<String, Secret>;
 /// As many as one call may ask for (SSM API reference, "GetParameters").
 const NAMES_MAX: usize = 10;
 
-/// A start may take ten seconds in Lambda; a throttled account needs some tries.
-const TRIES: u32 = 6;
+/// One question; the store answers within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A start may take ten seconds in Lambda. An account may ask forty times a second, so many environments that start at
+/// once have to wait for one another.
+const START_PATIENCE: Duration = Duration::from_secs(8);
 
 /// Which secrets this process may read, and where they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,17 +109,17 @@ impl Secrets {
 
     /// For the start, which has nothing without them.
     pub(crate) async fn fetch_patiently(&self, platform: &Platform) -> Result<Values, SecretsError> {
-        for tries in 1..TRIES {
+        let (begun, mut tries) = (Instant::now(), 2);
+        loop {
             match self.fetch(platform).await {
-                // Doubling from 20 ms: many environments that start at once are throttled together.
-                Err(error) if error.is_passing() => {
+                Err(error) if error.is_passing() && begun.elapsed() < START_PATIENCE => {
                     tracing::warn!(error = %error, "the secrets are asked for again");
+                    tries += 1;
                     pause(tries).await;
                 }
                 other => return other,
             }
         }
-        self.fetch(platform).await
     }
 
     pub(crate) async fn fetch(&self, platform: &Platform) -> Result<Values, SecretsError> {

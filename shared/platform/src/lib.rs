@@ -160,8 +160,10 @@ impl Platform {
             None => format!("https://dynamodb.{}.amazonaws.com", self.0.store.region),
         };
         self.dynamo();
-        // The table service answers a bare look at its door with a word about its health.
-        if let Err(error) = self.http().get(endpoint).timeout(WARM_UP).send().await {
+        // The table service answers a bare look at its door with a word about its health. Unread, it would cost the
+        // connection that it is all about.
+        let looked = async { self.http().get(endpoint).timeout(WARM_UP).send().await?.bytes().await };
+        if let Err(error) = looked.await {
             tracing::debug!(error = %error.without_url(), "no connection was made ahead of the first request");
         }
     }
