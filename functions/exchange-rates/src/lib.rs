@@ -3,6 +3,11 @@
 use platform::{InvalidSettings, Platform};
 use rates::{Rates, Report};
 
+/// Whether the settings suit the work.
+pub fn check(platform: &Platform) -> Result<(), InvalidSettings> {
+    Rates::new(platform).map(drop)
+}
+
 pub async fn handle(platform: &Platform) -> Result<Report, InvalidSettings> {
     Ok(Rates::new(platform)?.refresh(platform.now()).await)
 }

@@ -1,4 +1,4 @@
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), host::Error> {
-    host::tick(async |platform, _| exchange_rates::handle(&platform).await).await
+    host::tick(exchange_rates::check, async |platform, _| exchange_rates::handle(&platform).await).await
 }

@@ -28,6 +28,11 @@ struct Wish {
     since: Option<Timestamp>,
 }
 
+/// Whether the settings suit the work.
+pub fn check(platform: &Platform) -> Result<(), InvalidSettings> {
+    Reconciliation::new(platform).map(drop)
+}
+
 /// One report per configured rail; an empty list of differences is what it should be.
 pub async fn handle(platform: &Platform, event: Value) -> Result<Vec<RailReport>, ReconciliationError> {
     let since = since(event)?;

@@ -1,4 +1,7 @@
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), host::Error> {
-    host::tick(async |platform, event| payment_reconciliation::handle(&platform, event).await).await
+    host::tick(payment_reconciliation::check, async |platform, event| {
+        payment_reconciliation::handle(&platform, event).await
+    })
+    .await
 }

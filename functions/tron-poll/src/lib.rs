@@ -12,6 +12,11 @@ pub enum PollError {
     Payments(#[from] PaymentsError),
 }
 
+/// Whether the settings suit the work.
+pub fn check(platform: &Platform) -> Result<(), InvalidSettings> {
+    ChainDesk::new(platform).map(drop)
+}
+
 /// Without a wallet there is nothing to poll, and the report is empty.
 pub async fn handle(platform: &Platform) -> Result<PollReport, PollError> {
     match ChainDesk::new(platform)? {

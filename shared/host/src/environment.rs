@@ -11,7 +11,10 @@ use tokio::sync::Mutex;
 /// After a look at the secrets that failed; until then the ones we have serve.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-type Build<T> = fn(&Platform) -> Result<T, InvalidSettings>;
+/// Somebody who takes a leaked secret back must be able to rely on its end: older ones serve nobody.
+const AGE_MAX: Duration = Duration::from_secs(15 * 60);
+
+type Build<T> = Box<dyn Fn(&Platform) -> Result<T, InvalidSettings> + Send + Sync>;
 
 pub(crate) struct Environment<T> {
     /// Without the secrets.
@@ -24,6 +27,7 @@ pub(crate) struct Environment<T> {
 struct Current<T> {
     built: T,
     values: Values,
+    looked_at: Timestamp,
     look_at: Timestamp,
 }
 
@@ -36,9 +40,16 @@ pub(crate) enum CannotStart {
     Secrets(#[from] SecretsError),
 }
 
+/// A request that came too long after the last good look at the secrets.
+#[derive(Debug, thiserror::Error)]
+#[error("the secrets were last read at {0}, so this request is not served with them")]
+pub(crate) struct TooOld(Timestamp);
+
 impl<T: Clone> Environment<T> {
     /// Once per cold start. The secrets are asked for while the connection to the tables is made.
-    pub(crate) async fn open(build: Build<T>) -> Result<Environment<T>, Error> {
+    pub(crate) async fn open(
+        build: impl Fn(&Platform) -> Result<T, InvalidSettings> + Send + Sync + 'static,
+    ) -> Result<Environment<T>, Error> {
         let opened = match Platform::from_env() {
             Ok(base) => {
                 start_logs(base.logs(), LogSink::Stdout);
@@ -55,13 +66,19 @@ impl<T: Clone> Environment<T> {
         })
     }
 
-    pub(crate) async fn over(base: Platform, build: Build<T>) -> Result<Environment<T>, CannotStart> {
+    pub(crate) async fn over(
+        base: Platform,
+        build: impl Fn(&Platform) -> Result<T, InvalidSettings> + Send + Sync + 'static,
+    ) -> Result<Environment<T>, CannotStart> {
+        let build: Build<T> = Box::new(build);
         let secrets = base.env().section(Secrets::read)?;
         let (values, ()) = tokio::join!(secrets.fetch_patiently(&base), base.warm_up());
         let values = values?;
         let built = build(&base.with_settings(texts(&values)))?;
-        let look_at = base.now().after(secrets.fresh_for());
-        Ok(Environment { base, secrets, build, current: Mutex::new(Current { built, values, look_at }) })
+        let looked_at = base.now();
+        let look_at = looked_at.after(secrets.fresh_for());
+        let current = Mutex::new(Current { built, values, looked_at, look_at });
+        Ok(Environment { base, secrets, build, current })
     }
 
     pub(crate) fn platform(&self) -> &Platform {
@@ -69,10 +86,13 @@ impl<T: Clone> Environment<T> {
     }
 
     /// What was built, of secrets that were looked at within the last minutes: a rotated one is used without a
-    /// deployment. While the secrets can't be read, or are unfit, the last good ones serve.
-    pub(crate) async fn current(&self) -> T {
+    /// deployment. While new ones are unfit the last good ones serve; while none can be read, too, but not for long.
+    pub(crate) async fn current(&self) -> Result<T, TooOld> {
         let mut current = self.current.lock().await;
-        if !self.secrets.is_empty() && self.base.now() >= current.look_at {
+        if self.secrets.is_empty() {
+            return Ok(current.built.clone());
+        }
+        if self.base.now() >= current.look_at {
             let wait = match self.look(&mut current).await {
                 Ok(()) => self.secrets.fresh_for(),
                 Err(error) => {
@@ -83,11 +103,15 @@ impl<T: Clone> Environment<T> {
             };
             current.look_at = self.base.now().after(wait);
         }
-        current.built.clone()
+        if self.base.now().since(current.looked_at) > AGE_MAX {
+            return Err(TooOld(current.looked_at));
+        }
+        Ok(current.built.clone())
     }
 
     async fn look(&self, current: &mut Current<T>) -> Result<(), CannotStart> {
-        let values = self.secrets.fetch(&self.base).await?;
+        let values = self.secrets.fetch_again(&self.base).await?;
+        current.looked_at = self.base.now();
         if values != current.values {
             current.built = (self.build)(&self.base.with_settings(texts(&values)))?;
             current.values = values;

@@ -27,7 +27,7 @@ pub async fn serve(router: fn(&Platform) -> Result<Router, InvalidSettings>) -> 
     let hold = Hold::of(environment.platform());
     let answer = service_fn(move |event| {
         let environment = Arc::clone(&environment);
-        async move { gateway::answer(environment.current().await, event).await }
+        async move { gateway::answer(environment.current().await?, event).await }
     });
     lambda_http::streaming_runtime(answer).layer(hold).run().await
 }
@@ -36,20 +36,26 @@ pub async fn serve(router: fn(&Platform) -> Result<Router, InvalidSettings>) -> 
 /// answers; a failure is one of the invocation, so that it is counted and seen.
 ///
 /// `work` is given the event as it came: EventBridge's own, or what a person sent by hand.
-pub async fn tick<W, F, R, E>(work: W) -> Result<(), Error>
+///
+/// `check` says whether the settings suit the work: a secret that does not is not put to use.
+pub async fn tick<W, F, R, E>(
+    check: fn(&Platform) -> Result<(), InvalidSettings>,
+    work: W,
+) -> Result<(), Error>
 where
     W: Fn(Platform, Value) -> F + 'static,
     F: Future<Output = Result<R, E>> + 'static,
     R: Serialize + 'static,
     E: StdError + Send + Sync + 'static,
 {
-    let environment = Arc::new(Environment::open(|platform| Ok(platform.clone())).await?);
+    let build = move |platform: &Platform| check(platform).map(|()| platform.clone());
+    let environment = Arc::new(Environment::open(build).await?);
     let (hold, work) = (Hold::of(environment.platform()), Arc::new(work));
     let tick = service_fn(move |event: LambdaEvent<Value>| {
         let (environment, work, span) =
             (Arc::clone(&environment), Arc::clone(&work), span_of(&event.context));
         async move {
-            let worked = work(environment.current().await, event.payload).instrument(span.clone()).await;
+            let worked = work(environment.current().await?, event.payload).instrument(span.clone()).await;
             worked.inspect_err(|error| span.in_scope(|| failed(error))).map_err(Error::from)
         }
     });

@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A start may take ten seconds in Lambda. An account may ask forty times a second, so many environments that start at
 /// once have to wait for one another.
 const START_PATIENCE: Duration = Duration::from_secs(8);
+const LOOK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Which secrets this process may read, and where they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,10 +110,19 @@ impl Secrets {
 
     /// For the start, which has nothing without them.
     pub(crate) async fn fetch_patiently(&self, platform: &Platform) -> Result<Values, SecretsError> {
+        self.fetch_for(platform, START_PATIENCE).await
+    }
+
+    /// For a later look, which a request is waiting for.
+    pub(crate) async fn fetch_again(&self, platform: &Platform) -> Result<Values, SecretsError> {
+        self.fetch_for(platform, LOOK_PATIENCE).await
+    }
+
+    async fn fetch_for(&self, platform: &Platform, patience: Duration) -> Result<Values, SecretsError> {
         let (begun, mut tries) = (Instant::now(), 2);
         loop {
             match self.fetch(platform).await {
-                Err(error) if error.is_passing() && begun.elapsed() < START_PATIENCE => {
+                Err(error) if error.is_passing() && begun.elapsed() < patience => {
                     tracing::warn!(error = %error, "the secrets are asked for again");
                     tries += 1;
                     pause(tries).await;
@@ -122,7 +132,7 @@ impl Secrets {
         }
     }
 
-    pub(crate) async fn fetch(&self, platform: &Platform) -> Result<Values, SecretsError> {
+    async fn fetch(&self, platform: &Platform) -> Result<Values, SecretsError> {
         let parts = self.names.chunks(NAMES_MAX).map(|names| self.ask(platform, names));
         Ok(try_join_all(parts).await?.into_iter().flatten().collect())
     }

@@ -107,7 +107,7 @@ async fn a_start_asks_once_for_its_own_secrets_and_signs_the_question() {
             .await
             .unwrap();
 
-    assert_eq!(environment.current().await, "salt");
+    assert_eq!(environment.current().await.unwrap(), "salt");
 
     let questions = store.questions();
     let [(headers, question)] = questions.as_slice() else { panic!("{questions:?}") };
@@ -128,11 +128,11 @@ async fn a_rotated_secret_is_used_after_five_minutes_and_not_asked_for_before() 
     store.put("/citipen/PEPPER", "new");
 
     clock.advance(Duration::from_secs(299));
-    assert_eq!(environment.current().await, "old");
+    assert_eq!(environment.current().await.unwrap(), "old");
     assert_eq!(store.questions().len(), 1);
     clock.advance(Duration::from_secs(1));
-    assert_eq!(environment.current().await, "new");
-    assert_eq!(environment.current().await, "new");
+    assert_eq!(environment.current().await.unwrap(), "new");
+    assert_eq!(environment.current().await.unwrap(), "new");
     assert_eq!(store.questions().len(), 2);
 }
 
@@ -142,15 +142,34 @@ async fn a_running_function_keeps_its_secrets_while_the_store_is_silent() {
     let clock = Clock::manual(Clock::system().now());
     let environment =
         Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
-    store.refuse(&[(400, "ThrottlingException")]);
+    store.refuse(&[(400, "AccessDeniedException")]);
     store.put("/citipen/PEPPER", "new");
     clock.advance(Duration::from_secs(300));
 
-    assert_eq!(environment.current().await, "old");
-    assert_eq!(environment.current().await, "old");
+    assert_eq!(environment.current().await.unwrap(), "old");
+    assert_eq!(environment.current().await.unwrap(), "old");
     assert_eq!(store.questions().len(), 2, "not at every request");
     clock.advance(Duration::from_secs(30));
-    assert_eq!(environment.current().await, "new");
+    assert_eq!(environment.current().await.unwrap(), "new");
+}
+
+#[tokio::test]
+async fn secrets_that_nobody_could_look_at_for_a_quarter_of_an_hour_serve_nobody() {
+    let (store, address) = Store::open(&[("/citipen/PEPPER", "old")]).await;
+    let clock = Clock::manual(Clock::system().now());
+    let environment =
+        Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
+    let forbidden = (400, "AccessDeniedException");
+    store.refuse(&[forbidden, forbidden]);
+
+    clock.advance(Duration::from_secs(900));
+    assert_eq!(environment.current().await.unwrap(), "old");
+    clock.advance(Duration::from_secs(1));
+    assert!(environment.current().await.is_err(), "also until the next look");
+    clock.advance(Duration::from_secs(30));
+    assert!(environment.current().await.is_err());
+    clock.advance(Duration::from_secs(30));
+    assert_eq!(environment.current().await.unwrap(), "old", "looked at again");
 }
 
 #[tokio::test]
@@ -162,7 +181,7 @@ async fn a_secret_that_makes_no_function_is_not_put_to_use() {
     store.put("/citipen/PEPPER", " ");
     clock.advance(Duration::from_secs(300));
 
-    assert_eq!(environment.current().await, "old");
+    assert_eq!(environment.current().await.unwrap(), "old");
 }
 
 #[tokio::test]
@@ -172,7 +191,7 @@ async fn a_start_outlasts_a_throttled_store_but_not_one_that_forbids() {
     store.refuse(&[(400, "ThrottlingException"), (500, "InternalServerError"), (503, "")]);
     let environment =
         Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
-    assert_eq!(environment.current().await, "salt");
+    assert_eq!(environment.current().await.unwrap(), "salt");
 
     store.refuse(&[(400, "com.amazonaws.ssm#AccessDeniedException")]);
     let refused = Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await;
@@ -191,7 +210,7 @@ async fn more_secrets_than_one_question_may_hold_are_asked_for_in_parts() {
     let environment =
         Environment::over(platform(&address, &clock, &[("SECRETS", &names.join(","))]), all).await.unwrap();
 
-    assert_eq!(environment.current().await, "S0S22");
+    assert_eq!(environment.current().await.unwrap(), "S0S22");
     assert_eq!(store.questions().len(), 3);
 }
 
@@ -201,7 +220,7 @@ async fn a_function_without_secrets_asks_nobody() {
     let clock = Clock::manual(Clock::system().now());
     let environment = Environment::over(platform(&address, &clock, &[]), |_| Ok(())).await.unwrap();
     clock.advance(Duration::from_secs(1000));
-    environment.current().await;
+    environment.current().await.unwrap();
     assert_eq!(store.questions(), []);
 }
 

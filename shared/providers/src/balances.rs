@@ -60,7 +60,11 @@ impl Balances {
     pub async fn look(&self) -> Vec<Balance> {
         let Some((url, headers)) = &self.deepseek else { return Vec::new() };
         let Some(balance) = self.ask(url.clone(), headers).await else {
-            tracing::warn!(provider.name = "deepseek", "a provider did not tell our balance");
+            tracing::warn!(
+                metric = "provider_balance_unknown",
+                provider.name = "deepseek",
+                "a provider did not tell our balance"
+            );
             return Vec::new();
         };
         self.tell(&balance);
@@ -88,6 +92,14 @@ impl Balances {
 
     fn tell(&self, balance: &Balance) {
         let provider = balance.provider;
+        // Of a purse in another currency nobody can say whether it is nearly empty.
+        if balance.cents.is_none() && !balance.is_low {
+            tracing::warn!(
+                metric = "provider_balance_unknown",
+                provider.name = provider,
+                "a balance is not in dollars"
+            );
+        }
         if let Some(cents) = balance.cents {
             tracing::info!(
                 metric = "provider_balance_cents",

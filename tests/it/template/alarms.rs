@@ -14,6 +14,7 @@ const LOGGED_BY: &[(&str, &[&str])] = &[
     ("payments_waiting", &["Reconciliation::new"]),
     ("provider_balance_cents", &["Balances::new"]),
     ("provider_balance_low", &["Balances::new"]),
+    ("provider_balance_unknown", &["Balances::new"]),
     ("provider_refuses_us", &["Runs::new"]),
     ("rail_silent", &["Reconciliation::new"]),
     ("rail_uncompared", &["Reconciliation::new"]),
@@ -55,6 +56,8 @@ fn bell_of_ours(metric: &'static str) -> Bell {
         "held_overdue_seconds" => ("Maximum", (300, 2), Rings::Above(120)),
         // Told once an hour by a provider that answers.
         "provider_balance_low" => ("Maximum", (3600, 1), Rings::AboveUntilTold(0)),
+        // An outage of theirs is over by then.
+        "provider_balance_unknown" => ("Sum", (3600, 6), Rings::Above(0)),
         // States, told again by every comparison.
         "payment_differences" | "rail_silent" | "rail_uncompared" => ("Maximum", (3600, 1), Rings::Above(0)),
         // Events, which add up.
