@@ -1,13 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod answers;
+mod door;
 mod environment;
-mod gateway;
 mod hold;
 mod secrets;
 #[cfg(test)]
 mod tests;
 
 use axum::Router;
+use door::Door;
 use edge::TraceId;
 use environment::Environment;
 use hold::Hold;
@@ -23,13 +25,12 @@ pub use lambda_runtime::Error;
 
 /// Serves a function's finished router to API Gateway until the environment is shut down.
 pub async fn serve(router: fn(&Platform) -> Result<Router, InvalidSettings>) -> Result<(), Error> {
-    let environment = Arc::new(Environment::open(router).await?);
+    let environment = Environment::open(router).await?;
     let hold = Hold::of(environment.platform());
-    let answer = service_fn(move |event| {
-        let environment = Arc::clone(&environment);
-        async move { gateway::answer(environment.current().await?, event).await }
-    });
-    lambda_http::streaming_runtime(answer).layer(hold).run().await
+    let door = Door::open(environment)?;
+    // The door answers for itself, so the runtime's own way to an answer is never gone.
+    let nobody = service_fn(async |_: LambdaEvent<Value>| Ok::<Value, Error>(Value::Null));
+    Runtime::new(nobody).layer(door).layer(hold).run().await
 }
 
 /// Does a schedule's work at every tick until the environment is shut down. The report is what the invocation

@@ -4,16 +4,16 @@ use emulator::Options;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What the first call may cost beyond the start,
-const FIRST_CALL_MAX: Duration = Duration::from_millis(15);
-/// and both together: secrets and the first connection to the tables are asked for over HTTPS before the first poll.
-const WITH_START_MAX: Duration = Duration::from_millis(30);
+/// What a start and its first call may cost together; measured are four milliseconds.
+const COLD_CALL_MAX: Duration = Duration::from_millis(15);
 const STARTS: usize = 5;
 
 /// The only test that asserts a time, because this is a mistake that nothing else shows: with the SDK's default TLS
 /// provider all is well but for 60 ms more of processor time in the first HTTPS call of every cold start. It is
 /// **processor** time as the kernel counts it for this process, not the clock's, and the least of five starts, so that
 /// a busy machine does not matter; and it is measured on the release binary, the only one that says anything.
+///
+/// The start counts too: the first HTTPS calls are made there already, for the secrets and to the tables.
 #[tokio::test]
 async fn the_first_https_call_of_a_cold_start_is_cheap() {
     let pricing = tokio::task::spawn_blocking(|| of_release("pricing")).await.unwrap();
@@ -29,13 +29,10 @@ async fn the_first_https_call_of_a_cold_start_is_cheap() {
     }
     let courses = cloud.lambda.courses("Pricing");
     assert_eq!(courses.len(), STARTS, "each was a cold start");
-    let first_calls: Vec<Duration> =
-        courses.iter().map(|course| course.polls[1].cpu - course.polls[0].cpu).collect();
-    let with_starts: Vec<Duration> = courses.iter().map(|course| course.polls[1].cpu).collect();
-    let least = |times: &[Duration]| times.iter().min().copied().unwrap();
-    assert!(least(&first_calls) > Duration::ZERO, "the kernel counts");
-    assert!(least(&first_calls) < FIRST_CALL_MAX, "processor time of the first calls: {first_calls:?}");
-    assert!(least(&with_starts) < WITH_START_MAX, "processor time until the first answer: {with_starts:?}");
+    let cold_calls: Vec<Duration> = courses.iter().map(|course| course.polls[1].cpu).collect();
+    let least = cold_calls.iter().min().unwrap();
+    assert!(*least > Duration::ZERO, "the kernel counts");
+    assert!(*least < COLD_CALL_MAX, "processor time of starts with their first calls: {courses:#?}");
 }
 
 /// A second provider would be linked by a feature that some dependency switches on.

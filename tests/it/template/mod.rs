@@ -109,7 +109,7 @@ fn every_path_that_pages_call_answers_preflights_and_no_webhook_does() {
 
 #[test]
 fn every_answer_streams_because_the_functions_write_streams() {
-    let streams = ["run_with_streaming_response(", "streaming_runtime("];
+    let streams = ["\"Lambda-Runtime-Function-Response-Mode\", \"streaming\""];
     let source = shared_source();
     assert!(streams.iter().any(|sign| source.contains(sign)), "buffered answers need buffered integrations");
     let template = template();
