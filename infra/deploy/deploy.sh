@@ -4,7 +4,7 @@
 #
 #   deploy.sh <profile> [stack]              build, show what changes, deploy, look whether it answers
 #   deploy.sh <profile> [stack] --list       the deployments that can be gone back to
-#   deploy.sh <profile> [stack] --rollback NAME   put one of them in place again, without building
+#   deploy.sh <profile> [stack] --rollback NAME   put one of them in place again, without building; parameters stay
 #       --yes            ask nothing
 #       --let-go ID      this table, key, bucket or API may be replaced or removed; may be given several times
 #
@@ -158,18 +158,26 @@ roll_back() {
   step "back to $again"
   find_bucket
   deployment=$again
-  aws s3 cp --only-show-errors "s3://$bucket/$stack/deployments/$again.parameters.json" "$work/parameters.json" ||
+  aws s3 cp --only-show-errors "s3://$bucket/$stack/deployments/$again.parameters.json" "$work/then.json" ||
     fail "There is no deployment $again; see --list."
+  # The template of then with the parameters in force: who is paid, who may decide and what is switched off since stay.
+  aws cloudformation describe-stacks --stack-name "$stack" --output json --query 'Stacks[0].Parameters' \
+    >"$work/in-force.json"
+  aws cloudformation get-template-summary --template-url "$(deployments_url)/$again.yaml" --output json \
+    --query Parameters >"$work/known.json"
+  python3 "$here/settings.py" back "$work/in-force.json" "$work/known.json" "$work/then.json" >"$work/parameters.json"
   change_stack "$again.yaml" review
   record
 }
+
+deployments_url() { printf 'https://%s.s3.%s.amazonaws.com/%s/deployments' "$bucket" "$region" "$stack"; }
 
 # ---- one change set: made, shown, judged, carried out
 
 change_stack() { # template's name, `review` or `automatic`, NAME=value…
   local template=$1 review=$2 state kind change_set status=0 options=()
   shift 2
-  # Without any, the parameters of an earlier deployment lie there already.
+  # Without any, what `roll_back` chose lies there already.
   (($# == 0)) || python3 "$here/settings.py" parameters "$settings" "$@" >"$work/parameters.json"
   settle
   state=$(stack_state)
@@ -186,7 +194,7 @@ change_stack() { # template's name, `review` or `automatic`, NAME=value…
   esac
   change_set="deploy-$(date -u +%Y%m%d%H%M%S)-$$"
   aws cloudformation create-change-set --stack-name "$stack" --change-set-name "$change_set" \
-    --change-set-type "$kind" --template-url "https://$bucket.s3.$region.amazonaws.com/$stack/deployments/$template" \
+    --change-set-type "$kind" --template-url "$(deployments_url)/$template" \
     --parameters "file://$work/parameters.json" --capabilities CAPABILITY_NAMED_IAM \
     ${options[@]+"${options[@]}"} >/dev/null
   until describe "$change_set" && ! grep -qE '"Status": "CREATE_(PENDING|IN_PROGRESS)"' "$work/changes.json"; do

@@ -192,6 +192,45 @@ class LaterDeployment(Case):
         self.assertEqual(self.world.stack["template"], before)
         self.assertNotIn("sam", self.world.programs())
 
+    def deployed(self, **parameters):
+        """The name that a deployment with these in its file is recorded under."""
+        before = set(self.recorded())
+        self.world.write("citipen.parameters", PARAMETERS + "".join(f"{k}={v}\n" for k, v in parameters.items()))
+        self.passed(self.world.run("deploy.sh", "citipen", "--yes"))
+        (new,) = set(self.recorded()) - before
+        return new.split(".")[0]
+
+    def recorded(self):
+        return [file.name for file in (self.world.cloud / "s3/artifacts").rglob("*.parameters.json")]
+
+    def add_parameter(self, name):
+        path = self.world.root / "template.yaml"
+        path.write_text(path.read_text().replace("Resources:", f"  {name}:\n    Type: String\n    Default: \"\"\nResources:", 1))
+
+    def test_going_back_takes_the_template_and_leaves_the_parameters(self):
+        first = self.deployed(BankAccount="OLD", Schedules="DISABLED")
+        self.add_parameter("TronWallet")
+        self.deployed(BankAccount="NEW", Schedules="ENABLED", TronWallet="T1")
+        # Edited since and not deployed: nothing of it.
+        self.world.write("citipen.parameters", PARAMETERS + "BankAccount=NEXT\n")
+        today = self.world.stack["parameters"]
+        output = self.passed(self.world.run("deploy.sh", "citipen", "--rollback", first, "--yes"))
+        self.assertIn("TronWallet is left out: that deployment does not know it", output)
+        self.assertNotIn("TronWallet", self.world.stack["template"])
+        self.assertEqual(self.world.stack["parameters"], {k: v for k, v in today.items() if k != "TronWallet"})
+        self.assertEqual(self.world.stack["parameters"]["BankAccount"], "NEW")
+
+    def test_what_only_the_earlier_template_knows_is_as_it_was_then(self):
+        template = (self.world.root / "template.yaml").read_text()
+        self.add_parameter("TronWallet")
+        first = self.deployed(TronWallet="T1")
+        (self.world.root / "template.yaml").write_text(template)
+        self.deployed()
+        self.assertNotIn("TronWallet", self.world.stack["parameters"])
+        output = self.passed(self.world.run("deploy.sh", "citipen", "--rollback", first, "--yes"))
+        self.assertIn("TronWallet is as it was then, 'T1'", output)
+        self.assertEqual(self.world.stack["parameters"]["TronWallet"], "T1")
+
     def test_an_unknown_deployment_is_not_gone_back_to(self):
         self.refused(self.world.run("deploy.sh", "citipen", "--rollback", "yesterday", "--yes"), "no deployment yesterday")
 
