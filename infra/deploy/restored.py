@@ -145,7 +145,8 @@ def write(table, requests):
     batch, pause = [], 0.05
     for request in requests:
         batch.append(request)
-        if len(batch) == BATCH:
+        # Also when nothing of it was taken: DynamoDB refuses a larger one whole.
+        while len(batch) >= BATCH:
             batch, pause = send(table, batch, pause)
     while batch:
         batch, pause = send(table, batch, pause)
