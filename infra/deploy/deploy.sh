@@ -121,24 +121,35 @@ store_secrets() {
   python3 "$here/secret_store.py" sync "$settings" "$secrets"
 }
 
-# A first deployment that was interrupted is finished without questions; everything later is shown first.
+# A first deployment that was interrupted is finished without questions; everything later is shown first, also a
+# deployment that switches on schedules that somebody had switched off.
 is_first() {
-  local state
+  local state recorded
   state=$(stack_state)
   case $state in
     none | REVIEW_IN_PROGRESS | CREATE_FAILED) return 0 ;;
   esac
-  [[ $(setting Schedules) != DISABLED && $(stack_parameter Schedules) == DISABLED ]]
+  recorded=$(list_deployments) || fail "What was deployed before could not be read."
+  [[ -z "$recorded" && $(setting Schedules) != DISABLED && $(stack_parameter Schedules) == DISABLED ]]
 }
 
-update_stack() {
+update_stack() { # `review` or `automatic`
   step "deployment"
-  local schedules address
+  local schedules address domain
   schedules=$(setting Schedules)
+  schedules=${schedules:-ENABLED}
   address=$(setting ApiUrl)
   address=${address:-$(own_domain)}
-  address=${address:-$(stack_output ApiUrl)}
-  change_stack "$deployment.yaml" "$1" "Schedules=${schedules:-ENABLED}" "ApiUrl=$address"
+  domain=$(stack_parameter DomainName)
+  if [[ -n "$address" || -z "$domain" ]]; then
+    address=${address:-$(stack_output ApiUrl)}
+  else
+    # The output is the domain's until the domain has gone; payers must not be sent to that name.
+    change_stack "$deployment.yaml" "$1" "Schedules=$schedules" ApiUrl=
+    address=$(stack_output ApiUrl)
+    step "the address that API Gateway gave"
+  fi
+  change_stack "$deployment.yaml" "$1" "Schedules=$schedules" "ApiUrl=$address"
   record
 }
 
@@ -252,17 +263,18 @@ settle() {
 # ---- is it there?
 
 look() {
-  step "does it answer?"
   local address origins rails=()
   address=$(stack_parameter ApiUrl)
   [[ -n "$address" && "$address" != None ]] || address=$(stack_output ApiUrl)
   origins=$(stack_parameter AllowedOrigins)
   [[ -z $(setting SepayMerchantId) ]] || rails+=(cards)
   [[ -z $(setting BankAccount) ]] || rails+=(transfers)
+  # First, because a domain that is kept elsewhere answers only once its record is made of what is told here.
+  tell_addresses "$address" ${rails[@]+"${rails[@]}"}
+  step "does it answer?"
   python3 "$here/smoke.py" "$address" "${origins%%,*}" ${rails[@]+"${rails[@]}"} ||
     fail "It is deployed, but does not answer as it should: look at the logs (OPERATIONS.md, \"What is where\")." \
       "To go back: infra/deploy/deploy.sh $profile $stack --list"
-  tell_addresses "$address" ${rails[@]+"${rails[@]}"}
 }
 
 tell_addresses() { # address, rails…

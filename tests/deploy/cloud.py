@@ -135,6 +135,9 @@ class Account:
         verb = "CREATE" if before == "REVIEW_IN_PROGRESS" else "UPDATE"
         stack["status"], stack["arriving"] = f"{verb}_IN_PROGRESS", self.state.pop("next_status", f"{verb}_COMPLETE")
         stack["outputs"] = {"ApiUrl": self.state["address"], "MediaBucketName": "media"}
+        domain = change_set["parameters"].get("DomainName")
+        if domain:
+            stack["outputs"] |= {"ApiUrl": f"https://{domain}", "ApiDomainTarget": "d-1.execute-api.example.net"}
         stack["history"] = stack.get("history", []) + [change_set["parameters"]]
 
     def update_termination_protection(self, options):
