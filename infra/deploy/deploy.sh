@@ -4,7 +4,7 @@
 #
 #   deploy.sh <profile> [stack]              build, show what changes, deploy, look whether it answers
 #   deploy.sh <profile> [stack] --list       the deployments that can be gone back to
-#   deploy.sh <profile> [stack] --rollback NAME   put one of them in place again, without building
+#   deploy.sh <profile> [stack] --rollback NAME   put one of them in place again, without building; parameters stay
 #       --yes            ask nothing
 #       --let-go ID      this table, key, bucket or API may be replaced or removed; may be given several times
 #
@@ -121,24 +121,35 @@ store_secrets() {
   python3 "$here/secret_store.py" sync "$settings" "$secrets"
 }
 
-# A first deployment that was interrupted is finished without questions; everything later is shown first.
+# A first deployment that was interrupted is finished without questions; everything later is shown first, also a
+# deployment that switches on schedules that somebody had switched off.
 is_first() {
-  local state
+  local state recorded
   state=$(stack_state)
   case $state in
     none | REVIEW_IN_PROGRESS | CREATE_FAILED) return 0 ;;
   esac
-  [[ $(setting Schedules) != DISABLED && $(stack_parameter Schedules) == DISABLED ]]
+  recorded=$(list_deployments) || fail "What was deployed before could not be read."
+  [[ -z "$recorded" && $(setting Schedules) != DISABLED && $(stack_parameter Schedules) == DISABLED ]]
 }
 
-update_stack() {
+update_stack() { # `review` or `automatic`
   step "deployment"
-  local schedules address
+  local schedules address domain
   schedules=$(setting Schedules)
+  schedules=${schedules:-ENABLED}
   address=$(setting ApiUrl)
   address=${address:-$(own_domain)}
-  address=${address:-$(stack_output ApiUrl)}
-  change_stack "$deployment.yaml" "$1" "Schedules=${schedules:-ENABLED}" "ApiUrl=$address"
+  domain=$(stack_parameter DomainName)
+  if [[ -n "$address" || -z "$domain" ]]; then
+    address=${address:-$(stack_output ApiUrl)}
+  else
+    # The output is the domain's until the domain has gone; payers must not be sent to that name.
+    change_stack "$deployment.yaml" "$1" "Schedules=$schedules" ApiUrl=
+    address=$(stack_output ApiUrl)
+    step "the address that API Gateway gave"
+  fi
+  change_stack "$deployment.yaml" "$1" "Schedules=$schedules" "ApiUrl=$address"
   record
 }
 
@@ -158,18 +169,26 @@ roll_back() {
   step "back to $again"
   find_bucket
   deployment=$again
-  aws s3 cp --only-show-errors "s3://$bucket/$stack/deployments/$again.parameters.json" "$work/parameters.json" ||
+  aws s3 cp --only-show-errors "s3://$bucket/$stack/deployments/$again.parameters.json" "$work/then.json" ||
     fail "There is no deployment $again; see --list."
+  # The template of then with the parameters in force: who is paid, who may decide and what is switched off since stay.
+  aws cloudformation describe-stacks --stack-name "$stack" --output json --query 'Stacks[0].Parameters' \
+    >"$work/in-force.json"
+  aws cloudformation get-template-summary --template-url "$(deployments_url)/$again.yaml" --output json \
+    --query Parameters >"$work/known.json"
+  python3 "$here/settings.py" back "$work/in-force.json" "$work/known.json" "$work/then.json" >"$work/parameters.json"
   change_stack "$again.yaml" review
   record
 }
+
+deployments_url() { printf 'https://%s.s3.%s.amazonaws.com/%s/deployments' "$bucket" "$region" "$stack"; }
 
 # ---- one change set: made, shown, judged, carried out
 
 change_stack() { # template's name, `review` or `automatic`, NAME=value…
   local template=$1 review=$2 state kind change_set status=0 options=()
   shift 2
-  # Without any, the parameters of an earlier deployment lie there already.
+  # Without any, what `roll_back` chose lies there already.
   (($# == 0)) || python3 "$here/settings.py" parameters "$settings" "$@" >"$work/parameters.json"
   settle
   state=$(stack_state)
@@ -186,7 +205,7 @@ change_stack() { # template's name, `review` or `automatic`, NAME=value…
   esac
   change_set="deploy-$(date -u +%Y%m%d%H%M%S)-$$"
   aws cloudformation create-change-set --stack-name "$stack" --change-set-name "$change_set" \
-    --change-set-type "$kind" --template-url "https://$bucket.s3.$region.amazonaws.com/$stack/deployments/$template" \
+    --change-set-type "$kind" --template-url "$(deployments_url)/$template" \
     --parameters "file://$work/parameters.json" --capabilities CAPABILITY_NAMED_IAM \
     ${options[@]+"${options[@]}"} >/dev/null
   until describe "$change_set" && ! grep -qE '"Status": "CREATE_(PENDING|IN_PROGRESS)"' "$work/changes.json"; do
@@ -244,17 +263,18 @@ settle() {
 # ---- is it there?
 
 look() {
-  step "does it answer?"
   local address origins rails=()
   address=$(stack_parameter ApiUrl)
   [[ -n "$address" && "$address" != None ]] || address=$(stack_output ApiUrl)
   origins=$(stack_parameter AllowedOrigins)
   [[ -z $(setting SepayMerchantId) ]] || rails+=(cards)
   [[ -z $(setting BankAccount) ]] || rails+=(transfers)
+  # First, because a domain that is kept elsewhere answers only once its record is made of what is told here.
+  tell_addresses "$address" ${rails[@]+"${rails[@]}"}
+  step "does it answer?"
   python3 "$here/smoke.py" "$address" "${origins%%,*}" ${rails[@]+"${rails[@]}"} ||
     fail "It is deployed, but does not answer as it should: look at the logs (OPERATIONS.md, \"What is where\")." \
       "To go back: infra/deploy/deploy.sh $profile $stack --list"
-  tell_addresses "$address" ${rails[@]+"${rails[@]}"}
 }
 
 tell_addresses() { # address, rails…

@@ -35,7 +35,9 @@ need_tools() {
 confirm() { # question
   [[ "${assume_yes:-no}" == yes ]] && return
   local answer
-  read -r -p "$1 [y/N] " answer || true
+  # Not by `read -p`, which asks nothing of a pipe: what was agreed to stands in every log.
+  printf '%s [y/N] ' "$1" >&2
+  read -r answer || true
   [[ "$answer" == [yY] ]] || fail "Nothing was done."
 }
 
@@ -116,6 +118,13 @@ usage() { fail "$(sed -n '2,/^set/s/^# \{0,1\}//p' "$0")"; }
 function_arn() { aws lambda get-function-configuration --function-name "$1" --query FunctionArn --output text; }
 # `<what it had reserved>@<seconds>` of a function that suspend.sh stopped, or None.
 remembered() { aws lambda list-tags --resource "$1" --query 'Tags."suspended-from"' --output text; }
+# What Lambda lets a function run at once: 0 when it is suspended, `none` without a reservation.
+reserved() { # function's physical name
+  local count
+  count=$(aws lambda get-function-concurrency --function-name "$1" --query ReservedConcurrentExecutions --output text)
+  [[ -n "$count" && "$count" != None ]] || count=none
+  printf '%s' "$count"
+}
 
 python_with_boto3() {
   local candidate

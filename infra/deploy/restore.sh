@@ -4,7 +4,8 @@
 #   restore.sh <profile> start TIME PREFIX     e.g. 2026-11-28T14:00:00Z citipen-drill-; half an hour and more
 #   restore.sh <profile> check PREFIX          settings, and every account's balance against its ledger entries
 #   restore.sh <profile> differences PREFIX    what `write-back` would change
-#   restore.sh <profile> write-back PREFIX     makes the live tables equal to the restored ones; all is suspended first
+#   restore.sh <profile> write-back PREFIX [N] makes the live tables equal to the restored ones; all is suspended first.
+#                                              N: so many accounts that `check` named are noted, and will be mended
 #   restore.sh <profile> remove PREFIX         deletes the restored tables
 #       --stack NAME     a deployment that is not named like its profile
 #       --yes            ask nothing
@@ -79,12 +80,12 @@ restored_from() { # name
 import json, sys
 from datetime import datetime, timezone
 summary = json.load(sys.stdin)['Table'].get('RestoreSummary')
-if not summary or not summary['SourceTableArn'].endswith(':table/' + sys.argv[1]):
-    print('not restored from ' + sys.argv[1])
+if not summary or not summary['SourceTableArn'].endswith(sys.argv[1]):
+    print('not restored from ' + sys.argv[1].rsplit('/', 1)[1])
     sys.exit()
 at = summary['RestoreDateTime']
 at = datetime.fromtimestamp(at, timezone.utc) if isinstance(at, (int, float)) else datetime.fromisoformat(at.replace('Z', '+00:00'))
-print(at.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ'))" "$live$1" <<<"$said"
+print(at.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ'))" ":$region:$account:table/$live$1" <<<"$said"
   elif [[ "$said" == *ResourceNotFoundException* ]]; then
     printf none
   else
@@ -158,13 +159,40 @@ check() {
 
 restored() { "$python" "$here/restored.py" "$@"; }
 
-write_back() {
-  demand_quiet
-  say "Before:"
+# Sets `moment`. Tables that were begun at two moments, or that somebody else made, would be money of no time at all.
+demand_one_moment() {
+  local name from state
+  moment=""
+  for name in "${names[@]}"; do
+    from=$(restored_from "$name")
+    case $from in
+      none) fail "$prefix$name is not there: infra/deploy/restore.sh $profile start TIME $prefix" ;;
+      not*) fail "$prefix$name was $from; nothing is taken from it." ;;
+    esac
+    state=$(aws dynamodb describe-table --table-name "$prefix$name" --query Table.TableStatus --output text)
+    [[ $state == ACTIVE ]] || fail "$prefix$name is $state: wait, or repeat the start."
+    [[ -z "$moment" || "$from" == "$moment" ]] ||
+      fail "$prefix$name is of $from, the tables before it of $moment: start anew with another prefix."
+    moment=$from
+  done
+}
+
+differences() {
+  demand_one_moment
+  say "What would make ${live}* equal to ${prefix}*, which is as of $moment:"
   restored differences "$live" "$prefix" "${names[@]}"
-  confirm "Make ${live}* equal to ${prefix}* ($account, $region)?"
+}
+
+write_back() { # how many accounts are known to be off
+  demand_quiet
+  demand_one_moment
+  restored books "$prefix" "$1" ||
+    fail "Nothing was written. Choose a moment some seconds earlier, or note those accounts and say how many:" \
+      "OPERATIONS.md, \"Restore\"."
+  differences
+  confirm "Make ${live}* equal to ${prefix}*, as of $moment ($account, $region)?"
   restored write-back "$live" "$prefix" "${names[@]}"
-  restored books "$live"
+  restored books "$live" "$1"
   say "Next: OPERATIONS.md, \"Restore\", from the step \"go on\"."
 }
 
@@ -174,7 +202,9 @@ demand_quiet() {
   while read -r logical physical; do
     arn=$(function_arn "$physical")
     had=$(remembered "$arn")
-    [[ "$had" != None ]] || fail "$logical is not suspended: infra/deploy/suspend.sh $profile all"
+    # The tag only remembers; what Lambda says counts.
+    [[ "$had" != None && $(reserved "$physical") == 0 ]] ||
+      fail "$logical is not suspended: infra/deploy/suspend.sh $profile all"
     since=$(($(date +%s) - ${had#*@}))
     ((since >= quiet_seconds)) ||
       fail "$logical was suspended $since seconds ago; what it had begun may last $quiet_seconds."
@@ -203,7 +233,7 @@ read_arguments "$@"
 set -- "${arguments[@]+"${arguments[@]}"}"
 case ${2:-}/$# in
   start/4) prefix=$4 ;;
-  check/3 | differences/3 | write-back/3 | remove/3) prefix=$3 ;;
+  check/3 | differences/3 | write-back/3 | write-back/4 | remove/3) prefix=$3 ;;
   *) usage ;;
 esac
 need_tools aws python3
@@ -219,10 +249,11 @@ done < <(stack_resources AWS::DynamoDB::Table)
 ((${#names[@]} > 0)) || fail "There is no stack $stack with tables."
 [[ "$prefix" =~ ^[a-z][a-z0-9-]*-$ && "$prefix" != "$live" ]] ||
   fail "A prefix is lower-case letters, digits and dashes, ends with a dash, and is not the live one ($live)."
+[[ $2 != write-back || "${4:-0}" =~ ^[0-9]+$ ]] || fail "$4 is no number of accounts."
 case $2 in
   start) start "$3" ;;
   check) check ;;
-  differences) restored differences "$live" "$prefix" "${names[@]}" ;;
-  write-back) write_back ;;
+  differences) differences ;;
+  write-back) write_back "${4:-0}" ;;
   remove) remove ;;
 esac

@@ -2,6 +2,8 @@
 
     settings.py check TEMPLATE FILE PROFILE STACK   prints the settings, or every complaint at once
     settings.py parameters SETTINGS NAME=VALUE…     prints what CloudFormation wants, with these in addition
+    settings.py back IN-FORCE KNOWN THEN            the same for an earlier template: what is in force, as far as it
+                                                    knows it; three files, the last of what it was deployed with
 
 Both the file and what is printed are lines `Name=value`; a value is everything behind the sign. Names in lower case
 are ours (`account`, `region`; `profile` and `stack` are added), the others are parameters of the template.
@@ -131,6 +133,22 @@ def load(path):
     return settings | {"parameters": parameters}
 
 
+def back(in_force, known, then):
+    """Parameters for an earlier template, and a line for each that can't stay as it is."""
+    in_force, then = ({p["ParameterKey"]: p["ParameterValue"] for p in pairs} for pairs in (in_force, then))
+    known = {parameter["ParameterKey"] for parameter in known}
+    chosen = {name: value for name, value in in_force.items() if name in known}
+    notes = [f"  {name} is left out: that deployment does not know it" for name in in_force if name not in known]
+    for name in (known - in_force.keys()) & then.keys():
+        chosen[name] = then[name]
+        notes.append(f"  {name} is as it was then, {then[name]!r}: nothing in force tells it")
+    return chosen, sorted(notes)
+
+
+def print_parameters(parameters):
+    print(json.dumps([{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()], indent=2))
+
+
 def main(command, *rest):
     if command == "check":
         try:
@@ -143,7 +161,16 @@ def main(command, *rest):
         for pair in rest[1:]:
             name, _, value = pair.partition("=")
             parameters[name] = value
-        print(json.dumps([{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()], indent=2))
+        print_parameters(parameters)
+    elif command == "back":
+        documents = []
+        for path in rest:
+            with open(path, encoding="utf-8") as file:
+                # The CLI prints null where there is none.
+                documents.append(json.load(file) or [])
+        parameters, notes = back(*documents)
+        print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
+        print_parameters(parameters)
     return 0
 
 

@@ -12,14 +12,15 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # Each function remembers what it had reserved and since when it rests (`20@1796000000`); that outlives this machine,
-# and a second suspension does not change it.
+# and a second suspension does not change it. One that runs all the same (an earlier suspension was killed here, or a
+# deployment wrote its reservation again) rests from now on only.
 suspend() { # function's physical name
   local arn had before
   arn=$(function_arn "$1")
-  had=$(aws lambda get-function-concurrency --function-name "$1" --query ReservedConcurrentExecutions --output text)
-  [[ -n "$had" && "$had" != None ]] || had=none
+  had=$(reserved "$1")
   before=$(remembered "$arn")
-  [[ "$before" != None ]] || aws lambda tag-resource --resource "$arn" --tags "suspended-from=$had@$(date +%s)"
+  [[ "$had" == 0 && "$before" != None ]] && return
+  aws lambda tag-resource --resource "$arn" --tags "suspended-from=$had@$(date +%s)"
   aws lambda put-function-concurrency --function-name "$1" --reserved-concurrent-executions 0 >/dev/null
 }
 
@@ -27,10 +28,11 @@ resume() { # function's physical name
   local arn had
   arn=$(function_arn "$1")
   had=$(remembered "$arn")
-  case ${had%@*} in
-    None) return ;;
-    none) aws lambda delete-function-concurrency --function-name "$1" ;;
-    *) aws lambda put-function-concurrency --function-name "$1" --reserved-concurrent-executions "${had%@*}" >/dev/null ;;
+  # What runs already keeps what it has: a deployment may have given it another reservation since.
+  case $(reserved "$1")/${had%@*} in
+    */None) return ;;
+    0/none) aws lambda delete-function-concurrency --function-name "$1" ;;
+    0/*) aws lambda put-function-concurrency --function-name "$1" --reserved-concurrent-executions "${had%@*}" >/dev/null ;;
   esac
   # Last, so that who is killed before it repeats the rest.
   aws lambda untag-resource --resource "$arn" --tag-keys suspended-from
@@ -57,6 +59,10 @@ while read -r logical physical; do
   esac
   arn=$(function_arn "$physical")
   had=$(remembered "$arn")
-  [[ "$had" == None ]] || say "  $logical is suspended"
+  case $(reserved "$physical")/$had in
+    */None) ;;
+    0/*) say "  $logical is suspended" ;;
+    *) say "  $logical was suspended, but RUNS: suspend it again" ;;
+  esac
 done <<<"$functions"
 [[ $2 != resume ]] || say "Everything runs. What was missed: OPERATIONS.md, \"Replay a day of webhooks\"."

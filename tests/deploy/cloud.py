@@ -89,8 +89,7 @@ class Account:
             for pair in json.loads(Path(options["parameters"].removeprefix("file://")).read_text())
         }
         template = self.template(options["template-url"])
-        known = re.findall(r"^  (\w+):$", template.split("Resources:")[0].split("Parameters:")[1], re.MULTILINE)
-        unknown = sorted(set(parameters) - set(known))
+        unknown = sorted(set(parameters) - set(parameters_of(template)))
         if unknown:
             refuse("ValidationError", "CreateChangeSet", f"Parameters: {unknown} do not exist in the template")
         stack = self.state["stacks"].get(name)
@@ -116,6 +115,10 @@ class Account:
         }
         return {"Id": options["change-set-name"]}
 
+    def get_template_summary(self, options):
+        names = parameters_of(self.template(options["template-url"]))
+        return {"Parameters": [{"ParameterKey": name, "ParameterType": "String"} for name in names]}
+
     def describe_change_set(self, options):
         return self.stack(options, "DescribeChangeSet")["change_sets"][options["change-set-name"]]
 
@@ -132,6 +135,9 @@ class Account:
         verb = "CREATE" if before == "REVIEW_IN_PROGRESS" else "UPDATE"
         stack["status"], stack["arriving"] = f"{verb}_IN_PROGRESS", self.state.pop("next_status", f"{verb}_COMPLETE")
         stack["outputs"] = {"ApiUrl": self.state["address"], "MediaBucketName": "media"}
+        domain = change_set["parameters"].get("DomainName")
+        if domain:
+            stack["outputs"] |= {"ApiUrl": f"https://{domain}", "ApiDomainTarget": "d-1.execute-api.example.net"}
         stack["history"] = stack.get("history", []) + [change_set["parameters"]]
 
     def update_termination_protection(self, options):
@@ -176,6 +182,10 @@ class Account:
 PLAYED = {
     ("cloudformation", None), ("s3", None), ("s3api", None), ("lambda", "get-account-settings"),
 }  # fmt: skip
+
+
+def parameters_of(template):
+    return re.findall(r"^  (\w+):$", template.split("Resources:")[0].split("Parameters:")[1], re.MULTILINE)
 
 
 def resources_of(template):

@@ -1,7 +1,6 @@
 """secret.sh and the rules of each secret, through the real AWS CLI and moto's Parameter Store."""
 
 import datetime
-import os
 import re
 import sys
 import unittest
@@ -89,14 +88,18 @@ class Secrets(Case):
             self.world.client("kms").delete_alias(AliasName=alias)
         self.refused(self.secret("put", "FAL_KEY", given="canary:4711"), "InvalidKeyId")
 
-    def test_an_older_file_does_not_undo_a_rotation(self):
+    def test_a_file_does_not_undo_a_rotation(self):
         self.world.write("citipen.secrets", f"CLERK_WEBHOOK_SECRET={WEBHOOK}\n")
-        hour_ago = datetime.datetime.now().timestamp() - 3600
-        os.utime(self.world.deploy / "citipen.secrets", (hour_ago, hour_ago))
         output = self.passed(self.secret("rotate", "CLERK_WEBHOOK_SECRET", given=SECOND))
         self.assertIn("take that line away", output)
-        self.refused(self.world.run("deploy.sh", "citipen", "--yes"), "CLERK_WEBHOOK_SECRET was changed in the store")
+        self.refused(self.world.run("deploy.sh", "citipen", "--yes"), "CLERK_WEBHOOK_SECRET is stored with another value")
+        # Edited later for something else, it is not newer in what it had before.
+        self.world.write("citipen.secrets", f"ANTHROPIC_API_KEY=new-canary\nCLERK_WEBHOOK_SECRET={WEBHOOK}\n")
+        self.refused(
+            self.world.run("deploy.sh", "citipen", "--yes"), "secret.sh citipen put CLERK_WEBHOOK_SECRET --stack citipen"
+        )
         self.assertEqual(self.world.stored()["CLERK_WEBHOOK_SECRET"], f"{SECOND},{WEBHOOK}")
+        self.assertNotIn("ANTHROPIC_API_KEY", self.world.stored(), "all or nothing")
 
 
 class Plan(unittest.TestCase):
@@ -109,10 +112,7 @@ class Plan(unittest.TestCase):
             name: secret_store.Stored(value, 1, self.NOW - datetime.timedelta(days=1)) for name, value in stored.items()
         }
         chosen = {"profile": "citipen", "stack": "citipen", "parameters": parameters}
-        with (
-            mock.patch.object(secret_store, "read_file", return_value=given),
-            mock.patch.object(secret_store.os.path, "getmtime", return_value=self.NOW.timestamp()),
-        ):
+        with mock.patch.object(secret_store, "read_file", return_value=given):
             return secret_store.plan(chosen, "file", old, self.NOW)
 
     STORED = {
@@ -128,19 +128,41 @@ class Plan(unittest.TestCase):
             without = {key: value for key, value in self.STORED.items() if key != name}
             self.assertEqual(set(self.plan({}, without)), {name})
 
-    def test_a_newer_file_wins_where_it_may(self):
-        self.assertEqual(self.plan({"FAL_KEY": "c:d"}, self.STORED), {"FAL_KEY": "c:d"})
-        front = "b:" + "B" * 43 + "=," + self.STORED["SEALING_KEYS"]
-        self.assertEqual(self.plan({"SEALING_KEYS": front}, self.STORED), {"SEALING_KEYS": front})
-        for given in ({"PSEUDONYM_PEPPER": "another-pepper-02"}, {"SEALING_KEYS": front.split(",")[0]}):
-            with self.assertRaises(settings.Complaints):
-                self.plan(given, self.STORED)
+    def test_what_is_stored_is_never_overwritten(self):
+        self.assertEqual(self.plan(dict(self.STORED), self.STORED), {})
+        front = "b:" + "B" * 42 + "A=," + self.STORED["SEALING_KEYS"]
+        for given, says in (
+            ({"FAL_KEY": "c:d"}, "put FAL_KEY"),
+            ({"SEALING_KEYS": front}, "put SEALING_KEYS"),
+            ({"SEALING_KEYS": front.split(",")[0]}, "would lose a key"),
+            ({"PSEUDONYM_PEPPER": "another-pepper-02"}, "never changed"),
+        ):
+            with self.assertRaises(settings.Complaints) as caught:
+                self.plan(given | {"ANTHROPIC_API_KEY": "new"}, self.STORED)
+            self.assertIn(says, str(caught.exception))
+
+    def test_a_sealing_key_is_one_that_the_functions_take(self):
+        """As Named::read of shared/platform/src/seal.rs does."""
+        key = "A" * 43 + "="
+        for value, is_right in (
+            (f"a1:{key}", True),
+            (f"a1:{key}, B2:{key}", True),
+            (f"k-2026:{key}", False),
+            (f"k_1:{key}", False),
+            (f":{key}", False),
+            (f"é:{key}", False),
+            ("a1:" + "A" * 42 + "B=", False),
+            (f"a1:{key[:-2]}==", False),
+        ):
+            complaint = secret_store.complain_form("SEALING_KEYS", value)
+            self.assertEqual(complaint is None, is_right, value)
+            self.assertTrue(is_right or "letters and digits only" in complaint)
 
     def test_a_sealing_key_may_leave_when_what_it_sealed_is_gone(self):
         days = secret_store.body_days({"profile": "citipen"})
         self.assertEqual(days, 180)
         for age, may in ((days, False), (days + 2, True)):
-            value = "b:" + "B" * 43 + "=," + self.STORED["SEALING_KEYS"]
+            value = "b:" + "B" * 42 + "A=," + self.STORED["SEALING_KEYS"]
             then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=age)
             store = mock.Mock()
             store.read.return_value = {"SEALING_KEYS": secret_store.Stored(value, 2, then)}
