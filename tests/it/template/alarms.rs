@@ -2,6 +2,61 @@
 
 use super::*;
 
+#[test]
+fn every_number_that_the_code_logs_rings_and_every_alarm_waits_for_something() {
+    let logged = logged_metrics();
+    assert_fine(check_alarms(&template(), &logged));
+
+    let silent = without("/Resources/PaymentDifferencesAlarm");
+    assert_complains(check_alarms(&silent, &logged), "payment_differences rings nowhere");
+    let mut more = logged.clone();
+    more.insert("payment_reversed".to_owned(), BTreeSet::from(["Admin".to_owned()]));
+    assert_complains(check_alarms(&template(), &more), "payment_reversed rings nowhere");
+    let mut fewer = logged.clone();
+    fewer.remove("rail_silent");
+    assert_complains(check_alarms(&template(), &fewer), "RailSilentAlarm waits for what nobody logs");
+    let mut unheard = logged.clone();
+    unheard.insert("rail_silent".to_owned(), BTreeSet::new());
+    assert_complains(check_alarms(&template(), &unheard), "no function can log rail_silent");
+    for (pointer, value, part) in [
+        ("RailSilentAlarm/Properties/Threshold", json!(1), "RailSilentAlarm is"),
+        ("RailSilentAlarm/Properties/Namespace", json!("Citipen"), "RailSilentAlarm is"),
+        ("RailSilentAlarm/Properties/AlarmActions", json!([]), "RailSilentAlarm is"),
+        ("RailSilentAlarm/Properties/AlarmDescription", json!("rail"), "does not say what it means"),
+        (
+            "PaymentsWaitingAlarm/Properties/TreatMissingData",
+            json!("notBreaching"),
+            "PaymentsWaitingAlarm is",
+        ),
+        ("SweepStillAlarm/Properties/Dimensions/0/Value", json!({ "Ref": "Runs" }), "SweepStillAlarm is"),
+        ("SweepStillAlarm/Properties/ActionsEnabled", json!(false), "SweepStillAlarm is"),
+        ("ApiFailuresAlarm/Properties/MetricName", json!("4XXError"), "ApiFailuresAlarm is"),
+        ("AlarmTopic/Properties/KmsMasterKeyId", json!("alias/aws/sns"), "AlarmTopic is"),
+        (
+            "AlarmTopicPolicy/Properties/PolicyDocument/Statement/0/Principal",
+            json!("*"),
+            "AlarmTopicPolicy is",
+        ),
+        ("AlarmMail/Condition", Value::Null, "AlarmMail is"),
+    ] {
+        assert_complains(check_alarms(&changed(&format!("/Resources/{pointer}"), value), &logged), part);
+    }
+    let elsewhere = changed("/Globals/Function/Environment/Variables/METRICS_NAMESPACE", json!("Citipen"));
+    assert_complains(check_alarms(&elsewhere, &logged), "METRICS_NAMESPACE must be");
+}
+
+#[test]
+fn every_function_that_breaks_rings() {
+    let gone = without("/Resources/AdminErrorsAlarm");
+    assert_complains(check_alarms(&gone, &logged_metrics()), "AdminErrorsAlarm is missing");
+    let mut more = template();
+    more["Resources"]["OauthCallback"] = more["Resources"]["Runs"].clone();
+    assert_complains(check_alarms(&more, &logged_metrics()), "OauthCallbackErrorsAlarm is missing");
+    let other =
+        changed("/Resources/AdminErrorsAlarm/Properties/Dimensions/0/Value", json!({ "Ref": "Account" }));
+    assert_complains(check_alarms(&other, &logged_metrics()), "AdminErrorsAlarm is");
+}
+
 /// Metrics, each with the functions that can log it.
 pub(super) type Metrics = BTreeMap<String, BTreeSet<String>>;
 
@@ -130,7 +185,7 @@ pub(super) fn logged_metrics() -> Metrics {
     LOGGED_BY.iter().map(|&(metric, signs)| (metric.to_owned(), names(signs))).collect()
 }
 
-pub(super) fn check_alarms(template: &Value, logged: &Metrics) -> Complaints {
+fn check_alarms(template: &Value, logged: &Metrics) -> Complaints {
     let mut complaints = Complaints::new();
     let unheard = logged.iter().filter(|(_, functions)| functions.is_empty());
     complaints.extend(unheard.map(|(metric, _)| format!("no function can log {metric}")));

@@ -2,6 +2,40 @@
 
 use super::*;
 
+#[test]
+fn the_dashboard_shows_what_is_counted_and_all_of_it() {
+    let logged = logged_metrics();
+    assert_fine(check_dashboard(&template(), &logged));
+
+    let pointer = "/Resources/Dashboard/Properties/DashboardBody/Fn::Sub";
+    let body = text(template().pointer(pointer).unwrap());
+    for (from, to, part) in [
+        (r#""payments_waiting""#, r#""payments_queued""#, "nobody counts"),
+        (r#""payments_waiting""#, r#""payments_queued""#, "does not show payments_waiting of ours"),
+        (
+            r#""Errors", "FunctionName", "${Admin}""#,
+            r#""Errors", "FunctionName", "${Adminn}""#,
+            "nobody counts",
+        ),
+        (
+            r#""Errors", "FunctionName", "${Admin}""#,
+            r#""Errors", "FunctionName", "${Runs}""#,
+            "does not show Errors of ${Admin}",
+        ),
+        (r#""5XXError", "ApiName""#, r#""5xxError", "ApiName""#, "nobody counts"),
+        ("${AWS::StackName}-api", "${AWS::StackName}", "nobody counts"),
+        (r#""TableName", "${UsersTable}""#, r#""TableName", "${Users}""#, "does not show ReadThrottleEvents"),
+        ("\"region\": \"${AWS::Region}\"", "\"region\": \"us-east-1\"", "without title, region or lines"),
+        ("]", "", "is no JSON"),
+    ] {
+        assert!(body.contains(from), "{from} is not in the dashboard");
+        assert_complains(check_dashboard(&changed(pointer, json!(body.replace(from, to))), &logged), part);
+    }
+    let mut more = logged.clone();
+    more.insert("payment_reversed".to_owned(), BTreeSet::new());
+    assert_complains(check_dashboard(&template(), &more), "does not show payment_reversed of ours");
+}
+
 /// What AWS counts, by namespace and what it is counted of.
 const COUNTED_BY_AWS: &[(&str, &str, &[&str])] = &[
     ("AWS/ApiGateway", "ApiName", &["4XXError", "5XXError", "Count", "IntegrationLatency", "Latency"]),
@@ -16,7 +50,7 @@ const COUNTED_BY_AWS: &[(&str, &str, &[&str])] = &[
 /// One line of a graph, as `(metric, of)`; `of` is empty for metrics of ours.
 type Lines = BTreeSet<(String, String)>;
 
-pub(super) fn check_dashboard(template: &Value, logged: &Metrics) -> Complaints {
+fn check_dashboard(template: &Value, logged: &Metrics) -> Complaints {
     let body = text(&template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]);
     let Ok(body) = serde_json::from_str::<Value>(&body) else {
         return vec!["the dashboard is no JSON".to_owned()];

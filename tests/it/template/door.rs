@@ -2,6 +2,54 @@
 
 use super::*;
 
+#[test]
+fn a_flood_of_other_routes_leaves_the_webhooks_theirs() {
+    assert_fine(check_throttles(&template(), &routes()));
+
+    let settings = "/Resources/Api/Properties/MethodSettings";
+    for (pointer, value, part) in [
+        ("0/ThrottlingRateLimit", json!(10_000), "* /* has not its own 200"),
+        // As CloudFormation would not find it.
+        (
+            "2/ResourcePath",
+            json!("/v1/webhooks/sepay/bank"),
+            "POST /~1v1~1webhooks~1sepay~1bank has not its own 50",
+        ),
+        ("3/DataTraceEnabled", json!(true), "POST /~1v1~1webhooks~1sepay~1ipn: the gateway may log bodies"),
+        ("1/HttpMethod", json!("GET"), "no webhook is GET /~1v1~1webhooks~1clerk"),
+    ] {
+        let template = changed(&format!("{settings}/{pointer}"), value);
+        assert_complains(check_throttles(&template, &routes()), part);
+    }
+}
+
+#[test]
+fn the_door_takes_only_new_tls_and_writes_down_nobodys_address() {
+    assert_fine(check_door(&template()));
+
+    let api = "/Resources/Api/Properties";
+    let format = template().pointer(&format!("{api}/AccessLogSetting/Fn::If/1/Format")).unwrap().clone();
+    let with_address = text(&format).replace('}', r#","ip":"$context.identity.sourceIp"}"#);
+    for (pointer, value, part) in [
+        (format!("{api}/SecurityPolicy"), json!("TLS_1_0"), "Api: SecurityPolicy"),
+        (format!("{api}/TracingEnabled"), json!(true), "Api: TracingEnabled"),
+        (format!("{api}/DisableExecuteApiEndpoint"), json!(false), "Api: DisableExecuteApiEndpoint"),
+        (format!("{api}/Name"), json!("api"), "Api: Name"),
+        (format!("{api}/AccessLogSetting/Fn::If/1/Format"), json!(with_address), "the access log writes"),
+        (
+            format!("{api}/AccessLogSetting/Fn::If/1/Format"),
+            json!("$context.requestId"),
+            "the access log writes",
+        ),
+        ("/Resources/Api/DependsOn".to_owned(), Value::Null, "must wait for the role"),
+        ("/Resources/ApiLogsAccount/Condition".to_owned(), Value::Null, "is there without ApiLogs"),
+        ("/Resources/ApiDomain/Properties/SecurityPolicy".to_owned(), json!("TLS_1_0"), "ApiDomain is"),
+        ("/Resources/ApiDomainRecord/Condition".to_owned(), json!("HasDomain"), "ApiDomainRecord is"),
+    ] {
+        assert_complains(check_door(&changed(&pointer, value)), part);
+    }
+}
+
 /// TLS 1.2 at least, with the ciphers that every client of this decade has.
 const TLS: &str = "SecurityPolicy_TLS13_1_2_2021_06";
 
@@ -16,7 +64,7 @@ const LOGGED: &[(&str, &str)] = &[
     ("errorType", "$context.error.responseType"),
 ];
 
-pub(super) fn check_door(template: &Value) -> Complaints {
+fn check_door(template: &Value) -> Complaints {
     let mut complaints = Complaints::new();
     let api = &template["Resources"]["Api"]["Properties"];
     let wanted = [
@@ -108,7 +156,7 @@ fn check_domain(template: &Value) -> Complaints {
 }
 
 /// What a flood of one route may cost, and that it leaves payments and sign-ups theirs.
-pub(super) fn check_throttles(template: &Value, routes: &[Route]) -> Complaints {
+fn check_throttles(template: &Value, routes: &[Route]) -> Complaints {
     let mut complaints = Complaints::new();
     let settings = list(&template["Resources"]["Api"]["Properties"]["MethodSettings"]);
     let mut throttled: BTreeMap<(String, String), &Value> = settings

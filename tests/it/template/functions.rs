@@ -1,8 +1,132 @@
-//! Checks of functions, routes, schedules and settings.
+//! Functions and their folders, routes, streams and memory.
 
 use super::*;
 
-pub(super) fn check_functions(template: &Value, folders: &BTreeSet<String>) -> Complaints {
+#[test]
+fn every_function_folder_has_its_resource_and_the_reverse() {
+    assert_fine(check_functions(&template(), &folders()));
+
+    let mut more = folders();
+    more.insert("oauth-callback".to_owned());
+    assert_complains(
+        check_functions(&template(), &more),
+        "functions/oauth-callback has no resource OauthCallback",
+    );
+    let mut fewer = folders();
+    fewer.remove("pricing");
+    assert_complains(check_functions(&template(), &fewer), "the function Pricing has no folder");
+    let x86 = changed("/Resources/Runs/Properties/Architectures", json!(["x86_64"]));
+    assert_complains(check_functions(&x86, &folders()), "Runs: Architectures");
+}
+
+/// Lambda freezes an environment that asks for its next event, and the host asks when it knows of no work any more.
+#[test]
+fn work_that_outlives_its_request_is_known_to_the_host() {
+    let source = shared_source() + &function_sources().into_values().collect::<String>();
+    assert!(source.contains(".spawn("), "runs are tasks of their own");
+    for unknown in ["tokio::spawn(", "task::spawn(", "thread::spawn("] {
+        assert!(!source.contains(unknown), "{unknown}: start it by Platform::spawn");
+    }
+}
+
+/// Only crates that are known as ours log below a warning.
+#[test]
+fn every_function_s_own_log_lines_are_told() {
+    let telemetry = fs::read_to_string(root().join("shared/platform/src/telemetry.rs")).unwrap();
+    for folder in folders() {
+        let manifest = fs::read_to_string(root().join("functions").join(&folder).join("Cargo.toml")).unwrap();
+        let own = manifest.split("[lib]").nth(1).and_then(|lib| lib.split("\n[").next());
+        let own = own.and_then(|lib| lib.split("name = \"").nth(1)).and_then(|rest| rest.split('"').next());
+        let name = own.map_or_else(|| folder.replace('-', "_"), str::to_owned);
+        assert!(telemetry.contains(&format!("\"{name}\",")), "{name} is missing among OURS");
+    }
+}
+
+#[test]
+fn the_routes_of_the_sources_are_those_of_the_openapi_document() {
+    let document = serde_json::to_value(citipen::openapi()).unwrap();
+    let mut documented = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let methods = ["get", "post", "put", "patch", "delete"];
+        documented.extend(
+            methods.iter().filter(|m| !item[**m].is_null()).map(|m| (m.to_uppercase(), path.clone())),
+        );
+    }
+    let declared: BTreeSet<(String, String)> =
+        routes().into_iter().map(|route| (route.method, route.path)).collect();
+    assert_eq!(declared, documented);
+}
+
+#[test]
+fn every_route_has_its_event_on_its_function_and_the_reverse() {
+    assert_fine(check_routes(&template(), &routes()));
+
+    let gone = without("/Resources/Pricing/Properties/Events/Quote");
+    assert_complains(check_routes(&gone, &routes()), "POST /v1/quotes has no event");
+    let event = template()["Resources"]["RunTool"]["Properties"]["Events"]["Run"].clone();
+    let mut moved = without("/Resources/RunTool/Properties/Events/Run");
+    moved["Resources"]["Runs"]["Properties"]["Events"]["Run"] = event;
+    assert_complains(check_routes(&moved, &routes()), "POST /v1/runs goes to Runs, not to RunTool");
+    let gone = without("/Resources/SepayWebhook/Properties/Events/Ipn");
+    assert_complains(check_routes(&gone, &routes()), "POST /v1/webhooks/sepay/ipn has no event");
+    let extra = changed("/Resources/Runs/Properties/Events/Show/Properties/Method", json!("DELETE"));
+    assert_complains(check_routes(&extra, &routes()), "which no source declares");
+}
+
+#[test]
+fn every_path_that_pages_call_answers_preflights_and_no_webhook_does() {
+    let gone = without("/Resources/Account/Properties/Events/ShowPreflight");
+    assert_complains(check_routes(&gone, &routes()), "OPTIONS /v1/account has no event");
+    let elsewhere = changed(
+        "/Resources/Account/Properties/Events/ShowPreflight/Properties/Path",
+        json!("/v1/webhooks/clerk"),
+    );
+    assert_complains(
+        check_routes(&elsewhere, &routes()),
+        "OPTIONS /v1/webhooks/clerk, which no source declares",
+    );
+    let gone = without("/Resources/TopUps/Properties/Events/CancelPreflight");
+    assert_complains(check_routes(&gone, &routes()), "OPTIONS /v1/top-ups/{id}/cancel has no event");
+    let event = &template()["Resources"]["SepayWebhook"]["Properties"]["Events"]["Ipn"];
+    let mut preflight = event.clone();
+    preflight["Properties"]["Method"] = json!("OPTIONS");
+    let open = changed("/Resources/SepayWebhook/Properties/Events/IpnPreflight", preflight);
+    assert_complains(
+        check_routes(&open, &routes()),
+        "OPTIONS /v1/webhooks/sepay/ipn, which no source declares",
+    );
+}
+
+#[test]
+fn every_answer_streams_because_the_functions_write_streams() {
+    let streams = ["\"Lambda-Runtime-Function-Response-Mode\", \"streaming\""];
+    let source = shared_source();
+    assert!(streams.iter().any(|sign| source.contains(sign)), "buffered answers need buffered integrations");
+    let template = template();
+    assert_fine(check_streaming(&template));
+    let run = &template["Resources"]["RunTool"]["Properties"]["Events"]["Run"]["Properties"];
+    assert_eq!(run["ResponseTransferMode"], "RESPONSE_STREAM");
+    assert_eq!(run["TimeoutInMillis"], 900_000);
+
+    let run = "/Resources/RunTool/Properties/Events/Run/Properties";
+    let silently_buffered = changed(&format!("{run}/ResponseTransferMode"), json!("STREAM"));
+    assert_complains(check_streaming(&silently_buffered), "\"STREAM\" is not RESPONSE_STREAM");
+    assert_complains(check_streaming(&without(&format!("{run}/TimeoutInMillis"))), "gives up after 29000 ms");
+    let edge = changed("/Resources/Api/Properties/EndpointConfiguration/Type", json!("EDGE"));
+    assert_complains(check_streaming(&edge), "a regional one");
+}
+
+#[test]
+fn every_function_says_how_much_memory_it_needs() {
+    assert_fine(check_memory(&template()));
+
+    let silent = without("/Resources/Pricing/Properties/MemorySize");
+    assert_complains(check_memory(&silent), "Pricing: MemorySize is null");
+    let common = changed("/Globals/Function/MemorySize", json!(512));
+    assert_complains(check_memory(&common), "memory is chosen for each function");
+}
+
+fn check_functions(template: &Value, folders: &BTreeSet<String>) -> Complaints {
     let mut complaints = Complaints::new();
     let named: BTreeMap<String, &String> = folders.iter().map(|folder| (pascal(folder), folder)).collect();
     for (name, folder) in &named {
@@ -45,7 +169,7 @@ pub(super) struct Route {
     pub(super) is_webhook: bool,
 }
 
-pub(super) fn check_routes(template: &Value, routes: &[Route]) -> Complaints {
+fn check_routes(template: &Value, routes: &[Route]) -> Complaints {
     let mut complaints = Complaints::new();
     let mut events: BTreeMap<(String, String), String> = BTreeMap::new();
     for (function, event) in events_of_type(template, "Api") {
@@ -86,7 +210,7 @@ pub(super) fn check_routes(template: &Value, routes: &[Route]) -> Complaints {
 }
 
 /// A buffered integration would pass the streaming wire format of `edge::lambda` on to the browser.
-pub(super) fn check_streaming(template: &Value) -> Complaints {
+fn check_streaming(template: &Value) -> Complaints {
     let mut complaints = Complaints::new();
     for (function, event) in events_of_type(template, "Api") {
         let route = format!("{} {} of {function}", text(&event["Method"]), text(&event["Path"]));
@@ -107,181 +231,13 @@ pub(super) fn check_streaming(template: &Value) -> Complaints {
     complaints
 }
 
-/// The time of a run is bounded from below by the providers' budget and from above by its reservation.
-pub(super) fn check_run_time(template: &Value, budget_ms: u64, profile: &Profile) -> Complaints {
-    let run = seconds(template, "RunTool");
-    let mut complaints = Complaints::new();
-    if run * 1000 < budget_ms + 30_000 {
-        complaints.push(format!("RunTool ends after {run} s, which leaves no time to settle"));
-    }
-    if run >= profile.ledger.hold_seconds {
-        complaints.push(format!("RunTool may work {run} s, longer than a reservation lives"));
-    }
-    complaints
-}
-
-pub(super) fn check_schedules(template: &Value, routes: &[Route]) -> Complaints {
-    let mut complaints = Complaints::new();
-    for (name, function) in of_type(template, "AWS::Serverless::Function") {
-        let is_called = routes.iter().any(|route| route.function == name);
-        let ticks: Vec<&Value> = events_of_type(template, "ScheduleV2")
-            .into_iter()
-            .filter(|(owner, _)| *owner == name)
-            .map(|(_, event)| event)
-            .collect();
-        if is_called != ticks.is_empty() || ticks.len() > 1 {
-            complaints.push(format!("{name} must have either routes or one schedule"));
-        }
-        let Some(tick) = ticks.first() else { continue };
-        let Some(known) = SCHEDULES.iter().find(|tick| tick.function == name) else {
-            complaints.push(format!("{name} ticks, and nobody said when it should"));
-            continue;
-        };
-        let expression = match known.parameter {
-            None => json!(known.expression),
-            Some(parameter) => {
-                complaints.extend(check_schedule_parameter(template, parameter, known.expression));
-                json!({ "Ref": parameter })
-            }
-        };
-        let expected = [
-            (&tick["ScheduleExpression"], expression, "ticks when it should"),
-            (&tick["State"], json!({ "Ref": "Schedules" }), "can be stopped with all others"),
-            (&tick["FlexibleTimeWindow"]["Mode"], json!("OFF"), "ticks on time"),
-            (&tick["RetryPolicy"]["MaximumRetryAttempts"], json!(0), "is not retried by the schedule"),
-            (&function["EventInvokeConfig"]["MaximumRetryAttempts"], json!(0), "is not retried by Lambda"),
-        ];
-        for (found, wanted, what) in expected {
-            if *found != wanted {
-                complaints.push(format!("{name} {what}: {wanted}, not {found}"));
-            }
-        }
-        if seconds(template, name) >= known.seconds {
-            complaints.push(format!("{name} may still run when the next tick comes"));
-        }
-    }
-    complaints
-}
-
-/// The account's places are shared, so a flood of one function starves the others; what must go on has its own.
-pub(super) fn check_concurrency(template: &Value) -> Complaints {
-    let mut complaints = Complaints::new();
-    let reserves = json!({ "Fn::Equals": [{ "Ref": "ReserveConcurrency" }, "yes"] });
-    if template["Conditions"]["ReservesConcurrency"] != reserves {
-        complaints.push("ReservesConcurrency does not say that ReserveConcurrency is yes".to_owned());
-    }
-    for (name, function) in of_type(template, "AWS::Serverless::Function") {
-        let number = match name {
-            "RunTool" => Some(json!({ "Ref": "RunToolConcurrencyMax" })),
-            "SepayWebhook" => Some(json!(20)),
-            "IdentityWebhook" => Some(json!(10)),
-            // One tick at a time; their times end before the next.
-            _ => SCHEDULES.iter().any(|tick| tick.function == name).then(|| json!(1)),
-        };
-        let none = json!({ "Ref": "AWS::NoValue" });
-        let wanted = number.map(|number| json!({ "Fn::If": ["ReservesConcurrency", number, none] }));
-        let found = &function["ReservedConcurrentExecutions"];
-        if *found != wanted.unwrap_or_default() {
-            complaints.push(format!("{name}: its own places are {found}"));
-        }
-    }
-    complaints
-}
-
-pub(super) fn check_memory(template: &Value) -> Complaints {
+fn check_memory(template: &Value) -> Complaints {
     let functions = of_type(template, "AWS::Serverless::Function");
     let silent = functions.iter().filter(|(_, function)| !function["MemorySize"].is_u64());
     let mut complaints: Complaints =
         silent.map(|(name, function)| format!("{name}: MemorySize is {}", function["MemorySize"])).collect();
     if !template["Globals"]["Function"]["MemorySize"].is_null() {
         complaints.push("memory is chosen for each function, by what it needs".to_owned());
-    }
-    complaints
-}
-
-fn check_schedule_parameter(template: &Value, name: &str, default: &str) -> Complaints {
-    let parameter = &template["Parameters"][name];
-    let expected = [("Default", default), ("AllowedPattern", SCHEDULE_PATTERN)];
-    let wrong = expected.iter().filter(|(key, wanted)| parameter[*key] != *wanted);
-    wrong.map(|(key, wanted)| format!("{name}: {key} is {}, not {wanted}", parameter[*key])).collect()
-}
-
-/// What SePay is told within its patience, and what else is bounded by others.
-pub(super) fn check_webhook_time(template: &Value) -> Complaints {
-    let webhook = seconds(template, "SepayWebhook");
-    // One call to SePay takes ten seconds at most, and the books must be written after it.
-    if (20..30).contains(&webhook) {
-        return Complaints::new();
-    }
-    vec![format!(
-        "SepayWebhook ends after {webhook} s: SePay waits 30, and the books need time after its answer"
-    )]
-}
-
-/// A rail whose parameter is empty is not configured. Its secrets may still lie there: nobody uses them alone.
-pub(super) fn check_rails(template: &Value) -> Complaints {
-    let rails = [
-        ("HasCards", "SepayMerchantId", &["SEPAY_MERCHANT_ID"][..]),
-        ("HasTransfers", "BankAccount", &["BANK_"]),
-        ("HasUsdt", "TronWallet", &["TRON"]),
-    ];
-    let mut complaints = Complaints::new();
-    for (condition, parameter, settings) in rails {
-        let wanted = json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": parameter }, ""] }] });
-        if template["Conditions"][condition] != wanted || template["Parameters"][parameter]["Default"] != "" {
-            complaints.push(format!("{condition} does not say that {parameter} is given"));
-        }
-        for (name, function) in of_type(template, "AWS::Serverless::Function") {
-            for (variable, value) in function["Environment"]["Variables"].as_object().into_iter().flatten() {
-                let is_of_rail = settings.iter().any(|setting| variable.starts_with(setting));
-                let form = &value["Fn::If"];
-                if is_of_rail && (form[0] != condition || form[2] != json!({ "Ref": "AWS::NoValue" })) {
-                    complaints.push(format!("{name}: {variable} is there without {parameter}"));
-                }
-            }
-        }
-    }
-    complaints
-}
-
-/// What a function reads, by [`SETTINGS`]; empty for what is no function of ours.
-fn settings_of(name: &str, sources: &BTreeMap<String, String>) -> BTreeSet<&'static str> {
-    let Some(source) = sources.get(name) else { return BTreeSet::new() };
-    let built = SETTINGS.iter().filter(|(builder, ..)| source.contains(builder));
-    built.flat_map(|(_, required, optional)| required.iter().chain(*optional)).copied().collect()
-}
-
-/// The secrets that a function reads.
-pub(super) fn secrets_of(name: &str, sources: &BTreeMap<String, String>) -> BTreeSet<&'static str> {
-    settings_of(name, sources).into_iter().filter(|setting| is_secret(setting)).collect()
-}
-
-/// `sources` are the functions' sources by resource name.
-pub(super) fn check_settings(template: &Value, sources: &BTreeMap<String, String>) -> Complaints {
-    let mut complaints = Complaints::new();
-    let keys =
-        |values: &Value| values.as_object().into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>();
-    for (name, function) in of_type(template, "AWS::Serverless::Function") {
-        let own = &function["Environment"]["Variables"];
-        let common = &template["Globals"]["Function"]["Environment"]["Variables"];
-        let set: BTreeSet<String> = keys(own).into_iter().chain(keys(common)).collect();
-        let secrets = secrets_of(name, sources);
-        let mut wanted: BTreeSet<String> =
-            settings_of(name, sources).difference(&secrets).map(|&variable| variable.to_owned()).collect();
-        wanted.insert(METRICS_NAMESPACE.to_owned());
-        if !secrets.is_empty() {
-            wanted.extend(WHERE_SECRETS_LIE.map(str::to_owned));
-            let names = Vec::from_iter(secrets).join(",");
-            if own["SECRETS"] != names || own["SECRETS_PATH"] != json!({ "Ref": "SecretsPath" }) {
-                complaints.push(format!("{name} is told of the secrets {}, not {names}", own["SECRETS"]));
-            }
-        }
-        complaints.extend(wanted.difference(&set).map(|variable| format!("{name} lacks {variable}")));
-        complaints.extend(set.difference(&wanted).map(|variable| format!("{name} does not read {variable}")));
-        let exposed =
-            set.iter().filter(|name| is_secret(name) && !WHERE_SECRETS_LIE.contains(&name.as_str()));
-        complaints
-            .extend(exposed.map(|variable| format!("{name}: {variable} is a secret in an environment")));
     }
     complaints
 }

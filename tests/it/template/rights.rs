@@ -2,10 +2,140 @@
 
 use super::*;
 
+#[test]
+fn every_function_may_do_what_its_code_does_and_nothing_else() {
+    assert_fine(check_rights(&template(), &function_sources()));
+
+    let statement = |action: &str, resource: Value| json!({ "Effect": "Allow", "Action": [action], "Resource": resource });
+    let arn = |resource: &str| json!({ "Fn::GetAtt": [resource, "Arn"] });
+    let secret = |name: &str| json!({ "Fn::Sub": format!("arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter${{SecretsPath}}{name}") });
+    let with = |function: &str, statement: Value| {
+        changed(&format!("/Resources/{function}/Properties/Policies/0/Statement/-"), statement)
+    };
+    let secrets = "/Resources/Pricing/Properties/Policies/0/Statement/4";
+    assert_eq!(template().pointer(secrets).unwrap()["Sid"], "Secrets");
+    for (template, part) in [
+        (
+            with("Pricing", statement("dynamodb:UpdateItem", arn("AccountsTable"))),
+            "Pricing: dynamodb:UpdateItem on accounts is too much",
+        ),
+        (
+            with("TopUps", statement("dynamodb:PutItem", arn("PaymentInboxTable"))),
+            "TopUps: dynamodb:PutItem on payment_inbox is too much",
+        ),
+        (
+            with(
+                "SepayWebhook",
+                statement("dynamodb:Query", json!({ "Fn::Sub": "${PaymentInboxTable.Arn}/index/by-open" })),
+            ),
+            "SepayWebhook: dynamodb:Query on payment_inbox/index/by-open is too much",
+        ),
+        (
+            changed(
+                "/Resources/Admin/Properties/Policies/0/Statement/5/Action",
+                json!(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"]),
+            ),
+            "Admin: dynamodb:ConditionCheckItem on credit_transactions is missing",
+        ),
+        (
+            with(
+                "Runs",
+                statement("dynamodb:Query", json!({ "Fn::Sub": "${AccountsTable.Arn}/index/by-due" })),
+            ),
+            "Runs: dynamodb:Query on accounts/index/by-due is too much",
+        ),
+        (
+            with("Runs", statement("dynamodb:*", arn("UsageLogTable"))),
+            "does not allow actions by their names",
+        ),
+        (with("Runs", statement("*", arn("UsageLogTable"))), "does not allow actions by their names"),
+        (with("Runs", statement("dynamodb:GetItem", json!("*"))), "no place a function may have rights to"),
+        (
+            with("Runs", statement("s3:GetObject", json!({ "Fn::Sub": "${MediaBucket.Arn}/*" }))),
+            "no place a function may have rights to",
+        ),
+        (
+            with("Runs", statement("dynamodb:Query", json!({ "Fn::Sub": "${AccountsTable.Arn}/index/*" }))),
+            "no place a function may have rights to",
+        ),
+        (
+            with("Runs", statement("ssm:GetParameters", secret("FAL_KEY"))),
+            "Runs: ssm:GetParameters on secret FAL_KEY is too much",
+        ),
+        (with("Runs", statement("ssm:GetParameters", secret("*"))), "no place a function may have rights to"),
+        (
+            with("Pricing", statement("ssm:GetParametersByPath", secret("QUOTE_SECRET"))),
+            "Pricing: ssm:GetParametersByPath on secret QUOTE_SECRET is too much",
+        ),
+        (
+            changed(&format!("{secrets}/Resource"), json!([secret("PSEUDONYM_PEPPER")])),
+            "Pricing: ssm:GetParameters on secret QUOTE_SECRET is missing",
+        ),
+        // The key without the service it is meant for.
+        (with("Runs", statement("kms:Decrypt", arn("DataKey"))), "no place a function may have rights to"),
+        (
+            changed("/Resources/Runs/Properties/Policies/-", json!("AdministratorAccess")),
+            "no policy written here",
+        ),
+        (
+            changed("/Resources/Runs/Properties/Role", json!("arn:…")),
+            "Runs may give rights that nobody checks",
+        ),
+        // The one role beside the functions' is API Gateway's, and may do no more than write logs.
+        (
+            changed("/Resources/Aside", template()["Resources"]["ApiLogsRole"].clone()),
+            "Aside may give rights that nobody checks",
+        ),
+        (
+            changed(
+                "/Resources/ApiLogsRole/Properties/ManagedPolicyArns/-",
+                json!("arn:aws:iam::aws:policy/AdministratorAccess"),
+            ),
+            "ApiLogsRole may give rights that nobody checks",
+        ),
+        (
+            changed("/Resources/ApiLogsRole/Properties/Policies", json!([{ "PolicyName": "more" }])),
+            "ApiLogsRole may give rights that nobody checks",
+        ),
+        (
+            changed("/Resources/Aside", json!({ "Type": "AWS::IAM::Policy" })),
+            "Aside may give rights that nobody checks",
+        ),
+        (
+            changed("/Resources/Runs/Properties/Policies/0/Statement/0/Effect", json!("Deny")),
+            "Runs: dynamodb:GetItem on accounts is missing",
+        ),
+        (
+            changed("/Resources/Runs/Properties/Policies/0/Statement/0/NotAction", json!(["s3:PutObject"])),
+            "does not allow actions by their names",
+        ),
+    ] {
+        assert_complains(check_rights(&template, &function_sources()), part);
+    }
+}
+
+#[test]
+fn only_those_who_move_credit_may_write_accounts_and_nobody_rewrites_history() {
+    assert_fine(check_account_writers(&template()));
+
+    for (function, table, part) in [
+        ("Pricing", "AccountsTable", "Pricing writes accounts"),
+        ("TopUps", "AccountsTable", "TopUps writes accounts by dynamodb:UpdateItem"),
+        ("Admin", "CreditTransactionsTable", "history"),
+        ("RunTool", "CreditTransactionsTable", "history"),
+    ] {
+        let statement = json!({
+            "Effect": "Allow", "Action": "dynamodb:UpdateItem", "Resource": { "Fn::GetAtt": [table, "Arn"] },
+        });
+        let pointer = format!("/Resources/{function}/Properties/Policies/0/Statement/-");
+        assert_complains(check_account_writers(&changed(&pointer, statement)), part);
+    }
+}
+
 /// The rights of every function, as `(function, place, action)`.
 pub(super) type Rights = BTreeSet<(String, String, String)>;
 
-pub(super) fn check_rights(template: &Value, sources: &BTreeMap<String, String>) -> Complaints {
+fn check_rights(template: &Value, sources: &BTreeMap<String, String>) -> Complaints {
     let (found, mut complaints) = rights(template);
     let mut wanted: Rights = RIGHTS
         .iter()
@@ -168,7 +298,7 @@ pub(super) fn via(condition: &Value) -> Result<Option<String>, String> {
 }
 
 /// The other half of [`check_rights`]: its table itself must not make everybody a writer of balances.
-pub(super) fn check_account_writers(template: &Value) -> Complaints {
+fn check_account_writers(template: &Value) -> Complaints {
     let (rights, _) = rights(template);
     let reads = ["GetItem", "BatchGetItem", "ConditionCheckItem", "Query", "Scan"];
     let is_write = |action: &str| !reads.iter().any(|read| action == format!("dynamodb:{read}"));

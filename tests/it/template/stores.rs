@@ -2,7 +2,117 @@
 
 use super::*;
 
-pub(super) fn check_tables(template: &Value, specs: &[TableSpec]) -> Complaints {
+#[test]
+fn every_table_is_as_its_crate_declares_it_and_the_reverse() {
+    let specs = citipen::tables();
+    assert_fine(check_tables(&template(), &specs));
+
+    let (_, fewer) = specs.split_first().unwrap();
+    assert_complains(check_tables(&template(), fewer), "a table that no code declares");
+    for (pointer, value, part) in [
+        ("AccountsTable/Properties/KeySchema/0/AttributeName", json!("account"), "AccountsTable: KeySchema"),
+        ("AccountsTable/Properties/AttributeDefinitions/2/AttributeType", json!("S"), "AttributeDefinitions"),
+        (
+            "AccountsTable/Properties/GlobalSecondaryIndexes/0/Projection/ProjectionType",
+            json!("ALL"),
+            "AccountsTable: GlobalSecondaryIndexes",
+        ),
+        ("UsageLogTable/Properties/TimeToLiveSpecification/AttributeName", json!("at"), "TimeToLive"),
+        (
+            "CreditTransactionsTable/Properties/TimeToLiveSpecification",
+            json!({ "AttributeName": "ttl", "Enabled": true }),
+            "CreditTransactionsTable: TimeToLiveSpecification is set",
+        ),
+        (
+            "AccountsTable/Properties/PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled",
+            json!(false),
+            "AccountsTable: PointInTimeRecovery",
+        ),
+        ("UsersTable/Properties/DeletionProtectionEnabled", json!(false), "UsersTable: DeletionProtection"),
+        ("UsersTable/Properties/SSESpecification/SSEEnabled", json!(false), "UsersTable: SSESpecification"),
+        ("UsersTable/DeletionPolicy", json!("Delete"), "UsersTable: DeletionPolicy"),
+    ] {
+        let template = changed(&format!("/Resources/{pointer}"), value);
+        assert_complains(check_tables(&template, &specs), part);
+    }
+}
+
+#[test]
+fn media_is_private_sealed_and_gone_after_its_days() {
+    assert_fine(check_media(&template()));
+
+    let bucket = "/Resources/MediaBucket/Properties";
+    for (pointer, value, part) in [
+        ("LifecycleConfiguration/Rules/0/ExpirationInDays", json!(31), "LifecycleConfiguration"),
+        ("LifecycleConfiguration/Rules/0/Prefix", json!("tmp/"), "LifecycleConfiguration"),
+        ("LifecycleConfiguration/Rules/0/Status", json!("Disabled"), "LifecycleConfiguration"),
+        ("PublicAccessBlockConfiguration/BlockPublicPolicy", json!(false), "PublicAccessBlock"),
+        ("CorsConfiguration/CorsRules/0/AllowedOrigins", json!(["*"]), "CorsConfiguration"),
+        ("VersioningConfiguration", json!({ "Status": "Enabled" }), "only be hidden"),
+    ] {
+        assert_complains(check_media(&changed(&format!("{bucket}/{pointer}"), value)), part);
+    }
+    let statements = "/Resources/MediaBucketPolicy/Properties/PolicyDocument/Statement";
+    let open = changed(&format!("{statements}/0/Effect"), json!("Allow"));
+    assert_complains(check_media(&open), "SecureTransport");
+    assert_complains(check_media(&open), "only functions have rights");
+}
+
+#[test]
+fn the_keys_turn_yearly_and_outlive_the_stack() {
+    assert_fine(check_keys(&template()));
+
+    for key in ["DataKey", "OperationsKey"] {
+        let stuck = changed(&format!("/Resources/{key}/Properties/EnableKeyRotation"), json!(false));
+        assert_complains(check_keys(&stuck), "EnableKeyRotation");
+        let gone = changed(&format!("/Resources/{key}/DeletionPolicy"), json!("Delete"));
+        assert_complains(check_keys(&gone), &format!("{key}: DeletionPolicy"));
+    }
+    let elsewhere =
+        changed("/Resources/DataKeyAlias/Properties/TargetKeyId", json!({ "Ref": "OperationsKey" }));
+    assert_complains(check_keys(&elsewhere), "DataKeyAlias");
+}
+
+#[test]
+fn only_the_account_and_its_own_logs_and_alarms_may_use_the_keys() {
+    let policy = |key: &str, pointer: &str, value: Value| {
+        check_keys(&changed(&format!("/Resources/{key}/Properties/KeyPolicy/Statement/{pointer}"), value))
+    };
+    let logs = template()["Resources"]["OperationsKey"]["Properties"]["KeyPolicy"]["Statement"][1].clone();
+    assert_complains(policy("DataKey", "0/Principal", json!("*")), "DataKey: its policy");
+    assert_complains(policy("DataKey", "-", logs), "DataKey: its policy");
+    assert_complains(policy("OperationsKey", "0/Principal", json!("*")), "OperationsKey: its policy");
+    assert_complains(policy("OperationsKey", "1/Condition", Value::Null), "OperationsKey: its policy");
+    assert_complains(policy("OperationsKey", "1/Action", json!("kms:*")), "OperationsKey: its policy");
+    assert_complains(policy("OperationsKey", "2/Condition", json!({})), "OperationsKey: its policy");
+}
+
+#[test]
+fn outputs_lie_where_the_rule_and_the_rights_look() {
+    let format = format!("format!(\"{TEMPORARY}{{account}}/");
+    assert!(
+        source_below(&root().join("shared/media/src")).contains(&format),
+        "`output_key` has another prefix"
+    );
+}
+
+#[test]
+fn days_are_the_profiles() {
+    assert_fine(check_profiles(&template(), &profiles()));
+
+    let longer = changed("/Mappings/Profiles/citipen/LogsDays", json!(365));
+    assert_complains(check_profiles(&longer, &profiles()), "the profiles are");
+    let fixed = changed("/Resources/RunsLogs/Properties/RetentionInDays", json!(7));
+    assert_complains(check_profiles(&fixed, &profiles()), "RunsLogs does not end after");
+    let open = without("/Resources/RunsLogs/Properties/KmsKeyId");
+    assert_complains(check_profiles(&open, &profiles()), "RunsLogs is not sealed");
+    let unkeyed = changed("/Resources/RunsLogs/Properties/LogGroupName", json!("runs"));
+    assert_complains(check_profiles(&unkeyed, &profiles()), "RunsLogs is not named");
+    let elsewhere = without("/Resources/Runs/Properties/LoggingConfig/LogGroup");
+    assert_complains(check_profiles(&elsewhere, &profiles()), "Runs does not write to RunsLogs");
+}
+
+fn check_tables(template: &Value, specs: &[TableSpec]) -> Complaints {
     let mut complaints = Complaints::new();
     let mut found = of_type(template, "AWS::DynamoDB::Table");
     for spec in specs {
@@ -27,7 +137,7 @@ pub(super) fn check_tables(template: &Value, specs: &[TableSpec]) -> Complaints 
     complaints
 }
 
-pub(super) fn check_kept(template: &Value, resource: &str) -> Complaints {
+fn check_kept(template: &Value, resource: &str) -> Complaints {
     let kept = |policy: &&str| template["Resources"][resource][*policy] != "Retain";
     ["DeletionPolicy", "UpdateReplacePolicy"]
         .iter()
@@ -36,7 +146,7 @@ pub(super) fn check_kept(template: &Value, resource: &str) -> Complaints {
         .collect()
 }
 
-pub(super) fn wanted_table(spec: &TableSpec) -> Map<String, Value> {
+fn wanted_table(spec: &TableSpec) -> Map<String, Value> {
     let element = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
     let mut attributes = vec![(spec.partition_key, "S")];
     let mut keys = vec![element(spec.partition_key, "HASH")];
@@ -81,7 +191,7 @@ pub(super) fn wanted_table(spec: &TableSpec) -> Map<String, Value> {
 }
 
 /// The order of attribute definitions says nothing; that of keys does.
-pub(super) fn sorted_attributes(key: &str, value: &Value) -> Value {
+fn sorted_attributes(key: &str, value: &Value) -> Value {
     let mut value = value.clone();
     if let (Some(list), "AttributeDefinitions") = (value.as_array_mut(), key) {
         list.sort_by_key(|entry| text(&entry["AttributeName"]));
@@ -89,7 +199,7 @@ pub(super) fn sorted_attributes(key: &str, value: &Value) -> Value {
     value
 }
 
-pub(super) fn check_media(template: &Value) -> Complaints {
+fn check_media(template: &Value) -> Complaints {
     let mut complaints = check_kept(template, "MediaBucket");
     let bucket = &template["Resources"]["MediaBucket"]["Properties"];
     let key = json!({ "Fn::GetAtt": ["DataKey", "Arn"] });
@@ -154,7 +264,7 @@ pub(super) fn check_media(template: &Value) -> Complaints {
 
 /// Without the keys there are no data and no logs, so they are kept. Who may use `DataKey` is said
 /// in the functions' policies alone; logs and alarms have a key of their own, because services use it by themselves.
-pub(super) fn check_keys(template: &Value) -> Complaints {
+fn check_keys(template: &Value) -> Complaints {
     let mut complaints = Complaints::new();
     for (name, key) in of_type(template, "AWS::KMS::Key") {
         complaints.extend(check_kept(template, name));
@@ -201,7 +311,7 @@ fn wanted_policy(key: &str) -> Value {
 }
 
 /// The numbers of the profiles, and that they are used.
-pub(super) fn check_profiles(template: &Value, profiles: &[Profile]) -> Complaints {
+fn check_profiles(template: &Value, profiles: &[Profile]) -> Complaints {
     let mut complaints = Complaints::new();
     let wanted: Map<String, Value> = profiles
         .iter()
@@ -263,6 +373,6 @@ fn check_log(name: &str, group: &Value) -> Complaints {
     complaints
 }
 
-pub(super) fn of_profile(number: &str) -> Value {
+fn of_profile(number: &str) -> Value {
     json!({ "Fn::FindInMap": ["Profiles", { "Ref": "Profile" }, number] })
 }

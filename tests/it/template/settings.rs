@@ -1,0 +1,200 @@
+//! What each function is given: settings, secrets, rails.
+
+use super::*;
+
+#[test]
+fn a_rail_without_its_parameter_is_not_configured() {
+    assert_fine(check_rails(&template()));
+
+    let variables = "/Resources/SepayWebhook/Properties/Environment/Variables";
+    let unasked = changed(&format!("{variables}/BANK_ACCOUNT"), json!({ "Ref": "BankAccount" }));
+    assert_complains(check_rails(&unasked), "BANK_ACCOUNT is there without BankAccount");
+    let swapped = changed(&format!("{variables}/SEPAY_MERCHANT_ID/Fn::If/0"), json!("HasTransfers"));
+    assert_complains(check_rails(&swapped), "SEPAY_MERCHANT_ID is there without SepayMerchantId");
+    let other = changed("/Conditions/HasUsdt", json!({ "Fn::Equals": [1, 1] }));
+    assert_complains(check_rails(&other), "HasUsdt does not say");
+}
+
+#[test]
+fn every_function_is_given_the_settings_it_reads_and_no_others() {
+    assert_fine(check_settings(&template(), &function_sources()));
+
+    let variable = |function: &str, name: &str, value: Value| {
+        changed(&format!("/Resources/{function}/Properties/Environment/Variables/{name}"), value)
+    };
+    let with = |function: &str, name: &str, value: &str| variable(function, name, json!(value));
+    for (template, part) in [
+        (without("/Resources/TopUps/Properties/Environment/Variables/BANK_BIN"), "TopUps lacks BANK_BIN"),
+        (with("Runs", "SITE_URL", "x"), "Runs does not read SITE_URL"),
+        (
+            with("Pricing", "SECRETS", "PSEUDONYM_PEPPER"),
+            "Pricing is told of the secrets \"PSEUDONYM_PEPPER\", not PSEUDONYM_PEPPER,QUOTE_SECRET",
+        ),
+        (with("Runs", "SECRETS", "FAL_KEY,PSEUDONYM_PEPPER"), "Runs is told of the secrets"),
+        (with("Runs", "SECRETS_PATH", "/other/"), "Runs is told of the secrets"),
+        (without("/Resources/TronPoll/Properties/Environment/Variables/SECRETS"), "TronPoll lacks SECRETS"),
+        (with("ExchangeRates", "SECRETS", ""), "ExchangeRates does not read SECRETS"),
+        // A secret in the environment could be read by everybody who may look at the function.
+        (with("RunTool", "FAL_KEY", "id:secret"), "RunTool: FAL_KEY is a secret in an environment"),
+        (
+            variable(
+                "RunTool",
+                "FAL_KEY",
+                json!({ "Fn::Sub": "{{resolve:ssm-secure:${SecretsPath}FAL_KEY}}" }),
+            ),
+            "RunTool: FAL_KEY is a secret in an environment",
+        ),
+    ] {
+        assert_complains(check_settings(&template, &function_sources()), part);
+    }
+}
+
+/// The names alone tell [`is_secret`] what is a secret: one that it misses would be wanted in an environment.
+#[test]
+fn every_setting_that_the_code_reads_as_a_secret_is_known_as_one_by_its_name() {
+    let functions: String = function_sources().into_values().collect();
+    let source = shared_source() + &functions;
+    let mut read = BTreeSet::new();
+    for reader in [".secret(\"", ".optional_secret(\"", " secrets(\""] {
+        read.extend(source.split(reader).skip(1).map(|rest| rest.split('"').next().unwrap()));
+    }
+    assert!(read.contains("SEALING_KEYS") && read.contains("SEPAY_BANK_HMAC_SECRETS"), "{read:?}");
+    let given_by_lambda = |name: &&str| name.starts_with("AWS_");
+    let missed: Vec<&str> =
+        read.into_iter().filter(|name| !given_by_lambda(name) && !is_secret(name)).collect();
+    assert!(missed.is_empty(), "{missed:?}");
+}
+
+/// Holds [`SETTINGS`] to the crates: a new required setting must find its way into the table, and so the template.
+#[test]
+fn every_setting_that_must_be_there_is_in_the_table_and_every_one_in_the_table_is_read() {
+    let functions: String = function_sources().into_values().collect();
+    let source = shared_source() + &functions;
+    let mut required = BTreeSet::new();
+    for reader in ["settings.text(\"", "settings.url(\"", "settings.secret(\""] {
+        required.extend(source.split(reader).skip(1).map(|rest| rest.split('"').next().unwrap()));
+    }
+    for (setting, beside) in ONLY_BESIDE {
+        assert!(required.remove(setting), "{setting} is not required any more");
+        assert!(source.contains(&format!("settings.optional(\"{beside}\")")), "{setting} hangs on {beside}");
+    }
+    let tabled: BTreeSet<&str> =
+        SETTINGS.iter().flat_map(|(_, required, _)| required.iter().copied()).collect();
+    let known: BTreeSet<&str> = tabled.iter().chain(GIVEN_BY_LAMBDA).copied().collect();
+    assert_eq!(required, known);
+    let of_the_host = WHERE_SECRETS_LIE.iter().chain([&METRICS_NAMESPACE]);
+    let all = SETTINGS.iter().flat_map(|(_, required, optional)| required.iter().chain(*optional));
+    for variable in all.chain(of_the_host) {
+        assert!(source.contains(&format!("\"{variable}\"")), "nobody reads {variable}");
+    }
+}
+
+#[test]
+fn all_functions_start_with_the_settings_of_the_template_and_without_any_rail() {
+    let template = template();
+    let (mut variables, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+    for function in of_type(&template, "AWS::Serverless::Function").values() {
+        let own = &function["Environment"]["Variables"];
+        variables.extend(own.as_object().into_iter().flat_map(Map::keys).map(String::as_str));
+        secrets.extend(own["SECRETS"].as_str().into_iter().flat_map(|names| names.split(',')));
+    }
+    let railless = |names: &BTreeSet<&'_ str>| -> BTreeSet<String> {
+        let is_of_rail = |name: &&str| ["BANK_", "SEPAY_", "TRON"].iter().any(|rail| name.starts_with(rail));
+        names.iter().filter(|name| !is_of_rail(name)).map(|&name| name.to_owned()).collect()
+    };
+    let all = |names: &BTreeSet<&str>| names.iter().map(|&name| name.to_owned()).collect();
+    for (variables, secrets) in [
+        (railless(&variables), railless(&secrets)),
+        // The secrets of a rail may lie there without it.
+        (railless(&variables), all(&secrets)),
+        (all(&variables), all(&secrets)),
+    ] {
+        let given: Vec<(&str, &str)> =
+            variables.union(&secrets).map(|name| (name.as_str(), given(name))).collect();
+        let started = citipen::functions(&platform_with(&given));
+        assert!(started.is_ok(), "{}", started.err().map(|error| error.to_string()).unwrap_or_default());
+    }
+}
+
+/// What a deployment could give a function under a name.
+fn given(name: &str) -> &'static str {
+    match name {
+        "ALLOWED_ORIGINS" | "API_URL" | "CLERK_ISSUER" | "COMFYUI_URL" | "SITE_URL" => "https://example.com",
+        "CLERK_WEBHOOK_SECRET" => "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
+        "BANK_ACCOUNT" => sandbox::BANK_ACCOUNT,
+        "BANK_BIN" => sandbox::BANK_BIN,
+        "PROVIDER_BALANCE_MIN_CENTS" => "1000",
+        "RATE_AGE_MAX_HOURS" => "120",
+        "SEALING_KEYS" => "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "TRON_WALLET" => sandbox::TRON_WALLET,
+        _ => "given-by-the-deployment",
+    }
+}
+
+/// A rail whose parameter is empty is not configured. Its secrets may still lie there: nobody uses them alone.
+fn check_rails(template: &Value) -> Complaints {
+    let rails = [
+        ("HasCards", "SepayMerchantId", &["SEPAY_MERCHANT_ID"][..]),
+        ("HasTransfers", "BankAccount", &["BANK_"]),
+        ("HasUsdt", "TronWallet", &["TRON"]),
+    ];
+    let mut complaints = Complaints::new();
+    for (condition, parameter, settings) in rails {
+        let wanted = json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": parameter }, ""] }] });
+        if template["Conditions"][condition] != wanted || template["Parameters"][parameter]["Default"] != "" {
+            complaints.push(format!("{condition} does not say that {parameter} is given"));
+        }
+        for (name, function) in of_type(template, "AWS::Serverless::Function") {
+            for (variable, value) in function["Environment"]["Variables"].as_object().into_iter().flatten() {
+                let is_of_rail = settings.iter().any(|setting| variable.starts_with(setting));
+                let form = &value["Fn::If"];
+                if is_of_rail && (form[0] != condition || form[2] != json!({ "Ref": "AWS::NoValue" })) {
+                    complaints.push(format!("{name}: {variable} is there without {parameter}"));
+                }
+            }
+        }
+    }
+    complaints
+}
+
+/// What a function reads, by [`SETTINGS`]; empty for what is no function of ours.
+fn settings_of(name: &str, sources: &BTreeMap<String, String>) -> BTreeSet<&'static str> {
+    let Some(source) = sources.get(name) else { return BTreeSet::new() };
+    let built = SETTINGS.iter().filter(|(builder, ..)| source.contains(builder));
+    built.flat_map(|(_, required, optional)| required.iter().chain(*optional)).copied().collect()
+}
+
+/// The secrets that a function reads.
+pub(super) fn secrets_of(name: &str, sources: &BTreeMap<String, String>) -> BTreeSet<&'static str> {
+    settings_of(name, sources).into_iter().filter(|setting| is_secret(setting)).collect()
+}
+
+/// `sources` are the functions' sources by resource name.
+fn check_settings(template: &Value, sources: &BTreeMap<String, String>) -> Complaints {
+    let mut complaints = Complaints::new();
+    let keys =
+        |values: &Value| values.as_object().into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>();
+    for (name, function) in of_type(template, "AWS::Serverless::Function") {
+        let own = &function["Environment"]["Variables"];
+        let common = &template["Globals"]["Function"]["Environment"]["Variables"];
+        let set: BTreeSet<String> = keys(own).into_iter().chain(keys(common)).collect();
+        let secrets = secrets_of(name, sources);
+        let mut wanted: BTreeSet<String> =
+            settings_of(name, sources).difference(&secrets).map(|&variable| variable.to_owned()).collect();
+        wanted.insert(METRICS_NAMESPACE.to_owned());
+        if !secrets.is_empty() {
+            wanted.extend(WHERE_SECRETS_LIE.map(str::to_owned));
+            let names = Vec::from_iter(secrets).join(",");
+            if own["SECRETS"] != names || own["SECRETS_PATH"] != json!({ "Ref": "SecretsPath" }) {
+                complaints.push(format!("{name} is told of the secrets {}, not {names}", own["SECRETS"]));
+            }
+        }
+        complaints.extend(wanted.difference(&set).map(|variable| format!("{name} lacks {variable}")));
+        complaints.extend(set.difference(&wanted).map(|variable| format!("{name} does not read {variable}")));
+        let exposed =
+            set.iter().filter(|name| is_secret(name) && !WHERE_SECRETS_LIE.contains(&name.as_str()));
+        complaints
+            .extend(exposed.map(|variable| format!("{name}: {variable} is a secret in an environment")));
+    }
+    complaints
+}
