@@ -1,8 +1,8 @@
 //! An execution environment of Lambda: what a process keeps between invocations, the platform and what a function built
 //! from it.
 
-use crate::Error;
 use crate::secrets::{Secrets, SecretsError, Values};
+use crate::{Error, cause};
 use platform::{InvalidSettings, LogSettings, LogSink, Platform, start_logs};
 use primitives::Timestamp;
 use std::time::Duration;
@@ -60,8 +60,7 @@ impl<T: Clone> Environment<T> {
         opened.map_err(|error| {
             // Settings that can't be read can't say how to log either; a second start of the logs changes nothing.
             start_logs(&LogSettings { level: "info".to_owned(), metrics_namespace: None }, LogSink::Stdout);
-            let cause = std::error::Error::source(&error).map(tracing::field::display);
-            tracing::error!(error = %error, cause, "the function can't start");
+            tracing::error!(error = %error, cause = cause(&error), "the function can't start");
             error.into()
         })
     }
@@ -96,8 +95,7 @@ impl<T: Clone> Environment<T> {
             let wait = match self.look(&mut current).await {
                 Ok(()) => self.secrets.fresh_for(),
                 Err(error) => {
-                    let cause = std::error::Error::source(&error).map(tracing::field::display);
-                    tracing::error!(error = %error, cause, "the secrets stay as they were");
+                    tracing::error!(error = %error, cause = cause(&error), "the secrets stay as they were");
                     LOOK_AGAIN
                 }
             };

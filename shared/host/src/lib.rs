@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::error::Error as StdError;
 use std::sync::Arc;
+use tracing::field::DisplayValue;
 use tracing::{Instrument, Span};
 
 pub use lambda_runtime::Error;
@@ -70,5 +71,10 @@ fn span_of(context: &Context) -> Span {
 }
 
 fn failed(error: &dyn StdError) {
-    tracing::error!(error = %error, cause = error.source().map(tracing::field::display), "a tick failed");
+    tracing::error!(error = %error, cause = cause(error), "a tick failed");
+}
+
+/// What lies behind an error, for the field `cause` of its log line.
+fn cause(error: &dyn StdError) -> Option<DisplayValue<&dyn StdError>> {
+    error.source().map(|cause| tracing::field::display(cause as &dyn StdError))
 }

@@ -98,6 +98,15 @@ fn pepper(platform: &Platform) -> Result<String, InvalidSettings> {
     platform.env().section(|settings| settings.secret("PEPPER").expose().to_owned())
 }
 
+/// A function that has started with this pepper, its store and its clock.
+async fn running_on(value: &str) -> (Store, Clock, Environment<String>) {
+    let (store, address) = Store::open(&[("/citipen/PEPPER", value)]).await;
+    let clock = Clock::manual(Clock::system().now());
+    let platform = platform(&address, &clock, &[("SECRETS", "PEPPER")]);
+    let environment = Environment::over(platform, pepper).await.unwrap();
+    (store, clock, environment)
+}
+
 #[tokio::test]
 async fn a_start_asks_once_for_its_own_secrets_and_signs_the_question() {
     let (store, address) = Store::open(&[("/citipen/PEPPER", "salt"), ("/citipen/OTHER", "x")]).await;
@@ -121,10 +130,7 @@ async fn a_start_asks_once_for_its_own_secrets_and_signs_the_question() {
 
 #[tokio::test]
 async fn a_rotated_secret_is_used_after_five_minutes_and_not_asked_for_before() {
-    let (store, address) = Store::open(&[("/citipen/PEPPER", "old")]).await;
-    let clock = Clock::manual(Clock::system().now());
-    let environment =
-        Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
+    let (store, clock, environment) = running_on("old").await;
     store.put("/citipen/PEPPER", "new");
 
     clock.advance(Duration::from_secs(299));
@@ -138,10 +144,7 @@ async fn a_rotated_secret_is_used_after_five_minutes_and_not_asked_for_before() 
 
 #[tokio::test]
 async fn a_running_function_keeps_its_secrets_while_the_store_is_silent() {
-    let (store, address) = Store::open(&[("/citipen/PEPPER", "old")]).await;
-    let clock = Clock::manual(Clock::system().now());
-    let environment =
-        Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
+    let (store, clock, environment) = running_on("old").await;
     store.refuse(&[(400, "AccessDeniedException")]);
     store.put("/citipen/PEPPER", "new");
     clock.advance(Duration::from_secs(300));
@@ -155,10 +158,7 @@ async fn a_running_function_keeps_its_secrets_while_the_store_is_silent() {
 
 #[tokio::test]
 async fn secrets_that_nobody_could_look_at_for_a_quarter_of_an_hour_serve_nobody() {
-    let (store, address) = Store::open(&[("/citipen/PEPPER", "old")]).await;
-    let clock = Clock::manual(Clock::system().now());
-    let environment =
-        Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
+    let (store, clock, environment) = running_on("old").await;
     let forbidden = (400, "AccessDeniedException");
     store.refuse(&[forbidden, forbidden]);
 
@@ -174,10 +174,7 @@ async fn secrets_that_nobody_could_look_at_for_a_quarter_of_an_hour_serve_nobody
 
 #[tokio::test]
 async fn a_secret_that_makes_no_function_is_not_put_to_use() {
-    let (store, address) = Store::open(&[("/citipen/PEPPER", "old")]).await;
-    let clock = Clock::manual(Clock::system().now());
-    let environment =
-        Environment::over(platform(&address, &clock, &[("SECRETS", "PEPPER")]), pepper).await.unwrap();
+    let (store, clock, environment) = running_on("old").await;
     store.put("/citipen/PEPPER", " ");
     clock.advance(Duration::from_secs(300));
 
