@@ -257,6 +257,30 @@ async fn a_sweep_killed_or_cut_off_at_any_store_call_is_finished_by_the_next_one
     }
 }
 
+#[tokio::test]
+async fn a_reservation_that_no_sweep_ended_grows_old_in_their_reports() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    leave_a_hold_behind(&world, &ann).await;
+    // Its fifteen minutes, the grace, and five minutes without a sweep.
+    world.advance(std::time::Duration::from_secs(900 + 60 + 300));
+    let dying = world.instance(&[]).await;
+    dying.meddler.plan(usize::from(credits::SWEEP_SHARDS), Fault::KilledBefore);
+    tokio::select! {
+        _ = reservation_sweep::handle(&dying.platform) => panic!("this sweep dies at the account"),
+        () = dying.meddler.death() => {}
+    }
+    world.advance(std::time::Duration::from_secs(60));
+    let sweeper = world.instance(&[]).await;
+
+    let report = reservation_sweep::handle(&sweeper.platform).await.unwrap();
+
+    assert_eq!((report.holds, report.overdue_seconds), (1, 360));
+    assert_eq!(reservation_sweep::handle(&sweeper.platform).await.unwrap().overdue_seconds, 0);
+    books::check_settled(&world).await;
+}
+
 /// An instance that reserves and dies before its output is stored.
 async fn leave_a_hold_behind(world: &World, person: &Person) {
     let dying = world.instance(&[]).await;
