@@ -97,9 +97,11 @@ impl<'a> Course<'a> {
     async fn attempt(&mut self, provider: ProviderName, adapter: &dyn Adapter) -> Result<Answer, Failure> {
         let (started_at, start) = (self.shop.platform.now(), Instant::now());
         let outcome = adapter.attempt(self.job, self.limit, &mut self.outlet).await;
-        let (failure, request_id, cost) = match &outcome {
-            Ok(answer) => (None, &answer.request_id, answer.cost),
-            Err(failure) => (Some(failure.class), &failure.request_id, failure.cost),
+        let (failure, request_id, cost, cost_is_estimated) = match &outcome {
+            Ok(answer) => (None, &answer.request_id, answer.cost, answer.cost_is_estimated),
+            Err(failure) => {
+                (Some(failure.class), &failure.request_id, failure.cost, failure.cost_is_estimated)
+            }
         };
         self.attempts.push(Attempt {
             provider,
@@ -110,6 +112,7 @@ impl<'a> Course<'a> {
             failure,
             provider_request_id: request_id.clone(),
             cost,
+            cost_is_estimated,
         });
         outcome
     }
@@ -128,14 +131,14 @@ impl<'a> Course<'a> {
     fn note(&mut self, provider: ProviderName, failure: &Failure) {
         let (class, run) = (failure.class, self.job.run);
         self.last_failure = Some(class);
-        self.unreported = (!failure.is_blameless).then_some((provider, class));
+        self.unreported = Some((provider, class));
         if class.needs_a_person() {
             error!(
                 metric = "provider_refuses_us",
                 provider.name = provider.as_str(),
                 run.id = %run,
                 failure = class.as_str(),
-                "run {run}: {provider} refuses our account or model ({class})"
+                "run {run}: {provider} refuses our account, model or request ({class})"
             );
         }
     }

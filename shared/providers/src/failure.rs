@@ -5,10 +5,12 @@ use std::time::Duration;
 /// Every way a provider can fail; only the class decides retry, fallback and refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureClass {
-    /// The provider refuses the input: no other provider would do better.
+    /// The provider says that the customer's input is at fault: no other provider would do better.
     BadInput,
     /// The provider's content rules refuse prompt or output. Final: no second vendor is asked.
     ContentRejected,
+    /// The provider refuses the request as we composed it: a setting of ours, until it is shown to be otherwise.
+    RequestRefused,
     /// Our key is wrong, may not do this, or is not configured.
     Auth,
     /// Our account with the provider is empty or at its spending limit.
@@ -19,6 +21,10 @@ pub enum FailureClass {
     RateLimited,
     /// No answer, or a server error, before any output.
     Unavailable,
+    /// A whole answer without anything to read in it.
+    EmptyAnswer,
+    /// The output limit was used up, by thinking, before the first word. Final: the request was the reason.
+    LengthLimit,
     /// Output began, and its end never came.
     BrokenStream,
     /// The work may have been accepted and paid, and can't be looked up: never submit it again.
@@ -26,16 +32,39 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    pub const ALL: [FailureClass; 12] = [
+        FailureClass::BadInput,
+        FailureClass::ContentRejected,
+        FailureClass::RequestRefused,
+        FailureClass::Auth,
+        FailureClass::NoBalance,
+        FailureClass::ModelGone,
+        FailureClass::RateLimited,
+        FailureClass::Unavailable,
+        FailureClass::EmptyAnswer,
+        FailureClass::LengthLimit,
+        FailureClass::BrokenStream,
+        FailureClass::UnknownOutcome,
+    ];
+
+    /// The class that is spelled so, as [`FailureClass::as_str`] writes it.
+    pub fn of(text: &str) -> Option<FailureClass> {
+        FailureClass::ALL.into_iter().find(|class| class.as_str() == text)
+    }
+
     /// The stable spelling for tables, logs and answers.
     pub fn as_str(self) -> &'static str {
         match self {
             FailureClass::BadInput => "bad_input",
             FailureClass::ContentRejected => "content_rejected",
+            FailureClass::RequestRefused => "request_refused",
             FailureClass::Auth => "auth",
             FailureClass::NoBalance => "no_balance",
             FailureClass::ModelGone => "model_gone",
             FailureClass::RateLimited => "rate_limited",
             FailureClass::Unavailable => "unavailable",
+            FailureClass::EmptyAnswer => "empty_answer",
+            FailureClass::LengthLimit => "length_limit",
             FailureClass::BrokenStream => "broken_stream",
             FailureClass::UnknownOutcome => "unknown_outcome",
         }
@@ -43,12 +72,12 @@ impl FailureClass {
 
     /// Another provider may be asked, if nothing was sent yet.
     pub(crate) fn allows_fallback(self) -> bool {
-        !matches!(self, Self::BadInput | Self::ContentRejected | Self::UnknownOutcome)
+        !matches!(self, Self::BadInput | Self::ContentRejected | Self::LengthLimit | Self::UnknownOutcome)
     }
 
     /// A person has to mend our account or settings.
     pub(crate) fn needs_a_person(self) -> bool {
-        matches!(self, Self::Auth | Self::NoBalance | Self::ModelGone)
+        matches!(self, Self::RequestRefused | Self::Auth | Self::NoBalance | Self::ModelGone)
     }
 }
 
@@ -65,9 +94,8 @@ pub(crate) struct Failure {
     pub(crate) again: Again,
     /// What the failed attempt costs us all the same.
     pub(crate) cost: CostCents,
+    pub(crate) cost_is_estimated: bool,
     pub(crate) request_id: Option<String>,
-    /// The provider is well; the customer's request brought it about. The breaker does not count it.
-    pub(crate) is_blameless: bool,
 }
 
 /// Whether the same provider may be asked again: only when it surely did no work.
@@ -82,7 +110,13 @@ pub(crate) enum Again {
 
 impl Failure {
     pub(crate) fn new(class: FailureClass) -> Failure {
-        Failure { class, again: Again::Never, cost: CostCents::ZERO, request_id: None, is_blameless: false }
+        Failure {
+            class,
+            again: Again::Never,
+            cost: CostCents::ZERO,
+            cost_is_estimated: false,
+            request_id: None,
+        }
     }
 
     /// The request never left us.
@@ -96,10 +130,6 @@ impl Failure {
 
     pub(crate) fn with_request_id(self, request_id: Option<String>) -> Failure {
         Failure { request_id, ..self }
-    }
-
-    pub(crate) fn blameless(self) -> Failure {
-        Failure { is_blameless: true, ..self }
     }
 }
 

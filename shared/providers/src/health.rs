@@ -49,9 +49,14 @@ impl HealthRow {
         let open = match class {
             // The provider did its work: as good as a success, and never a reason to close it.
             FailureClass::BadInput | FailureClass::ContentRejected => return self.after_success(),
-            FailureClass::UnknownOutcome => return None,
+            FailureClass::UnknownOutcome | FailureClass::EmptyAnswer | FailureClass::LengthLimit => {
+                return None;
+            }
             FailureClass::Auth | FailureClass::NoBalance | FailureClass::ModelGone => OPEN_FOR_A_PERSON,
-            FailureClass::Unavailable | FailureClass::RateLimited | FailureClass::BrokenStream => {
+            FailureClass::RequestRefused
+            | FailureClass::Unavailable
+            | FailureClass::RateLimited
+            | FailureClass::BrokenStream => {
                 if self.open_until.is_none() && counted.failures < FAILURES_MAX {
                     return Some(counted);
                 }

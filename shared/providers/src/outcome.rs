@@ -46,8 +46,10 @@ pub struct Attempt {
     /// `None`: it served.
     pub failure: Option<FailureClass>,
     pub provider_request_id: Option<String>,
-    /// What this attempt costs us, as far as the provider told.
+    /// What this attempt costs us; a failed one may cost too.
     pub cost: CostCents,
+    /// The provider did not tell its cost: it is counted from what went in and out.
+    pub cost_is_estimated: bool,
 }
 
 /// The run has its output; every event was sent.

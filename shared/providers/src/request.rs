@@ -1,4 +1,4 @@
-use primitives::{Private, RunId};
+use primitives::{AccountId, Private, RunId};
 use std::time::Duration;
 
 /// A text to be written.
@@ -29,6 +29,8 @@ pub enum Request {
 #[derive(Debug, Clone)]
 pub struct Job {
     pub run: RunId,
+    /// Who it is done for. The breaker counts different accounts; no provider and no log hears of it.
+    pub account: AccountId,
     pub request: Request,
     /// Wall clock for the whole chain, waits and fallbacks included.
     pub budget: Duration,

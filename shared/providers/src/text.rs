@@ -7,11 +7,12 @@ use crate::{Ending, TextRequest, Usage};
 use serde::de::{Deserialize, Deserializer, Visitor};
 use std::fmt;
 
-/// An answer without content is none, and nobody pays for it. When the limit was reached by thinking alone, the
-/// customer's question was the reason.
+/// An answer without content is none, and the customer does not pay for it.
 pub(crate) fn empty(ending: Ending) -> Failure {
-    let failure = Failure::new(FailureClass::BrokenStream);
-    if ending == Ending::LengthLimit { failure.blameless() } else { failure }
+    match ending {
+        Ending::LengthLimit => FailureClass::LengthLimit.into(),
+        Ending::Complete => FailureClass::EmptyAnswer.into(),
+    }
 }
 
 /// Counted from what went in and out, when the provider told no usage.

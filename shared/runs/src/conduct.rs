@@ -100,6 +100,7 @@ impl Conduct {
     async fn serve(&self, priced: &Priced, hold: &Hold) -> Result<(), RunsError> {
         let job = Job {
             run: hold.run,
+            account: priced.account.clone(),
             request: priced.input.request(hold.run, priced.output_tokens_max()),
             budget: self.runs.0.settings.budget,
         };

@@ -40,7 +40,7 @@ impl RunsError {
             RunsError::QuoteExpired => Problem::new(ProblemCode::QuoteExpired),
             RunsError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch),
             RunsError::Refused { refusal, price } => refused(refusal, *price),
-            RunsError::NotServed { run, class } => not_served(*run, class.as_str()),
+            RunsError::NotServed { run, class } => not_served(*run, *class),
             RunsError::OutputLost { run } => Problem::new(ProblemCode::ProviderFailed)
                 .run(*run)
                 .detail("The result could not be stored. You were not charged. Try again."),
@@ -85,16 +85,7 @@ impl RunsError {
 
     /// The error a repeat of a released run is answered with.
     pub(crate) fn of_release(run: RunId, reason: &str) -> RunsError {
-        let classes = [
-            FailureClass::BadInput,
-            FailureClass::ContentRejected,
-            FailureClass::Auth,
-            FailureClass::NoBalance,
-            FailureClass::ModelGone,
-            FailureClass::RateLimited,
-            FailureClass::BrokenStream,
-        ];
-        let class = classes.into_iter().find(|class| class.as_str() == reason);
+        let class = FailureClass::of(reason);
         RunsError::NotServed { run, class: class.unwrap_or(FailureClass::Unavailable) }
     }
 }
@@ -127,23 +118,39 @@ fn refused(refusal: &Refusal, price: Credits) -> Problem {
     }
 }
 
-fn not_served(run: RunId, class: &str) -> Problem {
+/// Neutral words: what concerns our account, model or settings is our matter, and our alarm.
+fn not_served(run: RunId, class: FailureClass) -> Problem {
     let (code, detail) = match class {
-        "bad_input" => (
+        FailureClass::BadInput => (
             ProblemCode::InvalidInput,
             "The provider can't work with this input. Change it and try again. You were not charged.",
         ),
-        "content_rejected" => (
+        FailureClass::ContentRejected => (
             ProblemCode::ContentRejected,
             "The provider's content rules refuse this input or its result. Change the input. You were not charged.",
         ),
-        "broken_stream" => (
+        FailureClass::BrokenStream => (
             ProblemCode::ProviderFailed,
             "The provider did not finish. Whatever you saw is free; you were not charged. Try again.",
         ),
-        _ => (
+        FailureClass::EmptyAnswer => (
             ProblemCode::ProviderFailed,
-            "The service behind this tool didn't answer. You were not charged. Try again, or pick another model.",
+            "The answer was empty. You were not charged. Try again, or say it in other words.",
+        ),
+        FailureClass::LengthLimit => (
+            ProblemCode::ProviderFailed,
+            "The model used all of its length limit for thinking and wrote nothing. You were not charged. Ask for \
+             less at once, or pick another model.",
+        ),
+        FailureClass::RequestRefused
+        | FailureClass::Auth
+        | FailureClass::NoBalance
+        | FailureClass::ModelGone
+        | FailureClass::RateLimited
+        | FailureClass::Unavailable
+        | FailureClass::UnknownOutcome => (
+            ProblemCode::ProviderFailed,
+            "The service behind this tool couldn't do the work. You were not charged. Try again, or pick another model.",
         ),
     };
     Problem::new(code).run(run).detail(detail)

@@ -148,10 +148,10 @@ async fn usage_is_the_last_one_told_and_zero_counts() {
 
 #[tokio::test]
 async fn an_answer_without_content_is_none() {
-    for reason in ["stop", "length"] {
+    for (reason, class) in [("stop", "empty_answer"), ("length", "length_limit")] {
         let world = World::start(move |_| ended(stream(&[REASONING, &finish(reason), USAGE, DONE]))).await;
         let told = world.text(&["deepseek/reasoner"]).await;
-        assert_eq!(told.failure(), ("broken_stream", vec!["broken_stream"]));
+        assert_eq!(told.failure(), (class, vec![class]));
         let failed = told.outcome.unwrap_err();
         assert!(failed.attempts[0].cost.micro_cents() > 0, "we pay for it all the same");
     }

@@ -115,5 +115,5 @@ pub(super) fn image() -> Request {
 
 pub(super) fn job(request: Request) -> Job {
     let run: RunId = "01KAQ3V7W00000000000000001".parse().unwrap();
-    Job { run, request, budget: Duration::from_secs(20) }
+    Job { run, account: "user_ann".parse().unwrap(), request, budget: Duration::from_secs(20) }
 }
