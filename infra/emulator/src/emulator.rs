@@ -107,6 +107,7 @@ impl Emulator {
                 &lambda,
                 deployment.routes.clone(),
                 deployment.binary_media_types.clone(),
+                deployment.gateway_responses.clone(),
             ),
         ];
         let env = local_env(HashMap::new(), &at.api, &stores);

@@ -6,7 +6,7 @@ mod routes;
 
 use crate::connections::{Peer, Serving, serve};
 use crate::lambda::{InvokeError, Lambda, Reply};
-use crate::template::Route;
+use crate::template::{GatewayResponses, Route};
 use answer::{PassedOn, Refusal, streamed};
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -28,6 +28,7 @@ pub(crate) struct Gateway {
     lambda: Lambda,
     routes: Routes,
     binary_media_types: Vec<String>,
+    responses: GatewayResponses,
 }
 
 impl Gateway {
@@ -37,8 +38,10 @@ impl Gateway {
         lambda: &Lambda,
         routes: Vec<Route>,
         binary_media_types: Vec<String>,
+        responses: GatewayResponses,
     ) -> Serving {
-        let gateway = Gateway { lambda: lambda.clone(), routes: Routes::new(routes), binary_media_types };
+        let routes = Routes::new(routes);
+        let gateway = Gateway { lambda: lambda.clone(), routes, binary_media_types, responses };
         serve(listener, Router::new().fallback(answer_one).with_state(Arc::new(gateway)))
     }
 
@@ -48,7 +51,7 @@ impl Gateway {
             Ok((head, body)) => Response::from_parts(head, Body::new(body.to(client))),
             Err(refusal) => {
                 client.served();
-                refusal.response()
+                refusal.response(&self.responses)
             }
         }
     }

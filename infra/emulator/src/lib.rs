@@ -16,4 +16,6 @@ pub use front::{Authority, Held, ParameterMood, Parameters};
 pub use lambda::{ClientGone, Course, Ending, Function, FunctionError, InvokeError, Lambda, Poll, Reply};
 pub use logs::Logs;
 pub use scheduler::TickError;
-pub use template::{Deployment, FunctionPlan, Given, Route, TemplateError};
+pub use template::{
+    Deployment, FunctionPlan, GatewayResponse, GatewayResponses, Given, MappedHeader, Route, TemplateError,
+};

@@ -1,6 +1,7 @@
 //! `template.yaml` as CloudFormation sees it: parameters filled in, functions, routes and schedules read.
 
 mod evaluate;
+mod refusals;
 mod yaml;
 
 use evaluate::Evaluation;
@@ -8,6 +9,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
+
+pub use refusals::{GatewayResponse, GatewayResponses, MappedHeader};
 
 /// What API Gateway waits for an integration without a timeout of its own.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
@@ -21,6 +24,8 @@ pub struct Deployment {
     pub routes: Vec<Route>,
     /// Content types that the gateway hands over in base64.
     pub binary_media_types: Vec<String>,
+    /// What the gateway answers where it refuses by itself.
+    pub gateway_responses: GatewayResponses,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,11 +82,15 @@ impl Deployment {
         Deployment::parse(&text, given)
     }
 
-    fn parse(text: &str, given: &Given) -> Result<Deployment, TemplateError> {
+    pub(crate) fn parse(text: &str, given: &Given) -> Result<Deployment, TemplateError> {
         let template = yaml::long_form(text)?;
         let evaluation = Evaluation::new(&template, given)?;
-        let mut deployment =
-            Deployment { functions: Vec::new(), routes: Vec::new(), binary_media_types: Vec::new() };
+        let mut deployment = Deployment {
+            functions: Vec::new(),
+            routes: Vec::new(),
+            binary_media_types: Vec::new(),
+            gateway_responses: GatewayResponses::default(),
+        };
         for (name, resource) in entries(&template["Resources"]) {
             let properties = &resource["Properties"];
             match resource["Type"].as_str() {
@@ -97,6 +106,8 @@ impl Deployment {
                     let types = properties["BinaryMediaTypes"].as_array().into_iter().flatten();
                     let types = types.filter_map(Value::as_str).map(|text| text.replace("~1", "/"));
                     deployment.binary_media_types.extend(types);
+                    deployment.gateway_responses =
+                        GatewayResponses::read(&properties["GatewayResponses"], &evaluation)?;
                 }
                 _ => {}
             }

@@ -120,11 +120,14 @@ pub(super) async fn patiently<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, work).await.expect("it ends")
 }
 
-/// What an answer of API Gateway itself says.
+/// Status and code of an answer of API Gateway itself, which a page can read like the functions' own.
 pub(super) fn gateways(answer: &crate::world::Answer) -> (u16, &str) {
-    assert_eq!(answer.headers["content-type"], "application/json", "{}", answer.text);
     assert!(answer.headers.contains_key("x-amzn-errortype"), "{}", answer.text);
-    (answer.status, answer.body["message"].as_str().unwrap())
+    assert_eq!(answer.headers["content-type"], "application/problem+json", "{}", answer.text);
+    assert_eq!(answer.headers["access-control-allow-origin"], "*", "{}", answer.text);
+    assert_eq!(answer.body["status"], answer.status, "{}", answer.text);
+    assert_eq!(answer.body["request_id"], answer.headers["x-request-id"].to_str().unwrap());
+    (answer.status, answer.body["code"].as_str().unwrap())
 }
 
 /// Reads a stream until it has this text, and tells what came.

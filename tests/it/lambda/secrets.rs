@@ -57,7 +57,7 @@ async fn without_its_secrets_a_function_does_not_start_and_the_next_request_trie
 
     let answer = patiently(ann.get("/v1/pricing")).await;
 
-    assert_eq!(gateways(&answer), (502, "Internal server error"));
+    assert_eq!(gateways(&answer), (502, "no_answer"));
     cloud.rest("Pricing").await;
     let course = &cloud.lambda.courses("Pricing")[0];
     assert!(course.polls.is_empty(), "it never asked for an event: {course:?}");

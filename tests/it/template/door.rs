@@ -1,6 +1,8 @@
 //! Checks of the front door: what it lets in, what it writes down, and under which name it stands.
 
 use super::*;
+use edge::{Problem, ProblemCode};
+use std::time::Duration;
 
 #[test]
 fn a_flood_of_other_routes_leaves_the_webhooks_theirs() {
@@ -41,13 +43,124 @@ fn the_door_takes_only_new_tls_and_writes_down_nobodys_address() {
             json!("$context.requestId"),
             "the access log writes",
         ),
-        ("/Resources/Api/DependsOn".to_owned(), Value::Null, "must wait for the role"),
-        ("/Resources/ApiLogsAccount/Condition".to_owned(), Value::Null, "is there without ApiLogs"),
+        ("/Resources/ApiAccessLogs/Condition".to_owned(), Value::Null, "is there without ApiLogs"),
+        (format!("{api}/Variables"), json!({ "Domain": "none" }), "Api: Variables"),
+        (
+            "/Resources/Account".to_owned(),
+            json!({ "Type": "AWS::ApiGateway::Account" }),
+            "belongs to the whole account",
+        ),
         ("/Resources/ApiDomain/Properties/SecurityPolicy".to_owned(), json!("TLS_1_0"), "ApiDomain is"),
         ("/Resources/ApiDomainRecord/Condition".to_owned(), json!("HasDomain"), "ApiDomainRecord is"),
     ] {
         assert_complains(check_door(&changed(&pointer, value)), part);
     }
+}
+
+#[test]
+fn what_the_gateway_refuses_itself_is_a_problem_document_that_pages_can_read() {
+    assert_fine(check_refusals(&template()));
+
+    let responses = "/Resources/Api/Properties/GatewayResponses";
+    for (pointer, value, part) in [
+        ("THROTTLED/StatusCode", json!("503"), "THROTTLED: the status is \"503\", not 429"),
+        (
+            "THROTTLED/ResponseParameters/Headers/Access-Control-Allow-Origin",
+            Value::Null,
+            "THROTTLED: the headers are",
+        ),
+        (
+            "DEFAULT_5XX/ResponseTemplates/application~1json",
+            json!("{\"message\": \"no\"}"),
+            "DEFAULT_5XX says",
+        ),
+        ("INTEGRATION_TIMEOUT/StatusCode", Value::Null, "INTEGRATION_TIMEOUT: the status is null"),
+        ("QUOTA_EXCEEDED", json!({}), "QUOTA_EXCEEDED has no code"),
+    ] {
+        assert_complains(check_refusals(&changed(&format!("{responses}/{pointer}"), value)), part);
+    }
+    assert_complains(
+        check_refusals(&without(&format!("{responses}/REQUEST_TOO_LARGE"))),
+        "REQUEST_TOO_LARGE",
+    );
+}
+
+#[test]
+fn nothing_of_the_api_but_its_own_address_hangs_on_a_parameter() {
+    // SAM makes a new deployment of the API when the template changes, not when a parameter does.
+    let template = template();
+    let responses = template.pointer("/Resources/Api/Properties/GatewayResponses").unwrap().to_string();
+    assert!(!responses.contains("Fn::") && !responses.contains("\"Ref\""), "{responses}");
+}
+
+/// What API Gateway refuses by itself, the problem it is told as, and how many seconds to wait.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html>
+const REFUSALS: &[(&str, ProblemCode, Option<u64>)] = &[
+    ("DEFAULT_4XX", ProblemCode::InvalidRequest, None),
+    ("DEFAULT_5XX", ProblemCode::NoAnswer, None),
+    // No method asks for a signature, a key or a token of AWS: these only come for paths that do not exist.
+    ("ACCESS_DENIED", ProblemCode::NotFound, None),
+    ("EXPIRED_TOKEN", ProblemCode::NotFound, None),
+    ("INVALID_SIGNATURE", ProblemCode::NotFound, None),
+    ("MISSING_AUTHENTICATION_TOKEN", ProblemCode::NotFound, None),
+    ("RESOURCE_NOT_FOUND", ProblemCode::NotFound, None),
+    ("REQUEST_TOO_LARGE", ProblemCode::BodyTooLarge, None),
+    ("UNSUPPORTED_MEDIA_TYPE", ProblemCode::UnsupportedMediaType, None),
+    ("THROTTLED", ProblemCode::RateLimited, Some(1)),
+    ("WAF_FILTERED", ProblemCode::RateLimited, Some(60)),
+    ("INTEGRATION_FAILURE", ProblemCode::NoAnswer, None),
+    ("INTEGRATION_TIMEOUT", ProblemCode::TimedOut, None),
+];
+
+/// On all of them, as the functions send them too.
+const REFUSAL_HEADERS: &[(&str, &str)] = &[
+    ("Access-Control-Allow-Origin", "'*'"),
+    ("Access-Control-Expose-Headers", "'x-request-id, retry-after'"),
+    ("Cache-Control", "'no-store'"),
+    ("Content-Type", "'application/problem+json'"),
+    ("Strict-Transport-Security", "'max-age=63072000; includeSubDomains'"),
+    ("X-Content-Type-Options", "'nosniff'"),
+    ("X-Request-Id", "context.requestId"),
+];
+
+fn check_refusals(template: &Value) -> Complaints {
+    let mut complaints = Complaints::new();
+    let mut responses = template["Resources"]["Api"]["Properties"]["GatewayResponses"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
+    for (kind, code, wait) in REFUSALS {
+        let Some(response) = responses.remove(*kind) else {
+            complaints.push(format!("{kind} is said in API Gateway's own words"));
+            continue;
+        };
+        if response["StatusCode"] != code.status().as_str() {
+            complaints.push(format!(
+                "{kind}: the status is {}, not {}",
+                response["StatusCode"],
+                code.status()
+            ));
+        }
+        let mut headers: Map<String, Value> =
+            REFUSAL_HEADERS.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        headers.extend(wait.map(|seconds| ("Retry-After".to_owned(), json!(format!("'{seconds}'")))));
+        let found = &response["ResponseParameters"]["Headers"];
+        if *found != Value::Object(headers) {
+            complaints.push(format!("{kind}: the headers are {found}"));
+        }
+        let mut problem = Problem::new(*code);
+        if let Some(seconds) = wait {
+            problem = problem.retry_after(Duration::from_secs(*seconds));
+        }
+        let mut wanted = problem.document();
+        wanted["request_id"] = json!("$context.requestId");
+        let said = text(&response["ResponseTemplates"]["application/json"]);
+        if serde_json::from_str::<Value>(&said).ok() != Some(wanted) {
+            complaints.push(format!("{kind} says {said}"));
+        }
+    }
+    complaints.extend(responses.keys().map(|kind| format!("{kind} has no code")));
+    complaints
 }
 
 /// TLS 1.2 at least, with the ciphers that every client of this decade has.
@@ -73,6 +186,8 @@ fn check_door(template: &Value) -> Complaints {
         ("SecurityPolicy", json!(TLS)),
         ("EndpointAccessMode", json!("STRICT")),
         ("DisableExecuteApiEndpoint", json!({ "Fn::If": ["HasDomain", true, false] })),
+        // Without a change of the stage the line above has no effect when a domain comes or goes.
+        ("Variables", json!({ "Domain": { "Fn::If": ["HasDomain", { "Ref": "DomainName" }, "none"] } })),
         // The gateway's traces carry full IP addresses.
         ("TracingEnabled", json!(false)),
     ];
@@ -102,15 +217,12 @@ fn check_access_log(template: &Value) -> Complaints {
     if format != Value::Object(wanted) {
         complaints.push(format!("the access log writes {format}, not exactly what is known to be nobody's"));
     }
-    let account = &template["Resources"]["ApiLogsAccount"];
-    let writes_by = json!({ "CloudWatchRoleArn": { "Fn::GetAtt": ["ApiLogsRole", "Arn"] } });
-    if account["Properties"] != writes_by || template["Resources"]["Api"]["DependsOn"] != "ApiLogsAccount" {
-        complaints.push("the API must wait for the role that its log is written by".to_owned());
+    if template["Resources"]["ApiAccessLogs"]["Condition"] != "HasApiLogs" {
+        complaints.push("ApiAccessLogs is there without ApiLogs".to_owned());
     }
-    for name in ["ApiAccessLogs", "ApiLogsRole", "ApiLogsAccount"] {
-        if template["Resources"][name]["Condition"] != "HasApiLogs" {
-            complaints.push(format!("{name} is there without ApiLogs"));
-        }
+    // A stack that owned it would take it from all others when it is deleted (docs/facts/aws-deployment.md).
+    for name in of_type(template, "AWS::ApiGateway::Account").keys() {
+        complaints.push(format!("{name}: the role of API Gateway's logs belongs to the whole account"));
     }
     complaints
 }

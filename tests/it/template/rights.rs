@@ -81,21 +81,10 @@ fn every_function_may_do_what_its_code_does_and_nothing_else() {
             changed("/Resources/Runs/Properties/Role", json!("arn:…")),
             "Runs may give rights that nobody checks",
         ),
-        // The one role beside the functions' is API Gateway's, and may do no more than write logs.
+        // No role beside the functions' own.
         (
-            changed("/Resources/Aside", template()["Resources"]["ApiLogsRole"].clone()),
+            changed("/Resources/Aside", json!({ "Type": "AWS::IAM::Role" })),
             "Aside may give rights that nobody checks",
-        ),
-        (
-            changed(
-                "/Resources/ApiLogsRole/Properties/ManagedPolicyArns/-",
-                json!("arn:aws:iam::aws:policy/AdministratorAccess"),
-            ),
-            "ApiLogsRole may give rights that nobody checks",
-        ),
-        (
-            changed("/Resources/ApiLogsRole/Properties/Policies", json!([{ "PolicyName": "more" }])),
-            "ApiLogsRole may give rights that nobody checks",
         ),
         (
             changed("/Resources/Aside", json!({ "Type": "AWS::IAM::Policy" })),
@@ -182,7 +171,7 @@ pub(super) fn rights(template: &Value) -> (Rights, Complaints) {
     let (mut rights, mut complaints) = (Rights::new(), Complaints::new());
     for (name, resource) in template["Resources"].as_object().into_iter().flatten() {
         // Roles, policies and connectors beside the functions would be rights too.
-        let is_known = KINDS.iter().any(|kind| resource["Type"] == *kind) || is_gateways_role(name, resource);
+        let is_known = KINDS.iter().any(|kind| resource["Type"] == *kind);
         if !is_known || !resource["Connectors"].is_null() || !resource["Properties"]["Role"].is_null() {
             complaints.push(format!("{name} may give rights that nobody checks"));
         }
@@ -209,20 +198,6 @@ pub(super) fn rights(template: &Value) -> (Rights, Complaints) {
         }
     }
     (rights, complaints)
-}
-
-/// API Gateway writes its access log by a role of the account: the only one that no function has.
-fn is_gateways_role(name: &str, resource: &Value) -> bool {
-    let writes_logs =
-        "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs";
-    let role = json!({
-        "AssumeRolePolicyDocument": { "Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Action": "sts:AssumeRole",
-            "Principal": { "Service": "apigateway.amazonaws.com" },
-        }] },
-        "ManagedPolicyArns": [{ "Fn::Sub": writes_logs }],
-    });
-    name == "ApiLogsRole" && resource["Type"] == "AWS::IAM::Role" && resource["Properties"] == role
 }
 
 pub(super) fn actions(statement: &Value) -> Result<Vec<String>, String> {

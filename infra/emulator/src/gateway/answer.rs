@@ -1,5 +1,6 @@
 use crate::lambda::{Client, Part, Streamed};
 use crate::moment;
+use crate::template::{GatewayResponse, GatewayResponses, MappedHeader};
 use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
 use http::response::Parts;
@@ -31,8 +32,34 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn response(self) -> Response {
-        let (status, message, kind) = match self {
+    /// The template's words for it, or API Gateway's own where the template has none.
+    pub(super) fn response(self, responses: &GatewayResponses) -> Response {
+        let (status, message, error) = self.own_words();
+        let id = moment::uuid();
+        let own = GatewayResponse {
+            status: None,
+            headers: vec![("content-type".to_owned(), MappedHeader::Fixed("application/json".to_owned()))],
+            body: json!({ "message": message }).to_string(),
+        };
+        let said = self.kind().and_then(|kind| responses.of(kind, status)).unwrap_or(&own);
+        let mut response = said.body.replace("$context.requestId", &id).into_response();
+        let status = StatusCode::from_u16(said.status.unwrap_or(status));
+        *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mapped = said.headers.iter().map(|(name, value)| match value {
+            MappedHeader::Fixed(text) => (name.as_str(), text.as_str()),
+            MappedHeader::RequestId => (name.as_str(), id.as_str()),
+        });
+        for (name, value) in mapped.chain([("x-amzn-errortype", error), ("x-amzn-requestid", id.as_str())]) {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+
+    /// Status, message and error type of an API that words nothing itself.
+    fn own_words(self) -> (u16, &'static str, &'static str) {
+        match self {
             Refusal::BadRequest => (400, "Bad Request", "BadRequestException"),
             Refusal::Forbidden => (403, "Forbidden", "ForbiddenException"),
             // API Gateway's words for a path or method it does not know; it is not about tokens.
@@ -40,14 +67,20 @@ impl Refusal {
             Refusal::TooLong => (413, "Request Too Long", "RequestTooLargeException"),
             Refusal::Failed => (502, "Internal server error", "InternalServerErrorException"),
             Refusal::TimedOut => (504, "Endpoint request timed out", "GatewayTimeoutException"),
-        };
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = [
-            ("content-type", "application/json".to_owned()),
-            ("x-amzn-errortype", kind.to_owned()),
-            ("x-amzn-requestid", moment::uuid()),
-        ];
-        (status, headers, json!({ "message": message }).to_string()).into_response()
+        }
+    }
+
+    /// The type of gateway response that can word it.
+    fn kind(self) -> Option<&'static str> {
+        match self {
+            Refusal::BadRequest => Some("DEFAULT_4XX"),
+            // No API has been found yet that could word it.
+            Refusal::Forbidden => None,
+            Refusal::NoRoute => Some("MISSING_AUTHENTICATION_TOKEN"),
+            Refusal::TooLong => Some("REQUEST_TOO_LARGE"),
+            Refusal::Failed => Some("DEFAULT_5XX"),
+            Refusal::TimedOut => Some("INTEGRATION_TIMEOUT"),
+        }
     }
 }
 
@@ -179,6 +212,7 @@ fn broken(why: &str) -> std::io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::{Deployment, Given};
     use axum::body::Body;
     use std::time::Duration;
 
@@ -209,6 +243,35 @@ mod tests {
             );
             assert!(!headers.contains_key("content-length"));
         }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_worded_by_the_template_and_by_api_gateway_where_the_template_is_silent() {
+        let template = r#"
+Resources:
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      GatewayResponses:
+        DEFAULT_5XX:
+          StatusCode: "502"
+          ResponseParameters:
+            Headers: { Content-Type: "'application/problem+json'", X-Request-Id: context.requestId }
+          ResponseTemplates: { application/json: '{"request_id": "$context.requestId"}' }
+"#;
+        let responses = Deployment::parse(template, &Given::default()).unwrap().gateway_responses;
+        let said = async |refusal: Refusal| {
+            let (head, body) = refusal.response(&responses).into_parts();
+            let body = axum::body::to_bytes(body, 1000).await.unwrap();
+            (head.status.as_u16(), head.headers, serde_json::from_slice::<Value>(&body).unwrap())
+        };
+
+        let (status, headers, body) = said(Refusal::TimedOut).await;
+        assert_eq!((status, &headers["content-type"]), (502, &"application/problem+json".parse().unwrap()));
+        assert_eq!(body, json!({ "request_id": headers["x-request-id"].to_str().unwrap() }));
+        let (status, headers, body) = said(Refusal::TooLong).await;
+        assert_eq!((status, &headers["content-type"]), (413, &"application/json".parse().unwrap()));
+        assert_eq!(body, json!({ "message": "Request Too Long" }));
     }
 
     #[tokio::test]

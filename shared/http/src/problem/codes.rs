@@ -45,6 +45,8 @@ pub enum ProblemCode {
     NotAdministrator,
     StoreUnavailable,
     IdentityUnavailable,
+    NoAnswer,
+    TimedOut,
     Internal,
 }
 
@@ -104,6 +106,8 @@ impl ProblemCode {
             NotAdministrator,
             StoreUnavailable,
             IdentityUnavailable,
+            NoAnswer,
+            TimedOut,
             Internal,
         ]
     };
@@ -118,7 +122,7 @@ impl ProblemCode {
 
     /// The one place where a code gets its status and its words.
     pub fn meaning(self) -> Meaning {
-        use Credit::{Held, NotTaken, Unchanged};
+        use Credit::{Held, NotTaken, Unchanged, Unknown};
         let (name, status, title, credit, detail) = match self {
             ProblemCode::Unauthenticated => (
                 "unauthenticated",
@@ -279,7 +283,7 @@ impl ProblemCode {
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many requests",
                 NotTaken,
-                "Too many requests came within a minute. Wait as long as `Retry-After` says.",
+                "Too many requests came in a short time. Wait as long as `Retry-After` says.",
             ),
             ProblemCode::ProviderFailed => (
                 "provider_failed",
@@ -408,6 +412,24 @@ impl ProblemCode {
                 "Sign-in can't be checked right now",
                 NotTaken,
                 "The sign-in service did not answer, so nobody can be recognised. Try again shortly.",
+            ),
+            // These two are API Gateway's own: template.yaml holds the documents, tests/it/template compares them.
+            ProblemCode::NoAnswer => (
+                "no_answer",
+                StatusCode::BAD_GATEWAY,
+                "The service broke off",
+                Unknown,
+                "Our service broke off before it answered; whether the request was carried out is not known. Send the \
+                 same request again, a run with the same run id, a top-up with the same `Idempotency-Key`: nothing is \
+                 done twice.",
+            ),
+            ProblemCode::TimedOut => (
+                "timed_out",
+                StatusCode::GATEWAY_TIMEOUT,
+                "The service took too long",
+                Unknown,
+                "Our service did not answer in time; it may still carry the request out. Look at the run by its id, \
+                 or send the same request again, with the same run id or `Idempotency-Key`: nothing is done twice.",
             ),
             ProblemCode::Internal => (
                 "internal",

@@ -27,6 +27,8 @@ pub enum Credit {
     Taken,
     /// Whatever was the case before still is.
     Unchanged,
+    /// The answer was lost on its way: the run, or the account, shows what became of it.
+    Unknown,
 }
 
 /// A refusal on its way to the caller. Cheap details of ours never enter it; they belong in the log.
