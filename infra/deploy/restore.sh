@@ -239,6 +239,7 @@ esac
 need_tools aws python3
 python=$(python_with_boto3)
 open_deployment "$1" "${stack_option:-$1}"
+demand_stack
 live=$(stack_parameter TablePrefix)
 functions=$(stack_resources AWS::Lambda::Function)
 names=()

@@ -22,7 +22,7 @@ esac
 need_tools aws python3
 open_deployment "$1" "${stack_option:-$1}"
 # What is written is encrypted with the stack's key, which the first deployment makes.
-[[ $(stack_state) != none ]] || fail "There is no stack $stack yet: infra/deploy/deploy.sh $profile $stack"
+demand_stack
 shift
 command=$1
 shift

@@ -109,6 +109,8 @@ class Store:
             said = done.stderr.strip()
             for part in sorted({value, *value.split(",")} - {""}, key=len, reverse=True):
                 said = said.replace(part, "[redacted]")
+            if "InvalidKeyId" in said:
+                said += f"\nThe stack's key {self.key} is there once its first deployment has come to its end."
             raise Complaints([f"aws ssm {verb} {arguments[1]}: {said}"])
         return json.loads(done.stdout) if done.stdout.strip() else {}
 

@@ -1,8 +1,9 @@
 """Asks a running deployment whether it answers as it should, without an account and without a payment.
 
-    smoke.py ADDRESS ORIGIN [cards] [transfers]
+    smoke.py ADDRESS ORIGIN [closed=ADDRESS] [clerk] [cards] [transfers]
 
-A new API or domain needs a moment; each question is asked again for SMOKE_PATIENCE seconds (90).
+`closed` is another address of the same API, which must let nothing in; clerk, cards and transfers are the senders whose
+webhooks have their secrets. A new API or domain needs a moment; each question is asked again for SMOKE_PATIENCE seconds (90).
 """
 
 import http.client
@@ -47,20 +48,34 @@ def status_is(*wanted):
     return lambda answer: None if answer[0] in wanted else f"status {answer[0]}"
 
 
-def questions(origin, rails):
+def gateways_problem(code):
+    """The gateway's own refusal, in our shape, and readable for a page of another origin."""
+
+    def check(answer):
+        status, headers, body = answer
+        if status != 404 or json.loads(body).get("code") != code:
+            return f"status {status}, {body[:200]!r}"
+        names = {name.lower() for name in headers}
+        return None if "access-control-allow-origin" in names else "a page can't read it"
+
+    return check
+
+
+def questions(origin, senders):
     asks = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     plain = {"Content-Type": "application/json"}
     yield "GET /v1/pricing tells tools", ("GET", "/v1/pricing", {}), prices
     yield "a page may call", ("OPTIONS", "/v1/runs", asks), preflight(origin)
     # 401 and not 500: the function has started, which it does only with all its settings and secrets.
     yield "a run needs a sign-in", ("POST", "/v1/runs", plain, b"{}"), status_is(401)
-    yield "a forged Clerk webhook is refused", ("POST", "/v1/webhooks/clerk", plain, b"{}"), status_is(401)
-    if "cards" in rails:
+    if "clerk" in senders:
+        yield "a forged Clerk webhook is refused", ("POST", "/v1/webhooks/clerk", plain, b"{}"), status_is(401)
+    if "cards" in senders:
         yield "a forged card IPN is refused", ("POST", "/v1/webhooks/sepay/ipn", plain, b"{}"), status_is(401)
-    if "transfers" in rails:
+    if "transfers" in senders:
         yield "a forged bank webhook is refused", ("POST", "/v1/webhooks/sepay/bank", plain, b"{}"), status_is(401)
-    # The gateway itself answers 403 to a path it does not have.
-    yield "an unknown path is refused", ("GET", "/v1/nothing-here", {}), status_is(403, 404)
+    # The gateway itself answers for a path that it does not have.
+    yield "an unknown path is refused", ("GET", "/v1/nothing-here", {"Origin": origin}), gateways_problem("not_found")
 
 
 def complaint(address, question, check, until):
@@ -74,11 +89,14 @@ def complaint(address, question, check, until):
         time.sleep(PAUSE_SECONDS)
 
 
-def main(address, origin, *rails):
+def main(address, origin, *rest):
     until = time.monotonic() + int(os.environ.get("SMOKE_PATIENCE", "90"))
     failed = 0
-    for claim, question, check in questions(origin, rails):
-        wrong = complaint(address.rstrip("/"), question, check, until)
+    asked = [(address, *question) for question in questions(origin, rest)]
+    for closed in (word.removeprefix("closed=") for word in rest if word.startswith("closed=")):
+        asked.append((closed, f"{closed} is switched off", ("GET", "/v1/pricing", {}), status_is(403)))
+    for at, claim, question, check in asked:
+        wrong = complaint(at.rstrip("/"), question, check, until)
         failed += wrong is not None
         print(f"  {'failed' if wrong else 'passed'}  {claim}{f': {wrong}' if wrong else ''}")
     return 1 if failed else 0

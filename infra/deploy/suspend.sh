@@ -46,6 +46,7 @@ case ${2:-}/$# in
 esac
 need_tools aws python3
 open_deployment "$1" "${stack_option:-$1}"
+demand_stack
 functions=$(stack_resources AWS::Lambda::Function)
 [[ -n "$functions" ]] || fail "There is no stack $stack with functions."
 case $2 in

@@ -81,12 +81,14 @@ class Secrets(Case):
 
     def test_without_a_stack_there_is_no_key(self):
         self.world.change(stacks={})
-        self.refused(self.secret("put", "FAL_KEY", given="a:b"), "There is no stack citipen yet")
+        self.refused(self.secret("put", "FAL_KEY", given="a:b"), "There is no stack citipen in ap-southeast-1 yet")
 
     def test_a_key_that_is_not_there_is_reported_without_the_value(self):
         for alias in ("alias/citipen-data",):
             self.world.client("kms").delete_alias(AliasName=alias)
-        self.refused(self.secret("put", "FAL_KEY", given="canary:4711"), "InvalidKeyId")
+        self.refused(
+            self.secret("put", "FAL_KEY", given="canary:4711"), "InvalidKeyId", "once its first deployment has come to its end"
+        )
 
     def test_a_file_does_not_undo_a_rotation(self):
         self.world.write("citipen.secrets", f"CLERK_WEBHOOK_SECRET={WEBHOOK}\n")

@@ -37,15 +37,23 @@ CLERK_WEBHOOK_SECRET={WEBHOOK}
 
 
 class Product(http.server.BaseHTTPRequestHandler):
-    """What a healthy deployment answers; `broken` holds paths that answer 500."""
+    """What a healthy deployment answers; `broken` holds paths that answer 500, `closed` refuses everybody."""
 
     broken: set = set()
+    closed = False
 
     def reply(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        statuses = {("GET", "/v1/pricing"): 200, ("OPTIONS", "/v1/runs"): 200, ("GET", "/v1/nothing-here"): 403}
+        statuses = {("GET", "/v1/pricing"): 200, ("OPTIONS", "/v1/runs"): 200}
         status = 500 if self.path in self.broken else statuses.get((self.command, self.path), 401)
-        body = json.dumps({"tools": ["script"]}).encode()
+        if self.closed:
+            return self.answer(403, {"message": "Forbidden"})
+        if self.path == "/v1/nothing-here":
+            return self.answer(404, {"code": "not_found"})
+        self.answer(status, {"tools": ["script"]})
+
+    def answer(self, status, document):
+        body = json.dumps(document).encode()
         self.send_response(status)
         if self.headers.get("Origin") == ORIGIN:
             self.send_header("Access-Control-Allow-Origin", ORIGIN)
@@ -107,7 +115,7 @@ class World:
     def __init__(self):
         self.services = services()
         self.empty_moto()
-        Product.broken = set()
+        Product.broken, Product.closed = set(), False
         self.root = Path(tempfile.mkdtemp(dir=self.services.folder))
         self.deploy = self.root / "infra/deploy"
         self.cloud = self.root / "cloud"
@@ -121,6 +129,7 @@ class World:
         ignored = shutil.ignore_patterns("*.parameters", "*.secrets", "__pycache__")
         shutil.copytree(ROOT / "infra/deploy", self.deploy, ignore=ignored)
         shutil.copytree(ROOT / "infra/profiles", self.root / "infra/profiles")
+        shutil.copy(ROOT / "Cargo.toml", self.root)
         shutil.copy(HERE / "template.yaml", self.root)
         # Has checks of its own and installs what they need.
         (self.deploy / "validate.sh").write_text('#!/usr/bin/env bash\necho validate.sh >>"$CLOUD/programs.log"\n')
@@ -128,12 +137,17 @@ class World:
         for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "the product"]):
             subprocess.run([*git, *words], check=True, env=self.environment())
         self.cloud.mkdir()
+        self.rust_target.mkdir(parents=True)
         (self.cloud / "programs.log").touch()
         (self.cloud / "calls.jsonl").touch()
         managed = {"status": "CREATE_COMPLETE", "parameters": {}, "outputs": {"SourceBucket": "artifacts"}}
         self.change(address=self.services.address, stacks={"aws-sam-cli-managed-default": managed})
         self.write("citipen.parameters", PARAMETERS)
         self.write("citipen.secrets", SECRETS)
+
+    @property
+    def rust_target(self):
+        return self.cloud / "rust/lib/rustlib/aarch64-unknown-linux-gnu/lib"
 
     def environment(self):
         return {
@@ -146,6 +160,7 @@ class World:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
             "SMOKE_PATIENCE": "0",
             "NO_PROXY": "127.0.0.1",
         }
@@ -170,7 +185,7 @@ class World:
             start_new_session=True,
         )
         try:
-            output, _ = process.communicate(given, timeout=60)
+            output, _ = process.communicate(given, timeout=300)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             output, _ = process.communicate()
@@ -228,17 +243,27 @@ class World:
         made = {"PSEUDONYM_PEPPER": "pepper-canary-0001", "QUOTE_SECRET": "quote-canary-00001"}
         made |= {"SEALING_KEYS": "k20260101:" + "A" * 43 + "=", "DEEPSEEK_API_KEY": DEEPSEEK}
         for name, value in (made | {"CLERK_WEBHOOK_SECRET": WEBHOOK} | values).items():
-            self.client("ssm").put_parameter(Name=f"/citipen/{name}", Value=value, Type="SecureString")
+            self.have_secret(name, value)
+
+    def have_secret(self, name, value):
+        self.client("ssm").put_parameter(Name=f"/citipen/{name}", Value=value, Type="SecureString")
 
     def have_stack(self, resources=(), **parameters):
         """A deployment that is there already, with its key."""
-        kms = self.client("kms")
+        kms, dynamodb = self.client("kms"), self.client("dynamodb")
         kms.create_alias(AliasName="alias/citipen-data", TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+        dynamodb.create_table(
+            TableName="citipen-exchange_rates",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "currency", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "currency", "KeyType": "HASH"}],
+        )
+        dynamodb.put_item(TableName="citipen-exchange_rates", Item={"currency": {"S": "VND"}})
         given = {"Schedules": "ENABLED", "TablePrefix": "citipen-", "ApiUrl": self.services.address}
         stack = {
             "status": "CREATE_COMPLETE",
             "parameters": given | {"AllowedOrigins": ORIGIN} | parameters,
-            "outputs": {"ApiUrl": self.services.address},
+            "outputs": {"ApiUrl": self.services.address, "GatewayUrl": self.services.address},
             "resources": [
                 {"LogicalResourceId": logical, "ResourceType": kind, "PhysicalResourceId": physical}
                 for logical, kind, physical in resources
