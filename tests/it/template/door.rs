@@ -70,8 +70,8 @@ fn what_the_gateway_refuses_itself_is_a_problem_document_that_pages_can_read() {
             "THROTTLED: the headers are",
         ),
         (
-            "DEFAULT_5XX/ResponseTemplates/application~1json",
-            json!("{\"message\": \"no\"}"),
+            "DEFAULT_5XX/ResponseTemplates",
+            json!({ "application/json": "{\"message\": \"no\"}" }),
             "DEFAULT_5XX says",
         ),
         ("INTEGRATION_TIMEOUT/StatusCode", Value::Null, "INTEGRATION_TIMEOUT: the status is null"),
