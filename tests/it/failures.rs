@@ -136,7 +136,15 @@ async fn an_output_that_can_not_be_stored_is_not_charged() {
     ann.balance().await;
     world.product.meddler.break_media();
     let run = ann.script("a red kite").await;
-    assert_eq!(run.problem(), "provider_failed", "{}", run.text);
+    assert_eq!(
+        (run.problem(), run.status),
+        ("output_not_stored", 503),
+        "ours, not the provider's: {}",
+        run.text
+    );
+    assert_eq!(run.body["credit"], "not_taken");
+    let detail = run.body["detail"].as_str().unwrap();
+    assert!(detail.contains("our storage") && !detail.contains("service behind this tool"), "{detail}");
     assert_eq!(ann.balance().await, (100, 0, 0));
     assert_eq!(ann.get("/v1/runs").await.body["runs"][0]["failure"], "output_lost");
     books::check(&world).await;
@@ -206,7 +214,8 @@ async fn reasoning_is_kept_apart_from_the_text() {
     let ann = world.person("ann");
     let wish = json!({ "tool": "script", "input": { "prompt": "a red kite", "model": "reasoner" } });
     let events = ann.stream(&wish).await.unwrap();
-    assert_eq!(events[0].name, "run", "nothing is sent while it thinks");
+    assert_eq!(events[0].name, "run");
+    assert!(events.iter().all(|event| !event.data.to_string().contains("reasoning")), "{events:?}");
     let run = ann.get(&format!("/v1/runs/{}", events[0].data["id"].as_str().unwrap())).await;
     assert_eq!(run.body["output"]["text"].as_str().unwrap(), text_of(&events));
     assert_eq!(run.body["charged"], 3);

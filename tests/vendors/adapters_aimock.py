@@ -147,12 +147,14 @@ def _():
             equal([name for name, _ in story.events].count("run"), 1, "the run events")
 
 
-@check("both down: one plain problem, and nothing is held")
+@check("both down: the stream that began with the hold ends with the failure, and nothing is held")
 def _():
     with Product(**TEXTS) as product:
         story = product.run("ann", "all down")
         equal(story.given_back("provider_failed")["credit"], "not_taken", "the credit")
-        equal(story.events[0][0], "problem", "the answer")
+        equal([name for name, _ in story.events if name != "progress"], ["run", "failed"], "the events")
+        plain = product.run("bob", "all down", accept="application/json")
+        equal(plain.given_back("provider_failed")["status"], plain.status, "the status")
 
 
 # ---- fal: aimock knows it by a header and answers with the vendor's own addresses

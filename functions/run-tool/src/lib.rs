@@ -5,17 +5,22 @@ use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use edge::{AcceptKind, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode, RequestId, Visitor, sse};
+use edge::{
+    AcceptKind, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode, RUN_ID, RequestId, Visitor, sse,
+};
 use platform::{InvalidSettings, Platform};
 use primitives::{Credits, Private, RunId};
-use runs::{Order, RunEvent, RunView, Runs, ToolInput, Who};
+use runs::{Order, OutputView, RunBegun, RunEvent, RunView, Runs, ToolInput, Who};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use utoipa::{OpenApi, ToSchema};
 
 #[derive(OpenApi)]
-#[openapi(paths(run_tool), components(schemas(RunRequest, RunView, edge::ProblemDocument)))]
+#[openapi(
+    paths(run_tool),
+    components(schemas(RunRequest, RunBegun, RunView, OutputView, edge::ProblemDocument))
+)]
 pub struct Api;
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
@@ -45,16 +50,25 @@ pub struct RunRequest {
 
 /// Run a tool.
 ///
-/// The price is held before anything is sent to a provider, and charged when the output is stored. Nothing is
-/// answered before the first content: a failure until then is a plain error and costs nothing. With
-/// `Accept: text/event-stream` the answer is a stream of the events `run`, `progress`, `delta`, `output` and then
-/// `done` or `failed`; otherwise it is one JSON document. Leaving does not stop the run: see `GET /v1/runs/{id}`.
+/// The price is held before anything is sent to a provider, and charged when the output is stored. What is refused
+/// before the hold is a plain error and costs nothing.
+///
+/// With `Accept: text/event-stream` the answer begins when the price is held, as a stream of events: `run` (a RunBegun:
+/// id, price, until when it is held), `progress` (`{"stage": …}` with `waiting`, `thinking`, `queued`, `working`,
+/// `writing` or `storing`) at least every ten seconds, `delta` (`{"text": …}`), `output` (an OutputView), and as the last
+/// one either `done` (a RunView) or `failed`: a ProblemDocument, with `charged: 0` where nothing was taken. Until the
+/// first `delta` or `output` another provider may take over unseen. Lines that begin with a colon are comments that keep
+/// the connection open.
+///
+/// Otherwise the answer is one JSON document at the end, and a failure has its own status. `X-Run-Id` names the run in
+/// every answer. Leaving does not stop a run: see `GET /v1/runs/{id}`.
 #[utoipa::path(
     post, path = "/v1/runs", tag = "runs", request_body = RunRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; the same key and input give the same run for 48 hours")),
     responses(
         (status = 200, description = "The finished run, or its events", content(
-            (RunView = "application/json"), (String = "text/event-stream"))),
+            (RunView = "application/json"), (String = "text/event-stream")),
+            headers(("X-Run-Id" = String, description = "The run's id"))),
         (status = "default", description = "Refused or failed; the document says whether credit was taken",
             body = edge::ProblemDocument, content_type = "application/problem+json"),
     ),
@@ -93,25 +107,32 @@ impl RunRequest {
     }
 }
 
-/// Holds the answer back until the first event: a failure before any content is a plain problem.
+/// Begins when the price is held: what is refused before that is a plain problem.
 async fn stream(mut events: UnboundedReceiver<RunEvent>, request: RequestId) -> Result<Response, Problem> {
-    let first = match events.recv().await {
+    let begun = match events.recv().await {
+        Some(RunEvent::Run(begun)) => begun,
         Some(RunEvent::Failed(problem)) => return Err(*problem),
-        Some(event) => event,
-        None => return Err(Problem::new(ProblemCode::Internal)),
+        Some(_) | None => return Err(Problem::new(ProblemCode::Internal)),
     };
-    let chunks = futures_util::stream::unfold(
-        (Some(first), events, request),
-        |(first, mut events, request)| async move {
+    let run = begun.id;
+    let first = Some(RunEvent::Run(begun));
+    let chunks =
+        futures_util::stream::unfold((first, events, request), |(first, mut events, request)| async move {
             let event = match first {
                 Some(event) => event,
                 None => events.recv().await?,
             };
             let chunk = frames(event, &mut events, &request);
             Some((chunk, (None, events, request)))
-        },
-    );
-    Ok(sse::response(chunks))
+        });
+    Ok(about(run, sse::response(chunks)))
+}
+
+fn about(run: RunId, mut response: Response) -> Response {
+    if let Ok(run) = run.to_string().parse() {
+        response.headers_mut().insert(RUN_ID, run);
+    }
+    response
 }
 
 /// What is ready at the same moment leaves in one piece: a chunk and a write for each event would cost more than
@@ -126,10 +147,7 @@ fn frames(event: RunEvent, events: &mut UnboundedReceiver<RunEvent>, request: &R
 
 fn frame(event: RunEvent, request: &RequestId) -> Bytes {
     match event {
-        RunEvent::Run { id, tool, model, price } => sse::event(
-            "run",
-            &json!({ "id": id, "tool": tool, "model": model, "price": price, "status": "running" }),
-        ),
+        RunEvent::Run(begun) => sse::event("run", &begun),
         RunEvent::Progress { stage } => sse::event("progress", &json!({ "stage": stage })),
         RunEvent::Delta(text) => sse::event("delta", &json!({ "text": text.expose() })),
         RunEvent::Output(output) => sse::event("output", &output),
@@ -149,14 +167,14 @@ async fn collect(mut events: UnboundedReceiver<RunEvent>) -> Result<Response, Pr
     let mut text = String::new();
     while let Some(event) = events.recv().await {
         match event {
-            RunEvent::Run { .. } | RunEvent::Progress { .. } | RunEvent::Output(_) => {}
+            RunEvent::Run(_) | RunEvent::Progress { .. } | RunEvent::Output(_) => {}
             RunEvent::Delta(piece) => text.push_str(piece.expose()),
             RunEvent::Failed(problem) => return Err(*problem),
             RunEvent::Done(mut view) => {
                 if let Some(output) = view.output.as_mut().filter(|output| output.kind == "text") {
                     output.text = Some(text);
                 }
-                return Ok(axum::Json(*view).into_response());
+                return Ok(about(view.id, axum::Json(*view).into_response()));
             }
         }
     }

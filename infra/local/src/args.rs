@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub const HELP: &str = "\
 Starts all of Citipen on this machine: stores, functions, schedules and a sandbox of the outside world.
@@ -9,6 +10,9 @@ usage: cargo run [--release] [-- OPTIONS]
   --fresh         empty the data folder first
   --memory        keep nothing on disk
   --zero-latency  the sandbox answers at once (for benches)
+  --drain-ms N    after Ctrl-C let open requests and runs go on for N ms (default 5000); then each run that has
+                  not ended is told so and its credit given back. Ctrl-C again stops at once
+  --idle-ms N     close connections that send no whole request for N ms (default 30000)
   --help          this text
   openapi         print the OpenAPI document of all functions and end
 
@@ -29,6 +33,10 @@ pub struct Options {
     pub fresh: bool,
     pub memory: bool,
     pub zero_latency: bool,
+    /// How long what is open at a stop may go on.
+    pub drain: Duration,
+    /// How long a connection may take for the head of its next request, and again for its body.
+    pub idle: Duration,
 }
 
 impl Default for Options {
@@ -39,6 +47,8 @@ impl Default for Options {
             fresh: false,
             memory: false,
             zero_latency: false,
+            drain: Duration::from_secs(5),
+            idle: Duration::from_secs(30),
         }
     }
 }
@@ -62,6 +72,8 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
                 options.port =
                     text.parse().map_err(|_| format!("--port needs a number up to 65535, not `{text}`"))?;
             }
+            "--drain-ms" => options.drain = millis(&name, &value()?)?,
+            "--idle-ms" => options.idle = millis(&name, &value()?)?.max(Duration::from_millis(1)),
             "--data" => options.data = PathBuf::from(value()?),
             "--fresh" => options.fresh = true,
             "--memory" => options.memory = true,
@@ -72,6 +84,11 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
         }
     }
     Ok(Command::Run(options))
+}
+
+fn millis(name: &str, text: &str) -> Result<Duration, String> {
+    let millis = text.parse().map_err(|_| format!("{name} needs a number of milliseconds, not `{text}`"));
+    millis.map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -94,6 +111,8 @@ mod tests {
             (vec!["--port", "99999"], "65535"),
             (vec!["--data"], "needs a value"),
             (vec!["--prot"], "--prot"),
+            (vec!["--drain-ms", "soon"], "--drain-ms needs a number of milliseconds, not `soon`"),
+            (vec!["--idle-ms"], "needs a value"),
         ] {
             let error = parsed(&arguments).unwrap_err();
             assert!(error.contains(part) && !error.contains('\n'), "{error}");

@@ -2,14 +2,18 @@
 
 pub mod args;
 mod local;
+pub mod open_files;
 mod router;
 mod schedules;
+mod server;
 mod settings;
+mod stopping;
 pub mod stores;
 
 pub use local::{Local, StartError};
 pub use router::{functions, openapi, tables, with_source_ip};
 pub use settings::local_env;
+pub use stopping::{Stopped, Stopper, Stops};
 
 /// Name of the embedded media bucket; also the first part of its links' paths.
 pub const MEDIA_BUCKET: &str = "citipen-media";

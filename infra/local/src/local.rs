@@ -1,19 +1,16 @@
 use crate::args::Options;
+use crate::stopping::{self, Stopped, Stops};
 use crate::stores::{LifecycleRule, Place, StoreStartError, Stores};
-use crate::{MEDIA_BUCKET, functions, local_env, schedules, tables, with_source_ip};
+use crate::{MEDIA_BUCKET, functions, local_env, schedules, server, tables, with_source_ip};
 use axum::Router;
-use axum::serve::ListenerExt;
 use platform::{InvalidSettings, Platform};
 use primitives::Clock;
 use runs::{RunsError, Shop};
 use sandbox::{Sandbox, SandboxConfig};
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::net::TcpListener;
-
-/// How long open requests may take to end after Ctrl-C.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All of the product on one port, ready to be served.
 pub struct Local {
@@ -22,6 +19,10 @@ pub struct Local {
     listener: TcpListener,
     router: Router,
     stores: Stores,
+    /// How long a connection may say nothing.
+    idle: Duration,
+    /// How long what is open at a stop may go on.
+    drain: Duration,
 }
 
 /// Why nothing was started; each is one message that says what to do.
@@ -66,32 +67,16 @@ impl Local {
         let router = functions(&platform)?
             .merge(sandbox.router())
             .merge(stores.s3_router(std::slice::from_ref(&base)));
-        Ok(Local { base, platform, listener, router: with_source_ip(router), stores })
+        let (idle, drain) = (options.idle, options.drain);
+        Ok(Local { base, platform, listener, router: with_source_ip(router), stores, idle, drain })
     }
 
-    /// Serves until `stop` resolves, then lets open requests end.
-    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    /// Serves until the first wish to stop, lets what is open end for its time, then tells what is left to end.
+    pub async fn serve(self, mut stops: Stops) -> Stopped {
         let ticking = schedules::start(&self.platform, self.stores.clone());
-        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
-        // Small events of a stream must not wait for more to send.
-        let listener = self.listener.tap_io(|socket| {
-            if let Err(error) = socket.set_nodelay(true) {
-                tracing::warn!(error = %error, "a connection stays with delayed sending");
-            }
-        });
-        let (stopping, mut stopped) = tokio::sync::watch::channel(false);
-        let stop = async move {
-            stop.await;
-            let _ = stopping.send(true);
-        };
-        let serving = axum::serve(listener, service).with_graceful_shutdown(stop);
-        let served = tokio::select! {
-            served = serving => served,
-            // A stalled stream must not hold the terminal; its run is brought to its end by the next start.
-            () = async { let _ = stopped.wait_for(|stopping| *stopping).await; tokio::time::sleep(PATIENCE).await } => Ok(()),
-        };
+        let open = server::serve(self.listener, self.router, self.idle, &mut stops).await;
         ticking.iter().for_each(tokio::task::JoinHandle::abort);
-        served
+        stopping::wind_down(open, &self.platform, self.drain, &mut stops).await
     }
 }
 

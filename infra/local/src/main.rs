@@ -1,10 +1,11 @@
 //! `cargo run`: all of Citipen on one machine.
 
 use citipen::args::{self, Command, Options};
-use citipen::{Local, openapi};
+use citipen::{Local, Stopped, Stops, open_files, openapi};
 use platform::{LogSettings, LogSink, start_logs};
 use std::collections::HashMap;
 use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     match args::parse(std::env::args().skip(1)) {
@@ -32,11 +33,16 @@ fn run(options: &Options) -> ExitCode {
             Ok(local) => local,
             Err(error) => return refuse(&error.to_string()),
         };
-        say(&welcome(&local.base, options));
-        match local.serve(stop()).await {
-            Ok(()) => say("stopped; everything is kept"),
-            Err(error) => refuse(&format!("serving ended: {error}")),
+        if let Err(complaint) = open_files::raise() {
+            tracing::warn!("{complaint}");
         }
+        let stops = match stops() {
+            Ok(stops) => stops,
+            Err(error) => return refuse(&format!("signals can't be heard: {error}")),
+        };
+        say(&welcome(&local.base, options));
+        let stopped = local.serve(stops).await;
+        say(farewell(stopped, options))
     })
 }
 
@@ -65,18 +71,27 @@ fn unreadable_env(readable: usize) -> String {
     )
 }
 
-async fn stop() {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::warn!(error = %error, "only Ctrl-C stops this process cleanly");
-            let _ = tokio::signal::ctrl_c().await;
-            return;
+/// Ctrl-C and SIGTERM, each time they come.
+fn stops() -> std::io::Result<Stops> {
+    let (stopper, stops) = Stops::new();
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let (mut signals, stopper) = (signal(kind)?, stopper.clone());
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                stopper.stop();
+            }
+        });
+    }
+    Ok(stops)
+}
+
+fn farewell(stopped: Stopped, options: &Options) -> &'static str {
+    match (options.memory, stopped) {
+        (true, _) => "stopped; nothing is kept, as --memory says",
+        (false, Stopped::Whole) => "stopped; everything is kept",
+        (false, Stopped::BrokenOff) => {
+            "stopped; everything is kept, and the next start brings to their end the runs that were broken off"
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
     }
 }
 

@@ -3,9 +3,12 @@
 #[path = "support/program.rs"]
 mod program;
 
-use program::{Folder, Running, client};
+use program::{Ended, Folder, Running, client};
 use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 fn script() -> Value {
@@ -124,6 +127,190 @@ async fn a_stop_signal_ends_it_cleanly_and_everything_is_kept() {
     }
 }
 
+/// Streams what goes on until a piece of text has come, then what comes after the signal.
+async fn told_at_the_stop(folder: &Folder, arguments: &[&str], fault: Value) -> (String, String, Ended) {
+    let running = folder.start(arguments).await;
+    running.run("ann", &script()).await;
+    running.fault(&fault).await;
+    let mut response = running.stream("ann", &script()).await;
+    let mut before = String::new();
+    while !before.contains("event: delta\n") {
+        before.push_str(std::str::from_utf8(&response.chunk().await.unwrap().unwrap()).unwrap());
+    }
+    let (ended, after) = tokio::join!(running.signal("INT"), response.text());
+    (before, after.unwrap(), ended)
+}
+
+#[tokio::test]
+async fn a_stop_lets_an_open_stream_end_and_it_is_charged() {
+    let folder = Folder::new();
+    let pause = json!({ "service": "deepseek", "fault": "stall", "ms": 500, "after": 3, "times": 1 });
+
+    let (_, after, ended) = told_at_the_stop(&folder, &["--data", "data"], pause).await;
+
+    assert!(after.contains("event: done\n"), "{after}");
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "stopped; everything is kept"));
+    let again = folder.start(&["--data", "data"]).await;
+    assert_eq!(Books::of(&again, "ann").await.balance(), (98, 0));
+}
+
+#[tokio::test]
+async fn a_stop_tells_a_run_that_does_not_end_and_gives_its_credit_back_at_once() {
+    let folder = Folder::new();
+    let stall = json!({ "service": "deepseek", "fault": "stall", "ms": 600_000, "after": 3, "times": 1 });
+
+    let (before, after, ended) =
+        told_at_the_stop(&folder, &["--data", "data", "--drain-ms", "50"], stall).await;
+
+    let failed = read(after.split("event: failed\ndata: ").nth(1).expect("a last event"));
+    assert_eq!(
+        (&failed["code"], &failed["credit"], &failed["charged"]),
+        (&json!("run_broken_off"), &json!("not_taken"), &json!(0)),
+        "{after}"
+    );
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "stopped; everything is kept"));
+    let again = folder.start(&["--data", "data"]).await;
+    assert_eq!(Books::of(&again, "ann").await.balance(), (99, 0), "not held for a quarter of an hour");
+    let run = read(before.split("event: run\ndata: ").nth(1).unwrap());
+    let shown = again.get("ann", &path_of(&run)).await;
+    assert_eq!((&shown["status"], &shown["failure"]), (&json!("failed"), &json!("stopped")), "{shown}");
+}
+
+#[tokio::test]
+async fn a_stop_takes_no_new_requests_while_it_lets_others_end() {
+    let folder = Folder::new();
+    let running = folder.start(&["--memory"]).await;
+    running.run("ann", &script()).await;
+    running
+        .fault(&json!({ "service": "deepseek", "fault": "stall", "ms": 1_500, "after": 3, "times": 1 }))
+        .await;
+    let mut response = running.stream("ann", &script()).await;
+    response.chunk().await.unwrap().unwrap();
+    let base = running.base.clone();
+    running.send("INT").await;
+
+    // The port closes as soon as the signal is heard.
+    while client().get(format!("{base}/v1/pricing")).send().await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+
+    assert!(response.text().await.unwrap().contains("event: done\n"), "and what was open has ended");
+    assert_eq!(running.ended().await.stdout, "stopped; nothing is kept, as --memory says");
+}
+
+#[tokio::test]
+async fn a_second_signal_stops_at_once_and_the_next_start_gives_the_credit_back_in_time() {
+    let folder = Folder::new();
+    let running = folder.start(&["--data", "data", "--drain-ms", "600000"]).await;
+    running.run("ann", &script()).await;
+    running
+        .fault(&json!({ "service": "deepseek", "fault": "stall", "ms": 600_000, "after": 3, "times": 1 }))
+        .await;
+    let run = started(running.stream("ann", &script()).await).await;
+    running.send("INT").await;
+    let base = running.base.clone();
+    while client().get(format!("{base}/v1/pricing")).send().await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+
+    let ended = running.signal("INT").await;
+
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stdout.contains("brings to their end the runs that were broken off"), "{}", ended.stdout);
+    let again = folder.start(&["--data", "data"]).await;
+    assert_eq!(again.get("ann", &format!("/v1/runs/{run}")).await["status"], "running");
+    assert_eq!(Books::of(&again, "ann").await.balance(), (98, 1));
+}
+
+#[tokio::test]
+async fn a_stop_leaves_the_credit_of_a_picture_held_whose_order_may_be_on_its_way() {
+    let folder = Folder::new();
+    let running = folder.start(&["--data", "data", "--drain-ms", "50"]).await;
+    running.run("ann", &script()).await;
+    running.fault(&json!({ "service": "fal", "fault": "slow", "ms": 600_000, "times": 1 })).await;
+    let mut response = running.stream("ann", &image()).await;
+    let begun = response.chunk().await.unwrap().unwrap();
+    assert!(begun.starts_with(b"event: run\n"));
+
+    let (ended, after) = tokio::join!(running.signal("TERM"), response.text());
+
+    let failed = after.unwrap();
+    let failed = read(failed.split("event: failed\ndata: ").nth(1).expect("a last event"));
+    assert_eq!((&failed["code"], &failed["credit"]), (&json!("outcome_unknown"), &json!("held")));
+    assert_eq!(ended.code, Some(0));
+    let again = folder.start(&["--data", "data"]).await;
+    assert_eq!(Books::of(&again, "ann").await.balance(), (95, 4));
+}
+
+/// Reads until the other side closes; what came.
+async fn until_closed(mut socket: TcpStream) -> String {
+    let mut came = Vec::new();
+    let reading = socket.read_to_end(&mut came);
+    let read =
+        tokio::time::timeout(Duration::from_secs(30), reading).await.expect("the connection is closed");
+    // A reset is an end, too.
+    drop(read);
+    String::from_utf8_lossy(&came).into_owned()
+}
+
+#[tokio::test]
+async fn connections_that_send_nothing_or_only_slowly_are_closed_and_others_are_not() {
+    let folder = Folder::new();
+    let running = folder.start(&["--memory", "--idle-ms", "150"]).await;
+    let address = running.base.strip_prefix("http://").unwrap().to_owned();
+    let head = format!("GET /v1/pricing HTTP/1.1\r\nhost: {address}\r\n");
+    let connect = async |sent: String| {
+        let mut socket = TcpStream::connect(&address).await.unwrap();
+        socket.write_all(sent.as_bytes()).await.unwrap();
+        socket
+    };
+
+    assert_eq!(until_closed(connect(String::new()).await).await, "", "it never said a word");
+    let half = until_closed(connect(head.clone()).await).await;
+    assert!(!half.contains("200 OK"), "its head never ended: {half}");
+    let kept = until_closed(connect(format!("{head}\r\n")).await).await;
+    assert!(kept.starts_with("HTTP/1.1 200 OK") && kept.contains("\"tools\""), "answered, then idle: {kept}");
+    let token = running.token("ann").await;
+    let post = format!(
+        "POST /v1/runs HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: 1000\r\n\r\n{{\"tool\":"
+    );
+    let slow = until_closed(connect(post).await).await;
+    assert!(slow.starts_with("HTTP/1.1 400") && slow.contains("The body broke off"), "{slow}");
+
+    // A stream that is silent for longer than that is no idle connection.
+    running
+        .fault(&json!({ "service": "deepseek", "fault": "stall", "ms": 600, "after": 3, "times": 1 }))
+        .await;
+    let told = running.stream("ann", &script()).await.text().await.unwrap();
+    assert!(told.contains("event: done\n"), "{told}");
+}
+
+#[tokio::test]
+async fn a_start_raises_the_limit_of_open_files_or_says_that_it_can_not() {
+    let folder = Folder::new();
+    let running = folder.start_limited("ulimit -Sn 256", &["--memory"]).await;
+    let address = running.base.strip_prefix("http://").unwrap().to_owned();
+    let mut open = Vec::new();
+    for _ in 0..400 {
+        open.push(TcpStream::connect(&address).await.unwrap());
+    }
+    // Each of them is really taken: the last one is answered while the others are open.
+    let mut last = open.pop().unwrap();
+    last.write_all(
+        format!("GET /v1/pricing HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes(),
+    )
+    .await
+    .unwrap();
+    assert!(until_closed(last).await.starts_with("HTTP/1.1 200"));
+    drop(open);
+    assert_eq!(running.signal("INT").await.stderr, "", "nothing to say about it");
+
+    let limited = folder.start_limited("ulimit -n 256", &["--memory"]).await;
+    let said = limited.signal("INT").await.stderr;
+    assert!(said.contains("only 256 files may be open at once"), "{said}");
+}
+
 #[tokio::test]
 async fn a_fresh_start_forgets_everything() {
     let folder = Folder::new();
@@ -236,7 +423,16 @@ async fn help_and_document_need_neither_port_nor_folder() {
         let output = folder.ended(&[argument], &[]).await;
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && output.stderr.is_empty());
-        for option in ["--port", "--data", "--fresh", "--memory", "--zero-latency", "openapi"] {
+        for option in [
+            "--port",
+            "--data",
+            "--fresh",
+            "--memory",
+            "--zero-latency",
+            "--drain-ms",
+            "--idle-ms",
+            "openapi",
+        ] {
             assert!(text.contains(option), "{option} is missing: {text}");
         }
     }

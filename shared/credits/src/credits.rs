@@ -8,11 +8,11 @@ use crate::{CreditsError, Hold, Nonce};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use platform::{Item, Platform, StoreError, number, pause, retry_conflicts, text};
-use primitives::{AccountId, Credits, EntryId, RunId, Timestamp};
+use primitives::{AccountId, Credits, EntryId, RunId, Timestamp, times};
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How often a reservation is tried before the store counts as down.
+/// How often a reservation is tried before the store counts as down, within the time of one call.
 const RESERVE_TRIES: usize = 6;
 
 /// The only writer of balances. Every call can be repeated; every call may be killed after any of its awaits.
@@ -96,10 +96,13 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Result<(Account, Hold), Refusal>, CreditsError> {
         let mut ours = Vec::new();
+        let last_try = Instant::now() + times::STORE_CALL.limit.saturating_sub(times::STORE_TRY.limit);
         loop {
             ours.push(Nonce::random());
             match self.reserve_once(wish, &ours, now).await {
-                Err(CreditsError::Store(error)) if error.is_passing() && ours.len() < RESERVE_TRIES => {
+                Err(CreditsError::Store(error))
+                    if error.is_passing() && ours.len() < RESERVE_TRIES && Instant::now() < last_try =>
+                {
                     pause(u32::try_from(ours.len()).unwrap_or(u32::MAX)).await;
                 }
                 other => return other,

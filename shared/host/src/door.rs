@@ -44,7 +44,8 @@ impl Inner {
     async fn respond(&self, invocation: LambdaInvocation) -> Result<Response, Error> {
         let router = self.environment.current().await?;
         let event = lambda_http::request::from_str(std::str::from_utf8(&invocation.body)?)?;
-        gateway::answer(router, event.with_lambda_context(invocation.context)).await
+        let now = self.environment.platform().now();
+        gateway::answer(router, event.with_lambda_context(invocation.context), now).await
     }
 }
 

@@ -5,6 +5,7 @@ use aws_sigv4::sign::v4::SigningParams;
 use futures_util::future::try_join_all;
 use platform::{Platform, Settings, pause};
 use primitives::Secret;
+use primitives::times::{self, Wait};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -14,13 +15,6 @@ pub(crate) type Values = BTreeMap<String, Secret>;
 
 /// As many as one call may ask for (SSM API reference, "GetParameters").
 const NAMES_MAX: usize = 10;
-
-/// One question; the store answers within milliseconds.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// A start may take ten seconds in Lambda. An account may ask forty times a second, so many environments that start at
-/// once have to wait for one another.
-const START_PATIENCE: Duration = Duration::from_secs(8);
-const LOOK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Which secrets this process may read, and where they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,19 +104,21 @@ impl Secrets {
 
     /// For the start, which has nothing without them.
     pub(crate) async fn fetch_patiently(&self, platform: &Platform) -> Result<Values, SecretsError> {
-        self.fetch_for(platform, START_PATIENCE).await
+        self.fetch_for(platform, &times::SECRETS_START).await
     }
 
     /// For a later look, which a request is waiting for.
     pub(crate) async fn fetch_again(&self, platform: &Platform) -> Result<Values, SecretsError> {
-        self.fetch_for(platform, LOOK_PATIENCE).await
+        self.fetch_for(platform, &times::SECRETS_LOOK).await
     }
 
-    async fn fetch_for(&self, platform: &Platform, patience: Duration) -> Result<Values, SecretsError> {
-        let (begun, mut tries) = (Instant::now(), 2);
+    /// Asks again for as long as another try fits in.
+    async fn fetch_for(&self, platform: &Platform, wait: &Wait) -> Result<Values, SecretsError> {
+        let last_try = Instant::now() + wait.limit.saturating_sub(times::SECRETS_TRY.limit);
+        let mut tries = 2;
         loop {
             match self.fetch(platform).await {
-                Err(error) if error.is_passing() && begun.elapsed() < patience => {
+                Err(error) if error.is_passing() && Instant::now() < last_try => {
                     tracing::warn!(error = %error, "the secrets are asked for again");
                     tries += 1;
                     pause(tries).await;
@@ -185,7 +181,7 @@ impl Secrets {
         let mut request = request.header(headers[1].0, headers[1].1).body(body)?;
         signature.apply_to_request_http1x(&mut request);
         let mut request = reqwest::Request::try_from(request)?;
-        *request.timeout_mut() = Some(PATIENCE);
+        *request.timeout_mut() = Some(times::SECRETS_TRY.limit);
         Ok(request)
     }
 }

@@ -1,10 +1,11 @@
 //! What every answer of every function has in common, put around a function's routes.
 
+use crate::in_time::in_time;
 use crate::request_id::{RequestId, TraceId};
-use crate::{Edge, Problem, ProblemCode};
+use crate::{Edge, Problem, ProblemCode, RUN_ID};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
@@ -16,18 +17,23 @@ use tracing::Instrument;
 
 /// For routes that pages call. Apply it once per function; finished routers can be merged.
 pub fn finish(router: Router, edge: &Edge) -> Router {
-    dressed(router.layer(from_fn_with_state(edge.clone(), limit_body)).layer(cors(edge)), edge)
+    dressed(limited(router, edge).layer(cors(edge)), edge)
 }
 
 /// For routes that other services call: the same without CORS, since no page has business there.
 pub fn finish_webhook(router: Router, edge: &Edge) -> Router {
-    dressed(router.layer(from_fn_with_state(edge.clone(), limit_body)), edge)
+    dressed(limited(router, edge), edge)
 }
 
 /// Gives a merged router one answer for all other addresses. Without it the router merged last answers them,
 /// which is a problem document too, but without CORS if that one is for webhooks.
 pub fn fallback(router: Router, edge: &Edge) -> Router {
     router.fallback_service(finish(Router::new(), edge))
+}
+
+/// What a request may bring and take.
+fn limited(router: Router, edge: &Edge) -> Router {
+    router.layer(from_fn(in_time)).layer(from_fn_with_state(edge.clone(), limit_body))
 }
 
 fn dressed(router: Router, edge: &Edge) -> Router {
@@ -112,6 +118,6 @@ fn cors(edge: &Edge) -> CorsLayer {
         .allow_origin(AllowOrigin::list(edge.settings().allowed_origins.clone()))
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, ACCEPT, HeaderName::from_static("idempotency-key")])
-        .expose_headers([HeaderName::from_static("x-request-id"), RETRY_AFTER])
+        .expose_headers([HeaderName::from_static("x-request-id"), RUN_ID, RETRY_AFTER])
         .max_age(Duration::from_secs(600))
 }

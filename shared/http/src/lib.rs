@@ -3,6 +3,7 @@
 mod edge;
 mod extract;
 mod finish;
+mod in_time;
 mod limit;
 mod network;
 mod problem;
@@ -18,8 +19,9 @@ pub use extract::{
     Visitor,
 };
 pub use finish::{fallback, finish, finish_webhook};
+pub use in_time::AnswerBy;
 pub use limit::{Limiter, REQUEST_LIMITS, Subject, TABLES};
 pub use network::SourceIp;
-pub use problem::{Credit, FieldProblem, Meaning, Problem, ProblemCode, ProblemDocument};
+pub use problem::{Credit, FieldProblem, Meaning, Problem, ProblemCode, ProblemDocument, RUN_ID};
 pub use request_id::{RequestId, TraceId};
 pub use settings::EdgeSettings;

@@ -1,11 +1,9 @@
 use crate::verifier::user_id;
 use crate::{ClerkSettings, DisplayName};
 use platform::Platform;
-use primitives::{Private, Timestamp, UserId};
+use primitives::{Private, Timestamp, UserId, times};
 use serde::Deserialize;
-use std::time::Duration;
 
-const TIMEOUT: Duration = Duration::from_secs(2);
 const LENGTH_MAX: usize = 256 * 1024;
 /// The version Clerk's own SDK names; without it an answer's shape could change under us.
 const VERSION: &str = "2026-05-12";
@@ -87,7 +85,10 @@ pub(crate) async fn fetch_user(
 ) -> Option<ClerkUser> {
     let key = settings.secret_key.as_ref()?;
     let request = platform.http().get(format!("{}/v1/users/{user}", settings.api_url));
-    let request = request.bearer_auth(key.expose()).header("clerk-api-version", VERSION).timeout(TIMEOUT);
+    let request = request
+        .bearer_auth(key.expose())
+        .header("clerk-api-version", VERSION)
+        .timeout(times::SIGN_IN_CALL.limit);
     match request.send().await {
         Ok(answer) if answer.status() == http::StatusCode::OK => {
             let body = body_up_to(answer, LENGTH_MAX).await.ok()?;

@@ -66,6 +66,11 @@ impl Media {
         if output.is_expired(now) {
             return Err(MediaError::Gone);
         }
+        let patience = self.platform.store().media_patience();
+        tokio::time::timeout(patience, self.read_text(output)).await.map_err(MediaError::unavailable)?
+    }
+
+    async fn read_text(&self, output: &StoredOutput) -> Result<Private<String>, MediaError> {
         let get = self.platform.s3().get_object().bucket(self.bucket()).key(&output.key);
         let answer = get.send().await.map_err(|error| match error.as_service_error() {
             Some(GetObjectError::NoSuchKey(_)) => MediaError::Gone,

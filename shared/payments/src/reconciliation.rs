@@ -7,7 +7,7 @@ use crate::items::day_name;
 use crate::settings::BankListSettings;
 use crate::{Payments, PaymentsError, Rail};
 use platform::{InvalidSettings, Platform, StoreError};
-use primitives::Timestamp;
+use primitives::{Timestamp, times};
 use rails::sepay_bank::{Api, Direction, Transfer};
 use rails::sepay_card::{CardOrder, InvoiceNumber, OrderStatus};
 use serde::Serialize;
@@ -64,8 +64,6 @@ const YOUNG: Duration = Duration::from_secs(300);
 /// A webhook that is so much later than its payment will not come.
 const WEBHOOK_LATE: Duration = Duration::from_secs(3600);
 const PAGES_MAX: u32 = 200;
-/// What a rail may take; the function has 300 seconds for all of them.
-const RAIL_TIME: Duration = Duration::from_secs(200);
 const TOO_SLOW: &str = "the processor answers too slowly";
 
 impl Reconciliation {
@@ -129,7 +127,9 @@ impl Reconciliation {
             return None;
         }
         let mut report = RailReport::of(rail);
-        let filled = tokio::time::timeout(RAIL_TIME, self.fill(&mut report, rail, now, since)).await;
+        let filled =
+            tokio::time::timeout(times::RAIL_COMPARISON.limit, self.fill(&mut report, rail, now, since))
+                .await;
         if let Err(failure) =
             filled.map_or_else(|_| Err(TOO_SLOW.to_owned()), |filled| filled.map_err(|e| e.to_string()))
         {

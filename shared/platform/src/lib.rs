@@ -11,10 +11,10 @@ mod telemetry;
 mod wire;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use primitives::Clock;
+use primitives::{Clock, times};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use env::{Env, InvalidSettings, Settings};
@@ -25,9 +25,6 @@ pub use seal::{SealError, Sealer};
 pub use store::{IsConflict, StoreSettings, pause, retry_conflicts};
 pub use tables::{Index, KeyType, TableSpec};
 pub use telemetry::{LogSettings, LogSink, start_logs, subscriber};
-
-/// A start waits no longer for a connection that only saves time.
-const WARM_UP: Duration = Duration::from_millis(800);
 
 /// What every function gets once per cold start: configuration, clients, the clock. Cloning is cheap.
 #[derive(Clone)]
@@ -47,6 +44,7 @@ struct Inner {
     s3: OnceLock<aws_sdk_s3::Client>,
     http: OnceLock<reqwest::Client>,
     tasks: TaskTracker,
+    stopping: CancellationToken,
 }
 
 impl Platform {
@@ -82,6 +80,7 @@ impl Platform {
             s3: OnceLock::new(),
             http: OnceLock::new(),
             tasks,
+            stopping: CancellationToken::new(),
         };
         Ok(Platform(Arc::new(inner)))
     }
@@ -101,6 +100,17 @@ impl Platform {
     /// Resolves when no work that was started by [`Platform::spawn`] is left.
     pub async fn idle(&self) {
         self.0.tasks.wait().await;
+    }
+
+    /// Tells work that goes on to come to an end soon, because its process does. Lambda has no such moment: there the
+    /// process ends when nothing goes on.
+    pub fn stop(&self) {
+        self.0.stopping.cancel();
+    }
+
+    /// Resolves when the process is about to end ([`Platform::stop`]).
+    pub async fn stopped(&self) {
+        self.0.stopping.cancelled().await;
     }
 
     pub fn env(&self) -> &Env {
@@ -162,7 +172,8 @@ impl Platform {
         self.dynamo();
         // The table service answers a bare look at its door with a word about its health. Unread, it would cost the
         // connection that it is all about.
-        let looked = async { self.http().get(endpoint).timeout(WARM_UP).send().await?.bytes().await };
+        let looked =
+            async { self.http().get(endpoint).timeout(times::WARM_UP.limit).send().await?.bytes().await };
         if let Err(error) = looked.await {
             tracing::debug!(error = %error.without_url(), "no connection was made ahead of the first request");
         }

@@ -4,8 +4,10 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use primitives::times::{self, Wait};
 use primitives::{Secret, random_bytes};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Where the stores are and who we are to them.
 #[derive(Debug, Clone)]
@@ -26,6 +28,17 @@ pub struct StoreSettings {
     secret_access_key: Secret,
     /// `AWS_SESSION_TOKEN`
     session_token: Option<Secret>,
+    pub(crate) tables: Patience,
+    pub(crate) media: Patience,
+}
+
+/// How long a call of a store may take. A hung one must not eat the time of the request that waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Patience {
+    /// `STORE_TRY_MS`, `MEDIA_TRY_MS`
+    pub(crate) one_try: Duration,
+    /// `STORE_CALL_MS`, `MEDIA_CALL_MS`: all tries and the pauses between them
+    pub(crate) call: Duration,
 }
 
 impl StoreSettings {
@@ -40,7 +53,22 @@ impl StoreSettings {
             access_key_id: settings.text("AWS_ACCESS_KEY_ID"),
             secret_access_key: settings.secret("AWS_SECRET_ACCESS_KEY"),
             session_token: settings.optional_secret("AWS_SESSION_TOKEN"),
+            tables: Patience::read(
+                settings,
+                ("STORE_TRY_MS", &times::STORE_TRY),
+                ("STORE_CALL_MS", &times::STORE_CALL),
+            ),
+            media: Patience::read(
+                settings,
+                ("MEDIA_TRY_MS", &times::MEDIA_TRY),
+                ("MEDIA_CALL_MS", &times::MEDIA_CALL),
+            ),
         }
+    }
+
+    /// How long reading an object's content may take; the SDK's own limits end with the head of an answer.
+    pub fn media_patience(&self) -> Duration {
+        self.media.call
     }
 
     /// Who we are to AWS, as the environment says.
@@ -50,12 +78,28 @@ impl StoreSettings {
     }
 }
 
-/// A store that answers at all answers within milliseconds; a hung call must not eat a Lambda's time.
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(5))
-        .build()
+impl Patience {
+    /// Shorter is fine. Longer is not: what waits around it (`primitives::times`) would give up first.
+    fn read(settings: &mut Settings<'_>, one_try: (&str, &Wait), call: (&str, &Wait)) -> Patience {
+        let mut limit = |(name, wait): (&str, &Wait)| {
+            let most = u64::try_from(wait.limit.as_millis()).unwrap_or(u64::MAX);
+            let given: u64 = settings.parsed_or(name, most, "a number of milliseconds");
+            if !(1..=most).contains(&given) {
+                settings.complain(name, &format!("must be from 1 to {most}"));
+            }
+            Duration::from_millis(given)
+        };
+        let patience = Patience { one_try: limit(one_try), call: limit(call) };
+        if patience.one_try >= patience.call {
+            settings.complain(one_try.0, &format!("must be shorter than {}", call.0));
+        }
+        patience
+    }
+
+    /// Connecting is bounded by the HTTP client, once for all.
+    fn config(self) -> TimeoutConfig {
+        TimeoutConfig::builder().operation_attempt_timeout(self.one_try).operation_timeout(self.call).build()
+    }
 }
 
 /// `attempts` is how often the SDK itself may send a request that got no good answer.
@@ -69,23 +113,19 @@ pub(crate) fn dynamo_client(
         .region(Region::new(settings.region.clone()))
         .credentials_provider(settings.credentials())
         .retry_config(RetryConfig::standard().with_max_attempts(attempts))
-        .timeout_config(timeouts())
+        .timeout_config(settings.tables.config())
         .http_client(connector);
     config.set_endpoint_url(settings.dynamo_endpoint.clone());
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
 pub(crate) fn s3_client(settings: &StoreSettings, connector: SharedHttpClient) -> aws_sdk_s3::Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(30))
-        .build();
     let mut config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(settings.region.clone()))
         .credentials_provider(settings.credentials())
         .retry_config(RetryConfig::standard().with_max_attempts(4))
-        .timeout_config(timeouts)
+        .timeout_config(settings.media.config())
         .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
         .force_path_style(settings.s3_endpoint.is_some())
         .http_client(connector);
@@ -93,7 +133,8 @@ pub(crate) fn s3_client(settings: &StoreSettings, connector: SharedHttpClient) -
     aws_sdk_s3::Client::from_conf(config.build())
 }
 
-/// Repeats a write that met somebody's transaction on the same item, up to eight times within about two seconds.
+/// Repeats a write that met somebody's transaction on the same item, up to eight times within about two seconds, and
+/// not for longer than [`times::CONFLICTS`] however slow the answers are.
 ///
 /// The SDK does not do this (`embedded-aws` §3.3). Only a refusal that wrote nothing may be passed on as
 /// [`StoreError::Conflict`].
@@ -102,9 +143,10 @@ where
     F: Future<Output = Result<T, E>>,
     E: IsConflict,
 {
+    let last_call = Instant::now() + times::CONFLICTS.limit.saturating_sub(times::STORE_CALL.limit);
     for tries in 0..8_u32 {
         match attempt().await {
-            Err(error) if error.is_conflict() => pause(tries).await,
+            Err(error) if error.is_conflict() && Instant::now() < last_call => pause(tries).await,
             other => return other,
         }
     }

@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
+use primitives::times;
 use std::time::Duration;
 
 /// Speaks HTTPS with ring, follows no redirect by itself and knows no proxy.
@@ -20,8 +21,7 @@ pub(crate) fn http_client() -> reqwest::Client {
         false => reqwest::Client::builder().tls_backend_preconfigured(compiled_in_roots()),
     };
     builder
-        // One lost packet of a handshake is sent again after a second, and still gets through.
-        .connect_timeout(Duration::from_secs(3))
+        .connect_timeout(times::CONNECT.limit)
         // A thawed Lambda must not write to a connection that its peer closed long ago: a paid submit would then
         // have an unknown outcome.
         .pool_idle_timeout(Duration::from_secs(20))

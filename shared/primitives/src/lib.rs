@@ -6,6 +6,7 @@ mod ids;
 mod money;
 mod price;
 mod privacy;
+pub mod times;
 
 pub use clock::{Clock, Timestamp};
 pub use credits::{Credits, CreditsDelta, Overflow};

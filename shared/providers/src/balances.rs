@@ -4,14 +4,12 @@ use crate::ProviderName;
 use crate::settings::DeepseekSettings;
 use crate::wire;
 use platform::{InvalidSettings, Platform, Settings};
+use primitives::times;
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
-
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Asks each provider for our balance. Only DeepSeek tells one (`providers.md` §4.1, after api-docs.deepseek.com,
 /// "Get User Balance"); that of the others shows when they refuse us, as the number `provider_refuses_us`.
@@ -72,7 +70,7 @@ impl Balances {
     }
 
     async fn ask(&self, url: Url, headers: &HeaderMap) -> Option<Balance> {
-        let limit = Instant::now() + PATIENCE;
+        let limit = Instant::now() + times::BALANCE_CALL.limit;
         let response = wire::send(&self.platform, wire::get(url, headers), limit).await.ok()?;
         match response.status() {
             StatusCode::OK => Some(self.judged(&wire::json::<Told>(response, limit).await?)),

@@ -1,7 +1,7 @@
 use crate::health::{Admission, HealthRow};
 use crate::{FailureClass, ProviderName, items};
 use platform::{Platform, StoreError};
-use primitives::Timestamp;
+use primitives::{Timestamp, times};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -9,8 +9,6 @@ use tracing::{debug, warn};
 
 /// How old the known rows may be.
 const FRESH: Duration = Duration::from_secs(5);
-/// The health of providers is no reason to let a run wait.
-const STORE_PATIENCE: Duration = Duration::from_secs(1);
 const WRITE_TRIES: u32 = 3;
 
 /// The instances' shared knowledge of which providers are well, kept in memory for some seconds.
@@ -114,7 +112,7 @@ impl Breaker {
 
     /// `None` when the store does not answer, or not soon enough.
     async fn ask<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
-        match timeout(STORE_PATIENCE, call).await {
+        match timeout(times::HEALTH.limit, call).await {
             Ok(Ok(value)) => Some(value),
             Ok(Err(StoreError::Conflict)) => {
                 debug!("too many instances change a provider's health at once; this change is left out");

@@ -1,5 +1,6 @@
 use crate::prices::TokenPrices;
 use platform::Settings;
+use primitives::times::{self, Wait};
 use primitives::{CostCents, Secret};
 use reqwest::header::HeaderValue;
 use std::time::Duration;
@@ -186,7 +187,7 @@ impl Timing {
         Timing {
             first_content: millis(settings, &format!("PROVIDER_FIRST_CONTENT_MS_{kind}"), first_content),
             gap: millis(settings, "PROVIDER_STREAM_GAP_MS", 30_000),
-            total: millis(settings, "PROVIDER_TOTAL_MS", 280_000),
+            total: limit(settings, "PROVIDER_TOTAL_MS", &times::PROVIDER_ATTEMPT),
             poll: millis(settings, "PROVIDER_POLL_MS", 1_000),
         }
     }
@@ -215,6 +216,11 @@ fn fal_model(settings: &mut Settings<'_>, base: &str, name: &str, model: &str, p
 fn cents(settings: &mut Settings<'_>, name: &str, default_micro_cents: u64) -> CostCents {
     let default = CostCents::from_micro_cents(default_micro_cents);
     settings.parsed_or(name, default, "an amount of cents such as 0.28")
+}
+
+/// A limit that the table of waits knows; it is the default.
+fn limit(settings: &mut Settings<'_>, name: &str, wait: &Wait) -> Duration {
+    millis(settings, name, u64::try_from(wait.limit.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// At least 1: a pause or deadline of nothing would spin or refuse everything.

@@ -1,9 +1,7 @@
 use platform::Platform;
+use primitives::times;
 use reqwest::header::USER_AGENT;
-use std::time::Duration;
 
-/// From the call to the last byte.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Both feeds are a few kilobytes.
 const BYTES_MAX: usize = 1024 * 1024;
 
@@ -31,7 +29,7 @@ pub(crate) async fn fetch(
     url: &str,
     user_agent: Option<&str>,
 ) -> Result<String, FeedError> {
-    let mut request = platform.http().get(url).timeout(TIMEOUT);
+    let mut request = platform.http().get(url).timeout(times::VENDOR_CALL.limit);
     if let Some(user_agent) = user_agent {
         request = request.header(USER_AGENT, user_agent);
     }

@@ -1,4 +1,5 @@
 use crate::RunsError;
+use crate::problem::EXPIRED;
 use crate::receipt::Receipt;
 use crate::usage::UsageLog;
 use crate::view::BalanceView;
@@ -117,7 +118,7 @@ impl Closing {
 
     /// Ends a hold nobody ended: obeys the outcome if there is one, else gives the credit back.
     pub(crate) async fn finish_abandoned(&self, account: &AccountId, hold: &Hold) -> Result<(), RunsError> {
-        let decision = Decision::release(hold, "expired", self.abandoned_receipt(hold).to_text());
+        let decision = Decision::release(hold, EXPIRED, self.abandoned_receipt(hold).to_text());
         let outcome = match self.ledger.decide(account, &decision, self.now()).await? {
             Decided::Now(outcome) => {
                 tracing::warn!(run.id = %hold.run, account.id = %account, "a run was never ended; the credit is back");

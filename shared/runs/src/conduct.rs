@@ -1,41 +1,21 @@
 use crate::RunsError;
+use crate::problem::{OUTPUT_LOST, STOPPED};
 use crate::receipt::Receipt;
 use crate::reserving::Started;
 use crate::runs::{Order, Priced, Runs, Who};
-use crate::view::{BalanceView, OutputView, RunStatus, RunView};
+use crate::telling::{RunEvent, Stage, Teller};
+use crate::view::{BalanceView, OutputView, RunBegun, RunStatus, RunView};
 use credits::{Decided, Decision, Hold, Outcome};
-use edge::Problem;
 use media::{OutputKind, StoredOutput};
-use primitives::{Credits, Private, RunId, Timestamp};
-use providers::{Artifact, Event, Failed, FailureClass, Job, MediaType, Served};
+use primitives::{AccountId, Private, Timestamp};
+use providers::{Artifact, Event, Failed, FailureClass, Job, MediaType, Request, Served};
 use tokio::sync::mpsc;
-
-/// What a run tells while it goes on. The first event is either `Run` or `Failed`.
-#[derive(Debug)]
-pub enum RunEvent {
-    /// The provider's first real content is there; from now on the provider does not change.
-    Run {
-        id: RunId,
-        tool: String,
-        model: String,
-        price: Credits,
-    },
-    Progress {
-        stage: &'static str,
-    },
-    Delta(Private<String>),
-    Output(Box<OutputView>),
-    /// The end: charged (or a gift), with balance and receipt.
-    Done(Box<RunView>),
-    /// The end: what happened, whether credit was taken, what to do.
-    Failed(Box<Problem>),
-}
 
 /// Drives one run from its reservation to its end. Nobody else needs to be there.
 pub(crate) struct Conduct {
     pub(crate) runs: Runs,
     pub(crate) who: Who,
-    pub(crate) events: mpsc::UnboundedSender<RunEvent>,
+    pub(crate) tell: Teller,
 }
 
 /// What the provider's events left in our hands.
@@ -48,8 +28,10 @@ struct Gathered {
 }
 
 /// More than any language needs for a token.
-const BYTES_PER_TOKEN_MAX: usize = 16;
+pub(crate) const BYTES_PER_TOKEN_MAX: usize = 16;
 
+/// Also bounds what a listener that reads slowly, or not at all, can make us keep: pieces are never empty, so at most
+/// this many wait in the channel.
 fn text_bytes_max(priced: &Priced) -> usize {
     priced.output_tokens_max() as usize * BYTES_PER_TOKEN_MAX
 }
@@ -57,7 +39,7 @@ fn text_bytes_max(priced: &Priced) -> usize {
 impl Conduct {
     pub(crate) async fn work(self, order: Order) {
         if let Err(error) = self.try_work(order).await {
-            self.send(RunEvent::Failed(Box::new(error.problem())));
+            self.tell.fail(&error);
         }
     }
 
@@ -77,23 +59,37 @@ impl Conduct {
         };
         match started {
             Started::Known(run) => self.replay(&priced.account, run).await,
-            Started::Reserved { hold, overdue } => self.conduct(&priced, &hold, overdue).await,
+            Started::Reserved { hold, overdue } => {
+                self.conduct(&priced, &hold).await;
+                self.tidy_up(&priced.account, overdue).await;
+                Ok(())
+            }
         }
     }
 
-    async fn conduct(&self, priced: &Priced, hold: &Hold, overdue: Vec<Hold>) -> Result<(), RunsError> {
-        let result = self.serve(priced, hold).await;
+    /// From the hold to the end, which is told here whatever it is.
+    async fn conduct(&self, priced: &Priced, hold: &Hold) {
+        self.tell.begin(RunBegun::of_hold(hold, self.released_at(hold)));
+        let Err(error) = self.tell.during(self.serve(priced, hold)).await else { return };
+        let code = self.tell.fail(&error);
+        if code.status().is_server_error() {
+            // A stream that has begun is a 200 for everybody who counts answers.
+            tracing::warn!(
+                metric = "runs_failed",
+                run.id = %hold.run,
+                code = code.as_str(),
+                error = %error,
+                "a run failed after its credit was held, and not for its input"
+            );
+        }
+    }
+
+    async fn tidy_up(&self, account: &AccountId, overdue: Vec<Hold>) {
         for abandoned in overdue {
-            if let Err(error) = self.runs.0.closing.finish_abandoned(&priced.account, &abandoned).await {
+            if let Err(error) = self.runs.0.closing.finish_abandoned(account, &abandoned).await {
                 tracing::warn!(run.id = %abandoned.run, error = %error, "an expired hold stays for the sweep");
             }
         }
-        result
-    }
-
-    /// The listener may be gone; the run goes on all the same.
-    pub(crate) fn send(&self, event: RunEvent) {
-        let _ = self.events.send(event);
     }
 
     /// Provider, store, settle. From here on every end is an outcome in the ledger, or left to the sweep.
@@ -106,51 +102,70 @@ impl Conduct {
         };
         let (sender, receiver) = mpsc::channel(64);
         let work = async {
-            let result = priced.chain.run(&job, &sender).await;
+            let result = tokio::select! {
+                biased;
+                result = priced.chain.run(&job, &sender) => Some(result),
+                () = self.runs.0.platform.stopped() => None,
+            };
             drop(sender);
             result
         };
-        let (result, gathered) = tokio::join!(work, self.gather(priced, hold, receiver));
+        let (result, gathered) = tokio::join!(work, self.gather(priced, receiver));
         match result {
-            Ok(served) => self.deliver(priced, hold, &served, gathered).await,
-            Err(failed) => self.fail(priced, hold, &failed, gathered.first_at).await,
+            Some(Ok(served)) => self.deliver(priced, hold, &served, gathered).await,
+            Some(Err(failed)) => self.fail(priced, hold, &failed, gathered.first_at).await,
+            None => self.break_off(priced, hold, &job, gathered.first_at).await,
         }
     }
 
+    /// The process ends before the provider has. Nobody will be there to take its work, so nothing is charged.
+    async fn break_off(
+        &self,
+        priced: &Priced,
+        hold: &Hold,
+        job: &Job,
+        first_at: Option<Timestamp>,
+    ) -> Result<(), RunsError> {
+        // A text ends with its connection. A picture's order may be on its way, and then nobody knows what becomes of it.
+        if matches!(job.request, Request::Image(_)) && !self.tell.has_been_taken() {
+            tracing::warn!(run.id = %hold.run, "a run is broken off while its order may be on its way; the credit stays held");
+            return Err(RunsError::OutcomeUnknown { run: hold.run, held_until: self.released_at(hold) });
+        }
+        let decision = Decision::release(hold, STOPPED, self.receipt(priced, hold, first_at).to_text());
+        self.settle(priced, hold, &decision).await?;
+        tracing::warn!(run.id = %hold.run, "a run is broken off with its process; the credit is back");
+        Err(RunsError::BrokenOff { run: hold.run })
+    }
+
     /// Passes text on as it comes and keeps all of it.
-    async fn gather(&self, priced: &Priced, hold: &Hold, mut events: mpsc::Receiver<Event>) -> Gathered {
+    async fn gather(&self, priced: &Priced, mut events: mpsc::Receiver<Event>) -> Gathered {
         let mut gathered = Gathered::default();
         while let Some(event) = events.recv().await {
             match event {
-                // Nothing is shown before the first content: until then another provider may take over.
-                Event::Thinking => {}
+                // Of reasoning only that there is some: it is not content, and another provider may still take over.
+                Event::Thinking => self.tell.reach(Stage::Thinking),
+                // A fallback is silent: the stage goes back without a word.
+                Event::Asked => {
+                    self.tell.note(Stage::Waiting);
+                }
+                Event::Queued => self.tell.reach(Stage::Queued),
+                Event::Working => self.tell.reach(Stage::Working),
                 Event::Delta(text) if gathered.text.len() + text.len() <= text_bytes_max(priced) => {
-                    self.announce(priced, hold, &mut gathered);
+                    gathered.first_at.get_or_insert_with(|| self.runs.now());
+                    self.tell.note(Stage::Writing);
                     gathered.text.push_str(&text);
-                    self.send(RunEvent::Delta(Private::new(text)));
+                    self.tell.tell(RunEvent::Delta(Private::new(text)));
                 }
                 // A provider that ignores the limit it was given must not fill our memory.
                 Event::Delta(_) => gathered.is_cut = true,
                 Event::Artifact(artifact) => {
-                    self.announce(priced, hold, &mut gathered);
+                    gathered.first_at.get_or_insert_with(|| self.runs.now());
                     gathered.artifact = Some(artifact);
-                    self.send(RunEvent::Progress { stage: "storing" });
+                    self.tell.reach(Stage::Storing);
                 }
             }
         }
         gathered
-    }
-
-    fn announce(&self, priced: &Priced, hold: &Hold, gathered: &mut Gathered) {
-        if gathered.first_at.is_none() {
-            gathered.first_at = Some(self.runs.now());
-            self.send(RunEvent::Run {
-                id: hold.run,
-                tool: priced.row.tool.clone(),
-                model: priced.row.option.clone(),
-                price: hold.amount,
-            });
-        }
     }
 
     /// The output is stored first: nothing is charged that can't be fetched.
@@ -168,6 +183,7 @@ impl Conduct {
         let Some((kind, content)) = gathered.content() else {
             return self.give_back(priced, hold, receipt, FailureClass::BrokenStream).await;
         };
+        self.tell.note(Stage::Storing);
         // Named after the hold, so that nothing but this decision ever writes to it.
         let name = format!("{}-{}", hold.run, hold.nonce.encode());
         let stored = self.runs.0.media.store(&priced.account, &name, kind, content, self.runs.now()).await;
@@ -175,7 +191,7 @@ impl Conduct {
             Ok(output) => output,
             Err(error) => {
                 tracing::error!(run.id = %hold.run, error = %error, "an output could not be stored; the credit goes back");
-                let decision = Decision::release(hold, "output_lost", receipt.to_text());
+                let decision = Decision::release(hold, OUTPUT_LOST, receipt.to_text());
                 self.settle(priced, hold, &decision).await?;
                 return Err(RunsError::OutputLost { run: hold.run });
             }
@@ -206,11 +222,11 @@ impl Conduct {
             tracing::error!(run.id = %view.id, error = %error, "no link could be made");
             OutputView::of(output, None)
         });
-        self.send(RunEvent::Output(Box::new(shown.clone())));
+        self.tell.tell(RunEvent::Output(Box::new(shown.clone())));
         view.output = Some(shown);
         view.balance = balance;
         tracing::info!(run.id = %view.id, charged = view.charged.get(), tool = %view.tool, "run finished");
-        self.send(RunEvent::Done(Box::new(view)));
+        self.tell.tell(RunEvent::Done(Box::new(view)));
         Ok(())
     }
 

@@ -41,6 +41,9 @@ pub enum RunsError {
     /// The output could not be stored and the credit is back.
     #[error("the run's output could not be stored")]
     OutputLost { run: RunId },
+    /// The run did not outlive its process; the credit is back, at once or when its hold ran out.
+    #[error("the run was broken off")]
+    BrokenOff { run: RunId },
     /// The store failed after the reservation; the sweep brings the run to its end.
     #[error("the run could not be settled yet")]
     Unsettled {

@@ -15,6 +15,7 @@ mod repeats;
 mod reserving;
 mod runs;
 mod shop;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod tool;
@@ -23,7 +24,6 @@ mod view;
 
 pub(crate) use catalog::Catalog;
 pub use closing::{Closing, SweepReport};
-pub use conduct::RunEvent;
 pub use error::RunsError;
 pub use history::History;
 pub use items::{IDEMPOTENCY, TABLES, TOOL_PRICING, USAGE_LOG};
@@ -32,9 +32,10 @@ pub use quote::{Quote, QuoteSeal};
 pub use receipt::Receipt;
 pub use runs::{Order, Runs, RunsSettings, Who};
 pub use shop::{Shop, ShopSettings};
+pub use telling::{RunEvent, Stage};
 pub use tool::{FieldError, ImageSize, ToolInput};
 pub use usage::UsageRow;
 pub use view::{
-    BalanceView, OutputView, PriceView, QuoteView, ReceiptView, RunPage, RunStatus, RunSummary, RunView,
-    TimelineStep, ToolParameter,
+    BalanceView, OutputView, PriceView, QuoteView, ReceiptView, RunBegun, RunPage, RunStatus, RunSummary,
+    RunView, TimelineStep, ToolParameter,
 };

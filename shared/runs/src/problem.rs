@@ -14,6 +14,13 @@ use std::time::Duration;
 /// When to ask again for something that takes its time.
 const LATER: Duration = Duration::from_secs(5);
 
+/// What an outcome says of a run whose output our storage did not take.
+pub(crate) const OUTPUT_LOST: &str = "output_lost";
+/// What an outcome says of a run that was told to end because its process does.
+pub(crate) const STOPPED: &str = "stopped";
+/// What an outcome says of a run that nobody ended, so that the sweep or the next visitor did.
+pub(crate) const EXPIRED: &str = "expired";
+
 impl RunsError {
     /// What the person is told. Causes from the inside are logged here and stay here.
     pub fn problem(&self) -> Problem {
@@ -41,9 +48,8 @@ impl RunsError {
             RunsError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch),
             RunsError::Refused { refusal, price } => refused(refusal, *price),
             RunsError::NotServed { run, class } => not_served(*run, *class),
-            RunsError::OutputLost { run } => Problem::new(ProblemCode::ProviderFailed)
-                .run(*run)
-                .detail("The result could not be stored. You were not charged. Try again."),
+            RunsError::OutputLost { run } => Problem::new(ProblemCode::OutputNotStored).run(*run),
+            RunsError::BrokenOff { run } => Problem::new(ProblemCode::RunBrokenOff).run(*run),
             RunsError::OutcomeUnknown { run, held_until } => {
                 Problem::new(ProblemCode::OutcomeUnknown).run(*run).credit(Credit::Held).detail(format!(
                     "The provider may have taken the work, but its answer was lost, and asking again could pay it twice. \
@@ -85,6 +91,11 @@ impl RunsError {
 
     /// The error a repeat of a released run is answered with.
     pub(crate) fn of_release(run: RunId, reason: &str) -> RunsError {
+        match reason {
+            OUTPUT_LOST => return RunsError::OutputLost { run },
+            EXPIRED | STOPPED => return RunsError::BrokenOff { run },
+            _ => {}
+        }
         let class = FailureClass::of(reason);
         RunsError::NotServed { run, class: class.unwrap_or(FailureClass::Unavailable) }
     }

@@ -1,9 +1,11 @@
 //! A repeat of a run that goes on or is over: its story is told again, nothing is done again.
 
 use crate::RunsError;
-use crate::conduct::{Conduct, RunEvent};
+use crate::conduct::Conduct;
 use crate::reserving::known_run;
 use crate::runs::Order;
+use crate::telling::RunEvent;
+use crate::view::RunBegun;
 use credits::{Outcome, Verdict};
 use primitives::{AccountId, Private, RunId};
 use std::time::Duration;
@@ -40,24 +42,19 @@ impl Conduct {
         let outcome = self.await_outcome(account, run).await?;
         let mut view = self.runs.0.history.finished_view(&outcome).await?;
         view.replayed = true;
+        self.tell.begin(RunBegun::of_repeat(&view));
         if view.output.is_none()
             && let Some(Verdict::Released(reason)) = outcome.run().map(|run| run.verdict.clone())
         {
             return Err(RunsError::of_release(run, &reason));
         }
-        self.send(RunEvent::Run {
-            id: run,
-            tool: view.tool.clone(),
-            model: view.model.clone(),
-            price: view.price,
-        });
         if let Some(output) = &mut view.output {
             if let Some(text) = output.text.take() {
-                self.send(RunEvent::Delta(Private::new(text)));
+                self.tell.tell(RunEvent::Delta(Private::new(text)));
             }
-            self.send(RunEvent::Output(Box::new(output.clone())));
+            self.tell.tell(RunEvent::Output(Box::new(output.clone())));
         }
-        self.send(RunEvent::Done(Box::new(view)));
+        self.tell.tell(RunEvent::Done(Box::new(view)));
         Ok(())
     }
 

@@ -1,10 +1,12 @@
 use crate::claim::Claims;
 use crate::conduct::Conduct;
 use crate::items::TABLES;
+use crate::telling::Teller;
 use crate::{Closing, History, PriceRow, Quote, RunEvent, RunsError, Shop, ToolInput};
 use credits::Ledger;
 use media::Media;
 use platform::{InvalidSettings, Platform, Settings, TableSpec};
+use primitives::times::{self, Wait};
 use primitives::{AccountId, Credits, Fingerprint, RunId, Timestamp, UserId};
 use providers::{Chain, Providers};
 use signup::Signup;
@@ -37,6 +39,8 @@ pub(crate) struct Parts {
 pub struct RunsSettings {
     /// `RUN_BUDGET_MS`: wall clock for all providers of one run together; a minute below the hold's lifetime at most.
     pub budget: Duration,
+    /// `RUN_PROGRESS_MS`: how long a run tells nothing at most; whoever listens hears that it goes on.
+    pub progress: Duration,
 }
 
 /// Who runs a tool, as the edge knows them.
@@ -83,9 +87,15 @@ impl Priced {
 }
 
 impl RunsSettings {
-    fn read(settings: &mut Settings<'_>) -> RunsSettings {
-        let budget = settings.parsed_or("RUN_BUDGET_MS", 285_000, "a number of milliseconds");
-        RunsSettings { budget: Duration::from_millis(budget) }
+    pub(crate) fn read(settings: &mut Settings<'_>) -> RunsSettings {
+        let mut limit = |name: &str, wait: &Wait| {
+            let most = u64::try_from(wait.limit.as_millis()).unwrap_or(u64::MAX);
+            Duration::from_millis(settings.parsed_or(name, most, "a number of milliseconds").max(1))
+        };
+        RunsSettings {
+            budget: limit("RUN_BUDGET_MS", &times::RUN_BUDGET),
+            progress: limit("RUN_PROGRESS_MS", &times::RUN_PROGRESS),
+        }
     }
 }
 
@@ -138,7 +148,8 @@ impl Runs {
     /// The work is a task of its own: dropping the receiver does not stop it.
     pub fn start(&self, who: Who, order: Order) -> mpsc::UnboundedReceiver<RunEvent> {
         let (events, receiver) = mpsc::unbounded_channel();
-        let conduct = Conduct { runs: self.clone(), who, events };
+        let tell = Teller::new(events, self.0.settings.progress);
+        let conduct = Conduct { runs: self.clone(), who, tell };
         self.0.platform.spawn(conduct.work(order));
         receiver
     }

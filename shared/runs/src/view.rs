@@ -37,7 +37,7 @@ pub struct RunView {
     pub created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
-    /// Why it failed: `unavailable`, `content_rejected`, `expired`, …
+    /// Why it failed: `unavailable`, `content_rejected`, `output_lost`, `expired`, `stopped`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +54,27 @@ pub struct RunView {
     /// True when the output came after the credit had been given back: it is free.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gift: bool,
+}
+
+/// The first event of a stream: what was asked for, what it costs, and how long the price is held.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunBegun {
+    #[schema(value_type = String, example = "01KABCDEFGHJKMNPQRSTVWXYZ0")]
+    pub id: RunId,
+    pub tool: String,
+    pub model: String,
+    /// Ledger units held for the run.
+    #[schema(value_type = u64)]
+    pub price: Credits,
+    /// `running`; for a repeat of an earlier request, what its run has come to.
+    pub status: RunStatus,
+    /// A run that has not ended by then is ended within two minutes, and its credit comes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub held_until: Option<Timestamp>,
+    /// True when the run is that of an earlier request with the same key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -227,6 +248,33 @@ fn step(at: Option<Timestamp>, what: &str, detail: Option<String>) -> TimelineSt
 fn split(name: &str) -> (String, String) {
     let (tool, model) = name.split_once('/').unwrap_or((name, ""));
     (tool.to_owned(), model.to_owned())
+}
+
+impl RunBegun {
+    pub(crate) fn of_hold(hold: &Hold, held_until: Timestamp) -> RunBegun {
+        let (tool, model) = split(&hold.tool);
+        RunBegun {
+            id: hold.run,
+            tool,
+            model,
+            price: hold.amount,
+            status: RunStatus::Running,
+            held_until: Some(held_until),
+            replayed: false,
+        }
+    }
+
+    pub(crate) fn of_repeat(view: &RunView) -> RunBegun {
+        RunBegun {
+            id: view.id,
+            tool: view.tool.clone(),
+            model: view.model.clone(),
+            price: view.price,
+            status: view.status,
+            held_until: None,
+            replayed: true,
+        }
+    }
 }
 
 impl RunView {

@@ -74,6 +74,7 @@ const LOGGED_BY: &[(&str, &[&str])] = &[
     ("rail_silent", &["Reconciliation::new"]),
     ("rail_uncompared", &["Reconciliation::new"]),
     ("rate_refused", &[".refresh("]),
+    ("runs_failed", &["Runs::new"]),
 ];
 
 /// Metrics of ours that only stand on the dashboard, and why nobody needs to be woken by them.
@@ -113,6 +114,8 @@ fn bell_of_ours(metric: &'static str) -> Bell {
         "provider_balance_low" => ("Maximum", (3600, 1), Rings::AboveUntilTold(0)),
         // An outage of theirs is over by then.
         "provider_balance_unknown" => ("Sum", (3600, 6), Rings::Above(0)),
+        // As many as of the API's own failures: a few are the world's.
+        "runs_failed" => ("Sum", (300, 1), Rings::Above(5)),
         // States, told again by every comparison.
         "payment_differences" | "rail_silent" | "rail_uncompared" => ("Maximum", (3600, 1), Rings::Above(0)),
         // Events, which add up.

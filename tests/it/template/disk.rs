@@ -109,10 +109,3 @@ pub(super) fn platform_with(variables: &[(&str, &str)]) -> Platform {
     let pairs = given.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Platform::build(pairs.collect::<Env>(), Clock::system(), None).unwrap()
 }
-
-/// The default of `RUN_BUDGET_MS`, from where it is read.
-pub(super) fn budget_ms() -> u64 {
-    let source = shared_source();
-    let default = source.split("\"RUN_BUDGET_MS\", ").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
-    default.replace('_', "").parse().unwrap()
-}

@@ -1,16 +1,90 @@
 //! When functions run, for how long, and how many at once.
 
 use super::*;
+use primitives::times::{self, Inside, Wait};
+use std::time::Duration;
+
+#[test]
+fn every_wait_fits_into_the_one_around_it() {
+    assert_fine(check_waits(&template(), times::ALL, times::IN_A_ROW));
+
+    let alone = |wait: &'static Wait| check_waits(&template(), &[wait], &[]);
+    // As it once was: four tries of five seconds, in functions that end after twenty.
+    static HANGING: Wait =
+        Wait { name: "a hanging store", limit: Duration::from_secs(22), inside: &[Inside::AnyRequest] };
+    assert_complains(alone(&HANGING), "a hanging store (22000 ms) does not fit into Runs (19000 ms)");
+    static GREEDY: Wait =
+        Wait { name: "greed", limit: Duration::from_secs(6), inside: &[Inside::Wait(&times::STORE_CALL)] };
+    assert_complains(alone(&GREEDY), "greed (6000 ms) does not fit into a call of a table (6000 ms)");
+    static UNKNOWN: Wait =
+        Wait { name: "x", limit: Duration::from_secs(1), inside: &[Inside::Function("Nobody")] };
+    assert_complains(alone(&UNKNOWN), "x waits inside of Nobody, which is no function");
+    static ROW: &[(&[&Wait], Inside)] = &[(&[&GREEDY, &GREEDY, &GREEDY, &GREEDY], Inside::Function("Runs"))];
+    let row = check_waits(&template(), &[], ROW);
+    assert_complains(row, "greed, greed, greed, greed (24000 ms) does not fit into Runs (19000 ms)");
+
+    for (pointer, value, part) in [
+        ("/Resources/Runs/Properties/Timeout", 10, "does not fit into Runs"),
+        (
+            "/Resources/RunTool/Properties/Timeout",
+            290,
+            "a run's one answer (297000 ms) does not fit into RunTool",
+        ),
+        ("/Resources/SepayWebhook/Properties/Timeout", 19, "does not fit into SepayWebhook"),
+        (
+            "/Resources/PaymentReconciliation/Properties/Timeout",
+            200,
+            "does not fit into PaymentReconciliation",
+        ),
+        // The gateway would hang up first.
+        ("/Globals/Function/Timeout", 29, "Runs may take 29 s, and the gateway waits 29000 ms"),
+        ("/Resources/RunTool/Properties/Events/Run/Properties/TimeoutInMillis", 300_000, "RunTool may take"),
+        ("/Resources/RunTool/Properties/Events/Run/Properties/TimeoutInMillis", 900_001, "a stream lasts"),
+        ("/Resources/RunTool/Properties/Timeout", 901, "no invocation lasts"),
+    ] {
+        let template = changed(pointer, json!(value));
+        assert_complains(check_waits(&template, times::ALL, times::IN_A_ROW), part);
+    }
+    assert!(
+        times::RUN_ANSWER.limit < times::GATEWAY_SILENCE_MAX,
+        "one answer comes before the gateway gives up"
+    );
+    assert!(
+        times::STREAM_COMMENT.limit * 4 <= Duration::from_secs(60),
+        "most proxies give up after a minute of silence"
+    );
+}
+
+#[test]
+fn every_limit_of_the_code_stands_in_the_table() {
+    let table = fs::read_to_string(root().join("shared/primitives/src/times.rs")).unwrap();
+    let all = table.split("pub static ALL").nth(1).unwrap();
+    let (waits, all) = (table.split("pub static ").skip(1), all.split("];").next().unwrap());
+    for name in waits.filter_map(|rest| rest.split_once(": Wait").map(|(name, _)| name)) {
+        assert!(all.contains(&format!("&{name},")), "{name} is in no list, so nothing checks it");
+    }
+    let source = shared_source();
+    for name in ["TIMEOUT", "PATIENCE"] {
+        let own = source.split("const ").skip(1).filter_map(|rest| rest.split_once(": Duration"));
+        let own: Vec<&str> = own.map(|(constant, _)| constant).filter(|own| own.contains(name)).collect();
+        assert!(own.is_empty(), "{own:?} belongs into primitives::times");
+    }
+    for call in
+        [".timeout(Duration::", " timeout(Duration::", ":timeout(Duration::", "connect_timeout(Duration::"]
+    {
+        assert!(!source.contains(call), "{call}…: a limit of its own, which no test compares with others");
+    }
+}
 
 #[test]
 fn a_run_has_time_to_settle_and_ends_before_its_reservation() {
     for profile in profiles() {
-        assert_fine(check_run_time(&template(), budget_ms(), &profile));
+        assert_fine(check_run_time(&template(), &profile));
         let check = |timeout: u64| {
             let template = changed("/Resources/RunTool/Properties/Timeout", json!(timeout));
-            check_run_time(&template, budget_ms(), &profile)
+            check_run_time(&template, &profile)
         };
-        assert_complains(check(290), "no time to settle");
+        assert_complains(check(270), "no time to settle");
         assert_complains(check(900), "longer than a reservation lives");
     }
 }
@@ -79,11 +153,79 @@ fn sepay_has_its_answer_before_it_gives_up() {
     }
 }
 
+/// Each wait inside of what goes on around it; each function inside of what its gateway and Lambda give it.
+fn check_waits(template: &Value, waits: &[&Wait], in_a_row: &[(&[&Wait], Inside)]) -> Complaints {
+    let mut complaints = Complaints::new();
+    for wait in waits {
+        for inside in wait.inside {
+            complaints.extend(misfits(template, wait.name, wait.limit, *inside));
+        }
+    }
+    for (row, inside) in in_a_row {
+        let names: Vec<&str> = row.iter().map(|wait| wait.name).collect();
+        let sum = row.iter().map(|wait| wait.limit).sum();
+        complaints.extend(misfits(template, &names.join(", "), sum, *inside));
+    }
+    for (function, event) in events_of_type(template, "Api") {
+        let own = event["TimeoutInMillis"].as_u64().map(Duration::from_millis);
+        let (gateway, function_time) =
+            (own.unwrap_or(times::GATEWAY_INTEGRATION), seconds(template, function));
+        if Duration::from_secs(function_time) >= gateway {
+            complaints.push(format!(
+                "{function} may take {function_time} s, and the gateway waits {} ms",
+                gateway.as_millis()
+            ));
+        }
+        if gateway > times::GATEWAY_STREAM_MAX {
+            complaints.push(format!("{function}: a stream lasts no {} ms", gateway.as_millis()));
+        }
+    }
+    for function in of_type(template, "AWS::Serverless::Function").keys() {
+        if Duration::from_secs(seconds(template, function)) > times::LAMBDA_INVOCATION_MAX {
+            complaints.push(format!("{function}: no invocation lasts so long"));
+        }
+    }
+    complaints
+}
+
+fn misfits(template: &Value, name: &str, limit: Duration, inside: Inside) -> Complaints {
+    let has_routes =
+        |function: &str| events_of_type(template, "Api").iter().any(|(owner, _)| *owner == function);
+    let time_of = |function: &str| {
+        let margin = if has_routes(function) { times::ANSWER_MARGIN } else { Duration::ZERO };
+        (function.to_owned(), Duration::from_secs(seconds(template, function)) - margin)
+    };
+    let functions = of_type(template, "AWS::Serverless::Function");
+    let around: Vec<(String, Duration)> = match inside {
+        Inside::Wait(wait) => vec![(wait.name.to_owned(), wait.limit)],
+        Inside::Start => vec![("a start".to_owned(), times::LAMBDA_START_MAX)],
+        Inside::Reservation => profiles()
+            .into_iter()
+            .map(|profile| (format!("a reservation of {}", profile.name), profile.ledger.hold_lifetime()))
+            .collect(),
+        Inside::AnyRequest => functions
+            .keys()
+            .filter(|function| has_routes(function))
+            .map(|function| time_of(function))
+            .collect(),
+        Inside::Function(function) if functions.contains_key(function) => vec![time_of(function)],
+        Inside::Function(function) => {
+            return vec![format!("{name} waits inside of {function}, which is no function")];
+        }
+    };
+    let too_short = around.into_iter().filter(|(_, time)| limit >= *time);
+    too_short
+        .map(|(around, time)| {
+            format!("{name} ({} ms) does not fit into {around} ({} ms)", limit.as_millis(), time.as_millis())
+        })
+        .collect()
+}
+
 /// The time of a run is bounded from below by the providers' budget and from above by its reservation.
-fn check_run_time(template: &Value, budget_ms: u64, profile: &Profile) -> Complaints {
+fn check_run_time(template: &Value, profile: &Profile) -> Complaints {
     let run = seconds(template, "RunTool");
     let mut complaints = Complaints::new();
-    if run * 1000 < budget_ms + 30_000 {
+    if Duration::from_secs(run) < times::RUN_BUDGET.limit + times::RUN_AFTER.limit {
         complaints.push(format!("RunTool ends after {run} s, which leaves no time to settle"));
     }
     if run >= profile.ledger.hold_seconds {

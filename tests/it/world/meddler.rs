@@ -14,6 +14,7 @@ use counting::{Consumed, ObjectCall, Underway};
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Stands between one instance and the stores: counts what passes, and breaks it when told to.
@@ -36,8 +37,19 @@ struct State {
     plan: Option<(usize, Fault)>,
     seen: usize,
     is_media_broken: bool,
+    media_delay: Duration,
+    hangs: Option<Hanging>,
+    /// Tries that were left hanging, by operation and table.
+    hung: Vec<(String, String)>,
     dies_reading_an_account: bool,
     stuck: Option<(SharedHttpConnector, HttpRequest)>,
+}
+
+/// Which store says nothing any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hanging {
+    Tables,
+    Media,
 }
 
 /// What goes wrong at the planned call.
@@ -111,6 +123,23 @@ impl Meddler {
     /// From now on the media store refuses everything.
     pub(crate) fn break_media(&self) {
         self.0.state.lock().unwrap().is_media_broken = true;
+    }
+
+    /// From now on the store takes every call and answers none.
+    pub(crate) fn hang(&self, what: Hanging) {
+        *self.0.state.lock().unwrap() = State { hangs: Some(what), ..State::default() };
+    }
+
+    /// How many tries were left hanging since then, but for those that share request counts beside the requests.
+    pub(crate) fn hung(&self) -> Vec<(String, String)> {
+        let mut hung = self.0.state.lock().unwrap().hung.clone();
+        hung.retain(|(_, table)| table != "citipen-request_limits");
+        hung
+    }
+
+    /// From now on the media store takes its time.
+    pub(crate) fn delay_media(&self, delay: Duration) {
+        self.0.state.lock().unwrap().media_delay = delay;
     }
 
     pub(crate) fn calls(&self) -> Vec<StoreCall> {
@@ -195,6 +224,19 @@ impl Between {
         if !is_dynamo && self.meddler.0.state.lock().unwrap().is_media_broken {
             let refusal = "<Error><Code>AccessDenied</Code></Error>";
             return Ok(HttpResponse::new(403.try_into().unwrap(), SdkBody::from(refusal)));
+        }
+        let is_hanging = match self.meddler.0.state.lock().unwrap().hangs {
+            Some(Hanging::Tables) => is_dynamo,
+            Some(Hanging::Media) => !is_dynamo,
+            None => false,
+        };
+        if is_hanging {
+            self.meddler.0.state.lock().unwrap().hung.push((operation, table));
+            return std::future::pending().await;
+        }
+        if !is_dynamo {
+            let delay = self.meddler.0.state.lock().unwrap().media_delay;
+            tokio::time::sleep(delay).await;
         }
         if operation == "UpdateItem" && table == "citipen-accounts" && self.meddler.may_stick() {
             self.meddler.0.state.lock().unwrap().stuck = Some((self.stores.clone(), request));

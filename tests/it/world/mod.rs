@@ -3,8 +3,8 @@
 mod meddler;
 mod person;
 
-pub(crate) use meddler::{Fault, Meddler, StoreCall, Tally};
-pub(crate) use person::{Answer, Person, events, http, image, new_run_id, script, text_of};
+pub(crate) use meddler::{Fault, Hanging, Meddler, StoreCall, Tally};
+pub(crate) use person::{Answer, Person, StreamEvent, events, http, image, new_run_id, script, text_of};
 
 use axum::Router;
 use citipen::stores::{LifecycleRule, Place, Stores};

@@ -43,7 +43,22 @@ impl Folder {
 
     /// Starts the program on a free port and waits until its banner is told.
     pub(crate) async fn start(&self, arguments: &[&str]) -> Running {
-        let mut child = self.program(arguments).args(["--port", "0"]).spawn().unwrap();
+        let mut program = self.program(arguments);
+        program.args(["--port", "0"]);
+        self.serving(program).await
+    }
+
+    /// The same after a shell has changed its limits.
+    pub(crate) async fn start_limited(&self, limit: &str, arguments: &[&str]) -> Running {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("{limit} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_citipen")]);
+        shell.args(arguments).args(["--port", "0"]).env_clear().current_dir(&self.0).kill_on_drop(true);
+        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.serving(shell).await
+    }
+
+    async fn serving(&self, mut program: Command) -> Running {
+        let mut child = program.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let banner = tokio::time::timeout(PATIENCE, banner(&mut lines)).await.expect("a banner is told");
         let base = banner[0].split_whitespace().find(|word| word.starts_with("http://"));
@@ -93,9 +108,17 @@ impl Running {
 
     /// Sends the signal (`INT`, `TERM`) and waits for the end.
     pub(crate) async fn signal(self, signal: &str) -> Ended {
+        self.send(signal).await;
+        self.ended().await
+    }
+
+    pub(crate) async fn send(&self, signal: &str) {
         let pid = self.child.id().unwrap();
         let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status().await.unwrap();
         assert!(sent.success());
+    }
+
+    pub(crate) async fn ended(self) -> Ended {
         tokio::time::timeout(PATIENCE, self.end()).await.expect("the program ends")
     }
 

@@ -3,22 +3,29 @@
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use edge::{SourceIp, TraceId};
+use edge::{AnswerBy, SourceIp, TraceId};
 use http::uri::PathAndQuery;
 use http::{Request, Uri};
 use lambda_http::request::RequestContext;
 use lambda_http::{Error, RequestExt};
+use primitives::{Timestamp, times};
+use tokio::time::Instant;
 use tower::ServiceExt;
 
-pub(crate) async fn answer(router: Router, event: lambda_http::Request) -> Result<Response, Error> {
-    Ok(router.oneshot(request(event)?).await?)
+pub(crate) async fn answer(
+    router: Router,
+    event: lambda_http::Request,
+    now: Timestamp,
+) -> Result<Response, Error> {
+    Ok(router.oneshot(request(event, now)?).await?)
 }
 
-fn request(event: lambda_http::Request) -> Result<Request<Body>, Error> {
+fn request(event: lambda_http::Request, now: Timestamp) -> Result<Request<Body>, Error> {
     let uri = without_stage(&event)?;
     let source = event.extensions().get().and_then(source_ip);
-    let trace = event.lambda_context_ref().and_then(|context| context.xray_trace_id.as_deref());
-    let trace = trace.and_then(TraceId::of_xray);
+    let context = event.lambda_context_ref();
+    let trace = context.and_then(|context| context.xray_trace_id.as_deref()).and_then(TraceId::of_xray);
+    let answer_by = context.map(|context| answer_by(context.deadline, now));
     let (mut parts, body) = event.into_parts();
     parts.uri = uri;
     if let Some(source) = source {
@@ -27,12 +34,21 @@ fn request(event: lambda_http::Request) -> Result<Request<Body>, Error> {
     if let Some(trace) = trace {
         parts.extensions.insert(trace);
     }
+    if let Some(moment) = answer_by {
+        parts.extensions.insert(moment);
+    }
     let body = match body {
         lambda_http::Body::Text(text) => Body::from(text),
         lambda_http::Body::Binary(bytes) => Body::from(bytes),
         _ => Body::empty(),
     };
     Ok(Request::from_parts(parts, body))
+}
+
+/// Before Lambda ends the invocation, at `deadline` (Unix milliseconds), the caller gets an answer of ours.
+fn answer_by(deadline: u64, now: Timestamp) -> AnswerBy {
+    let left = Timestamp::from_millis(deadline).since(now);
+    AnswerBy(Instant::now() + left.saturating_sub(times::ANSWER_MARGIN))
 }
 
 /// As the gateway saw the connection; what a header says of it anybody can write.
@@ -74,9 +90,13 @@ mod tests {
         lambda_http::request::from_str(&event.to_string()).unwrap()
     }
 
+    fn now() -> Timestamp {
+        Timestamp::from_seconds(1_000)
+    }
+
     #[tokio::test]
     async fn a_gateway_event_becomes_a_request_of_ours() {
-        let request = request(rest("live", "/v1/runs")).unwrap();
+        let request = request(rest("live", "/v1/runs"), now()).unwrap();
         assert_eq!(request.uri(), "/v1/runs?limit=5");
         assert_eq!(request.extensions().get(), Some(&SourceIp("203.0.113.7".parse().unwrap())));
         assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "{}");
@@ -87,7 +107,27 @@ mod tests {
         for (stage, path) in
             [("live", "/v1/runs"), ("v1", "/v1/runs"), ("v", "/v1/runs"), ("live", "/alive/x")]
         {
-            assert_eq!(request(rest(stage, path)).unwrap().uri().path(), path);
+            assert_eq!(request(rest(stage, path), now()).unwrap().uri().path(), path);
         }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_waits_too_long_is_answered_before_lambda_ends_it() {
+        let edge = crate::tests::edge();
+        let stuck = axum::routing::post(async || std::future::pending::<&str>().await);
+        let router = edge::finish(Router::new().route("/v1/runs", stuck), &edge);
+        let mut context = lambda_runtime::Context::default();
+        // Ten milliseconds more than are kept for the answer.
+        context.deadline = now().after(times::ANSWER_MARGIN + std::time::Duration::from_millis(10)).millis();
+        let event = rest("live", "/v1/runs").with_lambda_context(context);
+
+        let response = answer(router, event, now()).await.unwrap();
+
+        assert_eq!(response.status(), 504);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert!(response.headers().contains_key("x-request-id"));
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&problem["code"], &problem["credit"]), (&"timed_out".into(), &"unknown".into()));
     }
 }

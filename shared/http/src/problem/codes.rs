@@ -29,6 +29,8 @@ pub enum ProblemCode {
     RateLimited,
     ProviderFailed,
     OutcomeUnknown,
+    OutputNotStored,
+    RunBrokenOff,
     ProviderTimeout,
     MethodUnavailable,
     AmountNotOffered,
@@ -90,6 +92,8 @@ impl ProblemCode {
             RateLimited,
             ProviderFailed,
             OutcomeUnknown,
+            OutputNotStored,
+            RunBrokenOff,
             ProviderTimeout,
             MethodUnavailable,
             AmountNotOffered,
@@ -300,6 +304,22 @@ impl ProblemCode {
                 "The provider may still be working. Look at the run by its id: it will be delivered and charged, \
                  or its credit comes back by itself.",
             ),
+            ProblemCode::OutputNotStored => (
+                "output_not_stored",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The result could not be stored",
+                NotTaken,
+                "The result was made, but our storage did not take it. The credit is back and nothing was charged. Try \
+                 again with a new run id.",
+            ),
+            ProblemCode::RunBrokenOff => (
+                "run_broken_off",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The run was broken off",
+                NotTaken,
+                "The run was broken off on our side before it ended. The credit is back and nothing was charged. Try \
+                 again with a new run id.",
+            ),
             ProblemCode::ProviderTimeout => (
                 "provider_timeout",
                 StatusCode::GATEWAY_TIMEOUT,
@@ -413,7 +433,7 @@ impl ProblemCode {
                 NotTaken,
                 "The sign-in service did not answer, so nobody can be recognised. Try again shortly.",
             ),
-            // These two are API Gateway's own: template.yaml holds the documents, tests/it/template compares them.
+            // API Gateway says these two as well: template.yaml holds the documents, tests/it/template compares them.
             ProblemCode::NoAnswer => (
                 "no_answer",
                 StatusCode::BAD_GATEWAY,

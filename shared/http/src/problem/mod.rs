@@ -14,6 +14,9 @@ use utoipa::ToSchema;
 
 pub use codes::{Meaning, ProblemCode};
 
+/// Names the run that an answer is about, whatever its body is.
+pub const RUN_ID: HeaderName = HeaderName::from_static("x-run-id");
+
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// What happened to the caller's credit because of this request.
@@ -109,6 +112,7 @@ impl Problem {
         self
     }
 
+    /// Also sent as `X-Run-Id`, like every answer about a run.
     pub fn run(mut self, run: RunId) -> Problem {
         self.0.document.run_id = Some(run.to_string());
         self
@@ -179,6 +183,9 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, MEDIA_TYPE);
         if self.0.code == ProblemCode::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(run) = self.0.document.run_id.as_deref().and_then(|run| run.parse().ok()) {
+            headers.insert(RUN_ID, run);
         }
         if let Some(seconds) = self.0.document.retry_after_seconds {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -44,7 +44,8 @@ async fn a_problem_carries_what_its_place_knows() {
     assert_eq!(document["errors"][0]["pointer"], "/input/prompt");
     assert_eq!(document["retry_after_seconds"], 2);
     assert_eq!(document.get("request_id"), None);
-    assert_eq!(read(problem.into_response()).await.header("retry-after"), "2");
+    let answer = read(problem.into_response()).await;
+    assert_eq!((answer.header("retry-after"), answer.header("x-run-id")), ("2", run.to_string().as_str()));
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn only_listed_origins_may_call_and_only_from_pages() {
 
     let problem = call(&router, "GET", "/v1/nothing", &[("origin", ORIGIN)], "").await;
     assert_eq!(problem.header("access-control-allow-origin"), ORIGIN);
-    assert_eq!(problem.header("access-control-expose-headers"), "x-request-id,retry-after");
+    assert_eq!(problem.header("access-control-expose-headers"), "x-request-id,x-run-id,retry-after");
 
     let hook = preflight(&router, "/v1/webhooks/clerk", ORIGIN).await;
     assert_eq!(
@@ -107,12 +107,12 @@ async fn only_listed_origins_may_call_and_only_from_pages() {
 #[tokio::test]
 async fn events_are_streamed_as_browsers_read_them() {
     let stream = get(|| async {
-        let events = [sse::event("delta", &json!({ "text": "a\nb" })), sse::keep_alive()];
+        let events = [sse::event("delta", &json!({ "text": "a\nb" })), sse::event("done", &1)];
         sse::response(futures_util::stream::iter(events))
     });
     let router = finish(Router::new().route("/", stream), &lonely_edge());
     let answer = send(&router, Request::get("/").body(Body::empty()).unwrap()).await;
-    assert_eq!(answer.text, "event: delta\ndata: {\"text\":\"a\\nb\"}\n\n: keep-alive\n\n");
+    assert_eq!(answer.text, "event: delta\ndata: {\"text\":\"a\\nb\"}\n\nevent: done\ndata: 1\n\n");
     assert_eq!(answer.header("content-type"), "text/event-stream");
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(answer.header("x-accel-buffering"), "no");

@@ -3,7 +3,7 @@ use crate::ClerkSettings;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::Platform;
-use primitives::Timestamp;
+use primitives::{Timestamp, times};
 use serde::Deserialize;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -15,7 +15,6 @@ const UNKNOWN_KID_PAUSE: Duration = Duration::from_secs(60);
 /// After a failed fetch: short when nobody can sign in meanwhile, longer when the known keys still serve.
 const FAILURE_PAUSE_WITHOUT_KEYS: Duration = Duration::from_secs(1);
 const FAILURE_PAUSE_WITH_KEYS: Duration = Duration::from_secs(30);
-const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 const LENGTH_MAX: usize = 64 * 1024;
 
 /// The public keys of one issuer, the configured one; another issuer's key of the same id is not among them.
@@ -95,7 +94,7 @@ impl KeySet {
     }
 
     async fn fetch(&self) -> Result<Vec<Arc<Jwk>>, &'static str> {
-        let request = self.platform.http().get(&self.url).timeout(FETCH_TIMEOUT);
+        let request = self.platform.http().get(&self.url).timeout(times::SIGN_IN_CALL.limit);
         let answer = request.send().await.map_err(|_| "no answer")?;
         if answer.status() != http::StatusCode::OK {
             return Err("not status 200");

@@ -1,4 +1,4 @@
-use primitives::{Secret, Timestamp};
+use primitives::{Secret, Timestamp, times};
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -9,7 +9,6 @@ use super::Transfer;
 use super::fields::Fields;
 use crate::{ApiError, Unreadable};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Thirty times what 5000 rows take.
 const LENGTH_MAX: usize = 16 * 1024 * 1024;
 /// SePay's own default and maximum.
@@ -95,8 +94,10 @@ impl Api {
         since_id: Option<u64>,
         from: Timestamp,
     ) -> Result<Vec<Row>, ApiError> {
-        let request =
-            http.get(self.address(since_id, from)).bearer_auth(self.token.expose()).timeout(TIMEOUT);
+        let request = http
+            .get(self.address(since_id, from))
+            .bearer_auth(self.token.expose())
+            .timeout(times::VENDOR_CALL.limit);
         let answer = request.send().await.map_err(unreachable)?;
         match answer.status().as_u16() {
             200 => {}

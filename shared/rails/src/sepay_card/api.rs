@@ -2,14 +2,13 @@
 
 use super::{CardOrder, InvoiceNumber, Merchant, reading};
 use crate::{ApiError, Unreadable};
-use primitives::Timestamp;
+use primitives::{Timestamp, times};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 use url::Url;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
 const LENGTH_MAX: usize = 4 * 1024 * 1024;
 /// The most SePay gives at once.
 const PER_PAGE: usize = 100;
@@ -160,7 +159,7 @@ impl Api {
 
     async fn ask(&self, request: RequestBuilder) -> Result<Response, ApiError> {
         let Merchant { id, secret_key } = &self.merchant;
-        let request = request.basic_auth(id, Some(secret_key.expose())).timeout(TIMEOUT);
+        let request = request.basic_auth(id, Some(secret_key.expose())).timeout(times::VENDOR_CALL.limit);
         let response = request.send().await.map_err(unreachable)?;
         if response.status() == StatusCode::TOO_MANY_REQUESTS {
             return Err(ApiError::TooFast { retry_after: retry_after(&response) });

@@ -1,12 +1,11 @@
 use crate::{ApiError, Unreadable};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
-use primitives::Secret;
+use primitives::{Secret, times};
 use serde_json::Value;
 use std::time::Duration;
 use url::form_urlencoded;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// 200 rows take a tenth of it.
 const LENGTH_MAX: usize = 4 * 1024 * 1024;
 
@@ -21,7 +20,7 @@ pub(super) async fn get(
     url: String,
     api_key: Option<&Secret>,
 ) -> Result<Value, ApiError> {
-    let mut request = http.get(url).timeout(TIMEOUT);
+    let mut request = http.get(url).timeout(times::VENDOR_CALL.limit);
     if let Some(key) = api_key {
         request = request.header("tron-pro-api-key", header_value(key)?);
     }

@@ -1,0 +1,177 @@
+//! How long everything waits. Each wait fits into the one around it, so that whoever waits outside hears what happened
+//! inside, instead of giving up first.
+//!
+//! Clients and loops take their limits from here, and `tests/it/template/times.rs` reads this table together with
+//! `template.yaml`. Where the limits of AWS come from stands in `docs/facts/lambda-times.md`.
+
+use std::time::Duration;
+
+/// One wait: what for, how long at most, and what is waiting meanwhile.
+#[derive(Debug)]
+pub struct Wait {
+    pub name: &'static str,
+    pub limit: Duration,
+    pub inside: &'static [Inside],
+}
+
+/// What goes on around a wait, and must be longer.
+#[derive(Debug, Clone, Copy)]
+pub enum Inside {
+    Wait(&'static Wait),
+    /// The time of an invocation of each function that has routes, less [`ANSWER_MARGIN`].
+    AnyRequest,
+    /// The time of an invocation of this function, by its name in the template; less the margin if it has routes.
+    Function(&'static str),
+    /// Lambda's patience for a start.
+    Start,
+    /// The life of a reservation.
+    Reservation,
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const fn wait(name: &'static str, limit: Duration, inside: &'static [Inside]) -> Wait {
+    Wait { name, limit, inside }
+}
+
+/// A connection with its TLS. A lost packet of a handshake is sent again after a second, and still gets through.
+pub static CONNECT: Wait = wait(
+    "a connection",
+    ms(1_800),
+    &[
+        Inside::Wait(&STORE_TRY),
+        Inside::Wait(&MEDIA_TRY),
+        Inside::Wait(&SECRETS_TRY),
+        Inside::Wait(&SIGN_IN_CALL),
+        Inside::Wait(&VENDOR_CALL),
+    ],
+);
+
+// ---- stores
+
+/// A store that answers at all answers within milliseconds.
+pub static STORE_TRY: Wait = wait("one try of a table", ms(2_500), &[Inside::Wait(&STORE_CALL)]);
+/// All tries of one call, with the pauses between them.
+pub static STORE_CALL: Wait = wait(
+    "a call of a table",
+    ms(6_000),
+    &[Inside::Wait(&CONFLICTS), Inside::Wait(&RUN_BEFORE), Inside::Wait(&RUN_AFTER), Inside::AnyRequest],
+);
+/// All repeats of a write that meets other people's transactions, its last call included.
+pub static CONFLICTS: Wait =
+    wait("a write among others", ms(9_000), &[Inside::Wait(&RUN_AFTER), Inside::AnyRequest]);
+/// What is known of the providers' health is no reason to let a run wait.
+pub static HEALTH: Wait = wait("a look at the providers' health", ms(1_000), &[Inside::Wait(&STORE_CALL)]);
+/// The largest picture there is takes a tenth of it.
+pub static MEDIA_TRY: Wait = wait("one try of the media store", ms(6_000), &[Inside::Wait(&MEDIA_CALL)]);
+pub static MEDIA_CALL: Wait =
+    wait("a call of the media store", ms(13_000), &[Inside::Wait(&RUN_AFTER), Inside::AnyRequest]);
+
+// ---- a start, and what a request may need besides
+
+/// Saves time or costs none.
+pub static WARM_UP: Wait = wait("a connection made ahead", ms(800), &[Inside::Wait(&SECRETS_START)]);
+pub static SECRETS_TRY: Wait =
+    wait("one try of the secrets", ms(2_000), &[Inside::Wait(&SECRETS_LOOK), Inside::Wait(&SECRETS_START)]);
+/// A later look, which a request is waiting for.
+pub static SECRETS_LOOK: Wait =
+    wait("a look at the secrets", ms(2_400), &[Inside::Wait(&RUN_BEFORE), Inside::AnyRequest]);
+/// An account may ask forty times a second, so many environments that start at once have to wait for one another.
+pub static SECRETS_START: Wait = wait("the first look at the secrets", ms(8_500), &[Inside::Start]);
+/// Sign-in keys, or a person at Clerk.
+pub static SIGN_IN_CALL: Wait =
+    wait("a call of the sign-in service", ms(2_000), &[Inside::Wait(&RUN_BEFORE), Inside::AnyRequest]);
+
+// ---- payments
+
+/// A call of a processor, an indexer, a feed.
+pub static VENDOR_CALL: Wait = wait(
+    "a call of a payment service or feed",
+    ms(10_000),
+    &[
+        Inside::Function("SepayWebhook"),
+        Inside::Function("TopUps"),
+        Inside::Function("ClaimTransfer"),
+        Inside::Function("Admin"),
+        Inside::Function("ExchangeRates"),
+        Inside::Wait(&RAIL_COMPARISON),
+        Inside::Function("TronPoll"),
+    ],
+);
+pub static RAIL_COMPARISON: Wait =
+    wait("one rail's comparison", ms(200_000), &[Inside::Function("PaymentReconciliation")]);
+pub static BALANCE_CALL: Wait =
+    wait("a provider's balance", ms(15_000), &[Inside::Function("ProviderBalances")]);
+
+// ---- a run: before, while and after a provider works
+
+/// From the request to the hold: who asks, what it costs, the reserving write.
+pub static RUN_BEFORE: Wait = wait("a run before its hold", ms(20_000), &[Inside::Wait(&RUN_ANSWER)]);
+/// Default of `PROVIDER_TOTAL_MS`.
+pub static PROVIDER_ATTEMPT: Wait =
+    wait("one attempt at a provider", ms(220_000), &[Inside::Wait(&RUN_BUDGET)]);
+/// Default of `RUN_BUDGET_MS`: all attempts together.
+pub static RUN_BUDGET: Wait = wait("the providers of a run", ms(230_000), &[Inside::Wait(&RUN_ANSWER)]);
+/// Storing the output, deciding, logging, applying.
+pub static RUN_AFTER: Wait = wait("a run after its providers", ms(45_000), &[Inside::Wait(&RUN_ANSWER)]);
+/// The whole of a run, for which a caller who wants one JSON document hears nothing: shorter than the silence that API
+/// Gateway puts up with.
+pub static RUN_ANSWER: Wait =
+    wait("a run's one answer", ms(297_000), &[Inside::Function("RunTool"), Inside::Reservation]);
+/// Default of `RUN_PROGRESS_MS`.
+pub static RUN_PROGRESS: Wait =
+    wait("a stream without an event", ms(10_000), &[Inside::Wait(&STREAM_COMMENT)]);
+pub static STREAM_COMMENT: Wait =
+    wait("a stream without a comment", ms(15_000), &[Inside::Wait(&RUN_ANSWER)]);
+
+/// Every wait of the house.
+pub static ALL: &[&Wait] = &[
+    &CONNECT,
+    &STORE_TRY,
+    &STORE_CALL,
+    &CONFLICTS,
+    &HEALTH,
+    &MEDIA_TRY,
+    &MEDIA_CALL,
+    &WARM_UP,
+    &SECRETS_TRY,
+    &SECRETS_LOOK,
+    &SECRETS_START,
+    &SIGN_IN_CALL,
+    &VENDOR_CALL,
+    &RAIL_COMPARISON,
+    &BALANCE_CALL,
+    &RUN_BEFORE,
+    &PROVIDER_ATTEMPT,
+    &RUN_BUDGET,
+    &RUN_AFTER,
+    &RUN_ANSWER,
+    &RUN_PROGRESS,
+    &STREAM_COMMENT,
+];
+
+/// Waits that come one after the other, and what all of them together must fit into.
+pub static IN_A_ROW: &[(&[&Wait], Inside)] = &[
+    (&[&RUN_BEFORE, &RUN_BUDGET, &RUN_AFTER], Inside::Wait(&RUN_ANSWER)),
+    // Secrets, the token's keys, the price list, the reserving write.
+    (&[&SECRETS_LOOK, &SIGN_IN_CALL, &STORE_CALL, &CONFLICTS], Inside::Wait(&RUN_BEFORE)),
+    // The output, the decision, the usage log, the account.
+    (&[&MEDIA_CALL, &CONFLICTS, &STORE_CALL, &CONFLICTS], Inside::Wait(&RUN_AFTER)),
+    // A card's order is asked for before it is believed.
+    (&[&SECRETS_LOOK, &VENDOR_CALL, &STORE_CALL], Inside::Function("SepayWebhook")),
+];
+
+/// What is left of an invocation's time when a request is answered with a problem instead of by Lambda's end.
+pub const ANSWER_MARGIN: Duration = ms(1_000);
+
+// ---- the limits of others (docs/facts/lambda-times.md)
+
+pub const LAMBDA_START_MAX: Duration = ms(10_000);
+pub const LAMBDA_INVOCATION_MAX: Duration = ms(900_000);
+/// What API Gateway waits for an integration without a limit of its own.
+pub const GATEWAY_INTEGRATION: Duration = ms(29_000);
+pub const GATEWAY_STREAM_MAX: Duration = ms(900_000);
+/// How long a streamed answer of a regional API may carry nothing, its first byte included.
+pub const GATEWAY_SILENCE_MAX: Duration = ms(300_000);

@@ -1,0 +1,186 @@
+//! What a run tells whoever listens while it goes on. Telling never waits: the listener may be slow, or gone.
+
+use crate::RunsError;
+use crate::view::{OutputView, RunBegun, RunView};
+use edge::{Problem, ProblemCode};
+use primitives::{Private, RunId};
+use serde::Serialize;
+use std::pin::pin;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use utoipa::ToSchema;
+
+/// What a run tells. The first event is `Run`, or `Failed` when no credit was held for it.
+#[derive(Debug)]
+pub enum RunEvent {
+    /// The price is held (or the run of an earlier request was found).
+    Run(Box<RunBegun>),
+    /// What happens now; told at every change that a person may wait for, and at least every
+    /// [`crate::RunsSettings::progress`].
+    Progress {
+        stage: Stage,
+    },
+    /// The next piece of the text. From the first one on the provider does not change.
+    Delta(Private<String>),
+    Output(Box<OutputView>),
+    /// The end: charged (or a gift), with balance and receipt.
+    Done(Box<RunView>),
+    /// The end: what happened, whether credit was taken, what to do.
+    Failed(Box<Problem>),
+}
+
+/// Where a run is. It names no provider: until the first content a fallback is silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// A provider was asked and has said nothing yet.
+    Waiting,
+    /// The model reasons; its reasoning is not shown.
+    Thinking,
+    /// The work was taken and waits for its turn.
+    Queued,
+    /// The work is being done.
+    Working,
+    /// The text is coming.
+    Writing,
+    /// The output is being stored and the run booked.
+    Storing,
+}
+
+/// Tells one run's story to one listener.
+///
+/// The channel is unbounded because a run never waits for its listener, and what it can hold is bounded all the same: the
+/// text by [`crate::conduct`]'s limit, everything else by the run's time.
+pub(crate) struct Teller {
+    events: mpsc::UnboundedSender<RunEvent>,
+    every: Duration,
+    stage: Mutex<Stage>,
+    /// Told as begun: what fails from here on failed with credit held.
+    begun: OnceLock<RunId>,
+}
+
+impl Teller {
+    pub(crate) fn new(events: mpsc::UnboundedSender<RunEvent>, every: Duration) -> Teller {
+        Teller { events, every, stage: Mutex::new(Stage::Waiting), begun: OnceLock::new() }
+    }
+
+    /// The listener may be gone; the run goes on all the same.
+    pub(crate) fn tell(&self, event: RunEvent) {
+        let _ = self.events.send(event);
+    }
+
+    pub(crate) fn begin(&self, begun: RunBegun) {
+        // A repeat that turns out to be a first run after all begins once.
+        let _ = self.begun.set(begun.id);
+        self.tell(RunEvent::Run(Box::new(begun)));
+    }
+
+    /// Tells the stage if it is a new one.
+    pub(crate) fn reach(&self, stage: Stage) {
+        if self.note(stage) {
+            self.tell(RunEvent::Progress { stage });
+        }
+    }
+
+    /// Remembers the stage for the next sign of life, where other events show it already. True: it is a new one.
+    pub(crate) fn note(&self, stage: Stage) -> bool {
+        let mut current = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, stage) != stage
+    }
+
+    /// The end of a run that failed, or of a request that never became one.
+    pub(crate) fn fail(&self, error: &RunsError) -> ProblemCode {
+        let problem = match self.begun.get() {
+            Some(run) => error.problem().run(*run),
+            None => error.problem(),
+        };
+        let code = problem.code();
+        self.tell(RunEvent::Failed(Box::new(problem)));
+        code
+    }
+
+    /// Works, and says at least every so often that it does, however silent everything else is.
+    pub(crate) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut beat = interval_at(Instant::now() + self.every, self.every);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                _ = beat.tick() => self.tell(RunEvent::Progress { stage: self.stage() }),
+            }
+        }
+    }
+
+    /// Whether somebody has surely taken the work that was last asked for.
+    pub(crate) fn has_been_taken(&self) -> bool {
+        self.stage() != Stage::Waiting
+    }
+
+    fn stage(&self) -> Stage {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::size_of;
+
+    const OFTEN: Duration = Duration::from_millis(2);
+
+    fn teller() -> (Teller, mpsc::UnboundedReceiver<RunEvent>) {
+        let (events, listener) = mpsc::unbounded_channel();
+        (Teller::new(events, OFTEN), listener)
+    }
+
+    fn stages(listener: &mut mpsc::UnboundedReceiver<RunEvent>) -> Vec<Stage> {
+        let told = std::iter::from_fn(|| listener.try_recv().ok());
+        told.map(|event| if let RunEvent::Progress { stage } = event { stage } else { panic!("{event:?}") })
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn work_that_is_silent_is_told_with_its_stage_until_it_ends() {
+        let (tell, mut listener) = teller();
+        tell.during(tokio::time::sleep(OFTEN * 20)).await;
+        let told = stages(&mut listener);
+        assert!(told.len() > 3 && told.iter().all(|stage| *stage == Stage::Waiting), "{told:?}");
+        tokio::time::sleep(OFTEN * 5).await;
+        assert_eq!(stages(&mut listener), [], "nothing comes after the end");
+    }
+
+    #[tokio::test]
+    async fn a_stage_is_told_when_it_is_reached_and_once() {
+        let (tell, mut listener) = teller();
+        for stage in [Stage::Waiting, Stage::Thinking, Stage::Thinking, Stage::Storing] {
+            tell.reach(stage);
+        }
+        assert_eq!(stages(&mut listener), [Stage::Thinking, Stage::Storing]);
+        tell.note(Stage::Writing);
+        tell.during(tokio::time::sleep(OFTEN * 5)).await;
+        assert!(stages(&mut listener).contains(&Stage::Writing), "the next sign of life knows it");
+    }
+
+    #[test]
+    fn what_a_listener_that_never_reads_can_make_us_keep_fits_a_small_function() {
+        // The most any tool may write, in pieces of one byte, each with an allocation of its own.
+        let (tokens, allocation) = (8_000, 32);
+        let bytes = tokens * crate::conduct::BYTES_PER_TOKEN_MAX * (size_of::<RunEvent>() + allocation);
+        assert!(bytes < 12 * 1024 * 1024, "{bytes}");
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_ten_seconds_for_a_sign_of_life() {
+        let read = |given: &[(&str, &str)]| {
+            let env: platform::Env =
+                given.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            env.section(crate::RunsSettings::read).map(|settings| settings.progress)
+        };
+        assert_eq!(read(&[]), Ok(Duration::from_secs(10)));
+        assert_eq!(read(&[("RUN_PROGRESS_MS", "0")]), Ok(Duration::from_millis(1)), "and nothing spins");
+    }
+}
