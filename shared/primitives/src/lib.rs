@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod blank;
 mod clock;
 mod credits;
 mod ids;
@@ -8,6 +9,7 @@ mod price;
 mod privacy;
 pub mod times;
 
+pub use blank::is_blank;
 pub use clock::{Clock, Timestamp};
 pub use credits::{Credits, CreditsDelta, Overflow};
 pub use ids::{AccountId, EntryId, InvalidId, RunId, TopUpId, UserId, random_bytes};

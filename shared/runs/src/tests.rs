@@ -50,7 +50,7 @@ proptest! {
     #[test]
     fn whatever_is_sent_as_input_is_read_or_refused(prompt in ".{0,40}", seed in any::<i64>(), size in "[a-z_0-9]{0,14}") {
         let input = json!({ "prompt": prompt, "seed": seed, "size": size });
-        let fits = !prompt.trim().is_empty()
+        let fits = !primitives::is_blank(&prompt)
             && !prompt.contains('\0')
             && u32::try_from(seed).is_ok()
             && ImageSize::ALL.iter().any(|known| known.as_str() == size);

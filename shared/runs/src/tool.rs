@@ -1,4 +1,4 @@
-use primitives::{Fingerprint, Private, RunId};
+use primitives::{Fingerprint, Private, RunId, is_blank};
 use providers::{ImageRequest, Request, TextRequest};
 use serde_json::{Map, Value};
 
@@ -180,7 +180,7 @@ impl Reader<'_> {
                 self.complain("/input/prompt", "remove the NUL character");
                 None
             }
-            Some(Value::String(text)) if !text.trim().is_empty() => Some(Private::new(text.clone())),
+            Some(Value::String(text)) if !is_blank(text) => Some(Private::new(text.clone())),
             _ => {
                 self.complain("/input/prompt", "write what you want, as text");
                 None
