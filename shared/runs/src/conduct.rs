@@ -150,14 +150,13 @@ impl Conduct {
                 }
                 Event::Queued => self.tell.reach(Stage::Queued),
                 Event::Working => self.tell.reach(Stage::Working),
-                Event::Delta(text) if gathered.text.len() + text.len() <= text_bytes_max(priced) => {
+                Event::Delta(text) if gathered.takes(&text, text_bytes_max(priced)) => {
                     gathered.first_at.get_or_insert_with(|| self.runs.now());
                     self.tell.note(Stage::Writing);
                     gathered.text.push_str(&text);
                     self.tell.tell(RunEvent::Delta(Private::new(text)));
                 }
-                // A provider that ignores the limit it was given must not fill our memory.
-                Event::Delta(_) => gathered.is_cut = true,
+                Event::Delta(_) => {}
                 Event::Artifact(artifact) => {
                     gathered.first_at.get_or_insert_with(|| self.runs.now());
                     gathered.artifact = Some(artifact);
@@ -324,6 +323,13 @@ impl Conduct {
 }
 
 impl Gathered {
+    /// A provider that ignores the limit it was given must not fill our memory. After the first piece that is too much
+    /// the text is over: a smaller one that follows would leave a hole.
+    fn takes(&mut self, text: &str, bytes_max: usize) -> bool {
+        self.is_cut |= self.text.len() + text.len() > bytes_max;
+        !self.is_cut
+    }
+
     fn content(self) -> Option<(OutputKind, Private<Vec<u8>>)> {
         if let Some(artifact) = self.artifact {
             let kind = match artifact.media_type {
@@ -334,5 +340,21 @@ impl Gathered {
             return Some((kind, Private::new(artifact.bytes)));
         }
         (!self.text.is_empty()).then(|| (OutputKind::Text, Private::new(self.text.into_bytes())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_the_first_dropped_piece_nothing_more_is_taken() {
+        let mut gathered = Gathered::default();
+        for piece in ["12345", "678901", "6", ""] {
+            if gathered.takes(piece, 10) {
+                gathered.text.push_str(piece);
+            }
+        }
+        assert_eq!((gathered.text.as_str(), gathered.is_cut), ("12345", true));
     }
 }
