@@ -1,16 +1,22 @@
 //! Where every request to a service comes in: read, note, disturb, answer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::call::Call;
 use crate::chain::{trongrid, tronscan};
-use crate::faults::{Asked, Moment};
+use crate::faults::{Asked, Moment, Then};
+use crate::script::Script;
 use crate::{Fault, Service, World, anthropic, bank, clerk, comfyui, deepseek, fal, reply, sepay};
 use crate::{frankfurter, vietcombank};
+
+/// Longer than any client waits.
+const HANG: Duration = Duration::from_secs(600);
 
 /// What a service needs to know beside the request.
 pub(crate) struct Mood {
@@ -81,6 +87,9 @@ async fn disturbed(
             200,
             "<!doctype html><title>We'll be right back</title><h1>Scheduled maintenance</h1>",
         )),
+        Some(Fault::Scripted { status, headers, content_type, body, then }) => {
+            Some(scripted(status, headers, content_type, body, then))
+        }
         fault => Some(answer(world, service, call, &Mood { fault, pace_ms }).await),
     }
 }
@@ -102,6 +111,33 @@ async fn answer(world: &Arc<World>, service: Service, call: &Call, mood: &Mood) 
         Service::Vietcombank => vietcombank::answer(world, call, mood),
         Service::Frankfurter => frankfurter::answer(world, call, mood),
     }
+}
+
+/// An answer byte by byte as it was ordered. A header that can't be sent is left out.
+fn scripted(
+    status: u16,
+    headers: BTreeMap<String, String>,
+    content_type: String,
+    body: String,
+    then: Then,
+) -> Response {
+    let mut script = Script::new(0);
+    script.write(body.as_bytes());
+    match then {
+        Then::End => {}
+        Then::Cut => script.abort(),
+        Then::Hang => script.pause(HANG),
+    }
+    let mut response = script.into_response("application/json");
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().clear();
+    let content_type = Some(("content-type".to_owned(), content_type)).filter(|(_, text)| !text.is_empty());
+    for (name, value) in headers.into_iter().chain(content_type) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 /// JSON that no vendor documents.

@@ -11,7 +11,7 @@ mod fault;
 
 pub(crate) use asked::{Asked, NotUnderstood, understand};
 pub(crate) use catalogue::CATALOGUE;
-pub use fault::Fault;
+pub use fault::{Fault, Then};
 
 use crate::Service;
 use crate::call::Call;

@@ -44,7 +44,7 @@ pub use credentials::{
 };
 pub use credentials::{TRON_API_KEY, TRON_WALLET, USDT_CONTRACT};
 pub use delivery::Delivery;
-pub use faults::{Fault, FaultRule, Faults};
+pub use faults::{Fault, FaultRule, Faults, Then};
 pub use journal::JournalEntry;
 pub use sepay::{CardRefusal, IpnKind};
 pub use service::Service;

@@ -29,6 +29,12 @@ pub(crate) const CATALOGUE: &[CatalogueLine] = &[
     line("drop_before", ALL, "", "the connection closes and nothing was accepted"),
     line("garbage", ALL, "", "200 with an HTML page"),
     line("wrong_shape", ALL, "", "valid JSON that is not the documented answer"),
+    line(
+        "scripted",
+        ALL,
+        "status=200 headers={} content_type=application/json body= then=end|cut|hang",
+        "exactly this answer; nothing is accepted",
+    ),
     line("cut_stream", CHAT, "after=3", "the connection breaks after n content pieces"),
     line("end_early", CHAT, "after=3", "a clean end without the final events"),
     line("error_frame", MAKING, "after=3", "an error inside the 200 stream; a queued job fails"),

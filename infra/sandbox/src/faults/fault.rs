@@ -1,5 +1,7 @@
 //! The faults themselves.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -81,6 +83,24 @@ pub enum Fault {
     ContentFilter,
     /// A webhook is delivered twice; a stream repeats its usage.
     Duplicate,
+    /// Exactly this answer, whatever the vendor would say; nothing is accepted.
+    Scripted {
+        /// Its status.
+        #[serde(default = "ok")]
+        status: u16,
+        /// Its headers beside the content type; for `retry-after`, `x-fal-billable-units` and the like.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        /// Its content type; empty leaves the header out.
+        #[serde(default = "json_type")]
+        content_type: String,
+        /// Its bytes.
+        #[serde(default)]
+        body: String,
+        /// What follows the bytes.
+        #[serde(default)]
+        then: Then,
+    },
     /// The output's address serves an HTML page.
     NotAnImage,
     /// The output is larger than 64 MiB.
@@ -89,6 +109,19 @@ pub enum Fault {
         #[serde(default = "yes")]
         announced: bool,
     },
+}
+
+/// How a scripted answer ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// As it should.
+    #[default]
+    End,
+    /// The connection breaks.
+    Cut,
+    /// Nothing more comes, and the connection stays open.
+    Hang,
 }
 
 impl Fault {
@@ -113,6 +146,7 @@ impl Fault {
             Fault::Nsfw => "nsfw",
             Fault::ContentFilter => "content_filter",
             Fault::Duplicate => "duplicate",
+            Fault::Scripted { .. } => "scripted",
             Fault::NotAnImage => "not_an_image",
             Fault::Huge { .. } => "huge",
         }
@@ -144,6 +178,7 @@ impl Fault {
                 | Fault::DropBefore
                 | Fault::Garbage
                 | Fault::WrongShape
+                | Fault::Scripted { .. }
         )
     }
 }
@@ -164,6 +199,14 @@ fn one_minute() -> u64 {
 
 fn internal_error() -> u16 {
     500
+}
+
+fn ok() -> u16 {
+    200
+}
+
+fn json_type() -> String {
+    "application/json".to_owned()
 }
 
 fn three() -> usize {

@@ -135,3 +135,18 @@ async fn control_calls_are_never_disturbed() {
     assert_eq!(ask(&sandbox, "GET /sandbox/clerk/token?person=ann", &[], "").await.status, 200);
     assert_eq!(ask(&sandbox, "GET /sandbox/clerk/.well-known/jwks.json", &[], "").await.status, 503);
 }
+
+#[tokio::test]
+async fn a_scripted_answer_is_exactly_the_ordered_one() {
+    let sandbox = instant();
+    let body = "data: {\"choices\":null}\r\n\r\n";
+    let order = json!({
+        "service": "deepseek", "fault": "scripted", "status": 203, "content_type": "text/event-stream",
+        "headers": {"x-request-id": "<b>"}, "body": body, "times": 1,
+    });
+    assert_eq!(ask(&sandbox, "POST /sandbox/faults", &[], order.to_string()).await.status, 201);
+    let answer = chat(&sandbox, &request("x", true)).await;
+    assert_eq!((answer.status, answer.header("content-type")), (203, "text/event-stream"));
+    assert_eq!((answer.header("x-request-id"), answer.text()), ("<b>", body));
+    assert_eq!(chat(&sandbox, &request("x", true)).await.status, 200, "then the vendor is well again");
+}
