@@ -1,5 +1,5 @@
-use crate::health::{Admission, HealthRow};
-use crate::{FailureClass, ProviderName, items};
+use crate::health::{Admission, HealthRow, Incident};
+use crate::{ProviderName, items};
 use platform::{Platform, StoreError};
 use primitives::{Timestamp, times};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -82,9 +82,9 @@ impl Breaker {
         self.change(provider, |row| row.after_success()).await;
     }
 
-    pub(crate) async fn failed(&self, provider: ProviderName, class: FailureClass) {
+    pub(crate) async fn failed(&self, provider: ProviderName, incident: &Incident<'_>) {
         let now = self.platform.now();
-        self.change(provider, |row| row.after_failure(class, now)).await;
+        self.change(provider, |row| row.after_failure(incident, now)).await;
     }
 
     /// Applies a transition to the stored row, if it changes what is known here.

@@ -6,17 +6,18 @@ mod workflow;
 use crate::adapter::{Adapter, Answer};
 use crate::failure::{Failure, FailureClass};
 use crate::outlet::Outlet;
-use crate::pace::{Pace, QueueDeadlines};
+use crate::pace::{Looks, QueueDeadlines, Sight};
 use crate::settings::ComfyuiSettings;
+use crate::status::Refusal;
 use crate::wire::{self, Unanswered};
-use crate::{Ending, ImageRequest, Job, Usage, download, status};
-use answers::{Finished, History, ImageFile, Problem, Queue, Queued, class_of_node_errors};
+use crate::{Ending, ImageRequest, Job, Usage, download, lenient};
+use answers::{Finished, ImageFile, class_of_node_errors, class_of_refusal, holds};
 use async_trait::async_trait;
 use platform::Platform;
 use primitives::RunId;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Response, StatusCode};
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
 use workflow::{OUTPUT_NODE, Submission, prompt_id};
@@ -36,10 +37,10 @@ pub(crate) struct Comfyui {
 /// Where a prompt is.
 enum Whereabouts {
     Waiting,
-    Finished(Finished),
+    Finished(Option<ImageFile>),
     Nowhere,
-    /// No answer: says nothing about the prompt.
-    Unseen,
+    /// Not to be seen: says nothing about the prompt.
+    Unseen(Sight),
 }
 
 impl Comfyui {
@@ -56,7 +57,7 @@ impl Comfyui {
         run: RunId,
         deadlines: QueueDeadlines,
     ) -> Result<String, Failure> {
-        let limit = deadlines.finished;
+        let limit = deadlines.submitted;
         let body = Submission::new(image, run, &self.settings.checkpoint);
         let call = wire::post(self.submit.clone(), &self.headers, &body);
         let response = match wire::send(&self.platform, call, limit).await {
@@ -64,67 +65,92 @@ impl Comfyui {
             Err(Unanswered::NotSent) => return Err(Failure::not_sent()),
             Err(Unanswered::MaybeSent) => return Ok(prompt_id(run)),
         };
-        if response.status() != StatusCode::OK {
-            return Err(refused(response, limit).await);
+        if !response.status().is_success() {
+            return Err(refused(response, image, limit).await);
         }
-        let Some(queued) = wire::json::<Queued>(response, limit).await else { return Ok(prompt_id(run)) };
-        match class_of_node_errors(&queued.node_errors) {
+        let queued = wire::document(response, limit).await.unwrap_or_default();
+        let id = lenient::text(&queued["prompt_id"]).map_or_else(|| prompt_id(run), str::to_owned);
+        match class_of_node_errors(&queued["node_errors"]) {
             // Accepted, but without our output: what is left of it must not use the machine.
             Some(class) => {
-                self.take_back(&queued.prompt_id, deadlines.withdrawal()).await;
+                self.take_back(&id, deadlines.withdrawal()).await;
                 Err(class.into())
             }
-            None => Ok(queued.prompt_id),
+            None => Ok(id),
         }
     }
 
     /// Waits until the prompt is finished, lost or too late.
     async fn follow(&self, id: &str, deadlines: QueueDeadlines) -> Result<ImageFile, Failure> {
-        let limit = deadlines.finished;
-        let mut pace = Pace::new(self.settings.timing.poll, limit);
+        let mut looks = Looks::new(self.settings.timing.poll, deadlines.finished);
         let mut missing = 0;
-        while pace.pause().await {
-            match self.find(id, limit).await? {
-                Whereabouts::Finished(finished) => {
-                    let image = finished.image(OUTPUT_NODE).cloned();
-                    return image.ok_or(FailureClass::Unavailable.into());
-                }
+        while !looks.are_refused() && looks.pause().await {
+            match self.find(id, &looks).await {
+                Whereabouts::Finished(image) => return image.ok_or(FailureClass::Unavailable.into()),
                 Whereabouts::Nowhere if missing + 1 >= MISSING_MAX => {
                     return Err(FailureClass::Unavailable.into());
                 }
                 Whereabouts::Nowhere => missing += 1,
-                Whereabouts::Waiting => missing = 0,
-                Whereabouts::Unseen => {}
+                Whereabouts::Waiting => {
+                    missing = 0;
+                    looks.note(Sight::Seen);
+                }
+                Whereabouts::Unseen(sight) => looks.note(sight),
             }
         }
-        self.take_back(id, deadlines.withdrawal()).await;
-        Err(FailureClass::Unavailable.into())
+        self.withdraw(id, &looks, deadlines).await
     }
 
-    async fn find(&self, id: &str, limit: Instant) -> Result<Whereabouts, Failure> {
-        let history = below(&self.settings.url, &["history", id]);
-        let Some(mut history) = self.look::<History>(history, limit).await? else {
-            return Ok(Whereabouts::Unseen);
-        };
-        if let Some(finished) = history.remove(id) {
-            return Ok(Whereabouts::Finished(finished));
+    /// Takes the prompt off the queue, unless it finished meanwhile.
+    async fn withdraw(
+        &self,
+        id: &str,
+        looks: &Looks,
+        deadlines: QueueDeadlines,
+    ) -> Result<ImageFile, Failure> {
+        let limit = deadlines.withdrawal();
+        let now = Instant::now();
+        self.take_back(id, now + limit.saturating_duration_since(now) / 2).await;
+        let last = Looks::new(self.settings.timing.poll, limit);
+        if let Whereabouts::Finished(Some(image)) = self.find(id, &last).await {
+            return Ok(image);
         }
-        let queue = self.look::<Queue>(self.queue.clone(), limit).await?;
-        Ok(match queue {
-            Some(queue) if queue.holds(id) => Whereabouts::Waiting,
-            Some(_) => Whereabouts::Nowhere,
-            None => Whereabouts::Unseen,
-        })
+        Err(if looks.are_refused() { FailureClass::Auth } else { FailureClass::Unavailable }.into())
     }
 
-    /// `None` when there is no usable answer this time.
-    async fn look<T: DeserializeOwned>(&self, url: Url, limit: Instant) -> Result<Option<T>, Failure> {
+    async fn find(&self, id: &str, looks: &Looks) -> Whereabouts {
+        let history = below(&self.settings.url, &["history", id]);
+        match self.look(history, looks.until()).await {
+            Err(sight) => return Whereabouts::Unseen(sight),
+            Ok(history) => match Finished::of(&history[id]) {
+                Some(finished) => return Whereabouts::Finished(finished.image(OUTPUT_NODE)),
+                None if history[id].is_object() => return Whereabouts::Waiting,
+                None => {}
+            },
+        }
+        match self.look(self.queue.clone(), looks.until()).await {
+            Err(sight) => Whereabouts::Unseen(sight),
+            Ok(queue) => match holds(&queue, id) {
+                Some(true) => Whereabouts::Waiting,
+                Some(false) => Whereabouts::Nowhere,
+                None => Whereabouts::Unseen(Sight::Nothing),
+            },
+        }
+    }
+
+    /// One look. An error says why there is no usable answer this time.
+    async fn look(&self, url: Url, limit: Instant) -> Result<Value, Sight> {
         let request = wire::get(url, &self.headers);
-        let Ok(response) = wire::send(&self.platform, request, limit).await else { return Ok(None) };
+        let Ok(response) = wire::send(&self.platform, request, limit).await else {
+            return Err(Sight::Nothing);
+        };
         match response.status() {
-            StatusCode::OK => Ok(wire::json(response, limit).await),
-            status if is_closed_door(status) => Err(FailureClass::Auth.into()),
-            _ => Ok(None),
+            status if status.is_success() => {
+                let document = wire::document(response, limit).await;
+                document.filter(Value::is_object).ok_or(Sight::Nothing)
+            }
+            status if is_closed_door(status) => Err(Sight::Refused),
+            _ => Err(Sight::Nothing),
         }
     }
 
@@ -165,8 +191,8 @@ impl Adapter for Comfyui {
         let request_id = wire::plain_id(&id);
         let named = |failure: Failure| failure.with_request_id(request_id.clone());
         let file = self.follow(&id, deadlines).await.map_err(named)?;
-        let spent = |failure: Failure| failure.costing(self.settings.cost);
-        self.deliver(&file, deadlines.total, outlet).await.map_err(named).map_err(spent)?;
+        let spent = |failure: Failure| failure.costing(self.settings.cost, false);
+        self.deliver(&file, deadlines.file(), outlet).await.map_err(named).map_err(spent)?;
         Ok(Answer {
             usage: Usage::default(),
             cost: self.settings.cost,
@@ -182,15 +208,15 @@ fn is_closed_door(status: StatusCode) -> bool {
     status.is_redirection() || status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN
 }
 
-async fn refused(response: Response, limit: Instant) -> Failure {
-    let status = response.status();
-    if is_closed_door(status) {
+async fn refused(response: Response, image: &ImageRequest, limit: Instant) -> Failure {
+    if is_closed_door(response.status()) {
         return FailureClass::Auth.into();
     }
-    if status != StatusCode::BAD_REQUEST {
-        return status::failure_of(status, response.headers());
+    let refusal = Refusal::read(response, limit).await;
+    if refusal.status != StatusCode::BAD_REQUEST {
+        return refusal.failure(image.prompt.expose());
     }
-    wire::json::<Problem>(response, limit).await.unwrap_or_default().class().into()
+    class_of_refusal(&lenient::document(&refusal.body).unwrap_or_default()).into()
 }
 
 /// An address below the server's; `parts` are escaped.

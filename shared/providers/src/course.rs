@@ -1,6 +1,7 @@
 use crate::adapter::{Adapter, Answer, Step};
 use crate::chain::Shop;
 use crate::failure::{Again, Failure};
+use crate::health::Incident;
 use crate::outlet::Outlet;
 use crate::{Attempt, Event, Failed, FailureClass, Job, ProviderName, Served};
 use primitives::random_bytes;
@@ -26,7 +27,7 @@ pub(crate) struct Course<'a> {
     attempts: Vec<Attempt>,
     last_failure: Option<FailureClass>,
     /// A failure the breaker has not heard of; it is told while the next provider already works.
-    unreported: Option<(ProviderName, FailureClass)>,
+    unreported: Option<(ProviderName, Incident<'a>)>,
 }
 
 impl<'a> Course<'a> {
@@ -62,8 +63,8 @@ impl<'a> Course<'a> {
         let adapter = step.adapter.as_deref()?;
         let (breaker, unreported) = (&self.shop.breaker, self.unreported.take());
         let report = async {
-            if let Some((provider, class)) = unreported {
-                breaker.failed(provider, class).await;
+            if let Some((provider, incident)) = unreported {
+                breaker.failed(provider, &incident).await;
             }
         };
         let (outcome, ()) = tokio::join!(self.tries(step.provider, adapter), report);
@@ -96,6 +97,7 @@ impl<'a> Course<'a> {
 
     async fn attempt(&mut self, provider: ProviderName, adapter: &dyn Adapter) -> Result<Answer, Failure> {
         let (started_at, start) = (self.shop.platform.now(), Instant::now());
+        self.outlet.begin_attempt();
         let outcome = adapter.attempt(self.job, self.limit, &mut self.outlet).await;
         let (failure, request_id, cost, cost_is_estimated) = match &outcome {
             Ok(answer) => (None, &answer.request_id, answer.cost, answer.cost_is_estimated),
@@ -131,7 +133,8 @@ impl<'a> Course<'a> {
     fn note(&mut self, provider: ProviderName, failure: &Failure) {
         let (class, run) = (failure.class, self.job.run);
         self.last_failure = Some(class);
-        self.unreported = Some((provider, class));
+        self.unreported =
+            Some((provider, Incident { class, account: &self.job.account, is_outage: failure.is_outage }));
         if class.needs_a_person() {
             error!(
                 metric = "provider_refuses_us",
@@ -156,8 +159,8 @@ impl<'a> Course<'a> {
     }
 
     pub(crate) async fn failed(self, class: FailureClass) -> Failed {
-        if let Some((provider, class)) = self.unreported {
-            self.shop.breaker.failed(provider, class).await;
+        if let Some((provider, incident)) = self.unreported {
+            self.shop.breaker.failed(provider, &incident).await;
         }
         Failed { class, content_was_sent: self.outlet.content_was_sent(), attempts: self.attempts }
     }

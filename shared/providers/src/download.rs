@@ -1,19 +1,19 @@
 use crate::Artifact;
 use crate::failure::{Failure, FailureClass};
-use crate::status;
+use crate::pace::{Looks, Sight};
 use crate::wire::{self, Unread};
 use platform::Platform;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use url::Url;
 
 /// Larger than any image we ask for, and small enough for the function's memory.
 const FILE_MAX: usize = 25 * 1024 * 1024;
-const TRIES: u32 = 3;
 
-/// Fetches a finished file. Asking again costs nothing, so a lost answer is repeated, `pause` apart.
+/// Fetches a finished file. A fresh one can be unknown, incomplete or slow for a moment, so all but a definite refusal
+/// is asked again until `limit`, first `pause` apart.
 pub(crate) async fn image(
     platform: &Platform,
     url: &Url,
@@ -21,47 +21,44 @@ pub(crate) async fn image(
     pause: Duration,
     limit: Instant,
 ) -> Result<Artifact, Failure> {
-    let mut tries = 1;
+    let mut looks = Looks::new(pause, limit);
     loop {
-        match once(platform, url, headers, limit).await {
-            Err(Refused::ForNow) if tries < TRIES && Instant::now() + pause < limit => {
-                tries += 1;
-                sleep(pause).await;
-            }
-            Err(Refused::ForNow) => return Err(FailureClass::Unavailable.into()),
-            Err(Refused::ForGood(class)) => return Err(class.into()),
+        match once(platform, url, headers, &looks, limit).await {
             Ok(artifact) => return Ok(artifact),
+            Err(Refused::ForGood) => return Err(FailureClass::Unavailable.into()),
+            Err(Refused::ForNow) => looks.note(Sight::Nothing),
+        }
+        if !looks.pause().await {
+            return Err(FailureClass::Unavailable.into());
         }
     }
 }
 
 enum Refused {
     ForNow,
-    ForGood(FailureClass),
+    ForGood,
 }
 
 async fn once(
     platform: &Platform,
     url: &Url,
     headers: &HeaderMap,
+    looks: &Looks,
     limit: Instant,
 ) -> Result<Artifact, Refused> {
     let request = wire::get(url.clone(), headers);
-    let response = wire::send(platform, request, limit).await.map_err(|_| Refused::ForNow)?;
+    let response = wire::send(platform, request, looks.until()).await.map_err(|_| Refused::ForNow)?;
     match response.status() {
-        StatusCode::OK => {}
-        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-            return Err(Refused::ForNow);
-        }
-        status if status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN => {
-            return Err(Refused::ForGood(status::class_of(status)));
-        }
+        status if status.is_success() => {}
         // Redirects are not followed: the address was checked, the next one would not be.
-        _ => return Err(Refused::ForGood(FailureClass::Unavailable)),
+        status if status.is_redirection() || status == StatusCode::GONE => return Err(Refused::ForGood),
+        _ => return Err(Refused::ForNow),
     }
-    let bytes = wire::body(response, FILE_MAX, limit).await.map_err(|unread| match unread {
+    // A file that keeps coming may take its time; one that stands still is asked for again.
+    let bytes = wire::body_within(response, FILE_MAX, looks.patience_of_one(), limit).await;
+    let bytes = bytes.map_err(|unread| match unread {
         Unread::Cut => Refused::ForNow,
-        Unread::TooLarge => Refused::ForGood(FailureClass::Unavailable),
+        Unread::TooLarge => Refused::ForGood,
     })?;
-    Artifact::of(bytes).ok_or(Refused::ForGood(FailureClass::Unavailable))
+    Artifact::of(bytes).ok_or(Refused::ForNow)
 }

@@ -96,6 +96,8 @@ pub(crate) struct Failure {
     pub(crate) cost: CostCents,
     pub(crate) cost_is_estimated: bool,
     pub(crate) request_id: Option<String>,
+    /// There was no connection: no request can have brought it about.
+    pub(crate) is_outage: bool,
 }
 
 /// Whether the same provider may be asked again: only when it surely did no work.
@@ -116,16 +118,18 @@ impl Failure {
             cost: CostCents::ZERO,
             cost_is_estimated: false,
             request_id: None,
+            is_outage: false,
         }
     }
 
     /// The request never left us.
     pub(crate) fn not_sent() -> Failure {
-        Failure { again: Again::Soon, ..Failure::new(FailureClass::Unavailable) }
+        Failure { again: Again::Soon, is_outage: true, ..Failure::new(FailureClass::Unavailable) }
     }
 
-    pub(crate) fn costing(self, cost: CostCents) -> Failure {
-        Failure { cost, ..self }
+    /// The work was paid for, as far as the provider told or we can estimate.
+    pub(crate) fn costing(self, cost: CostCents, cost_is_estimated: bool) -> Failure {
+        Failure { cost, cost_is_estimated, ..self }
     }
 
     pub(crate) fn with_request_id(self, request_id: Option<String>) -> Failure {

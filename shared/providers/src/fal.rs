@@ -9,21 +9,25 @@ use crate::failure::{Failure, FailureClass};
 use crate::outlet::Outlet;
 use crate::pace::QueueDeadlines;
 use crate::settings::{FalModel, FalSettings, Timing};
+use crate::status::Refusal;
 use crate::wire::{self, Unanswered};
-use crate::{Ending, ImageRequest, Job, Usage, download, status};
+use crate::{Ending, ImageRequest, Job, Usage, download, lenient, words};
 use answers::{Problem, Submitted};
 use async_trait::async_trait;
 use hosts::Hosts;
 use platform::Platform;
 use primitives::CostCents;
+use reqwest::Response;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Response, StatusCode};
 use serde::Serialize;
 use std::sync::Arc;
 use ticket::{Outcome, Ticket};
 use tokio::time::Instant;
 use tracing::warn;
 use url::Url;
+
+/// How many times the estimate an image may cost before fal's unit count is not believed.
+const PLAUSIBLE_FACTOR: u64 = 4;
 
 /// One image model of fal's.
 pub(crate) struct Fal {
@@ -74,23 +78,34 @@ impl Fal {
     }
 
     /// Two submits are two paid jobs, and there is no key to find a lost one by: after a doubt nothing is repeated.
-    async fn submit(&self, image: &ImageRequest, limit: Instant) -> Result<Ticket, Failure> {
+    async fn submit(&self, image: &ImageRequest, deadlines: QueueDeadlines) -> Result<Ticket, Failure> {
+        let limit = deadlines.submitted;
         let mut call = wire::post(self.submit.clone(), &self.headers, &input(image));
-        let seconds = limit.saturating_duration_since(Instant::now()).as_secs();
+        let seconds = deadlines.finished.saturating_duration_since(Instant::now()).as_secs();
         if seconds > 1 {
             // A job that could only start after our deadline is not started, and not billed.
             call.headers_mut().insert("x-fal-request-timeout", HeaderValue::from(seconds));
         }
+        let in_doubt =
+            || Failure::new(FailureClass::UnknownOutcome).costing(self.estimated_cost(image), true);
         let response = match wire::send(&self.platform, call, limit).await {
             Ok(response) => response,
             Err(Unanswered::NotSent) => return Err(Failure::not_sent()),
-            Err(Unanswered::MaybeSent) => return Err(FailureClass::UnknownOutcome.into()),
+            Err(Unanswered::MaybeSent) => return Err(in_doubt()),
         };
         if !response.status().is_success() {
-            return Err(refused(response, limit).await);
+            return Err(refused(response, image, limit).await);
         }
-        let submitted = wire::json::<Submitted>(response, limit).await;
-        submitted.and_then(|submitted| self.ticket(&submitted)).ok_or(FailureClass::UnknownOutcome.into())
+        let document = wire::document(response, limit).await.unwrap_or_default();
+        if let Some(ticket) = self.ticket(&Submitted::of(&document), image) {
+            return Ok(ticket);
+        }
+        // A 200 that names no job and says why there is none is a refusal. All others may have started one.
+        let problem = Problem::of(&document, image.prompt.expose());
+        match problem.told_class() {
+            Some(class) if document["request_id"].is_null() => Err(class.into()),
+            _ => Err(in_doubt()),
+        }
     }
 
     /// Takes the file out of a finished job.
@@ -101,15 +116,34 @@ impl Fal {
         limit: Instant,
         outlet: &mut Outlet<'_>,
     ) -> Result<Answer, Failure> {
-        let cost = outcome.cost.unwrap_or_else(|| self.estimated_cost(image));
-        self.deliver_file(&outcome, limit, outlet).await.map_err(|failure| failure.costing(cost))?;
+        let (cost, cost_is_estimated) = self.cost(image, &outcome);
+        let spent = |failure: Failure| failure.costing(cost, cost_is_estimated);
+        self.deliver_file(&outcome, limit, outlet).await.map_err(spent)?;
         Ok(Answer {
             cost,
-            cost_is_estimated: outcome.cost.is_none(),
+            cost_is_estimated,
             usage: Usage { billable_units: outcome.units, ..Usage::default() },
             ending: Ending::Complete,
             request_id: None,
         })
+    }
+
+    /// What fal told, as far as one image can cost that; else an estimate.
+    fn cost(&self, image: &ImageRequest, outcome: &Outcome) -> (CostCents, bool) {
+        let estimate = self.estimated_cost(image);
+        let most = estimate.scaled_half_up(PLAUSIBLE_FACTOR, 1).unwrap_or(estimate);
+        match outcome.cost {
+            Some(cost) if cost <= most => (cost, false),
+            Some(_) => {
+                warn!(
+                    metric = "provider_usage_implausible",
+                    provider.name = "fal",
+                    "fal told more units than one image can have; its cost is bounded"
+                );
+                (most, true)
+            }
+            None => (estimate, true),
+        }
     }
 
     async fn deliver_file(
@@ -119,11 +153,10 @@ impl Fal {
         outlet: &mut Outlet<'_>,
     ) -> Result<(), Failure> {
         // A flagged image comes with 200 and is black.
-        if outcome.output.has_nsfw_concepts.contains(&true) {
+        if outcome.output.is_flagged {
             return Err(FailureClass::ContentRejected.into());
         }
-        let address = outcome.output.images.first().ok_or(FailureClass::Unavailable)?;
-        let Some(url) = self.hosts.of_file(&address.url) else {
+        let Some(url) = outcome.output.images.iter().find_map(|address| self.hosts.of_file(address)) else {
             warn!(provider.name = "fal", "fal's file lies on a host that FAL_FILE_HOSTS does not list");
             return Err(FailureClass::Unavailable.into());
         };
@@ -148,10 +181,10 @@ impl Adapter for Fal {
     async fn attempt(&self, job: &Job, limit: Instant, outlet: &mut Outlet<'_>) -> Result<Answer, Failure> {
         let image = job.request.image().ok_or(FailureClass::BadInput)?;
         let deadlines = QueueDeadlines::of(&self.timing, limit);
-        let ticket = self.submit(image, deadlines.finished).await?;
+        let ticket = self.submit(image, deadlines).await?;
         let named = |failure: Failure| failure.with_request_id(ticket.request_id.clone());
         let outcome = self.follow(&ticket, deadlines).await.map_err(named)?;
-        let answer = self.deliver(image, outcome, deadlines.total, outlet).await.map_err(named)?;
+        let answer = self.deliver(image, outcome, deadlines.file(), outlet).await.map_err(named)?;
         Ok(Answer { request_id: ticket.request_id, ..answer })
     }
 }
@@ -167,14 +200,15 @@ fn input(image: &ImageRequest) -> Input<'_> {
     }
 }
 
-async fn refused(response: Response, limit: Instant) -> Failure {
-    let (status, headers) = (response.status(), response.headers().clone());
-    let failure = match status {
-        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
-            let problem = wire::json::<Problem>(response, limit).await.unwrap_or_default();
-            problem.class(status.as_u16()).into()
+async fn refused(response: Response, image: &ImageRequest, limit: Instant) -> Failure {
+    let refusal = Refusal::read(response, limit).await;
+    let prompt = image.prompt.expose();
+    let failure = match refusal.status.as_u16() {
+        400 | 403 | 413 | 422 if !words::is_page(&refusal.body) => {
+            let document = lenient::document(&refusal.body).unwrap_or_default();
+            Problem::of(&document, prompt).class(refusal.status).into()
         }
-        _ => status::failure_of(status, &headers),
+        _ => refusal.failure(prompt),
     };
-    failure.with_request_id(wire::header_id(&headers, "x-fal-request-id"))
+    failure.with_request_id(wire::header_id(&refusal.headers, "x-fal-request-id"))
 }

@@ -1,12 +1,12 @@
 use crate::ProviderName;
-use crate::health::HealthRow;
+use crate::health::{Accounts, HealthRow};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use platform::{Item, ItemBuilder, Platform, StoreError, TableSpec, key, number};
 use primitives::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Whether each provider may be used: `{provider, failures, window, open_until, ttl}`.
+/// Whether each provider may be used: `{provider, failures, outages, window, open_until, accounts, ttl}`.
 pub const PROVIDER_HEALTH: TableSpec = TableSpec {
     name: "provider_health",
     partition_key: "provider",
@@ -92,7 +92,8 @@ pub(crate) async fn replace(
     }
 }
 
-/// A row without failures may also not be there at all.
+/// Every change moves one of these three, so they stand for the whole row. A row without failures may also not be
+/// there at all.
 fn still_is(seen: &HealthRow) -> String {
     let absent_or = |name: &str, is_there: bool| {
         if is_there { format!("#{name} = :{name}") } else { format!("attribute_not_exists(#{name})") }
@@ -110,8 +111,10 @@ fn item_of(provider: ProviderName, row: &HealthRow, now: Timestamp) -> Attribute
     ItemBuilder::default()
         .text("provider", provider)
         .number("failures", row.failures)
+        .number("outages", row.outages)
         .maybe_number("window", row.window.map(Timestamp::millis))
         .maybe_number("open_until", row.open_until.map(Timestamp::millis))
+        .text("accounts", row.accounts.to_text())
         .number("ttl", now.after(KEPT).seconds())
         .build()
 }
@@ -120,8 +123,10 @@ fn read_item(attributes: &Attributes) -> Result<HealthRow, StoreError> {
     let item = Item::new(PROVIDER_HEALTH.name, attributes);
     Ok(HealthRow {
         failures: item.number("failures")?,
+        outages: item.maybe_number("outages")?.unwrap_or(0),
         window: item.maybe_time("window")?,
         open_until: item.maybe_time("open_until")?,
+        accounts: item.maybe_text("accounts")?.map(Accounts::of_text).unwrap_or_default(),
     })
 }
 
@@ -134,8 +139,14 @@ mod tests {
         let now = Timestamp::from_seconds(1_790_000_000);
         let rows = [
             HealthRow::default(),
-            HealthRow { failures: 3, window: Some(now), open_until: None },
-            HealthRow { failures: 5, window: Some(now), open_until: Some(now.after(KEPT)) },
+            HealthRow { failures: 3, window: Some(now), ..HealthRow::default() },
+            HealthRow {
+                failures: 5,
+                outages: 2,
+                window: Some(now),
+                open_until: Some(now.after(KEPT)),
+                accounts: Accounts::of_text("AAAAAAAAAAA AQEBAQEBAQE"),
+            },
         ];
         for row in rows {
             let item = item_of(ProviderName::Fal, &row, now);

@@ -16,6 +16,7 @@ mod failure;
 mod fal;
 mod health;
 mod items;
+mod lenient;
 mod outcome;
 mod outlet;
 mod pace;
@@ -28,6 +29,7 @@ mod status;
 mod stream;
 mod text;
 mod wire;
+mod words;
 
 #[cfg(test)]
 mod tests;

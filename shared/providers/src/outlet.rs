@@ -1,5 +1,6 @@
 use crate::failure::FailureClass;
 use crate::{Artifact, Event};
+use primitives::is_blank;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
@@ -7,6 +8,8 @@ use tokio::time::{Instant, timeout_at};
 
 /// Reasoning arrives in hundreds of pieces; a sign of life a second is enough.
 const THINKING_EVERY: Duration = Duration::from_secs(1);
+/// Blanks before the first visible character are kept up to this length; no text begins with more of them.
+const LEADING_BLANKS_MAX: usize = 4_096;
 
 /// Where an attempt's output goes, and what is known about it.
 ///
@@ -18,12 +21,29 @@ pub(crate) struct Outlet<'a> {
     is_abandoned: bool,
     first_content: Option<Instant>,
     last_thinking: Option<Instant>,
-    text_bytes: usize,
+    /// What this attempt wrote before its first visible character. It is sent together with that.
+    leading_blanks: String,
+    /// All text of this attempt in bytes, reasoning and blanks included: what it was written for is paid.
+    written: usize,
 }
 
 impl<'a> Outlet<'a> {
     pub(crate) fn new(events: &'a Sender<Event>, limit: Instant) -> Outlet<'a> {
-        Outlet { events, limit, is_abandoned: false, first_content: None, last_thinking: None, text_bytes: 0 }
+        Outlet {
+            events,
+            limit,
+            is_abandoned: false,
+            first_content: None,
+            last_thinking: None,
+            leading_blanks: String::new(),
+            written: 0,
+        }
+    }
+
+    /// Forgets what an earlier attempt wrote and never showed.
+    pub(crate) fn begin_attempt(&mut self) {
+        self.leading_blanks.clear();
+        self.written = 0;
     }
 
     /// When the first text or file was sent.
@@ -35,11 +55,14 @@ impl<'a> Outlet<'a> {
         self.first_content.is_some()
     }
 
-    pub(crate) fn text_bytes(&self) -> usize {
-        self.text_bytes
+    /// Bytes of text and reasoning in this attempt.
+    pub(crate) fn written(&self) -> usize {
+        self.written
     }
 
-    pub(crate) async fn thinking(&mut self) -> Result<(), FailureClass> {
+    /// A piece of reasoning of so many bytes.
+    pub(crate) async fn thinking(&mut self, bytes: usize) -> Result<(), FailureClass> {
+        self.written += bytes;
         let now = Instant::now();
         if self.last_thinking.is_some_and(|last| now < last + THINKING_EVERY) {
             return Ok(());
@@ -48,10 +71,24 @@ impl<'a> Outlet<'a> {
         self.send(Event::Thinking).await
     }
 
-    pub(crate) async fn delta(&mut self, text: String) -> Result<(), FailureClass> {
-        self.first_content.get_or_insert_with(Instant::now);
-        self.text_bytes += text.len();
-        self.send(Event::Delta(text)).await
+    /// Sends a piece of text; false when it was held back, because nothing visible has come yet.
+    pub(crate) async fn delta(&mut self, text: String) -> Result<bool, FailureClass> {
+        self.written += text.len();
+        if self.first_content.is_some() {
+            self.send(Event::Delta(text)).await?;
+            return Ok(true);
+        }
+        if is_blank(&text) {
+            if self.leading_blanks.len() + text.len() <= LEADING_BLANKS_MAX {
+                self.leading_blanks.push_str(&text);
+            }
+            return Ok(false);
+        }
+        self.first_content = Some(Instant::now());
+        let mut whole = std::mem::take(&mut self.leading_blanks);
+        whole.push_str(&text);
+        self.send(Event::Delta(whole)).await?;
+        Ok(true)
     }
 
     pub(crate) async fn artifact(&mut self, artifact: Artifact) -> Result<(), FailureClass> {

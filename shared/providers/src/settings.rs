@@ -6,6 +6,10 @@ use reqwest::header::HeaderValue;
 use std::time::Duration;
 use url::Url;
 
+/// Milliseconds until a chat's first token, before its fallback is asked: several times what these models need on a
+/// bad day, and still short enough for a person who waits.
+const CHAT_FIRST_TOKEN: u64 = 12_000;
+
 /// Everything about the providers that is not the same in every deployment. A provider without its key is not
 /// configured, and the others work all the same.
 pub(crate) struct ProviderSettings {
@@ -110,7 +114,7 @@ impl DeepseekSettings {
         let chat = TextModel {
             model: settings.text_or("DEEPSEEK_CHAT_MODEL", "deepseek-v4-flash"),
             prices: deepseek_prices(settings, "CHAT", [280_000, 14_000_000, 28_000_000]),
-            timing: Timing::read(settings, "CHAT", 30_000),
+            timing: Timing::read(settings, "CHAT", CHAT_FIRST_TOKEN),
         };
         let reasoner = TextModel {
             model: settings.text_or("DEEPSEEK_REASONER_MODEL", "deepseek-v4-pro"),
@@ -139,7 +143,7 @@ impl AnthropicSettings {
         let premium = TextModel {
             model: settings.text_or("ANTHROPIC_MODEL", "claude-sonnet-5-5"),
             prices,
-            timing: Timing::read(settings, "CHAT", 30_000),
+            timing: Timing::read(settings, "CHAT", CHAT_FIRST_TOKEN),
         };
         AnthropicSettings {
             key: header(settings, "ANTHROPIC_API_KEY", ""),

@@ -1,14 +1,18 @@
 //! A reader for server-sent events, after the HTML Standard § 9.2.6: the published crates panic on a byte order
 //! mark or lose events on CR-only lines.
 
-const LINE_MAX: usize = 256 * 1024;
+const LINE_MAX: usize = 1024 * 1024;
 const EVENT_MAX: usize = 1024 * 1024;
+const NAME_MAX: usize = 64;
 
 /// Takes the stream in pieces cut anywhere and gives back whole events.
 #[derive(Default)]
 pub(crate) struct SseReader {
     /// The beginning of a line whose end has not arrived.
     line: Vec<u8>,
+    /// The line can't be one of data and is longer than is worth keeping: the rest of it is passed over.
+    is_line_skipped: bool,
+    name: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
     has_read_a_line: bool,
@@ -18,14 +22,32 @@ pub(crate) struct SseReader {
     is_given: bool,
 }
 
+/// One event. Name and data stay bytes: who reads them checks their encoding anyway.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SseEvent<'a> {
+    /// What `event:` said; mostly empty.
+    pub(crate) name: &'a [u8],
+    pub(crate) data: &'a [u8],
+}
+
 /// A line or event is longer than any honest provider's.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooLong;
 
+impl SseEvent<'_> {
+    /// An event that is none of a provider's text: what it holds is passed over, if it can't be read as such.
+    pub(crate) fn is_foreign(&self) -> bool {
+        !self.name.is_empty() && self.name != b"message" && !self.is_error()
+    }
+
+    pub(crate) fn is_error(&self) -> bool {
+        self.name == b"error"
+    }
+}
+
 impl SseReader {
-    /// Reads from the front of `bytes` up to the end of the next event and gives its data; `None` when `bytes` is
-    /// used up. The data stays bytes, because the JSON reader checks their encoding anyway.
-    pub(crate) fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<&[u8]>, TooLong> {
+    /// Reads from the front of `bytes` up to the end of the next event and gives it; `None` when `bytes` is used up.
+    pub(crate) fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<SseEvent<'_>>, TooLong> {
         self.forget_given();
         while !bytes.is_empty() {
             if std::mem::take(&mut self.after_cr) && bytes[0] == b'\n' {
@@ -42,7 +64,7 @@ impl SseReader {
             *bytes = rest;
             if self.end_line(line)? {
                 self.is_given = true;
-                return Ok(Some(&self.data));
+                return Ok(Some(SseEvent { name: &self.name, data: &self.data }));
             }
         }
         Ok(None)
@@ -50,25 +72,39 @@ impl SseReader {
 
     fn forget_given(&mut self) {
         if std::mem::take(&mut self.is_given) {
+            self.name.clear();
             self.data.clear();
             self.has_data = false;
         }
     }
 
     fn keep(&mut self, part: &[u8]) -> Result<(), TooLong> {
-        if self.line.len() + part.len() > LINE_MAX {
+        if self.is_line_skipped {
+            return Ok(());
+        }
+        if self.line.len() + part.len() <= LINE_MAX {
+            self.line.extend_from_slice(part);
+            return Ok(());
+        }
+        let head: Vec<u8> = self.line.iter().chain(part).take(16).copied().collect();
+        if without_mark(&head).starts_with(b"data") {
             return Err(TooLong);
         }
-        self.line.extend_from_slice(part);
+        self.is_line_skipped = true;
+        self.line = Vec::new();
         Ok(())
     }
 
     /// True when this line ends an event.
     fn end_line(&mut self, end: &[u8]) -> Result<bool, TooLong> {
-        if self.line.is_empty() {
+        if self.line.is_empty() && !self.is_line_skipped && end.len() <= LINE_MAX {
             return self.read_line(end);
         }
         self.keep(end)?;
+        if std::mem::take(&mut self.is_line_skipped) {
+            self.has_read_a_line = true;
+            return Ok(false);
+        }
         let line = std::mem::take(&mut self.line);
         let ended = self.read_line(&line);
         self.line = line;
@@ -77,27 +113,34 @@ impl SseReader {
     }
 
     fn read_line(&mut self, mut line: &[u8]) -> Result<bool, TooLong> {
-        if line.len() > LINE_MAX {
-            return Err(TooLong);
-        }
         if !std::mem::replace(&mut self.has_read_a_line, true) {
-            line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+            line = without_mark(line);
         }
         if line.is_empty() {
+            if !self.has_data {
+                self.name.clear();
+            }
             return Ok(self.has_data);
         }
         self.read_field(line)?;
         Ok(false)
     }
 
-    /// Only `data` is of use: our providers repeat an event's name in its data. Comments have no field name.
+    /// Comments have no field name, and the other fields are of no use to us.
     fn read_field(&mut self, line: &[u8]) -> Result<(), TooLong> {
         let (field, value) = match line.iter().position(|b| *b == b':') {
             Some(colon) => (&line[..colon], &line[colon + 1..]),
             None => (line, &line[line.len()..]),
         };
         let value = value.strip_prefix(b" ").unwrap_or(value);
-        if field == b"data" { self.add_data(value) } else { Ok(()) }
+        match field {
+            b"data" => self.add_data(value),
+            b"event" => {
+                self.name = value[..value.len().min(NAME_MAX)].to_vec();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn add_data(&mut self, value: &[u8]) -> Result<(), TooLong> {
@@ -112,6 +155,11 @@ impl SseReader {
     }
 }
 
+/// The byte order mark that may stand before the first line.
+fn without_mark(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,8 +170,8 @@ mod tests {
         let mut events = Vec::new();
         for piece in pieces {
             let mut rest = *piece;
-            while let Some(data) = reader.next(&mut rest)? {
-                events.push(data.to_vec());
+            while let Some(event) = reader.next(&mut rest)? {
+                events.push(event.data.to_vec());
             }
         }
         Ok(events)
@@ -158,13 +206,38 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_or_event_is_refused() {
-        let line = vec![b'x'; LINE_MAX + 1];
-        assert_eq!(read(&[&line]), Err(TooLong));
-        assert_eq!(read(&[b"data:", &line[6..], b"xxxxxxx"]), Err(TooLong));
+    fn an_event_has_the_name_it_was_given() {
+        let stream = b"event: error\ndata: a\n\ndata: b\n\nevent: x\n\ndata: c\n\nevent:ping\ndata:d\n\n";
+        let (mut reader, mut rest, mut events) = (SseReader::default(), stream.as_slice(), Vec::new());
+        while let Some(event) = reader.next(&mut rest).unwrap() {
+            events.push((String::from_utf8(event.name.to_vec()).unwrap(), event.data[0], event.is_foreign()));
+        }
+        let expected = [("error", b'a', false), ("", b'b', false), ("", b'c', false), ("ping", b'd', true)];
+        assert_eq!(events, expected.map(|(name, data, is_foreign)| (name.to_owned(), data, is_foreign)));
+    }
 
-        let line = [b"data:".as_slice(), &vec![b'x'; LINE_MAX - 5], b"\n"].concat();
-        assert_eq!(read(&[&line, &line, &line, &line, &line]), Err(TooLong));
+    #[test]
+    fn an_endless_line_of_data_is_refused() {
+        let line = vec![b'x'; LINE_MAX + 1];
+        assert_eq!(read(&[b"data:", &line]), Err(TooLong));
+        assert_eq!(read(&[b"data:", &line[6..], b"xxxxxxx"]), Err(TooLong));
+        assert_eq!(read(&[&[b"data:".as_slice(), &line, b"\n\n"].concat()]), Err(TooLong));
+
+        let half = [b"data:".as_slice(), &vec![b'x'; LINE_MAX / 2], b"\n"].concat();
+        assert_eq!(read(&[&half, &half, &half]), Err(TooLong));
+    }
+
+    #[test]
+    fn an_endless_line_of_another_kind_is_passed_over() {
+        let comment = [b":".as_slice(), &vec![b'x'; LINE_MAX + 9], b"\n"].concat();
+        let event = b"data: a\n\n".as_slice();
+        let expected = Ok(vec![b"a".to_vec()]);
+        assert_eq!(read(&[&comment, event]), expected);
+        assert_eq!(
+            read(&[&comment[..9], &comment[9..LINE_MAX + 5], &comment[LINE_MAX + 5..], event]),
+            expected
+        );
+        assert_eq!(read(&[b"data: a\n", &comment, b"\n"]), expected);
     }
 
     /// Streams full of the awkward bytes.

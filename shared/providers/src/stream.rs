@@ -1,20 +1,25 @@
 use crate::failure::FailureClass;
+use crate::lenient;
 use crate::outlet::Outlet;
 use crate::settings::Timing;
-use crate::sse::SseReader;
+use crate::sse::{SseEvent, SseReader};
 use reqwest::Response;
-use reqwest::header::CONTENT_TYPE;
+use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long the end of a finished stream is waited for; only then can its connection be used again.
 const LAST_BYTES: Duration = Duration::from_millis(100);
+/// How long the usage may follow after the text was said to be finished.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
+/// An answer that is no stream is read up to this length.
+const DOCUMENT_MAX: usize = 1024 * 1024;
 
 /// What one event of a provider's stream means.
 pub(crate) enum Piece {
     Nothing,
-    /// A piece of reasoning; its text was not even kept.
-    Thinking,
+    /// A piece of reasoning of so many bytes; its text was not even kept.
+    Thinking(usize),
     Text(String),
     /// The provider says that the stream is over.
     End,
@@ -22,11 +27,31 @@ pub(crate) enum Piece {
 
 /// One provider's way to write a stream.
 pub(crate) trait Dialect {
-    /// `data` is one event's.
-    fn read(&mut self, data: &[u8]) -> Result<Piece, FailureClass>;
+    fn read(&mut self, event: SseEvent<'_>) -> Result<Piece, FailureClass>;
+
+    /// An answer that is no stream: an error that was told with 200, or the whole text at once.
+    fn read_whole(&mut self, document: &Value) -> Result<String, FailureClass>;
 
     /// The provider has said why the text ends: whatever is cut afterwards, the text is whole.
     fn is_finished(&self) -> bool;
+}
+
+/// Why a text has no end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Broken {
+    pub(crate) class: FailureClass,
+    /// The provider said so itself, or was none: nobody worked until we gave up.
+    pub(crate) is_refusal: bool,
+}
+
+impl Broken {
+    fn told(class: FailureClass) -> Broken {
+        Broken { class, is_refusal: true }
+    }
+
+    fn lost(class: FailureClass) -> Broken {
+        Broken { class, is_refusal: false }
+    }
 }
 
 /// The moments at which patience ends.
@@ -44,47 +69,52 @@ impl Deadlines {
         let total = limit.min(now + timing.total);
         Deadlines { first_token: total.min(now + timing.first_content), gap: timing.gap, total }
     }
+
+    fn within(&self, patience: Duration) -> Instant {
+        self.total.min(Instant::now() + patience)
+    }
 }
 
-/// A 200 with another type is an error body or a proxy's page.
-pub(crate) fn is_event_stream(response: &Response) -> bool {
-    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|text| text.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
-}
-
-/// Passes the text on as it arrives, until the provider ends the stream.
+/// Passes the text on as it arrives, until the provider ends the stream. The answer's type is only a claim: what
+/// counts is whether events come.
 pub(crate) async fn forward(
     mut response: Response,
     dialect: &mut impl Dialect,
     deadlines: Deadlines,
     outlet: &mut Outlet<'_>,
-) -> Result<(), FailureClass> {
+) -> Result<(), Broken> {
     let mut sse = SseReader::default();
+    let mut head = Head::default();
     let mut has_token = false;
     let mut patience = deadlines.first_token;
     loop {
         let chunk = match timeout_at(patience, response.chunk()).await {
             Ok(Ok(Some(chunk))) => chunk,
             _ if dialect.is_finished() => return Ok(()),
-            Err(_) if !has_token => return Err(FailureClass::Unavailable),
-            Err(_) | Ok(Ok(None) | Err(_)) => return Err(FailureClass::BrokenStream),
+            Ok(Ok(None)) => return head.deliver(dialect, outlet).await,
+            Err(_) if !has_token => return Err(Broken::lost(FailureClass::Unavailable)),
+            Err(_) | Ok(Err(_)) => return Err(Broken::lost(FailureClass::BrokenStream)),
         };
-        match forward_chunk(&chunk, &mut sse, dialect, outlet).await? {
+        head.note(&chunk);
+        match forward_chunk(&chunk, &mut sse, &mut head, dialect, outlet).await? {
             Progress::Ended => {
                 drain(response).await;
                 return Ok(());
             }
             Progress::Token => {
                 has_token = true;
-                patience = deadlines.total.min(Instant::now() + deadlines.gap);
+                patience = deadlines.within(deadlines.gap);
             }
             Progress::None => {}
+        }
+        if dialect.is_finished() {
+            patience = patience.min(deadlines.within(LAST_EVENTS));
         }
     }
 }
 
 enum Progress {
-    /// Keep-alives and other signs of life that bring the text no further.
+    /// Keep-alives and other signs of life that bring the text no further, such as blanks before its beginning.
     None,
     Token,
     Ended,
@@ -93,20 +123,68 @@ enum Progress {
 async fn forward_chunk(
     mut bytes: &[u8],
     sse: &mut SseReader,
+    head: &mut Head,
     dialect: &mut impl Dialect,
     outlet: &mut Outlet<'_>,
-) -> Result<Progress, FailureClass> {
+) -> Result<Progress, Broken> {
     let mut progress = Progress::None;
-    while let Some(data) = sse.next(&mut bytes).map_err(|_| FailureClass::BrokenStream)? {
-        match dialect.read(data)? {
+    while let Some(event) = sse.next(&mut bytes).map_err(|_| Broken::lost(FailureClass::BrokenStream))? {
+        head.forget();
+        match dialect.read(event).map_err(Broken::told)? {
             Piece::Nothing => continue,
-            Piece::Thinking => outlet.thinking().await?,
-            Piece::Text(text) => outlet.delta(text).await?,
+            Piece::Thinking(bytes) => outlet.thinking(bytes).await.map_err(Broken::lost)?,
+            Piece::Text(text) => {
+                let is_shown = outlet.delta(text).await.map_err(Broken::lost)?;
+                if !is_shown {
+                    continue;
+                }
+            }
             Piece::End => return Ok(Progress::Ended),
         }
         progress = Progress::Token;
     }
     Ok(progress)
+}
+
+/// The bytes of an answer as long as no event was in them: it may be no stream at all.
+#[derive(Default)]
+struct Head {
+    bytes: Vec<u8>,
+    is_stream: bool,
+}
+
+impl Head {
+    fn note(&mut self, chunk: &[u8]) {
+        if self.is_stream {
+            return;
+        }
+        if self.bytes.len() + chunk.len() > DOCUMENT_MAX {
+            return self.forget();
+        }
+        self.bytes.extend_from_slice(chunk);
+    }
+
+    fn forget(&mut self) {
+        self.is_stream = true;
+        self.bytes = Vec::new();
+    }
+
+    /// The end came without a word about it: that is a cut, unless the answer is one whole document.
+    async fn deliver(self, dialect: &mut impl Dialect, outlet: &mut Outlet<'_>) -> Result<(), Broken> {
+        if self.is_stream {
+            return Err(Broken::lost(FailureClass::BrokenStream));
+        }
+        let bytes = self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes);
+        let Some(document) = lenient::document(bytes) else {
+            return Err(Broken::told(FailureClass::BrokenStream));
+        };
+        let text = dialect.read_whole(&document).map_err(Broken::told)?;
+        if !dialect.is_finished() {
+            return Err(Broken::told(FailureClass::BrokenStream));
+        }
+        outlet.delta(text).await.map_err(Broken::lost)?;
+        Ok(())
+    }
 }
 
 /// A connection goes back to the pool only when its answer was read to the last byte.

@@ -1,95 +1,66 @@
+use crate::comfyui::workflow::PROMPT_NODE;
 use crate::failure::FailureClass;
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use crate::lenient;
 use serde_json::Value;
-use std::collections::HashMap;
-use std::fmt;
 
-#[derive(Deserialize)]
-pub(super) struct Queued {
-    pub(super) prompt_id: String,
-    #[serde(default)]
-    pub(super) node_errors: Value,
+/// A prompt's entry in `GET /history/{id}`, once it is over.
+pub(super) struct Finished<'a> {
+    outputs: &'a Value,
+    has_failed: bool,
 }
 
-/// The refusal of a workflow.
-#[derive(Deserialize, Default)]
-pub(super) struct Problem {
-    #[serde(default)]
-    error: Value,
-    #[serde(default)]
-    node_errors: Value,
-}
-
-/// `GET /queue`; the prompts inside are skipped unread.
-#[derive(Deserialize)]
-pub(super) struct Queue {
-    #[serde(default)]
-    queue_running: Vec<QueueEntry>,
-    #[serde(default)]
-    queue_pending: Vec<QueueEntry>,
-}
-
-/// `[number, prompt_id, …]`
-struct QueueEntry {
-    prompt_id: Option<String>,
-}
-
-/// `GET /history/{id}`: empty until the prompt is finished.
-pub(super) type History = HashMap<String, Finished>;
-
-#[derive(Deserialize)]
-pub(super) struct Finished {
-    #[serde(default)]
-    pub(super) outputs: HashMap<String, NodeOutput>,
-    status: Option<FinalStatus>,
-}
-
-#[derive(Deserialize)]
-struct FinalStatus {
-    #[serde(default)]
-    status_str: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct NodeOutput {
-    #[serde(default)]
-    pub(super) images: Vec<ImageFile>,
-}
-
-#[derive(Deserialize, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ImageFile {
     pub(super) filename: String,
-    #[serde(default)]
     pub(super) subfolder: String,
-    #[serde(rename = "type", default)]
     pub(super) kind: String,
 }
 
-impl Queue {
-    pub(super) fn holds(&self, id: &str) -> bool {
-        let mut entries = self.queue_running.iter().chain(&self.queue_pending);
-        entries.any(|entry| entry.prompt_id.as_deref() == Some(id))
+impl Finished<'_> {
+    /// `None` when the entry does not say that the prompt is over: neither a final status nor an output. Old servers
+    /// send no status.
+    pub(super) fn of(entry: &Value) -> Option<Finished<'_>> {
+        let status = &entry["status"];
+        let word = lenient::text(&status["status_str"]).unwrap_or_default().to_ascii_lowercase();
+        let is_over = matches!(word.as_str(), "success" | "error")
+            || lenient::has_set_flag(&status["completed"])
+            || entry["outputs"].as_object().is_some_and(|outputs| !outputs.is_empty());
+        is_over.then(|| Finished { outputs: &entry["outputs"], has_failed: word == "error" })
     }
-}
 
-impl Finished {
     /// The saved image of `node`; previews and other nodes' files are not it.
-    pub(super) fn image(&self, node: &str) -> Option<&ImageFile> {
-        if self.status.as_ref().is_some_and(|status| status.status_str == "error") {
+    pub(super) fn image(&self, node: &str) -> Option<ImageFile> {
+        if self.has_failed {
             return None;
         }
-        self.outputs.get(node)?.images.iter().find(|image| image.kind == "output")
+        let images = self.outputs[node]["images"].as_array()?;
+        images.iter().filter_map(file_of).find(|image| image.kind == "output")
     }
 }
 
-impl Problem {
-    pub(super) fn class(&self) -> FailureClass {
-        class_of_node_errors(&self.node_errors).unwrap_or_else(|| match self.error["type"].as_str() {
-            Some("missing_node_type") => FailureClass::ModelGone,
-            _ => FailureClass::BadInput,
-        })
-    }
+/// The kind is `output` where none is given, as for the address the file is fetched from.
+fn file_of(image: &Value) -> Option<ImageFile> {
+    let text = |name: &str, absent: &str| match &image[name] {
+        Value::Null => Some(absent.to_owned()),
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    };
+    let filename = text("filename", "").filter(|name| !name.is_empty())?;
+    Some(ImageFile { filename, subfolder: text("subfolder", "")?, kind: text("type", "output")? })
+}
+
+/// Whether `GET /queue` lists the prompt, in entries of `[number, prompt_id, …]`; `None` when that is no queue.
+pub(super) fn holds(queue: &Value, id: &str) -> Option<bool> {
+    let lists = [queue["queue_running"].as_array()?, queue["queue_pending"].as_array()?];
+    Some(lists.into_iter().flatten().any(|entry| entry[1].as_str() == Some(id)))
+}
+
+/// What a refused workflow means. The workflow is ours, so a refusal that does not name the prompt's text is too.
+pub(super) fn class_of_refusal(problem: &Value) -> FailureClass {
+    class_of_node_errors(&problem["node_errors"]).unwrap_or_else(|| match problem["error"]["type"].as_str() {
+        Some("missing_node_type") => FailureClass::ModelGone,
+        _ => FailureClass::RequestRefused,
+    })
 }
 
 /// `None` when no node complains; old servers send an empty list instead of an object.
@@ -100,41 +71,33 @@ pub(super) fn class_of_node_errors(node_errors: &Value) -> Option<FailureClass> 
     let errors = nodes.values().filter_map(|node| node["errors"].as_array()).flatten();
     let is_model_gone =
         errors.filter_map(|error| error["type"].as_str()).any(|kind| kind == "value_not_in_list");
-    Some(if is_model_gone { FailureClass::ModelGone } else { FailureClass::BadInput })
-}
-
-impl<'de> Deserialize<'de> for QueueEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<QueueEntry, D::Error> {
-        struct Entry;
-        impl<'de> Visitor<'de> for Entry {
-            type Value = QueueEntry;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a queue entry")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<QueueEntry, A::Error> {
-                parts.next_element::<IgnoredAny>()?;
-                let prompt_id = parts.next_element()?;
-                while parts.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(QueueEntry { prompt_id })
-            }
-        }
-        deserializer.deserialize_seq(Entry)
-    }
+    let is_about_the_prompt = nodes.len() == 1 && nodes.contains_key(PROMPT_NODE);
+    Some(match (is_model_gone, is_about_the_prompt) {
+        (true, _) => FailureClass::ModelGone,
+        (false, true) => FailureClass::BadInput,
+        (false, false) => FailureClass::RequestRefused,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
     #[test]
     fn a_queue_is_searched_for_ids_only() {
-        let queue =
-            r#"{"queue_running":[[3,"a",{"6":{"inputs":{"text":"b"}}},{},["9"]]],"queue_pending":[[4,"c"]]}"#;
-        let queue: Queue = serde_json::from_str(queue).unwrap();
-        assert!(queue.holds("a") && queue.holds("c"));
-        assert!(!queue.holds("b") && !queue.holds("9"));
+        let queue = read(
+            r#"{"queue_running":[[3,"a",{"6":{"inputs":{"text":"b"}}},{},["9"]],null,7,[]],"queue_pending":[[4,"c"]]}"#,
+        );
+        for (id, is_there) in [("a", true), ("c", true), ("b", false), ("9", false)] {
+            assert_eq!(holds(&queue, id), Some(is_there), "{id}");
+        }
+        for text in ["{}", "[]", "null", r#"{"queue_running":null,"queue_pending":[]}"#] {
+            assert_eq!(holds(&read(text), "a"), None, "{text}");
+        }
     }
 
     #[test]
@@ -148,12 +111,15 @@ mod tests {
             ),
             (
                 r#"{"error":{"type":"x"},"node_errors":{"5":{"errors":[{"type":"value_bigger_than_max"}]}}}"#,
-                "bad_input",
+                "request_refused",
             ),
-            (r#"{"error":"no prompt","node_errors":[]}"#, "bad_input"),
+            (r#"{"error":{"type":"x"},"node_errors":{"6":{"errors":[{"type":"y"}]}}}"#, "bad_input"),
+            (r#"{"error":"no prompt","node_errors":[]}"#, "request_refused"),
+            (r#"{"error":null,"node_errors":null}"#, "request_refused"),
+            ("null", "request_refused"),
         ];
         for (body, class) in table {
-            assert_eq!(serde_json::from_str::<Problem>(body).unwrap().class().as_str(), class, "{body}");
+            assert_eq!(class_of_refusal(&read(body)).as_str(), class, "{body}");
         }
     }
 
@@ -164,11 +130,45 @@ mod tests {
                 r#"{{"outputs":{{"{node}":{{"images":[{{"filename":"a.png","subfolder":"","type":"{kind}"}}]}}}},
                     "status":{{"status_str":"{status}","completed":true,"messages":[["execution_start",{{}}]]}}}}"#
             );
-            serde_json::from_str::<Finished>(&text).unwrap().image("9").cloned()
+            Finished::of(&read(&text)).unwrap().image("9")
         };
         assert!(image("success", "9", "output").is_some());
         assert!(image("success", "9", "temp").is_none());
         assert!(image("success", "8", "output").is_none());
         assert!(image("error", "9", "output").is_none());
+    }
+
+    #[test]
+    fn what_stands_beside_the_image_does_not_matter() {
+        for entry in [
+            r#"{"outputs":{"9":{"images":[{"filename":"a.png"}]}}}"#,
+            r#"{"outputs":{"9":{"images":[null,{"filename":null},{"filename":"a.png","subfolder":null,"type":null}]}}}"#,
+            r#"{"outputs":{"9":{"images":[{"filename":"a.png","type":"output","n":1e3}]},"8":null},"status":null}"#,
+            r#"{"outputs":{"9":{"images":[{"filename":"a.png"}],"gifs":7}},"status":{"status_str":null,"messages":null}}"#,
+        ] {
+            let entry = read(entry);
+            let file = Finished::of(&entry).unwrap().image("9").unwrap();
+            assert_eq!(
+                (file.filename.as_str(), file.subfolder.as_str(), file.kind.as_str()),
+                ("a.png", "", "output")
+            );
+        }
+    }
+
+    #[test]
+    fn an_entry_without_an_end_is_not_over() {
+        for entry in [
+            r#"{}"#,
+            r#"{"outputs":{}}"#,
+            r#"{"outputs":{},"status":{"status_str":"","completed":false}}"#,
+            "7",
+        ] {
+            assert!(Finished::of(&read(entry)).is_none(), "{entry}");
+        }
+        for entry in
+            [r#"{"status":{"status_str":"error"}}"#, r#"{"outputs":null,"status":{"completed":true}}"#]
+        {
+            assert!(Finished::of(&read(entry)).unwrap().image("9").is_none(), "{entry}");
+        }
     }
 }

@@ -11,6 +11,9 @@ pub(super) struct Submission {
     prompt_id: String,
 }
 
+/// The node that holds the customer's words.
+pub(super) const PROMPT_NODE: &str = "6";
+
 /// The node whose image is taken.
 pub(super) const OUTPUT_NODE: &str = "9";
 
@@ -35,7 +38,7 @@ fn workflow(image: &ImageRequest, run: RunId, checkpoint: &str) -> Value {
         "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": checkpoint}},
         "5": {"class_type": "EmptyLatentImage", "inputs": {
             "width": image.width, "height": image.height, "batch_size": 1}},
-        "6": {"class_type": "CLIPTextEncode", "inputs": {"text": image.prompt.expose(), "clip": ["4", 1]}},
+        PROMPT_NODE: {"class_type": "CLIPTextEncode", "inputs": {"text": image.prompt.expose(), "clip": ["4", 1]}},
         "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "blurry, low quality", "clip": ["4", 1]}},
         "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
         OUTPUT_NODE: {"class_type": "SaveImage", "inputs": {

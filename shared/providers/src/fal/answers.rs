@@ -1,86 +1,130 @@
 use crate::failure::FailureClass;
+use crate::lenient;
+use crate::words::Words;
 use primitives::CostCents;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use reqwest::StatusCode;
+use serde_json::Value;
 
 /// The answer to a submit. The addresses leave the model's path out, so they can't be built from the id.
-#[derive(Deserialize)]
 pub(super) struct Submitted {
-    pub(super) request_id: String,
-    pub(super) status_url: String,
-    pub(super) response_url: String,
+    pub(super) request_id: Option<String>,
+    pub(super) status_url: Option<String>,
+    pub(super) response_url: Option<String>,
     pub(super) cancel_url: Option<String>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Status {
-    pub(super) status: State,
-}
-
 /// There is no failed state: a failed job is completed too, and its result says why.
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Completed,
     /// `IN_QUEUE`, `IN_PROGRESS` and what may come.
-    #[serde(other)]
     Working,
 }
 
 /// What flux answers.
-#[derive(Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Output {
-    #[serde(default)]
-    pub(super) images: Vec<Image>,
-    #[serde(default)]
-    pub(super) has_nsfw_concepts: Vec<bool>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Image {
-    pub(super) url: String,
+    /// The images' addresses.
+    pub(super) images: Vec<String>,
+    /// An image was flagged; it is black then.
+    pub(super) is_flagged: bool,
 }
 
 /// Either a list of field errors, or one text for infrastructure; some apps send neither.
-#[derive(Deserialize, Default)]
 pub(super) struct Problem {
-    detail: Option<Detail>,
-    error_type: Option<String>,
+    kinds: Vec<String>,
+    /// A field error that names the prompt.
+    is_about_the_prompt: bool,
+    words: Words,
+    says_something: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Detail {
-    Fields(Vec<FieldProblem>),
-    Other(IgnoredAny),
+impl Submitted {
+    pub(super) fn of(document: &Value) -> Submitted {
+        let text = |name: &str| lenient::text(&document[name]).map(str::to_owned);
+        Submitted {
+            request_id: text("request_id"),
+            status_url: text("status_url"),
+            response_url: text("response_url"),
+            cancel_url: text("cancel_url"),
+        }
+    }
 }
 
-#[derive(Deserialize)]
-struct FieldProblem {
-    #[serde(rename = "type", default)]
-    kind: String,
+impl State {
+    /// `None` when there is no state to be read.
+    pub(super) fn of(document: &Value) -> Option<State> {
+        let state = lenient::text(&document["status"])?.to_ascii_uppercase();
+        // The last three are not documented; copies of the documentation list them, and the result decides anyway.
+        let is_over = matches!(state.as_str(), "COMPLETED" | "FAILED" | "ERROR" | "CANCELLED" | "CANCELED");
+        Some(if is_over { State::Completed } else { State::Working })
+    }
+}
+
+impl Output {
+    pub(super) fn of(document: &Value) -> Output {
+        let listed = document["images"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let images = listed.iter().chain([&document["images"], &document["image"]]);
+        let address =
+            |image: &Value| lenient::text(&image["url"]).or(lenient::text(image)).map(str::to_owned);
+        Output {
+            images: images.filter_map(address).collect(),
+            is_flagged: lenient::has_set_flag(&document["has_nsfw_concepts"]),
+        }
+    }
 }
 
 impl Problem {
-    /// Decided by type alone: the message is for nobody.
-    pub(super) fn class(&self, status: u16) -> FailureClass {
-        let kinds = || {
-            let fields = match &self.detail {
-                Some(Detail::Fields(fields)) => fields.as_slice(),
-                Some(Detail::Other(_)) | None => &[],
-            };
-            fields.iter().map(|field| field.kind.as_str()).chain(self.error_type.as_deref())
+    pub(super) fn of(document: &Value, prompt: &str) -> Problem {
+        let detail = &document["detail"];
+        let fields = detail.as_array().map(Vec::as_slice).unwrap_or_default();
+        let kinds = fields.iter().chain([detail]).filter_map(|field| lenient::text(&field["type"]));
+        let names_prompt = |field: &Value| {
+            field["loc"].as_array().is_some_and(|loc| loc.iter().any(|part| part.as_str() == Some("prompt")))
         };
-        if kinds().any(|kind| kind == "content_policy_violation") {
-            return FailureClass::ContentRejected;
+        Problem {
+            kinds: kinds.chain(lenient::text(&document["error_type"])).map(str::to_owned).collect(),
+            is_about_the_prompt: fields.iter().any(names_prompt),
+            words: Words::of(document, prompt),
+            says_something: ["detail", "error", "error_type"]
+                .iter()
+                .any(|name| !lenient::is_nothing(&document[*name])),
         }
-        if kinds().any(is_infrastructure) {
-            return FailureClass::Unavailable;
+    }
+
+    pub(super) fn says_something(&self) -> bool {
+        self.says_something
+    }
+
+    /// The model or the runner speaks, not a gateway.
+    pub(super) fn is_of_the_model(&self) -> bool {
+        !self.kinds.is_empty() || self.words.class().is_some()
+    }
+
+    /// What the types and words say; `None` when they say nothing we know.
+    pub(super) fn told_class(&self) -> Option<FailureClass> {
+        let has = |wanted: fn(&str) -> bool| self.kinds.iter().any(|kind| wanted(kind));
+        if has(|kind| kind == "content_policy_violation") {
+            return Some(FailureClass::ContentRejected);
         }
-        match status {
-            400 | 413 | 422 => FailureClass::BadInput,
+        if has(is_infrastructure) {
+            return Some(FailureClass::Unavailable);
+        }
+        if self.is_about_the_prompt {
+            return Some(FailureClass::BadInput);
+        }
+        self.words.class()
+    }
+
+    /// The customer wrote the prompt alone: a refusal that does not name it is ours to mend.
+    pub(super) fn class(&self, status: StatusCode) -> FailureClass {
+        self.told_class().unwrap_or(match status.as_u16() {
+            401 | 403 => FailureClass::Auth,
+            402 => FailureClass::NoBalance,
+            413 => FailureClass::BadInput,
+            400..=499 => FailureClass::RequestRefused,
             _ => FailureClass::Unavailable,
-        }
+        })
     }
 }
 
@@ -139,18 +183,70 @@ mod tests {
     fn a_problem_is_read_in_all_its_shapes() {
         let table = [
             (422, r#"{"detail":[{"loc":["body","prompt"],"type":"string_too_long"}]}"#, "bad_input"),
+            (422, r#"{"detail":[{"loc":["body","image_size"],"type":"enum"}]}"#, "request_refused"),
             (422, r#"{"detail":[{"type":"x"},{"type":"content_policy_violation"}]}"#, "content_rejected"),
             (422, r#"{"detail":[{"type":"generation_timeout"}]}"#, "unavailable"),
-            (422, r#"{"detail":"a text"}"#, "bad_input"),
+            (422, r#"{"detail":"a text"}"#, "request_refused"),
+            (422, r#"{"detail":"Prompt flagged by content checker"}"#, "content_rejected"),
             (422, r#"{"detail":"a text","error_type":"runner_disconnected"}"#, "unavailable"),
-            (422, "{}", "bad_input"),
+            (422, r#"{"detail":null,"error_type":null}"#, "request_refused"),
+            (422, r#"{"detail":[null,7,{"type":null,"loc":null}]}"#, "request_refused"),
+            (422, "{}", "request_refused"),
+            (400, "{}", "request_refused"),
+            (402, "{}", "no_balance"),
+            (403, "{}", "auth"),
+            (403, r#"{"detail":"User is locked. Reason: Exhausted balance."}"#, "no_balance"),
             (500, r#"{"detail":[{"type":"internal_server_error"}]}"#, "unavailable"),
             (500, r#"{"detail":"x","error_type":"internal_error"}"#, "unavailable"),
-            (418, "{}", "unavailable"),
+            (418, "{}", "request_refused"),
         ];
         for (status, body, class) in table {
-            let problem: Problem = serde_json::from_str(body).unwrap();
+            let problem = Problem::of(&serde_json::from_str(body).unwrap(), "");
+            let status = StatusCode::from_u16(status).unwrap();
             assert_eq!(problem.class(status).as_str(), class, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn an_output_is_found_whatever_stands_beside_it() {
+        let table = [
+            (r#"{"images":[{"url":"a"}],"has_nsfw_concepts":[false]}"#, vec!["a"], false),
+            (
+                r#"{"images":[{"url":"a","width":null,"file_size":"x"}],"has_nsfw_concepts":null}"#,
+                vec!["a"],
+                false,
+            ),
+            (r#"{"images":[null,{"url":null},{"url":"a"}],"seed":-1}"#, vec!["a"], false),
+            (r#"{"images":["a"],"has_nsfw_concepts":[]}"#, vec!["a"], false),
+            (r#"{"images":{"url":"a"},"has_nsfw_concepts":{}}"#, vec!["a"], false),
+            (r#"{"images":null,"image":{"url":"a"},"has_nsfw_concepts":"no"}"#, vec!["a"], false),
+            (r#"{"images":[{"url":"a"}],"has_nsfw_concepts":[null,true]}"#, vec!["a"], true),
+            (r#"{"images":[{"url":"a"}],"has_nsfw_concepts":true}"#, vec!["a"], true),
+            (r#"{"images":[{"url":"a"}],"has_nsfw_concepts":["true"]}"#, vec!["a"], true),
+            (r#"{"images":[]}"#, vec![], false),
+            (r#"{"images":7}"#, vec![], false),
+            ("{}", vec![], false),
+        ];
+        for (body, images, is_flagged) in table {
+            let images = images.into_iter().map(str::to_owned).collect();
+            let output = Output::of(&serde_json::from_str(body).unwrap());
+            assert_eq!(output, Output { images, is_flagged }, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_state_is_read_or_there_is_none() {
+        let table = [
+            (r#"{"status":"COMPLETED"}"#, Some(State::Completed)),
+            (r#"{"status":" completed ","logs":7}"#, Some(State::Completed)),
+            (r#"{"status":"IN_QUEUE"}"#, Some(State::Working)),
+            (r#"{"status":"NOVEL"}"#, Some(State::Working)),
+            (r#"{"status":null}"#, None),
+            (r#"{"status":[]}"#, None),
+            ("[]", None),
+        ];
+        for (body, state) in table {
+            assert_eq!(State::of(&serde_json::from_str(body).unwrap()), state, "{body}");
         }
     }
 }

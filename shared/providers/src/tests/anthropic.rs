@@ -113,14 +113,33 @@ async fn haste_and_an_empty_account_are_told_apart() {
                  \"details\":{\"error_code\":\"enforced_spend_limit_reached\"}}}";
     let table = [
         (429, &[("retry-after", "0")] as Headers, "{}", "rate_limited", 2),
+        (429, &[("retry-after", "soon")], "{}", "rate_limited", 2),
+        (429, &[("retry-after", "")], "{}", "rate_limited", 2),
+        (429, &[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], "{}", "rate_limited", 2),
+        (429, &[("retry-after", "99999999999999999999")], "{}", "rate_limited", 1),
+        (429, &[("retry-after", "0")], spent, "no_balance", 1),
         (429, &[], "{}", "no_balance", 1),
         (429, &[], spent, "no_balance", 1),
         (529, &[], "{}", "rate_limited", 2),
         (402, &[], "{}", "no_balance", 1),
+        (400, &[], r#"{"error":{"message":"Your credit balance is too low to access"}}"#, "no_balance", 1),
+        (
+            400,
+            &[],
+            r#"{"error":{"message":"max_tokens: 9 > 8, which is the maximum allowed"}}"#,
+            "request_refused",
+            1,
+        ),
+        (400, &[], r#"{"error":{"message":"prompt is too long: 9 tokens > 8 maximum"}}"#, "bad_input", 1),
+        (404, &[], r#"{"error":{"type":"not_found_error","message":"model: claude-x"}}"#, "model_gone", 1),
     ];
     for (status, headers, body, class, calls) in table {
         let world = World::start(move |_| reply(status, headers, body)).await;
-        assert_eq!(world.text(&["anthropic/premium"]).await.failure().0, class, "{status}");
+        assert_eq!(
+            world.text(&["anthropic/premium"]).await.failure().0,
+            class,
+            "{status} {headers:?} {body}"
+        );
         assert_eq!(world.stand.requests().len(), calls, "{status} {headers:?}");
     }
 }

@@ -19,7 +19,9 @@ fn all_but_deepseek(request: &Received, first: impl Fn() -> Reply) -> Reply {
 #[tokio::test]
 async fn a_fallback_is_silent_until_the_first_content() {
     type Row = (&'static str, fn() -> Reply, usize);
-    let table: [Row; 8] = [
+    let table: [Row; 10] = [
+        ("request_refused", || reply(400, &[], ""), 1),
+        ("empty_answer", deepseek::blank, 1),
         ("unavailable", || reply(500, &[], ""), 1),
         ("unavailable", || vec![Say::Cut], 1),
         ("unavailable", || reply(503, &[], ""), 2),
@@ -54,8 +56,14 @@ async fn an_image_falls_back_too() {
 
 #[tokio::test]
 async fn what_the_customer_asked_for_is_refused_once() {
-    for (status, class) in [(400, "bad_input"), (422, "bad_input"), (451, "content_rejected")] {
-        let world = World::start(move |request| all_but_deepseek(request, || reply(status, &[], ""))).await;
+    let table = [
+        (400, r#"{"error":{"message":"This model's maximum context length is 65536 tokens."}}"#, "bad_input"),
+        (413, "", "bad_input"),
+        (400, r#"{"error":{"message":"Content Exists Risk"}}"#, "content_rejected"),
+        (451, "", "content_rejected"),
+    ];
+    for (status, body, class) in table {
+        let world = World::start(move |request| all_but_deepseek(request, || reply(status, &[], body))).await;
         let told = world.text(&["deepseek/chat", "anthropic/premium"]).await;
         assert_eq!(told.failure(), (class, vec![class]));
         assert_eq!(world.stand.requests().len(), 1);
@@ -108,7 +116,7 @@ async fn the_second_try_may_serve() {
 #[tokio::test]
 async fn the_budget_covers_the_whole_chain() {
     let world = World::start(|_| vec![Say::Hang]).await;
-    let budget = Duration::from_millis(80);
+    let budget = Duration::from_millis(600);
     let told = world.job(&["deepseek/chat", "anthropic/premium"], Job { budget, ..job(text()) }).await;
 
     assert_eq!(told.failure(), ("unavailable", vec!["unavailable"]));

@@ -1,19 +1,19 @@
-use super::fal::PNG;
+use super::fal::{IMPATIENT, PNG};
 use super::stand::{Received, Reply, Say, json, reply};
 use super::world::{PROMPT, World};
 use crate::{Artifact, Event};
 use serde_json::{Value, json};
 
 /// The run of [`super::world::job`] as ComfyUI knows it.
-const ID: &str = "019aae3d-9f80-7000-8000-000000000001";
+pub(super) const ID: &str = "019aae3d-9f80-7000-8000-000000000001";
 
-fn finished(id: &str) -> Value {
+pub(super) fn finished(id: &str) -> Value {
     let image = json!({"filename": "cit 1&.png", "subfolder": "", "type": "output"});
     json!({id: {"prompt": [], "outputs": {"9": {"images": [image]}},
                 "status": {"status_str": "success", "completed": true, "messages": []}}})
 }
 
-fn queue(id: &str) -> Value {
+pub(super) fn queue(id: &str) -> Value {
     json!({"queue_running": [[1, id, {"6": {"inputs": {"text": "x"}}}, {}, ["9"]]], "queue_pending": []})
 }
 
@@ -129,8 +129,13 @@ async fn a_200_can_be_a_refusal() {
 async fn a_closed_door_is_auth_wherever_it_stands() {
     for status in [302, 401, 403] {
         for prefix in ["/comfyui/prompt", "/comfyui/history", "/comfyui/queue"] {
-            let world = World::start(move |request| {
-                if request.path.starts_with(prefix) { reply(status, &[], "") } else { vendor(request) }
+            let world = World::with(IMPATIENT, move |request| {
+                let never_ends = request.path.starts_with("/comfyui/history") && prefix.ends_with("queue");
+                match request.path.starts_with(prefix) {
+                    true => reply(status, &[], ""),
+                    false if never_ends => json(200, &json!({})),
+                    false => vendor(request),
+                }
             })
             .await;
             assert_eq!(world.image(&["comfyui/image"]).await.failure().0, "auth", "{status} {prefix}");
@@ -142,7 +147,13 @@ async fn a_closed_door_is_auth_wherever_it_stands() {
 async fn refusals_have_a_class() {
     let too_big = r#"{"error":{"type":"prompt_outputs_failed_validation"},
         "node_errors":{"5":{"errors":[{"type":"value_bigger_than_max"}]}}}"#;
-    let table = [(400, too_big, "bad_input"), (400, "", "bad_input"), (500, "<html>", "unavailable")];
+    let table = [
+        (400, too_big, "request_refused"),
+        (400, r#"{"error":{"type":"x"},"node_errors":{"6":{"errors":[{"type":"y"}]}}}"#, "bad_input"),
+        (400, "", "request_refused"),
+        (404, "", "model_gone"),
+        (500, "<html>", "unavailable"),
+    ];
     for (status, body, class) in table {
         let world = World::start(move |_| reply(status, &[], body)).await;
         assert_eq!(world.image(&["comfyui/image"]).await.failure().0, class, "{status}");
@@ -151,7 +162,7 @@ async fn refusals_have_a_class() {
 
 #[tokio::test]
 async fn a_prompt_that_takes_too_long_is_taken_off_the_queue() {
-    let world = World::with([("PROVIDER_FIRST_CONTENT_MS_IMAGE", "60")], |request| {
+    let world = World::with(IMPATIENT, |request| {
         if request.path.starts_with("/comfyui/history/") {
             return json(200, &json!({}));
         }

@@ -22,6 +22,16 @@ pub(super) fn whole() -> Reply {
     ended(stream(&[FIRST, SECOND, &finish("stop"), USAGE, DONE]))
 }
 
+/// A normal end after blanks alone.
+pub(super) fn blank() -> Reply {
+    let blanks = "data: {\"choices\":[{\"delta\":{\"content\":\" \\n\\u200b\"}}]}\n\n";
+    ended(stream(&[blanks, &finish("stop"), USAGE, DONE]))
+}
+
+pub(super) fn thought_only(reason: &str) -> Reply {
+    ended(stream(&[REASONING, &finish(reason), USAGE, DONE]))
+}
+
 pub(super) fn cut_after_content() -> Reply {
     then(stream(&[FIRST]), Say::Cut)
 }
@@ -149,7 +159,7 @@ async fn usage_is_the_last_one_told_and_zero_counts() {
 #[tokio::test]
 async fn an_answer_without_content_is_none() {
     for (reason, class) in [("stop", "empty_answer"), ("length", "length_limit")] {
-        let world = World::start(move |_| ended(stream(&[REASONING, &finish(reason), USAGE, DONE]))).await;
+        let world = World::start(move |_| thought_only(reason)).await;
         let told = world.text(&["deepseek/reasoner"]).await;
         assert_eq!(told.failure(), (class, vec![class]));
         let failed = told.outcome.unwrap_err();
@@ -172,7 +182,7 @@ async fn a_200_that_is_no_event_stream_is_broken() {
 
 #[tokio::test]
 async fn keep_alives_do_not_stand_for_a_token() {
-    let settings = [("PROVIDER_FIRST_CONTENT_MS_CHAT", "60")];
+    let settings = [("PROVIDER_FIRST_CONTENT_MS_CHAT", "400")];
     let keep_alive = ": keep-alive\n\n";
     let world = World::with(settings, move |_| then(stream(&[keep_alive, keep_alive]), Say::Hang)).await;
     let told = world.text(&["deepseek/chat"]).await;
@@ -183,7 +193,7 @@ async fn keep_alives_do_not_stand_for_a_token() {
 
 #[tokio::test]
 async fn a_stall_between_tokens_ends_the_attempt() {
-    for settings in [("PROVIDER_STREAM_GAP_MS", "60"), ("PROVIDER_TOTAL_MS", "60")] {
+    for settings in [("PROVIDER_STREAM_GAP_MS", "400"), ("PROVIDER_TOTAL_MS", "1500")] {
         let world = World::with([settings], |_| then(stream(&[FIRST, ": ping\n\n"]), Say::Hang)).await;
         assert_eq!(world.text(&["deepseek/chat"]).await.failure().0, "broken_stream", "{settings:?}");
     }
@@ -198,19 +208,33 @@ async fn a_reasoner_may_think_longer_than_a_chat() {
 
 #[tokio::test]
 async fn refusals_have_a_class() {
+    let said =
+        |message: &str| json!({"error": {"message": message, "code": "invalid_request_error"}}).to_string();
     let table = [
-        (400, "{}", "bad_input"),
-        (400, "{\"error\":{\"code\":\"model_not_found\"}}", "model_gone"),
-        (401, "{}", "auth"),
-        (402, "{\"error\":{\"message\":\"Insufficient Balance\"}}", "no_balance"),
-        (404, "{}", "model_gone"),
-        (422, "{}", "bad_input"),
-        (429, "{}", "rate_limited"),
-        (500, "<html>", "unavailable"),
-        (503, "{}", "unavailable"),
+        (400, "{}".to_owned(), "request_refused"),
+        (400, said("Model Not Exist"), "model_gone"),
+        (
+            400,
+            said("Invalid max_tokens value, the valid range of max_tokens is [1, 8192]"),
+            "request_refused",
+        ),
+        (400, said("Content Exists Risk"), "content_rejected"),
+        (400, said("This model's maximum context length is 131072 tokens."), "bad_input"),
+        (400, json!({"error": {"code": "model_not_found"}}).to_string(), "model_gone"),
+        (401, "{}".to_owned(), "auth"),
+        (402, said("Insufficient Balance"), "no_balance"),
+        (404, "{}".to_owned(), "model_gone"),
+        (422, "{}".to_owned(), "request_refused"),
+        (429, "{}".to_owned(), "rate_limited"),
+        (429, json!({"error": {"code": "insufficient_quota"}}).to_string(), "no_balance"),
+        (500, "<html>".to_owned(), "unavailable"),
+        (503, "{}".to_owned(), "unavailable"),
     ];
     for (status, body, class) in table {
-        let world = World::start(move |_| reply(status, &[], body)).await;
-        assert_eq!(world.text(&["deepseek/chat"]).await.failure().0, class, "{status}");
+        let told = body.clone();
+        let world = World::start(move |_| reply(status, &[], &told)).await;
+        assert_eq!(world.text(&["deepseek/chat"]).await.failure().0, class, "{status} {body}");
+        let calls = if matches!(class, "rate_limited") || status == 503 { 2 } else { 1 };
+        assert_eq!(world.stand.requests().len(), calls, "{status} {body}");
     }
 }

@@ -3,8 +3,8 @@ use super::world::{PROMPT, World};
 use crate::{Artifact, Event, ProviderName};
 use serde_json::{Value, json};
 
-/// A PNG's beginning, which is all that is looked at.
-pub(super) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x04\0\0\0\x03\0\x08\x02\0\0\0";
+/// A real picture of 16 × 9 pixels.
+pub(super) const PNG: &[u8] = include_bytes!("pictures/kite.png");
 
 /// The vendor's happy day, call by call.
 pub(super) fn vendor(request: &Received) -> Reply {
@@ -33,7 +33,7 @@ fn status(nth: usize) -> Reply {
     }
 }
 
-fn output(request: &Received, is_nsfw: bool) -> Value {
+pub(super) fn output(request: &Received, is_nsfw: bool) -> Value {
     let url = format!("http://{}/fal/files/a.png", request.header("host").unwrap());
     json!({"images": [{"url": url, "content_type": "image/png", "width": 1024, "height": 768}],
            "seed": 7, "timings": {"inference": 1.2}, "has_nsfw_concepts": [is_nsfw], "prompt": "x"})
@@ -44,11 +44,11 @@ pub(super) fn result(output: &Value, units: &str) -> Reply {
     reply(200, &headers, output.to_string())
 }
 
-fn is_submit(request: &Received) -> bool {
+pub(super) fn is_submit(request: &Received) -> bool {
     request.method == "POST"
 }
 
-fn is_status(request: &Received) -> bool {
+pub(super) fn is_status(request: &Received) -> bool {
     request.path.ends_with("/status")
 }
 
@@ -56,13 +56,16 @@ pub(super) fn is_result(request: &Received) -> bool {
     request.path.ends_with("/req-1") && request.method == "GET"
 }
 
+/// So that what never comes is given up within a test.
+pub(super) const IMPATIENT: [(&str, &str); 1] = [("PROVIDER_FIRST_CONTENT_MS_IMAGE", "1600")];
+
 #[tokio::test]
 async fn an_image_is_submitted_followed_fetched_and_priced() {
     let world = World::start(vendor).await;
     let told = world.image(&["fal/flux-dev"]).await;
 
     let artifact = Artifact::of(PNG.to_vec()).unwrap();
-    assert_eq!(artifact.size, Some((1024, 768)));
+    assert_eq!(artifact.size, (16, 9));
     assert_eq!(told.events, [Event::Artifact(artifact)]);
     let served = told.served();
     assert_eq!((served.provider, served.model.as_str()), (ProviderName::Fal, "fal-ai/flux/dev"));
@@ -108,8 +111,7 @@ async fn a_submit_whose_answer_is_lost_is_never_repeated() {
         Box::new(foreign),
     ];
     for (row, submit) in table.into_iter().enumerate() {
-        let world =
-            World::with([("PROVIDER_FIRST_CONTENT_MS_IMAGE", "300")], move |request| submit(request)).await;
+        let world = World::with(IMPATIENT, move |request| submit(request)).await;
         let told = world.image(&["fal/flux-dev", "comfyui/image"]).await;
         assert_eq!(told.failure(), ("unknown_outcome", vec!["unknown_outcome"]), "row {row}");
         assert_eq!(world.stand.requests().len(), 1, "row {row}");
@@ -158,23 +160,24 @@ async fn a_result_that_is_not_readable_yet_is_asked_for_again() {
 async fn a_failed_job_says_so_at_its_result() {
     let detail = |kind: &str| json!({"detail": [{"loc": ["body"], "msg": "secret", "type": kind}]});
     let table = [
-        (422, detail("string_too_long"), &[] as Headers, "bad_input"),
+        (422, json!({"detail": [{"loc": ["body", "prompt"], "type": "x"}]}), &[] as Headers, "bad_input"),
         (422, detail("content_policy_violation"), &[], "content_rejected"),
-        (422, json!({"detail": "secret"}), &[], "bad_input"),
+        (422, json!({"detail": "secret"}), &[], "request_refused"),
         (500, json!({"detail": "x", "error_type": "runner_server_error"}), &[], "unavailable"),
         (504, json!({}), &[], "unavailable"),
         (504, json!({}), &[("x-fal-request-timeout-type", "user")], "unavailable"),
-        (401, json!({}), &[], "auth"),
+        (401, json!({}), &[], "unavailable"),
+        (200, json!({"detail": "secret"}), &[], "content_rejected"),
+        (200, json!({"detail": [{"type": "runner_disconnected"}]}), &[], "unavailable"),
+        (200, json!({"images": []}), &[], "unavailable"),
+        (200, json!({"images": null, "has_nsfw_concepts": null}), &[], "unavailable"),
     ];
     for (status, body, headers, class) in table {
         let text = body.to_string();
-        let world =
-            World::start(
-                move |request| {
-                    if is_result(request) { reply(status, headers, &text) } else { vendor(request) }
-                },
-            )
-            .await;
+        let world = World::with(IMPATIENT, move |request| {
+            if is_result(request) { reply(status, headers, &text) } else { vendor(request) }
+        })
+        .await;
         let told = world.image(&["fal/flux-dev"]).await;
         assert_eq!(told.failure().0, class, "{status} {body}");
         assert!(!format!("{:?}", told.outcome).contains("secret"));
@@ -213,12 +216,10 @@ async fn a_result_without_units_is_priced_by_its_size() {
 
 #[tokio::test]
 async fn a_job_that_takes_too_long_is_taken_back() {
-    let world = World::with([("PROVIDER_FIRST_CONTENT_MS_IMAGE", "60")], |request| {
-        match (request.method.as_str(), is_status(request)) {
-            (_, true) => status(0),
-            ("PUT", _) => json(202, &json!({"status": "CANCELLATION_REQUESTED"})),
-            _ => vendor(request),
-        }
+    let world = World::with(IMPATIENT, |request| match (request.method.as_str(), is_status(request)) {
+        (_, true) => status(0),
+        ("PUT", _) => json(202, &json!({"status": "CANCELLATION_REQUESTED"})),
+        _ => vendor(request),
     })
     .await;
     assert_eq!(world.image(&["fal/flux-dev"]).await.failure().0, "unavailable");
@@ -227,22 +228,22 @@ async fn a_job_that_takes_too_long_is_taken_back() {
 
 #[tokio::test]
 async fn a_job_that_finished_while_it_was_taken_back_is_delivered() {
-    let world = World::with([("PROVIDER_FIRST_CONTENT_MS_IMAGE", "60")], |request| {
-        match (request.method.as_str(), is_status(request)) {
-            (_, true) => status(0),
-            ("PUT", _) => json(400, &json!({"status": "ALREADY_COMPLETED"})),
-            _ => vendor(request),
-        }
+    let world = World::with(IMPATIENT, |request| match (request.method.as_str(), is_status(request)) {
+        (_, true) => status(0),
+        ("PUT", _) => json(400, &json!({"status": "ALREADY_COMPLETED"})),
+        _ => vendor(request),
     })
     .await;
     world.image(&["fal/flux-dev"]).await.served();
 }
 
 #[tokio::test]
-async fn a_job_that_nobody_knows_any_more_is_lost() {
-    let world =
-        World::start(|request| if is_submit(request) { vendor(request) } else { reply(404, &[], "{}") })
-            .await;
+async fn a_job_that_fal_does_not_know_for_long_is_lost() {
+    let world = World::with(IMPATIENT, |request| {
+        if is_submit(request) { vendor(request) } else { reply(404, &[], "{\"status\":\"NOT_FOUND\"}") }
+    })
+    .await;
     assert_eq!(world.image(&["fal/flux-dev"]).await.failure().0, "unavailable");
-    assert_eq!(world.stand.count("GET"), 2);
+    assert!(world.stand.count("GET") >= 6, "status many times, the result once");
+    assert_eq!(world.stand.count("PUT"), 1);
 }

@@ -40,10 +40,10 @@ async fn an_account_problem_closes_a_provider_for_everybody() {
 }
 
 #[tokio::test]
-async fn five_failures_close_a_provider_and_a_probe_opens_it() {
+async fn five_failures_of_three_accounts_close_a_provider_and_a_probe_opens_it() {
     let world = with_deepseek(|nth| if nth < 5 { reply(500, &[], "") } else { deepseek::whole() }).await;
-    for _ in 0..6 {
-        assert_eq!(world.text(CHAIN).await.served().provider, ProviderName::Anthropic);
+    for account in ["ann", "ben", "ann", "ben", "eve", "ann"] {
+        assert_eq!(world.text_for(account, CHAIN).await.served().provider, ProviderName::Anthropic);
     }
     assert_eq!(world.stand.count("POST /deepseek"), 5);
 
@@ -53,6 +53,48 @@ async fn five_failures_close_a_provider_and_a_probe_opens_it() {
     assert_eq!(world.store.calls(), ["PutItem", "GetItem", "PutItem"], "claimed, then closed");
     assert_eq!(world.text(CHAIN).await.served().provider, ProviderName::Deepseek);
     assert!(world.store.calls().is_empty());
+}
+
+#[tokio::test]
+async fn one_customer_never_closes_a_provider_for_all_others() {
+    let table: [fn(usize) -> Reply; 5] = [
+        |_| reply(500, &[], ""),
+        |_| reply(400, &[], ""),
+        |_| deepseek::blank(),
+        |_| deepseek::thought_only("length"),
+        |_| deepseek::cut_after_content(),
+    ];
+    for (row, answer) in table.into_iter().enumerate() {
+        let world = with_deepseek(answer).await;
+        for _ in 0..7 {
+            let _ = world.text(CHAIN).await;
+        }
+        assert_eq!(world.stand.count("POST /deepseek"), 7, "row {row}");
+        let stored = world.store.row("deepseek").map(|row| row.to_string()).unwrap_or_default();
+        assert!(!stored.contains("user_ann") && !stored.contains("open_until"), "{stored}");
+    }
+}
+
+#[tokio::test]
+async fn empty_answers_never_close_a_provider() {
+    for answer in [|_| deepseek::blank(), |_| deepseek::thought_only("length")] {
+        let world = with_deepseek(answer).await;
+        for account in ["ann", "ben", "eve", "joe", "kim", "lea", "mia"] {
+            let _ = world.text_for(account, CHAIN).await;
+        }
+        assert_eq!(world.stand.count("POST /deepseek"), 7);
+        assert!(world.store.calls().is_empty(), "not even counted");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_can_not_be_reached_is_closed_whoever_asks() {
+    let url = format!("http://{}", super::stand::closed_port().await);
+    let world = World::with([("DEEPSEEK_URL", url.as_str())], |_| anthropic::whole()).await;
+    for _ in 0..6 {
+        world.text(CHAIN).await.served();
+    }
+    assert_eq!(world.text(CHAIN).await.served().attempts.len(), 1, "the closed one is not asked");
 }
 
 #[tokio::test]
@@ -94,7 +136,7 @@ async fn only_one_of_two_instances_probes() {
 
 #[tokio::test]
 async fn customers_mistakes_never_close_a_provider() {
-    let world = with_deepseek(|_| reply(422, &[], "")).await;
+    let world = with_deepseek(|_| reply(422, &[], "prompt is too long")).await;
     for _ in 0..6 {
         assert_eq!(world.text(CHAIN).await.failure().0, "bad_input");
     }

@@ -1,10 +1,14 @@
 mod anthropic;
+mod anthropic_bytes;
 mod chain;
 mod comfyui;
 mod deepseek;
+mod deepseek_bytes;
 mod fal;
 mod files;
 mod health;
+mod looks;
+mod pictures;
 mod stand;
 mod store;
 mod world;

@@ -158,6 +158,15 @@ pub(super) fn stream(pieces: &[&str]) -> Reply {
     reply
 }
 
+/// A 200 of any type whose body is cut into single bytes.
+pub(super) fn bytewise(content_type: &str, body: &[u8]) -> Reply {
+    let head =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n");
+    let mut reply = vec![Say::Bytes(head.into_bytes())];
+    reply.extend(body.chunks(1).map(|byte| Say::Bytes([b"1\r\n", byte, b"\r\n"].concat())));
+    ended(reply)
+}
+
 pub(super) fn ended(mut reply: Reply) -> Reply {
     reply.push(Say::Bytes(b"0\r\n\r\n".to_vec()));
     reply

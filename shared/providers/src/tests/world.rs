@@ -43,6 +43,11 @@ impl World {
         self.job(steps, job(text())).await
     }
 
+    /// A text for another account than the usual one.
+    pub(super) async fn text_for(&self, account: &str, steps: &[&str]) -> Told {
+        self.job(steps, Job { account: account.parse().unwrap(), ..job(text()) }).await
+    }
+
     pub(super) async fn image(&self, steps: &[&str]) -> Told {
         self.job(steps, job(image())).await
     }
