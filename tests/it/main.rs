@@ -13,6 +13,7 @@ mod identity;
 mod lambda;
 mod ledger;
 mod main_job;
+mod odd_answers;
 mod openapi;
 mod payments;
 mod rates;

@@ -128,9 +128,21 @@ async fn forward_chunk(
     outlet: &mut Outlet<'_>,
 ) -> Result<Progress, Broken> {
     let mut progress = Progress::None;
-    while let Some(event) = sse.next(&mut bytes).map_err(|_| Broken::lost(FailureClass::BrokenStream))? {
+    loop {
+        // A text that has its end is whole: what is odd behind that decides nothing any more.
+        let is_finished = dialect.is_finished();
+        let event = match sse.next(&mut bytes) {
+            Ok(Some(event)) => event,
+            Ok(None) => return Ok(progress),
+            Err(_) if is_finished => return Ok(Progress::Ended),
+            Err(_) => return Err(Broken::lost(FailureClass::BrokenStream)),
+        };
         head.forget();
-        match dialect.read(event).map_err(Broken::told)? {
+        let piece = match dialect.read(event) {
+            Err(_) if is_finished => return Ok(Progress::Ended),
+            piece => piece.map_err(Broken::told)?,
+        };
+        match piece {
             Piece::Nothing => continue,
             Piece::Thinking(bytes) => outlet.thinking(bytes).await.map_err(Broken::lost)?,
             Piece::Text(text) => {
@@ -143,7 +155,6 @@ async fn forward_chunk(
         }
         progress = Progress::Token;
     }
-    Ok(progress)
 }
 
 /// The bytes of an answer as long as no event was in them: it may be no stream at all.

@@ -203,6 +203,21 @@ async fn only_a_real_end_ends_a_text() {
 }
 
 #[tokio::test]
+async fn what_is_odd_behind_the_end_decides_nothing() {
+    for odd in [
+        r#"data: {"error":{"message":"Insufficient Balance"}}"#,
+        "event: error\ndata: boom",
+        "data: {\"choices\":[{\"del",
+        "data: hello",
+        r#"data: {"choices":"x"}"#,
+    ] {
+        for events in [vec![HI, STOP, odd], vec![HI, STOP, odd, DONE]] {
+            assert_eq!(outcome(&of_events(&events).await), Ok("Xin ".to_owned()), "{events:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_event_without_its_blank_line_is_none() {
     for tail in [STOP, "data: [DONE]\n", "data: [DONE]"] {
         let told = told(move || ended(stream(&["data: {}\n\n", HI, "\n\n", tail]))).await;
