@@ -434,8 +434,9 @@ look() {
 # A function that believes a sender by a secret does not start without it, and the sender tells it only once the address is
 # entered there, which the first deployment gives. So only what has its secrets is asked. Sets `senders`.
 look_for_senders() {
-  local stored missing=()
-  stored=$(aws ssm get-parameters-by-path --path "/$stack" --query "Parameters[].Name" --output text | tr '\t' '\n')
+  local stored path missing=()
+  path=$(setting SecretsPath)
+  stored=$(aws ssm get-parameters-by-path --path "${path%/}" --query "Parameters[].Name" --output text | tr '\t' '\n')
   if is_stored CLERK_WEBHOOK_SECRET; then
     senders+=(clerk)
   else
