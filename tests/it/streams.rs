@@ -109,6 +109,20 @@ async fn a_model_that_reasons_is_told_as_thinking_and_its_reasoning_is_not() {
 }
 
 #[tokio::test]
+async fn a_picture_is_told_as_queued_and_working_and_a_fallback_is_not() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let told = ann.stream(&image("a red kite")).await.unwrap();
+    assert_eq!(stages(&told)[0], "queued");
+    assert_eq!(stages(&told).last(), Some(&"storing"));
+
+    world.sandbox.faults().set(Service::Fal, FaultRule::always(Fault::Refuse));
+    let told = ann.stream(&image("a red kite")).await.unwrap();
+    assert!(!stages(&told).contains(&"waiting"), "{:?}", stages(&told));
+    assert_eq!(told.last().unwrap().data["receipt"]["provider"], "comfyui");
+}
+
+#[tokio::test]
 async fn what_is_refused_before_the_hold_stays_a_plain_error() {
     let world = World::start().await;
     let ann = world.person("ann");

@@ -242,6 +242,28 @@ async fn a_stop_leaves_the_credit_of_a_picture_held_whose_order_may_be_on_its_wa
     assert_eq!(Books::of(&again, "ann").await.balance(), (95, 4));
 }
 
+#[tokio::test]
+async fn a_stop_gives_back_the_credit_of_a_picture_whose_order_was_surely_taken() {
+    let folder = Folder::new();
+    let running = folder.start(&["--data", "data", "--drain-ms", "50"]).await;
+    running.run("ann", &script()).await;
+    running.fault(&json!({ "service": "fal", "fault": "late", "polls": 100_000, "times": 1 })).await;
+    let mut response = running.stream("ann", &image()).await;
+    let mut before = String::new();
+    while !before.contains("\"stage\":\"queued\"") {
+        before.push_str(std::str::from_utf8(&response.chunk().await.unwrap().unwrap()).unwrap());
+    }
+
+    let (ended, after) = tokio::join!(running.signal("INT"), response.text());
+
+    let after = after.unwrap();
+    let failed = read(after.split("event: failed\ndata: ").nth(1).expect("a last event"));
+    assert_eq!((&failed["code"], &failed["charged"]), (&json!("run_broken_off"), &json!(0)));
+    assert_eq!(ended.code, Some(0));
+    let again = folder.start(&["--data", "data"]).await;
+    assert_eq!(Books::of(&again, "ann").await.balance(), (99, 0));
+}
+
 /// Reads until the other side closes; what came.
 async fn until_closed(mut socket: TcpStream) -> String {
     let mut came = Vec::new();

@@ -109,6 +109,24 @@ pub static BALANCE_CALL: Wait =
 
 /// From the request to the hold: who asks, what it costs, the reserving write.
 pub static RUN_BEFORE: Wait = wait("a run before its hold", ms(20_000), &[Inside::Wait(&RUN_ANSWER)]);
+/// One look at a job that works elsewhere; a hanging one must not eat the others' time.
+pub static PROVIDER_LOOK: Wait = wait("one look at a job", ms(5_000), &[Inside::Wait(&IMAGE)]);
+/// Taking back a job that is too late.
+pub static WITHDRAWAL: Wait = wait("a job's withdrawal", ms(6_000), &[Inside::Wait(&IMAGE)]);
+/// A finished job's file. It is paid: asking again costs nothing, another provider does.
+pub static IMAGE_FILE: Wait = wait("a finished job's file", ms(30_000), &[Inside::Wait(&IMAGE)]);
+/// Default of `PROVIDER_FIRST_CONTENT_MS_IMAGE`.
+pub static IMAGE: Wait = wait("a finished image", ms(120_000), &[Inside::Wait(&PROVIDER_ATTEMPT)]);
+/// Default of `PROVIDER_FIRST_CONTENT_MS_CHAT`.
+/// Milliseconds until a chat's first token, before its fallback is asked: several times what these models need on a
+/// bad day, and still short enough for a person who waits.
+pub static FIRST_CHAT_TOKEN: Wait =
+    wait("a chat's first token", ms(12_000), &[Inside::Wait(&PROVIDER_ATTEMPT)]);
+/// Default of `PROVIDER_FIRST_CONTENT_MS_REASONER`.
+pub static FIRST_REASONER_TOKEN: Wait =
+    wait("a reasoner's first token", ms(120_000), &[Inside::Wait(&PROVIDER_ATTEMPT)]);
+/// Default of `PROVIDER_STREAM_GAP_MS`.
+pub static STREAM_GAP: Wait = wait("the next token", ms(30_000), &[Inside::Wait(&PROVIDER_ATTEMPT)]);
 /// Default of `PROVIDER_TOTAL_MS`.
 pub static PROVIDER_ATTEMPT: Wait =
     wait("one attempt at a provider", ms(220_000), &[Inside::Wait(&RUN_BUDGET)]);
@@ -144,6 +162,13 @@ pub static ALL: &[&Wait] = &[
     &RAIL_COMPARISON,
     &BALANCE_CALL,
     &RUN_BEFORE,
+    &PROVIDER_LOOK,
+    &WITHDRAWAL,
+    &IMAGE_FILE,
+    &IMAGE,
+    &FIRST_CHAT_TOKEN,
+    &FIRST_REASONER_TOKEN,
+    &STREAM_GAP,
     &PROVIDER_ATTEMPT,
     &RUN_BUDGET,
     &RUN_AFTER,

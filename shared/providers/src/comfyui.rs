@@ -5,7 +5,7 @@ mod workflow;
 
 use crate::adapter::{Adapter, Answer};
 use crate::failure::{Failure, FailureClass};
-use crate::outlet::Outlet;
+use crate::outlet::{Outlet, Sign};
 use crate::pace::{Looks, QueueDeadlines, Sight};
 use crate::settings::ComfyuiSettings;
 use crate::status::Refusal;
@@ -81,7 +81,12 @@ impl Comfyui {
     }
 
     /// Waits until the prompt is finished, lost or too late.
-    async fn follow(&self, id: &str, deadlines: QueueDeadlines) -> Result<ImageFile, Failure> {
+    async fn follow(
+        &self,
+        id: &str,
+        deadlines: QueueDeadlines,
+        outlet: &mut Outlet<'_>,
+    ) -> Result<ImageFile, Failure> {
         let mut looks = Looks::new(self.settings.timing.poll, deadlines.finished);
         let mut missing = 0;
         while !looks.are_refused() && looks.pause().await {
@@ -92,6 +97,8 @@ impl Comfyui {
                 }
                 Whereabouts::Nowhere => missing += 1,
                 Whereabouts::Waiting => {
+                    // Running or pending: seen there at all, it was surely taken.
+                    outlet.sign(Sign::Working);
                     missing = 0;
                     looks.note(Sight::Seen);
                 }
@@ -190,7 +197,7 @@ impl Adapter for Comfyui {
         let id = self.submit(image, job.run, deadlines).await?;
         let request_id = wire::plain_id(&id);
         let named = |failure: Failure| failure.with_request_id(request_id.clone());
-        let file = self.follow(&id, deadlines).await.map_err(named)?;
+        let file = self.follow(&id, deadlines, outlet).await.map_err(named)?;
         let spent = |failure: Failure| failure.costing(self.settings.cost, false);
         self.deliver(&file, deadlines.file(), outlet).await.map_err(named).map_err(spent)?;
         Ok(Answer {

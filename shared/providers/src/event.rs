@@ -4,7 +4,7 @@ use std::fmt;
 /// What a run sees while a provider works.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A provider is being asked; the first one, or a fallback.
+    /// A provider is being asked: the first one, again, or a fallback.
     Asked,
     /// The provider has surely taken the job, which waits for its turn.
     Queued,

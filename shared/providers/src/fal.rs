@@ -6,7 +6,7 @@ mod ticket;
 
 use crate::adapter::{Adapter, Answer};
 use crate::failure::{Failure, FailureClass};
-use crate::outlet::Outlet;
+use crate::outlet::{Outlet, Sign};
 use crate::pace::QueueDeadlines;
 use crate::settings::{FalModel, FalSettings, Timing};
 use crate::status::Refusal;
@@ -183,7 +183,8 @@ impl Adapter for Fal {
         let deadlines = QueueDeadlines::of(&self.timing, limit);
         let ticket = self.submit(image, deadlines).await?;
         let named = |failure: Failure| failure.with_request_id(ticket.request_id.clone());
-        let outcome = self.follow(&ticket, deadlines).await.map_err(named)?;
+        outlet.sign(Sign::Queued);
+        let outcome = self.follow(&ticket, deadlines, outlet).await.map_err(named)?;
         let answer = self.deliver(image, outcome, deadlines.file(), outlet).await.map_err(named)?;
         Ok(Answer { request_id: ticket.request_id, ..answer })
     }

@@ -1,16 +1,11 @@
 use crate::settings::Timing;
+use primitives::times;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// How long an unfinished job's withdrawal may take.
-const WITHDRAWAL: Duration = Duration::from_secs(6);
-/// How long one look may take at first, where the whole patience allows it: one that hangs must not eat the others'.
-const LOOK: Duration = Duration::from_secs(5);
 /// The share of the patience that one look may take at first, and a submit.
 const LOOK_SHARE: u32 = 8;
 const SUBMIT_SHARE: u32 = 4;
-/// How long a finished job's file is waited for. It is paid: asking again costs nothing, another provider does.
-const FILE: Duration = Duration::from_secs(30);
 /// The share of the patience that the end of a job may take: its withdrawal, or its file.
 const END_SHARE: u32 = 4;
 /// A refusal (no such job, a closed door) is believed after so many looks in a row …
@@ -38,19 +33,19 @@ impl QueueDeadlines {
         let total = limit.min(now + timing.total);
         let patience = timing.first_content.min(total.saturating_duration_since(now));
         let end = patience / END_SHARE;
-        let finished = (total - WITHDRAWAL.min(end)).min(now + timing.first_content);
+        let finished = (total - times::WITHDRAWAL.limit.min(end)).min(now + timing.first_content);
         let submitted = now + finished.saturating_duration_since(now) / SUBMIT_SHARE;
         QueueDeadlines { submitted, finished, total, end }
     }
 
     /// Until when an unfinished job may be taken back, from now.
     pub(crate) fn withdrawal(&self) -> Instant {
-        self.total.min(Instant::now() + WITHDRAWAL.min(self.end))
+        self.total.min(Instant::now() + times::WITHDRAWAL.limit.min(self.end))
     }
 
     /// Until when the file of a finished job is asked for, from now.
     pub(crate) fn file(&self) -> Instant {
-        self.total.min(Instant::now() + FILE.min(self.end))
+        self.total.min(Instant::now() + times::IMAGE_FILE.limit.min(self.end))
     }
 
     /// Until when the result of a finished job is asked for, from now.
@@ -85,7 +80,7 @@ pub(crate) struct Looks {
 impl Looks {
     pub(crate) fn new(pause: Duration, limit: Instant) -> Looks {
         let patience = limit.saturating_duration_since(Instant::now());
-        let look = LOOK.min(patience / LOOK_SHARE);
+        let look = times::PROVIDER_LOOK.limit.min(patience / LOOK_SHARE);
         Looks { pause, pause_max: pause * 5, look, patience, limit, refused: None }
     }
 

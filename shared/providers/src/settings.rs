@@ -6,10 +6,6 @@ use reqwest::header::HeaderValue;
 use std::time::Duration;
 use url::Url;
 
-/// Milliseconds until a chat's first token, before its fallback is asked: several times what these models need on a
-/// bad day, and still short enough for a person who waits.
-const CHAT_FIRST_TOKEN: u64 = 12_000;
-
 /// Everything about the providers that is not the same in every deployment. A provider without its key is not
 /// configured, and the others work all the same.
 pub(crate) struct ProviderSettings {
@@ -114,12 +110,12 @@ impl DeepseekSettings {
         let chat = TextModel {
             model: settings.text_or("DEEPSEEK_CHAT_MODEL", "deepseek-v4-flash"),
             prices: deepseek_prices(settings, "CHAT", [280_000, 14_000_000, 28_000_000]),
-            timing: Timing::read(settings, "CHAT", CHAT_FIRST_TOKEN),
+            timing: Timing::read(settings, "CHAT", &times::FIRST_CHAT_TOKEN),
         };
         let reasoner = TextModel {
             model: settings.text_or("DEEPSEEK_REASONER_MODEL", "deepseek-v4-pro"),
             prices: deepseek_prices(settings, "REASONER", [362_500, 43_500_000, 87_000_000]),
-            timing: Timing::read(settings, "REASONER", 120_000),
+            timing: Timing::read(settings, "REASONER", &times::FIRST_REASONER_TOKEN),
         };
         DeepseekSettings {
             key: header(settings, "DEEPSEEK_API_KEY", "Bearer "),
@@ -143,7 +139,7 @@ impl AnthropicSettings {
         let premium = TextModel {
             model: settings.text_or("ANTHROPIC_MODEL", "claude-sonnet-5-5"),
             prices,
-            timing: Timing::read(settings, "CHAT", CHAT_FIRST_TOKEN),
+            timing: Timing::read(settings, "CHAT", &times::FIRST_CHAT_TOKEN),
         };
         AnthropicSettings {
             key: header(settings, "ANTHROPIC_API_KEY", ""),
@@ -167,7 +163,7 @@ impl FalSettings {
             file_hosts: file_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             flux_dev: fal_model(settings, &base, "FLUX_DEV", "fal-ai/flux/dev", 2_500_000),
             flux_schnell: fal_model(settings, &base, "FLUX_SCHNELL", "fal-ai/flux/schnell", 300_000),
-            timing: Timing::read(settings, "IMAGE", 120_000),
+            timing: Timing::read(settings, "IMAGE", &times::IMAGE),
         }
     }
 }
@@ -181,16 +177,16 @@ impl ComfyuiSettings {
             token: header(settings, "COMFYUI_TOKEN", "Bearer "),
             checkpoint: settings.text_or("COMFYUI_CHECKPOINT", "z8.safetensors"),
             cost: cents(settings, "COMFYUI_COST_CENTS", 200_000),
-            timing: Timing::read(settings, "IMAGE", 120_000),
+            timing: Timing::read(settings, "IMAGE", &times::IMAGE),
         })
     }
 }
 
 impl Timing {
-    fn read(settings: &mut Settings<'_>, kind: &str, first_content: u64) -> Timing {
+    fn read(settings: &mut Settings<'_>, kind: &str, first_content: &Wait) -> Timing {
         Timing {
-            first_content: millis(settings, &format!("PROVIDER_FIRST_CONTENT_MS_{kind}"), first_content),
-            gap: millis(settings, "PROVIDER_STREAM_GAP_MS", 30_000),
+            first_content: limit(settings, &format!("PROVIDER_FIRST_CONTENT_MS_{kind}"), first_content),
+            gap: limit(settings, "PROVIDER_STREAM_GAP_MS", &times::STREAM_GAP),
             total: limit(settings, "PROVIDER_TOTAL_MS", &times::PROVIDER_ATTEMPT),
             poll: millis(settings, "PROVIDER_POLL_MS", 1_000),
         }

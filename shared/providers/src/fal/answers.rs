@@ -17,7 +17,9 @@ pub(super) struct Submitted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Completed,
-    /// `IN_QUEUE`, `IN_PROGRESS` and what may come.
+    /// `IN_QUEUE`, and what may come.
+    Waiting,
+    /// `IN_PROGRESS`
     Working,
 }
 
@@ -57,7 +59,11 @@ impl State {
         let state = lenient::text(&document["status"])?.to_ascii_uppercase();
         // The last three are not documented; copies of the documentation list them, and the result decides anyway.
         let is_over = matches!(state.as_str(), "COMPLETED" | "FAILED" | "ERROR" | "CANCELLED" | "CANCELED");
-        Some(if is_over { State::Completed } else { State::Working })
+        Some(match state.as_str() {
+            _ if is_over => State::Completed,
+            "IN_PROGRESS" => State::Working,
+            _ => State::Waiting,
+        })
     }
 }
 
@@ -239,8 +245,9 @@ mod tests {
         let table = [
             (r#"{"status":"COMPLETED"}"#, Some(State::Completed)),
             (r#"{"status":" completed ","logs":7}"#, Some(State::Completed)),
-            (r#"{"status":"IN_QUEUE"}"#, Some(State::Working)),
-            (r#"{"status":"NOVEL"}"#, Some(State::Working)),
+            (r#"{"status":"IN_QUEUE"}"#, Some(State::Waiting)),
+            (r#"{"status":"IN_PROGRESS"}"#, Some(State::Working)),
+            (r#"{"status":"NOVEL"}"#, Some(State::Waiting)),
             (r#"{"status":null}"#, None),
             (r#"{"status":[]}"#, None),
             ("[]", None),

@@ -1,6 +1,7 @@
 use super::Fal;
 use super::answers::{Output, Problem, State, Submitted, cost_of_units};
 use crate::failure::{Failure, FailureClass};
+use crate::outlet::{Outlet, Sign};
 use crate::pace::{Looks, QueueDeadlines, Sight};
 use crate::{ImageRequest, lenient, wire};
 use primitives::CostCents;
@@ -82,9 +83,10 @@ impl Fal {
         &self,
         ticket: &Ticket,
         deadlines: QueueDeadlines,
+        outlet: &mut Outlet<'_>,
     ) -> Result<Outcome, Failure> {
         let mut looks = Looks::new(self.timing.poll, deadlines.finished);
-        if self.wait(ticket, &mut looks).await {
+        if self.wait(ticket, &mut looks, outlet).await {
             let outcome = self.result(ticket, deadlines.result()).await?;
             return outcome.ok_or_else(|| paid_for_nothing(ticket));
         }
@@ -92,7 +94,7 @@ impl Fal {
     }
 
     /// True when the job is completed, false when the time is up or fal has refused to say anything for long.
-    async fn wait(&self, ticket: &Ticket, looks: &mut Looks) -> bool {
+    async fn wait(&self, ticket: &Ticket, looks: &mut Looks, outlet: &mut Outlet<'_>) -> bool {
         while !looks.are_refused() && looks.pause().await {
             let until = looks.until();
             let request = wire::get(ticket.status.clone(), &self.headers);
@@ -104,7 +106,11 @@ impl Fal {
                 status if status.is_success() => {
                     match wire::document(response, until).await.as_ref().and_then(State::of) {
                         Some(State::Completed) => return true,
-                        Some(State::Working) => Sight::Seen,
+                        Some(State::Waiting) => Sight::Seen,
+                        Some(State::Working) => {
+                            outlet.sign(Sign::Working);
+                            Sight::Seen
+                        }
                         None => Sight::Nothing,
                     }
                 }
@@ -178,7 +184,7 @@ impl Fal {
         if !output.images.is_empty() {
             return Ok(Look::Done(Outcome { output, units, cost }));
         }
-        if State::of(&document) == Some(State::Working) {
+        if State::of(&document).is_some_and(|state| state != State::Completed) {
             return Ok(Look::Inconclusive(Sight::Seen));
         }
         // With 200 and without an image, `detail` is a refusal of the content unless it says something else.

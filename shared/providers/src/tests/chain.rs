@@ -147,14 +147,15 @@ async fn a_slow_receiver_gets_every_piece() {
 
     let (served, events) = tokio::join!(chain.run(&run, &sender), async {
         let mut events = Vec::new();
-        while events.len() < 2 {
+        while events.len() < 3 {
             tokio::task::yield_now().await;
             events.extend(receiver.recv().await);
         }
         events
     });
     served.unwrap();
-    assert_eq!(events, [Event::Delta("Xin ".to_owned()), Event::Delta("chào".to_owned())]);
+    assert_eq!(events[0], Event::Asked);
+    assert_eq!(events[1..], [Event::Delta("Xin ".to_owned()), Event::Delta("chào".to_owned())]);
 }
 
 #[tokio::test]

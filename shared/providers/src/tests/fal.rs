@@ -67,6 +67,7 @@ async fn an_image_is_submitted_followed_fetched_and_priced() {
     let artifact = Artifact::of(PNG.to_vec()).unwrap();
     assert_eq!(artifact.size, (16, 9));
     assert_eq!(told.events, [Event::Artifact(artifact)]);
+    assert_eq!(told.signs[..2], [Event::Asked, Event::Queued]);
     let served = told.served();
     assert_eq!((served.provider, served.model.as_str()), (ProviderName::Fal, "fal-ai/flux/dev"));
     assert_eq!(served.usage.billable_units.as_deref(), Some("1.048576"));

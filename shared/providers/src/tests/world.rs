@@ -16,7 +16,10 @@ pub(super) struct World {
 
 pub(super) struct Told {
     pub(super) outcome: Result<Served, Failed>,
+    /// All content, and that there was thinking.
     pub(super) events: Vec<Event>,
+    /// Where the job was said to be.
+    pub(super) signs: Vec<Event>,
 }
 
 pub(super) const PROMPT: &str = "a red kite over Đà Nẵng";
@@ -57,11 +60,13 @@ impl World {
         let steps: Vec<_> = steps.iter().map(|step| (*step).to_owned()).collect();
         let outcome = self.providers.chain(&steps).unwrap().run(&job, &sender).await;
         drop(sender);
-        let mut events = Vec::new();
+        let mut told = Vec::new();
         while let Some(event) = receiver.recv().await {
-            events.push(event);
+            told.push(event);
         }
-        Told { outcome, events }
+        let is_sign = |event: &Event| matches!(event, Event::Asked | Event::Queued | Event::Working);
+        let (signs, events) = told.into_iter().partition(is_sign);
+        Told { outcome, events, signs }
     }
 }
 
