@@ -95,7 +95,11 @@ fn platform(store: &str, clock: &Clock, more: &[(&str, &str)]) -> Platform {
 
 /// An edge whose store and sign-in service are nowhere.
 pub(crate) fn edge() -> edge::Edge {
-    let more = [("CLERK_ISSUER", "http://127.0.0.1:9"), ("PSEUDONYM_PEPPER", "a pepper for the tests")];
+    let more = [
+        ("CLERK_ISSUER", "http://127.0.0.1:9"),
+        ("PSEUDONYM_PEPPER", "a pepper for the tests"),
+        ("ALLOWED_ORIGINS", "https://app.example.com"),
+    ];
     edge::Edge::new(&platform("http://127.0.0.1:9", &Clock::system(), &more)).unwrap()
 }
 
