@@ -11,7 +11,8 @@ use tokio::sync::Mutex;
 /// After a look at the secrets that failed; until then the ones we have serve.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-/// Somebody who takes a leaked secret back must be able to rely on its end: older ones serve nobody.
+/// An operator who takes a leaked secret back must be able to rely on its end: what was not found valid for longer is not
+/// used any more.
 const AGE_MAX: Duration = Duration::from_secs(15 * 60);
 
 type Build<T> = Box<dyn Fn(&Platform) -> Result<T, InvalidSettings> + Send + Sync>;
@@ -27,7 +28,8 @@ pub(crate) struct Environment<T> {
 struct Current<T> {
     built: T,
     values: Values,
-    looked_at: Timestamp,
+    /// When the store last held exactly these values.
+    confirmed_at: Timestamp,
     look_at: Timestamp,
 }
 
@@ -40,9 +42,9 @@ pub(crate) enum CannotStart {
     Secrets(#[from] SecretsError),
 }
 
-/// A request that came too long after the last good look at the secrets.
+/// A request that came too long after the secrets in use were last confirmed.
 #[derive(Debug, thiserror::Error)]
-#[error("the secrets were last read at {0}, so this request is not served with them")]
+#[error("the secrets in use were last confirmed at {0}, so this request is not served with them")]
 pub(crate) struct TooOld(Timestamp);
 
 impl<T: Clone> Environment<T> {
@@ -74,9 +76,9 @@ impl<T: Clone> Environment<T> {
         let (values, ()) = tokio::join!(secrets.fetch_patiently(&base), base.warm_up());
         let values = values?;
         let built = build(&base.with_settings(texts(&values)))?;
-        let looked_at = base.now();
-        let look_at = looked_at.after(secrets.fresh_for());
-        let current = Mutex::new(Current { built, values, looked_at, look_at });
+        let confirmed_at = base.now();
+        let look_at = confirmed_at.after(secrets.fresh_for());
+        let current = Mutex::new(Current { built, values, confirmed_at, look_at });
         Ok(Environment { base, secrets, build, current })
     }
 
@@ -85,7 +87,8 @@ impl<T: Clone> Environment<T> {
     }
 
     /// What was built, of secrets that were looked at within the last minutes: a rotated one is used without a
-    /// deployment. While new ones are unfit the last good ones serve; while none can be read, too, but not for long.
+    /// deployment. While new ones are unfit, or none can be read, the last good ones serve, but not for long: they may be
+    /// the ones that were taken back.
     pub(crate) async fn current(&self) -> Result<T, TooOld> {
         let mut current = self.current.lock().await;
         if self.secrets.is_empty() {
@@ -101,20 +104,22 @@ impl<T: Clone> Environment<T> {
             };
             current.look_at = self.base.now().after(wait);
         }
-        if self.base.now().since(current.looked_at) > AGE_MAX {
-            return Err(TooOld(current.looked_at));
+        if self.base.now().since(current.confirmed_at) > AGE_MAX {
+            return Err(TooOld(current.confirmed_at));
         }
         Ok(current.built.clone())
     }
 
     async fn look(&self, current: &mut Current<T>) -> Result<(), CannotStart> {
         let values = self.secrets.fetch_again(&self.base).await?;
-        current.looked_at = self.base.now();
+        let found_at = self.base.now();
         if values != current.values {
             current.built = (self.build)(&self.base.with_settings(texts(&values)))?;
             current.values = values;
             tracing::info!("the secrets have changed and are in use");
         }
+        // Behind the build: a store that holds other values than those in use confirms nothing.
+        current.confirmed_at = found_at;
         Ok(())
     }
 }

@@ -191,6 +191,27 @@ async fn a_secret_that_makes_no_function_is_not_put_to_use() {
     assert_eq!(environment.current().await.unwrap(), "old");
 }
 
+/// The withdrawn one is the leaked one, as likely as not: a mistake in its successor must not keep it alive.
+#[tokio::test]
+async fn a_withdrawn_secret_ends_within_a_quarter_of_an_hour_although_its_successor_is_unfit() {
+    let (store, clock, environment) = running_on("old").await;
+    store.put("/citipen/PEPPER", " ");
+    for _ in 0..3 {
+        clock.advance(Duration::from_secs(300));
+        assert_eq!(environment.current().await.unwrap(), "old");
+    }
+    clock.advance(Duration::from_secs(1));
+    assert!(environment.current().await.is_err());
+
+    let looks = store.questions().len();
+    clock.advance(Duration::from_secs(30));
+    assert!(environment.current().await.is_err());
+    assert_eq!(store.questions().len(), looks + 1, "it is looked at again, twice a minute");
+    store.put("/citipen/PEPPER", "new");
+    clock.advance(Duration::from_secs(30));
+    assert_eq!(environment.current().await.unwrap(), "new");
+}
+
 #[tokio::test]
 async fn a_start_outlasts_a_throttled_store_but_not_one_that_forbids() {
     let (store, address) = Store::open(&[("/citipen/PEPPER", "salt")]).await;
