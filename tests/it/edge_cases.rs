@@ -76,6 +76,63 @@ async fn bodies_that_can_not_be_read_are_refused_by_their_fault() {
     }
 }
 
+/// To JSON Schema `500.0` is an integer, so to us too, everywhere in a body.
+#[tokio::test]
+async fn whole_numbers_are_integers_however_they_are_written() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    let post = async |path: &str, body: String| {
+        let request = ann.request("POST", path).header("content-type", "application/json").body(body);
+        Answer::of(request.send().await.unwrap()).await
+    };
+    for (amount, status) in [("500.0", 201), ("5e2", 201), ("5.00E+2", 201), ("500.5", 422), ("5e-1", 422)] {
+        let ordered =
+            post("/v1/top-ups", format!(r#"{{"method":"tron_usdt","amount_cents":{amount}}}"#)).await;
+        assert_eq!(ordered.status, status, "{amount}: {}", ordered.text);
+    }
+    let id = crate::world::new_run_id();
+    let run = |seed: &str| {
+        let input = format!(r#"{{"prompt":"x 1.0","size":"square","seed":{seed}}}"#);
+        format!(r#"{{"tool":"image","run_id":"{id}","input":{input}}}"#)
+    };
+    assert_eq!(post("/v1/runs", run("7")).await.status, 200);
+    let again = post("/v1/runs", run("7.0")).await;
+    assert_eq!(
+        (again.status, &again.body["replayed"]),
+        (200, &json!(true)),
+        "the same input: {}",
+        again.text
+    );
+    books::check(&world).await;
+}
+
+/// One rule for all that people type: something of it must show.
+#[tokio::test]
+async fn a_text_of_which_nothing_shows_is_empty() {
+    let world = World::start().await;
+    let (ann, admin) = (world.person("ann"), world.person("admin"));
+    ann.balance().await;
+    for blank in
+        ["", " ", "\0", "\u{200b}", "\n\t", "\u{feff}\u{2060}", "\u{ad}", "\u{2800}", "\u{3164}", "\u{e0020}"]
+    {
+        let note = json!({ "note": blank });
+        let case = json!({ "cause": "return", "case": blank, "note": "x" });
+        let places = [
+            (ann.run(&script(blank)).await, "/input/prompt"),
+            (ann.send("POST", "/v1/quotes", &script(blank)).await, "/input/prompt"),
+            (ann.send("PATCH", "/v1/account", &json!({ "name": blank })).await, "/name"),
+            (admin.send("POST", "/v1/admin/payments/viet_qr.1.0/dismiss", &note).await, "/note"),
+            (admin.send("POST", "/v1/admin/payments/viet_qr.1.0/reverse", &case).await, "/case"),
+        ];
+        for (refused, pointer) in places {
+            assert_eq!((refused.status, refused.problem()), (422, "invalid_input"), "{blank:?} at {pointer}");
+            assert_eq!(refused.body["errors"][0]["pointer"], pointer, "{blank:?}: {}", refused.text);
+        }
+    }
+    assert_eq!(ann.balance().await, (100, 0, 0));
+}
+
 #[tokio::test]
 async fn unknown_addresses_and_methods_are_problems_too() {
     let world = World::start().await;

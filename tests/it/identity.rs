@@ -1,9 +1,14 @@
 //! Who is calling: tokens, webhooks, the welcome credit, suspension.
 
+use ::identity::svix;
+
 use crate::books;
-use crate::world::{Answer, World, http, script};
-use credits::{Block, Ledger};
+use crate::world::{Answer, Fault as WorldFault, World, http, script};
+use credits::Ledger;
+use primitives::Secret;
+use sandbox::{Fault, FaultRule, Service};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 async fn token(world: &World, query: &str) -> String {
     // The sandbox's own page gives tokens; the query makes a wrong one.
@@ -124,7 +129,7 @@ async fn a_webhook_that_is_not_clerks_changes_nothing() {
     assert_eq!(deliver(&world, &forged, &body).await.status, 401);
     assert_eq!(deliver(&world, &headers, &body.replace("ann", "bob")).await.status, 401);
     assert_eq!(deliver(&world, &json!({}), &body).await.status, 401);
-    world.advance(std::time::Duration::from_secs(301));
+    world.advance(Duration::from_secs(301));
     assert_eq!(deliver(&world, &headers, &body).await.status, 401, "too old to be believed");
     assert_eq!(world.person("ann").balance().await, (100, 0, 0));
 }
@@ -155,6 +160,145 @@ async fn a_deleted_person_is_signed_out_and_can_not_collect_a_second_welcome() {
     books::check(&world).await;
 }
 
+/// Clerk refuses to show people, so many times.
+fn clerk_refuses(world: &World, times: u32) {
+    let fault = Fault::Status { status: 429, retry_after: Some(5) };
+    let matching = Some("/v1/users/".to_owned());
+    world.sandbox.faults().set(Service::Clerk, FaultRule { fault, times: Some(times), matching });
+}
+
+async fn rename(world: &World, name: &str, email: &str) {
+    let url = format!("{}/sandbox/clerk/people/{name}", world.outside());
+    let set = http().post(url).header("content-type", "application/json");
+    assert!(set.body(json!({ "email": email }).to_string()).send().await.unwrap().status().is_success());
+}
+
+#[tokio::test]
+async fn an_alias_gets_no_second_welcome_because_clerk_was_busy_for_a_moment() {
+    let world = World::start().await;
+    assert_eq!(world.person("ann").balance().await, (100, 0, 0));
+    rename(&world, "again", "Ann+again@example.com").await;
+    clerk_refuses(&world, 1);
+    let again = world.person("again");
+
+    let first = again.get("/v1/account").await;
+    assert_eq!((&first.body["available"], &first.body["welcome"]), (&json!(0), &json!("undecided")));
+    let refused = again.script("x").await;
+    assert_eq!((refused.status, refused.problem()), (402, "insufficient_credit"));
+    assert!(refused.body["detail"].as_str().unwrap().contains("not decided yet"), "{}", refused.text);
+    assert!(refused.headers.contains_key("retry-after"));
+
+    world.advance(Duration::from_secs(5));
+    let later = again.get("/v1/account").await;
+    assert_eq!((&later.body["available"], &later.body["welcome"]), (&json!(0), &json!("not_granted")));
+    let refused = again.script("x").await;
+    assert!(!refused.body["detail"].as_str().unwrap().contains("welcome"), "{}", refused.text);
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn a_welcome_that_was_undecided_comes_with_the_next_run_once() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    clerk_refuses(&world, 1);
+    assert_eq!(ann.script("x").await.status, 402);
+    world.advance(Duration::from_secs(5));
+
+    let at_once: Vec<_> = (0..8)
+        .map(|turn| {
+            let ann = ann.clone();
+            tokio::spawn(async move {
+                if turn % 2 == 0 { ann.get("/v1/account").await.status } else { ann.script("x").await.status }
+            })
+        })
+        .collect();
+    for status in at_once {
+        assert_eq!(status.await.unwrap(), 200);
+    }
+
+    assert_eq!(ann.balance().await, (96, 0, 0));
+    assert_eq!(ann.transactions().await.iter().filter(|entry| entry["kind"] == "grant").count(), 1);
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn the_webhook_brings_what_clerk_would_not_show_and_the_next_call_gives_it() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    clerk_refuses(&world, 1000);
+    assert_eq!(ann.balance().await, (0, 0, 0));
+    let order = json!({ "method": "tron_usdt", "amount_cents": 500 });
+    assert_eq!(ann.send("POST", "/v1/top-ups", &order).await.status, 201, "paying in does not wait for it");
+    let (headers, body) = webhook(&world, "ann", "user.created").await;
+    assert_eq!(deliver(&world, &headers, &body).await.status, 204);
+
+    assert_eq!(ann.balance().await, (100, 0, 0));
+    assert_eq!(ann.get("/v1/account").await.body["welcome"], "granted");
+    books::check(&world).await;
+}
+
+/// Killed at every store call between the decision and the grant: the next call finishes it, and gives it once.
+#[tokio::test]
+async fn a_late_welcome_survives_being_killed_anywhere() {
+    let world = World::start().await;
+    for nth in 0..12 {
+        let name = format!("late_{nth}");
+        clerk_refuses(&world, 1);
+        assert_eq!(world.person(&name).balance().await, (0, 0, 0));
+        world.advance(Duration::from_secs(60));
+        for fault in [WorldFault::KilledBefore, WorldFault::KilledAfter] {
+            let instance = world.instance(&[]).await;
+            instance.meddler.plan(nth, fault);
+            let person = world.person(&name).at(&instance.base);
+            tokio::select! {
+                _ = person.get("/v1/account") => {}
+                () = instance.meddler.death() => {}
+            }
+            world.advance(Duration::from_secs(60));
+        }
+        let person = world.person(&name);
+        assert_eq!(person.balance().await, (100, 0, 0), "killed at call {nth}");
+        assert_eq!(person.transactions().await.len(), 1);
+    }
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn odd_events_of_clerk_are_handled_and_a_deletion_stays_whatever_comes_late() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    let secret = Secret::new(sandbox::CLERK_WEBHOOK_SECRET);
+    let send = async |nth: u32, body: Value| {
+        let (body, id) = (body.to_string(), format!("msg_{nth}"));
+        let signature = svix::sign(&secret, &id, world.now(), body.as_bytes()).unwrap();
+        let at = world.now().seconds().to_string();
+        let headers = json!({ "svix-id": id, "svix-timestamp": at, "svix-signature": signature });
+        deliver(&world, &headers, &body).await.status
+    };
+    let event = |kind: &str, data: Value| json!({ "type": kind, "instance_id": "ins_sandbox", "data": data });
+    for (nth, data) in [
+        json!({ "id": "user_sandbox_ann" }),
+        json!({ "id": "user_sandbox_ann", "email_addresses": null, "updated_at": null }),
+        json!({ "id": "user_sandbox_ann", "email_addresses": [null, 7], "first_name": 7, "image_url": [] }),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(send(nth.try_into().unwrap(), event("user.updated", data)).await, 204);
+    }
+    assert_eq!(
+        send(10, event("user.deleted", json!({ "id": "user_sandbox_ann", "deleted": true }))).await,
+        204
+    );
+    let late = json!({ "id": "user_sandbox_ann", "updated_at": 9_999_999_999_999_u64, "first_name": "Ann" });
+    assert_eq!(send(11, event("user.updated", late.clone())).await, 204);
+    assert_eq!(send(12, event("user.created", late)).await, 204);
+    assert_eq!(ann.get("/v1/account").await.status, 401);
+    assert_eq!(ann.script("x").await.status, 401);
+    books::check(&world).await;
+}
+
 #[tokio::test]
 async fn welcomes_per_network_are_limited() {
     let world = World::with(&[("WELCOMES_PER_NETWORK_DAY_MAX", "2")]).await;
@@ -173,11 +317,11 @@ async fn a_suspended_account_can_look_but_not_run() {
     ann.balance().await;
     let ledger = Ledger::new(&world.product.platform);
     let id = ann.id().parse().unwrap();
-    ledger.set_block(&id, Some(Block::Suspended)).await.unwrap();
+    ledger.set_suspended(&id, true).await.unwrap();
     let refused = ann.script("x").await;
     assert_eq!((refused.problem(), refused.status), ("account_suspended", 403));
     assert_eq!(ann.get("/v1/account").await.body["status"], "suspended");
-    ledger.set_block(&id, None).await.unwrap();
+    ledger.set_suspended(&id, false).await.unwrap();
     assert_eq!(ann.script("x").await.status, 200);
 }
 

@@ -16,6 +16,7 @@ mod main_job;
 mod odd_answers;
 mod openapi;
 mod payments;
+mod permissions;
 mod rates;
 mod repeats;
 mod settings;

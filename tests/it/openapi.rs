@@ -53,6 +53,27 @@ async fn every_documented_route_answers_and_all_but_the_public_ones_ask_for_a_to
     assert!(unseen.is_empty(), "public, but not documented: {unseen:?}");
 }
 
+/// The document is one for all; what it says of amounts must be what the profile says.
+#[tokio::test]
+async fn the_amounts_of_the_document_are_the_profiles() {
+    let world = World::start().await;
+    let rules = &world.product.platform.profile().top_ups;
+    let document = serde_json::to_value(citipen::openapi()).unwrap();
+    let amount = &document["components"]["schemas"]["TopUpRequest"]["properties"]["amount_cents"];
+    for (bound, credits) in
+        [("minimum", rules.amount_min), ("maximum", rules.amount_max), ("multipleOf", rules.amount_step)]
+    {
+        assert_eq!(amount[bound], credits.get(), "{bound} in {amount}");
+    }
+    for tier in &rules.tiers {
+        assert!(
+            (rules.amount_min..=rules.amount_max).contains(tier),
+            "{tier} lies beside the document's bounds"
+        );
+        assert_eq!(tier.get() % rules.amount_step.get(), 0, "{tier}");
+    }
+}
+
 #[test]
 fn every_operation_has_a_name_of_its_own() {
     let document = serde_json::to_value(citipen::openapi()).unwrap();

@@ -76,6 +76,50 @@ fn the_example_lists_every_setting_the_code_reads_and_no_other() {
     assert!(unread.is_empty(), "in .env.example, but nobody reads it: {unread:?}");
 }
 
+/// What a configured service needs is asked for at the start: a function that starts without it would refuse, or believe
+/// nothing, in silence. An empty variable is an absent one.
+#[tokio::test]
+async fn what_a_configured_service_needs_is_required_at_the_start() {
+    let world = crate::world::World::start().await;
+    let started = |changes: &[(&str, &str)]| {
+        let env = world.product.platform.env().with(changes.iter().copied());
+        let platform = platform::Platform::build(env, world.clock.clone(), None).unwrap();
+        citipen::functions(&platform).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(started(&[]), Ok(()));
+    let needs: [(&[&str], &str); 10] = [
+        (&["CLERK_ISSUER"], "CLERK_ISSUER"),
+        (&["CLERK_WEBHOOK_SECRET"], "CLERK_WEBHOOK_SECRET"),
+        (&["PSEUDONYM_PEPPER"], "PSEUDONYM_PEPPER"),
+        (&["QUOTE_SECRET"], "QUOTE_SECRET"),
+        (&["SEALING_KEYS"], "SEALING_KEYS"),
+        (&["SEPAY_SECRET_KEY"], "SEPAY_SECRET_KEY"),
+        (&["SEPAY_IPN_SECRETS"], "SEPAY_IPN_SECRETS"),
+        (&["SITE_URL"], "SITE_URL"),
+        (&["BANK_ACCOUNT_NAME"], "BANK_ACCOUNT_NAME"),
+        (&["SEPAY_BANK_HMAC_SECRETS", "SEPAY_BANK_API_KEYS"], "SEPAY_BANK_HMAC_SECRETS"),
+    ];
+    for (missing, named) in needs {
+        for empty in
+            ["", "  ", if named.ends_with("SECRETS") || named.contains("WEBHOOK") { " , " } else { "" }]
+        {
+            let changes: Vec<(&str, &str)> = missing.iter().map(|name| (*name, empty)).collect();
+            let refused = started(&changes).expect_err(named);
+            assert!(refused.contains(named), "{named}: {refused}");
+        }
+    }
+    // A service that is not configured needs nothing.
+    for service in [
+        &["SEPAY_MERCHANT_ID", "SEPAY_SECRET_KEY", "SEPAY_IPN_SECRETS", "SITE_URL"][..],
+        &["BANK_ACCOUNT", "BANK_ACCOUNT_NAME", "SEPAY_BANK_HMAC_SECRETS", "SEPAY_BANK_API_KEYS"],
+        &["TRON_WALLET", "TRONSCAN_API_KEY"],
+        &["CLERK_SECRET_KEY"],
+    ] {
+        let changes: Vec<(&str, &str)> = service.iter().map(|name| (*name, "")).collect();
+        assert_eq!(started(&changes), Ok(()), "{service:?}");
+    }
+}
+
 #[test]
 fn the_example_as_it_stands_is_a_readable_file() {
     let names: Vec<String> =

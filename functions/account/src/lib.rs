@@ -5,8 +5,8 @@ mod views;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use credits::{Account, Block, Ledger};
-use edge::{Authenticated, Edge, JsonBody, Page, Problem, ProblemCode, Visitor};
+use credits::{Account, Ledger};
+use edge::{Allowed, Change, Edge, JsonBody, Look, Page, Problem, ProblemCode};
 use identity::{IdentityError, User};
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::{AccountId, EntryId};
@@ -56,8 +56,8 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     ),
     security(("sign_in_token" = []))
 )]
-async fn show(State(desk): State<Desk>, visitor: Visitor) -> Result<Json<AccountView>, Problem> {
-    let (user, account) = desk.signup.find(visitor.sight(), desk.platform.now()).await.map_err(problem)?;
+async fn show(State(desk): State<Desk>, person: Allowed<Look>) -> Result<Json<AccountView>, Problem> {
+    let (user, account) = desk.signup.find(person.sight(), desk.platform.now()).await.map_err(problem)?;
     view(&desk, &user, &account).await
 }
 
@@ -73,15 +73,14 @@ async fn show(State(desk): State<Desk>, visitor: Visitor) -> Result<Json<Account
 )]
 async fn change(
     State(desk): State<Desk>,
-    visitor: Visitor,
+    person: Allowed<Change>,
     JsonBody(wish): JsonBody<AccountChange>,
 ) -> Result<Json<AccountView>, Problem> {
     let (profile, preferences) = wish.parse()?;
-    let person = visitor.person.in_person()?.user.clone();
-    let (_, account) = desk.signup.find(visitor.sight(), desk.platform.now()).await.map_err(problem)?;
+    let (_, account) = desk.signup.find(person.sight(), desk.platform.now()).await.map_err(problem)?;
     let users = desk.signup.users();
-    users.update_profile(&person, &profile).await.map_err(|error| problem(error.into()))?;
-    let user = users.update_preferences(&person, &preferences).await;
+    users.update_profile(person.user(), &profile).await.map_err(|error| problem(error.into()))?;
+    let user = users.update_preferences(person.user(), &preferences).await;
     let user = user.map_err(|error| problem(error.into()))?;
     view(&desk, &user, &account).await
 }
@@ -96,7 +95,7 @@ async fn view(desk: &Desk, user: &User, account: &Account) -> Result<Json<Accoun
 #[utoipa::path(
     get, path = "/v1/account/transactions", operation_id = "list_transactions", tag = "account",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "default 20"),
-           ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+           ("cursor" = Option<String>, Query, pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "A page of entries", body = TransactionPage),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
@@ -106,19 +105,14 @@ async fn view(desk: &Desk, user: &User, account: &Account) -> Result<Json<Accoun
 )]
 async fn transactions(
     State(desk): State<Desk>,
-    Authenticated(caller): Authenticated,
+    person: Allowed<Look>,
     page: Page,
 ) -> Result<Json<TransactionPage>, Problem> {
     let before = page.cursor.as_deref().map(str::parse::<EntryId>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
     })?;
-    let id = AccountId::from(&caller.user);
-    let account = desk.signup.ledger().account(&id).await.map_err(|error| problem(error.into()))?;
-    if account.is_some_and(|account| account.block == Some(Block::Closed)) {
-        return Err(Problem::new(ProblemCode::Unauthenticated));
-    }
-    let page = movements(desk.signup.ledger(), &id, page.limit, before).await;
+    let page = movements(desk.signup.ledger(), person.account(), page.limit, before).await;
     page.map(Json).map_err(|error| problem(error.into()))
 }
 
@@ -156,7 +150,7 @@ async fn movements(
 
 fn problem(error: SignupError) -> Problem {
     if matches!(error, SignupError::Identity(IdentityError::Deleted)) {
-        return Problem::new(ProblemCode::Unauthenticated);
+        return Problem::deleted_person();
     }
     let is_ours = matches!(
         error,

@@ -1,12 +1,13 @@
 use credits::{Account, Entry, Kind};
 use edge::{Problem, ProblemCode};
-use identity::{DisplayName, PreferencesChange, ProfileChange, User};
+use identity::{DisplayName, PreferencesChange, ProfileChange, User, Welcome};
 use platform::Profile;
 use primitives::{Credits, CreditsDelta, EntryId, Private, Timestamp};
 use rates::{Quote, Reference};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 /// The account and what we keep about its owner.
 #[derive(Serialize, ToSchema)]
@@ -28,7 +29,7 @@ pub(crate) struct AccountView {
     debt: Credits,
     /// `active` or `suspended`
     status: String,
-    /// The welcome credit: `granted` or `not_granted`
+    /// The welcome credit: `granted`, `not_granted`, or `undecided` while your e-mail address is not known here yet
     welcome: String,
     email: Option<String>,
     name: Option<String>,
@@ -55,7 +56,7 @@ pub(crate) struct PreferencesView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountChange {
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = name_schema, required = false)]
     name: Option<Private<String>>,
     /// `system`, `light` or `dark`
     #[schema(pattern = "^(system|light|dark)$")]
@@ -69,6 +70,18 @@ pub(crate) struct AccountChange {
     /// `none`, `google_drive` or `dropbox`
     #[schema(pattern = "^(none|google_drive|dropbox)$")]
     storage_provider: Option<String>,
+}
+
+fn name_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .min_length(Some(1))
+        .max_length(Some(DisplayName::CHARS_MAX))
+        .pattern(Some(DisplayName::pattern()))
+        .description(Some(
+            "As others may see it, without control and direction characters; something of it must show.",
+        ))
+        .build()
 }
 
 /// One movement.
@@ -111,7 +124,11 @@ impl AccountView {
         rate: Option<Quote>,
     ) -> Result<AccountView, Problem> {
         let balance = account.balance().map_err(|_| Problem::new(ProblemCode::Internal))?;
-        let is_welcome = user.welcome == identity::Welcome::Eligible;
+        let welcome = match user.welcome {
+            Welcome::Eligible => "granted",
+            Welcome::Undecided => "undecided",
+            Welcome::Refused(_) => "not_granted",
+        };
         let own = |text: &Option<Private<String>>| text.as_ref().map(|text| text.expose().clone());
         Ok(AccountView {
             id: account.id.to_string(),
@@ -121,7 +138,7 @@ impl AccountView {
             reserved: balance.reserved,
             debt: balance.debt,
             status: if account.block.is_some() { "suspended" } else { "active" }.to_owned(),
-            welcome: if is_welcome { "granted" } else { "not_granted" }.to_owned(),
+            welcome: welcome.to_owned(),
             email: own(&user.email),
             name: own(&user.name),
             avatar_url: own(&user.avatar_url),

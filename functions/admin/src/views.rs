@@ -1,8 +1,9 @@
 use edge::{Problem, ProblemCode};
 use payments::{AuditRow, Cause, DeliveryRow, Dossier, Fact, FactState, InboxPage, ReversalRow};
-use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId};
+use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId, typed, typed_pattern};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 const NOTE_CHARS_MAX: usize = 1_000;
 const CASE_CHARS_MAX: usize = 100;
@@ -11,19 +12,22 @@ const CASE_CHARS_MAX: usize = 100;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AssignRequest {
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
     account_id: String,
     /// One of the person's orders; its rate then counts
+    #[schema(pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
     top_up_id: Option<String>,
     /// Whole ledger units; absent: what arrived, at the order's rate or today's
+    #[schema(minimum = 1, maximum = 9007199254740991_u64)]
     credits: Option<u64>,
-    /// Why; kept in the audit row
+    #[schema(schema_with = note_schema)]
     note: String,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DismissRequest {
-    /// Why; kept in the audit row
+    #[schema(schema_with = note_schema)]
     note: String,
 }
 
@@ -35,10 +39,12 @@ pub(crate) struct ReverseRequest {
     /// the credit went to the wrong person: afterwards the payment can be assigned anew)
     #[schema(pattern = "^(return|chargeback|misassigned)$")]
     cause: String,
-    /// The bank's or processor's name of the case: the same case takes back once
+    #[schema(schema_with = case_schema)]
     case: String,
     /// Whole ledger units; absent: all that is left of the payment
+    #[schema(minimum = 1, maximum = 9007199254740991_u64)]
     credits: Option<u64>,
+    #[schema(schema_with = note_schema)]
     note: String,
 }
 
@@ -46,8 +52,28 @@ pub(crate) struct ReverseRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReinstateRequest {
     /// The `entry_id` of the reversal
+    #[schema(pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
     reversal_entry_id: String,
+    #[schema(schema_with = note_schema)]
     note: String,
+}
+
+fn note_schema() -> Object {
+    typed_schema(NOTE_CHARS_MAX, "Why; kept in the audit row. Something of it must show.")
+}
+
+fn case_schema() -> Object {
+    typed_schema(CASE_CHARS_MAX, "The bank's or processor's name of the case: the same case takes back once")
+}
+
+fn typed_schema(chars_max: usize, description: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(chars_max))
+        .pattern(Some(typed_pattern()))
+        .description(Some(description))
+        .build()
 }
 
 #[derive(Serialize, ToSchema)]
@@ -147,13 +173,13 @@ impl AssignRequest {
             self.account_id.parse().map_err(|_| invalid("/account_id", "must be an account's id"))?;
         let order = self.top_up_id.map(|id| id.parse()).transpose();
         let order = order.map_err(|_| invalid("/top_up_id", "must be a top-up's id"))?;
-        Ok((account, order, credits(self.credits)?, note(self.note)?))
+        Ok((account, order, credits(self.credits)?, note(&self.note)?))
     }
 }
 
 impl DismissRequest {
     pub(crate) fn parse(self) -> Result<String, Problem> {
-        note(self.note)
+        note(&self.note)
     }
 }
 
@@ -165,11 +191,10 @@ impl ReverseRequest {
             "misassigned" => Cause::Misassigned,
             _ => return Err(invalid("/cause", "choose return, chargeback or misassigned")),
         };
-        let case = self.case.trim().to_owned();
-        if case.is_empty() || case.chars().count() > CASE_CHARS_MAX || case == "void" {
-            return Err(invalid("/case", "name the case, with 1 to 100 characters"));
-        }
-        Ok((cause, case, credits(self.credits)?, note(self.note)?))
+        let case = typed(&self.case, CASE_CHARS_MAX).filter(|case| *case != "void");
+        let case =
+            case.ok_or_else(|| invalid("/case", "name the case, with 1 to 100 characters"))?.to_owned();
+        Ok((cause, case, credits(self.credits)?, note(&self.note)?))
     }
 }
 
@@ -177,17 +202,14 @@ impl ReinstateRequest {
     pub(crate) fn parse(self) -> Result<(EntryId, String), Problem> {
         let entry = self.reversal_entry_id.parse();
         let entry = entry.map_err(|_| invalid("/reversal_entry_id", "must be a ledger entry's id"))?;
-        Ok((entry, note(self.note)?))
+        Ok((entry, note(&self.note)?))
     }
 }
 
-/// Nobody moves credit without saying why.
-fn note(text: String) -> Result<String, Problem> {
-    let text = text.trim();
-    match (1..=NOTE_CHARS_MAX).contains(&text.chars().count()) {
-        true => Ok(text.to_owned()),
-        false => Err(invalid("/note", "say why, with 1 to 1000 characters")),
-    }
+/// An administrator does not move credit without saying why.
+fn note(text: &str) -> Result<String, Problem> {
+    let written = typed(text, NOTE_CHARS_MAX).map(str::to_owned);
+    written.ok_or_else(|| invalid("/note", "say why, with 1 to 1000 characters"))
 }
 
 fn credits(units: Option<u64>) -> Result<Option<Credits>, Problem> {

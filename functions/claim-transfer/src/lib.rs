@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use edge::{Authenticated, Edge, JsonBody, Problem, ProblemCode};
+use edge::{Allowed, Edge, JsonBody, Problem, ProblemCode, Spend};
 use payments::{ChainDesk, Credited};
 use platform::{InvalidSettings, Platform};
-use primitives::{AccountId, Credits};
+use primitives::Credits;
 use rails::tron::TxId;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
@@ -59,16 +59,16 @@ struct ClaimAnswer {
 )]
 async fn claim(
     State(desk): State<Desk>,
-    person: Authenticated,
+    person: Allowed<Spend>,
     JsonBody(wish): JsonBody<ClaimRequest>,
 ) -> Result<Json<ClaimAnswer>, Problem> {
-    let account = AccountId::from(&person.in_person()?.user);
     let chain = desk.chain.ok_or(ProblemCode::MethodUnavailable)?;
     let tx: TxId = wish.transaction_id.trim().parse().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("/transaction_id", "send the transaction's hash: 64 hexadecimal digits")
     })?;
-    let credited = chain.claim(&account, tx, desk.platform.now()).await.map_err(|error| error.problem())?;
+    let credited =
+        chain.claim(person.account(), tx, desk.platform.now()).await.map_err(|error| error.problem())?;
     answer(&credited).map(Json)
 }
 

@@ -5,11 +5,11 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use credits::{Block, CreditsError, Ledger};
+use credits::Ledger;
 use edge::{Edge, Problem, ProblemCode};
-use identity::{Applied, ClerkSettings, UserEvent, Users, svix};
+use identity::{Applied, UserEvent, Users, WebhookSettings, svix};
 use platform::{InvalidSettings, Platform};
-use primitives::{AccountId, UserId};
+use primitives::AccountId;
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -19,7 +19,7 @@ pub struct Api;
 #[derive(Clone)]
 struct Desk {
     platform: Platform,
-    settings: ClerkSettings,
+    settings: WebhookSettings,
     users: Users,
     ledger: Ledger,
 }
@@ -27,7 +27,7 @@ struct Desk {
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     let desk = Desk {
         platform: platform.clone(),
-        settings: platform.env().section(ClerkSettings::read)?,
+        settings: platform.env().section(WebhookSettings::read)?,
         users: Users::new(platform)?,
         ledger: Ledger::new(platform),
     };
@@ -45,7 +45,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     )
 )]
 async fn receive(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Problem> {
-    let message = svix::verify(&desk.settings.webhook_secrets, &headers, &body, desk.platform.now());
+    let message = svix::verify(&desk.settings.secrets, &headers, &body, desk.platform.now());
     let message = message.map_err(|refused| {
         tracing::warn!(reason = %refused, "a webhook that is not from Clerk was refused");
         Problem::new(ProblemCode::Unauthenticated)
@@ -59,21 +59,13 @@ async fn receive(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> R
         UserEvent::Deleted(user) => Some(user.clone()),
         UserEvent::Changed(_) | UserEvent::Ignored(_) => None,
     };
-    // Closed before and after: killed in between, Clerk's retry does it again; an account that a request in
-    // flight opened meanwhile is closed too.
-    close(&desk, deleted.as_ref()).await?;
+    // The closed account is what every route looks at, so it comes first; killed behind it, Clerk's retry does both.
+    if let Some(user) = deleted {
+        desk.ledger.close(&AccountId::from(&user)).await.map_err(|error| unavailable(&error))?;
+    }
     let applied: Applied = desk.users.apply(&message, event).await.map_err(|error| unavailable(&error))?;
-    close(&desk, deleted.as_ref()).await?;
     tracing::info!(?applied, "an identity event was handled");
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn close(desk: &Desk, user: Option<&UserId>) -> Result<(), Problem> {
-    let Some(user) = user else { return Ok(()) };
-    match desk.ledger.set_block(&AccountId::from(user), Some(Block::Closed)).await {
-        Ok(()) | Err(CreditsError::NoAccount) => Ok(()),
-        Err(error) => Err(unavailable(&error)),
-    }
 }
 
 fn unavailable(error: &dyn std::error::Error) -> Problem {

@@ -7,11 +7,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use display::DisplayCurrency;
-use edge::{Authenticated, Edge, JsonBody, Problem, Public};
+use edge::{Allowed, AskPrice, Edge, JsonBody, Problem, Public};
 use platform::{InvalidSettings, Platform};
-use primitives::{AccountId, Private};
+use primitives::Private;
 use rates::{Rates, Reference};
-use runs::{PriceView, QuoteView, RunsError, Shop, ToolInput};
+use runs::{ImageInput, PriceView, QuoteView, RunsError, ScriptInput, Shop, ToolInput};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{OpenApi, ToSchema};
@@ -24,7 +24,11 @@ use utoipa::{OpenApi, ToSchema};
         PricedTool,
         PriceView,
         Reference,
-        QuoteRequest,
+        QuoteRequestSchema,
+        ScriptQuote,
+        ImageQuote,
+        ScriptInput,
+        ImageInput,
         QuoteView,
         edge::ProblemDocument
     ))
@@ -66,13 +70,42 @@ struct PricedTool {
     reference: Option<Reference>,
 }
 
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct QuoteRequest {
-    #[schema(example = "image")]
     tool: String,
-    #[schema(value_type = Object, example = json!({"prompt": "a red kite", "size": "square_hd"}))]
     input: Private<Value>,
+}
+
+// `QuoteRequest` as OpenAPI describes it; nothing is read by it.
+/// What to price: each tool with its own input.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[schema(as = QuoteRequest)]
+#[expect(dead_code, reason = "only described")]
+enum QuoteRequestSchema {
+    Script(ScriptQuote),
+    Image(ImageQuote),
+}
+
+/// The price of a text.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only described")]
+struct ScriptQuote {
+    #[schema(pattern = "^script$")]
+    tool: String,
+    input: ScriptInput,
+}
+
+/// The price of a picture.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only described")]
+struct ImageQuote {
+    #[schema(pattern = "^image$")]
+    tool: String,
+    input: ImageInput,
 }
 
 /// Every tool with its parameters and its exact price. Needs no sign-in.
@@ -80,7 +113,7 @@ struct QuoteRequest {
 /// With `currency`, each price also stands in that currency, for reference only: what is charged is `price`.
 #[utoipa::path(
     get, path = "/v1/pricing", operation_id = "list_prices", tag = "pricing",
-    params(("currency" = Option<String>, Query, description = "ISO 4217, such as VND; for reference only")),
+    params(("currency" = Option<String>, Query, pattern = "^[A-Z]{3}$", description = "ISO 4217, such as VND; for reference only")),
     responses(
         (status = 200, description = "The price list", body = Pricing),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
@@ -110,7 +143,7 @@ async fn pricing(
 ///
 /// The quote holds for exactly this input and account until `expires_at`, whatever happens to the price list.
 #[utoipa::path(
-    post, path = "/v1/quotes", operation_id = "make_quote", tag = "pricing", request_body = QuoteRequest,
+    post, path = "/v1/quotes", operation_id = "make_quote", tag = "pricing", request_body = QuoteRequestSchema,
     responses(
         (status = 200, description = "The bound price", body = QuoteView),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
@@ -120,14 +153,13 @@ async fn pricing(
 )]
 async fn quote(
     State(desk): State<Desk>,
-    Authenticated(caller): Authenticated,
+    person: Allowed<AskPrice>,
     JsonBody(wish): JsonBody<QuoteRequest>,
 ) -> Result<Json<QuoteView>, Problem> {
     let input = ToolInput::parse(&wish.tool, wish.input.expose());
     let input = input.map_err(|fields| RunsError::InvalidInput(fields).problem())?;
     let input = input.ok_or_else(|| RunsError::UnknownTool.problem())?;
-    let account = AccountId::from(&caller.user);
-    let quote = desk.shop.quote(&account, &input, desk.platform.now()).await;
+    let quote = desk.shop.quote(person.account(), &input, desk.platform.now()).await;
     quote.map(Json).map_err(|error| error.problem())
 }
 

@@ -1,25 +1,40 @@
 //! `POST /v1/runs`: verify the caller, then let `runs` price, reserve, serve and settle; stream what it tells.
 
+mod schema;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::{
-    AcceptKind, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode, RUN_ID, RequestId, Visitor, sse,
+    AcceptKind, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode, RUN_ID, RequestId, Runner, sse,
 };
 use platform::{InvalidSettings, Platform};
 use primitives::{Credits, Private, RunId};
-use runs::{Order, OutputView, RunBegun, RunEvent, RunView, Runs, ToolInput, Who};
+use runs::{
+    ImageInput, Order, OutputView, RunBegun, RunEvent, RunView, Runs, ScriptInput, ToolInput, Who,
+};
+use schema::{ImageRun, RunRequestSchema, ScriptRun};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
-use utoipa::{OpenApi, ToSchema};
+use utoipa::OpenApi;
 
 #[derive(OpenApi)]
 #[openapi(
     paths(run_tool),
-    components(schemas(RunRequest, RunBegun, RunView, OutputView, edge::ProblemDocument))
+    components(schemas(
+        RunRequestSchema,
+        ScriptRun,
+        ImageRun,
+        ScriptInput,
+        ImageInput,
+        RunBegun,
+        RunView,
+        OutputView,
+        edge::ProblemDocument
+    ))
 )]
 pub struct Api;
 
@@ -28,23 +43,14 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     Ok(edge::finish(routes, &Edge::new(platform)?))
 }
 
-/// A wish to run a tool.
-#[derive(Deserialize, ToSchema)]
+/// A wish to run a tool; [`RunRequestSchema`] describes it.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunRequest {
-    /// `script` or `image`; `GET /v1/pricing` lists all.
-    #[schema(example = "script")]
     tool: String,
-    /// What the tool works on; its fields are listed by `GET /v1/pricing`.
-    #[schema(value_type = Object, example = json!({"prompt": "Ten seconds about a red kite"}))]
     input: Private<Value>,
-    /// From `POST /v1/quotes`: the price it named holds.
     quote_id: Option<String>,
-    /// The price you were shown, in ledger units: the run is refused with 409 if it is another one by now.
-    #[schema(value_type = Option<u64>)]
     price: Option<u64>,
-    /// A ULID made by the client: sending it again gives the same run.
-    #[schema(example = "01KABCDEFGHJKMNPQRSTVWXYZ0")]
     run_id: Option<String>,
 }
 
@@ -63,8 +69,8 @@ pub struct RunRequest {
 /// Otherwise the answer is one JSON document at the end, and a failure has its own status. `X-Run-Id` names the run in
 /// every answer. Leaving does not stop a run: see `GET /v1/runs/{id}`.
 #[utoipa::path(
-    post, path = "/v1/runs", tag = "runs", request_body = RunRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; the same key and input give the same run for 48 hours")),
+    post, path = "/v1/runs", tag = "runs", request_body = RunRequestSchema,
+    params(("Idempotency-Key" = Option<String>, Header, pattern = "^(\"[!#-\\[\\]-~]{1,255}\"|[!#-\\[\\]-~]{1,255})$", description = "1 to 255 visible ASCII characters; the same key and input give the same run for 48 hours")),
     responses(
         (status = 200, description = "The finished run, or its events", content(
             (RunView = "application/json"), (String = "text/event-stream")),
@@ -77,18 +83,35 @@ pub struct RunRequest {
 async fn run_tool(
     State(runs): State<Runs>,
     Extension(request): Extension<RequestId>,
-    visitor: Visitor,
-    IdempotencyKey(idempotency_key): IdempotencyKey,
-    accept: AcceptKind,
-    JsonBody(wish): JsonBody<RunRequest>,
+    runner: Runner,
+    key: Result<IdempotencyKey, Problem>,
+    accept: Result<AcceptKind, Problem>,
+    wish: Result<JsonBody<RunRequest>, Problem>,
 ) -> Result<Response, Problem> {
-    let user = visitor.person.in_person()?.user.clone();
-    let who = Who { user, country: visitor.country, network: visitor.network };
-    let events = runs.start(who, wish.into_order(idempotency_key)?);
+    let (order, accept) = match understood(key, accept, wish) {
+        Ok(understood) => understood,
+        Err(problem) => return Err(runner.refusal(problem).await),
+    };
+    let own = |text: &str| text.to_owned();
+    let who = Who {
+        user: runner.user().clone(),
+        country: runner.country().map(own),
+        network: runner.network().map(own),
+    };
+    let events = runs.start(who, order);
     match accept {
         AcceptKind::EventStream => stream(events, request).await,
         AcceptKind::Json => collect(events).await,
     }
+}
+
+fn understood(
+    key: Result<IdempotencyKey, Problem>,
+    accept: Result<AcceptKind, Problem>,
+    wish: Result<JsonBody<RunRequest>, Problem>,
+) -> Result<(Order, AcceptKind), Problem> {
+    let (IdempotencyKey(key), accept, JsonBody(wish)) = (key?, accept?, wish?);
+    Ok((wish.into_order(key)?, accept))
 }
 
 impl RunRequest {

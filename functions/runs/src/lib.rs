@@ -3,9 +3,9 @@
 use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use edge::{Authenticated, Edge, Page, Problem, ProblemCode};
+use edge::{Allowed, Edge, Look, Page, Problem, ProblemCode};
 use platform::{InvalidSettings, Platform};
-use primitives::{AccountId, RunId};
+use primitives::RunId;
 use runs::{History, OutputView, RunPage, RunSummary, RunView};
 use utoipa::OpenApi;
 
@@ -28,7 +28,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
 #[utoipa::path(
     get, path = "/v1/runs", operation_id = "list_runs", tag = "runs",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "default 20"),
-           ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+           ("cursor" = Option<String>, Query, pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "A page of runs", body = RunPage),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
@@ -38,15 +38,14 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
 )]
 async fn list(
     State(history): State<History>,
-    Authenticated(caller): Authenticated,
+    person: Allowed<Look>,
     page: Page,
 ) -> Result<Json<RunPage>, Problem> {
     let before = page.cursor.as_deref().map(str::parse::<RunId>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
     })?;
-    let account = AccountId::from(&caller.user);
-    let runs = history.list(&account, page.limit, before).await;
+    let runs = history.list(person.account(), page.limit, before).await;
     runs.map(Json).map_err(|error| error.problem())
 }
 
@@ -62,10 +61,10 @@ async fn list(
 )]
 async fn show(
     State(history): State<History>,
-    Authenticated(caller): Authenticated,
+    person: Allowed<Look>,
     Path(id): Path<String>,
 ) -> Result<Json<RunView>, Problem> {
     let run = id.parse::<RunId>().map_err(|_| Problem::new(ProblemCode::NotFound))?;
-    let run = history.get(&AccountId::from(&caller.user), run).await;
+    let run = history.get(person.account(), run).await;
     run.map(Json).map_err(|error| error.problem())
 }

@@ -23,8 +23,11 @@ struct Desk {
 }
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    let desk =
-        Desk { platform: platform.clone(), bank: BankDesk::new(platform)?, card: CardDesk::new(platform)? };
+    let desk = Desk {
+        platform: platform.clone(),
+        bank: BankDesk::for_messages(platform)?,
+        card: CardDesk::for_messages(platform)?,
+    };
     let routes = Router::new()
         .route("/v1/webhooks/sepay/bank", post(bank))
         .route("/v1/webhooks/sepay/ipn", post(ipn))

@@ -6,10 +6,13 @@ mod views;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use edge::{Authenticated, Edge, IdempotencyKey, JsonBody, Page, Problem, ProblemCode, Public, Visitor};
+use credits::Standings;
+use edge::{
+    Allowed, Change, Edge, IdempotencyKey, JsonBody, Look, Page, Problem, ProblemCode, Public, Spend,
+};
 use payments::{Rail, TopUpWish, TopUps};
 use platform::{InvalidSettings, Platform};
-use primitives::{AccountId, Credits, TopUpId};
+use primitives::{Credits, TopUpId};
 use signup::{Signup, SignupError};
 use utoipa::OpenApi;
 use views::{MethodsView, TopUpListView, TopUpRequest, TopUpView};
@@ -25,12 +28,17 @@ pub struct Api;
 pub(crate) struct Desk {
     platform: Platform,
     signup: Signup,
+    standings: Standings,
     top_ups: TopUps,
 }
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    let desk =
-        Desk { platform: platform.clone(), signup: Signup::new(platform)?, top_ups: TopUps::new(platform)? };
+    let desk = Desk {
+        platform: platform.clone(),
+        signup: Signup::new(platform)?,
+        standings: Standings::new(platform),
+        top_ups: TopUps::new(platform)?,
+    };
     let routes = Router::new()
         .route("/v1/top-ups/methods", get(methods))
         .route("/v1/top-ups", get(list).post(create))
@@ -61,7 +69,8 @@ async fn methods(_: Public, State(desk): State<Desk>) -> Json<MethodsView> {
 /// Send an `Idempotency-Key`: the same key with the same body shows the same order again.
 #[utoipa::path(
     post, path = "/v1/top-ups", operation_id = "create_top_up", tag = "top-ups", request_body = TopUpRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "your own name of this intention; kept 48 hours")),
+    params(("Idempotency-Key" = Option<String>, Header, pattern = "^(\"[!#-\\[\\]-~]{1,255}\"|[!#-\\[\\]-~]{1,255})$", 
+            description = "your own name of this intention, 1 to 255 visible ASCII characters; kept 48 hours")),
     responses(
         (status = 201, description = "The order", body = TopUpView),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
@@ -71,21 +80,17 @@ async fn methods(_: Public, State(desk): State<Desk>) -> Json<MethodsView> {
 )]
 async fn create(
     State(desk): State<Desk>,
-    visitor: Visitor,
+    person: Allowed<Spend>,
     IdempotencyKey(key): IdempotencyKey,
     JsonBody(wish): JsonBody<TopUpRequest>,
 ) -> Result<(axum::http::StatusCode, Json<TopUpView>), Problem> {
-    visitor.person.in_person()?;
     let now = desk.platform.now();
     let rail: Rail = wish.method.parse().map_err(|unknown: payments::UnknownRail| {
         Problem::new(ProblemCode::InvalidInput).pointer("/method", unknown.to_string())
     })?;
     let credits = Credits::new(wish.amount_cents).map_err(|_| ProblemCode::AmountNotOffered)?;
-    let (_, account) = desk.signup.find(visitor.sight(), now).await.map_err(|error| problem(&error))?;
-    if account.block.is_some() {
-        return Err(ProblemCode::AccountSuspended.into());
-    }
-    let wish = TopUpWish { account: account.id, rail, credits, key };
+    desk.signup.open(person.sight(), now).await.map_err(|error| problem(&error))?;
+    let wish = TopUpWish { account: person.account().clone(), rail, credits, key };
     let order = desk.top_ups.create(&wish, now).await.map_err(|error| error.problem())?;
     Ok((axum::http::StatusCode::CREATED, Json(TopUpView::of(&order, &desk.top_ups, now))))
 }
@@ -94,7 +99,7 @@ async fn create(
 #[utoipa::path(
     get, path = "/v1/top-ups", operation_id = "list_top_ups", tag = "top-ups",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "default 20"),
-           ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+           ("cursor" = Option<String>, Query, pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "A page of orders", body = TopUpListView),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
@@ -104,14 +109,14 @@ async fn create(
 )]
 async fn list(
     State(desk): State<Desk>,
-    Authenticated(caller): Authenticated,
+    person: Allowed<Look>,
     page: Page,
 ) -> Result<Json<TopUpListView>, Problem> {
     let before = page.cursor.as_deref().map(str::parse::<TopUpId>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
     })?;
-    let page = desk.top_ups.list(&AccountId::from(&caller.user), page.limit, before).await;
+    let page = desk.top_ups.list(person.account(), page.limit, before).await;
     let page = page.map_err(|error| error.problem())?;
     Ok(Json(TopUpListView::of(&page, &desk.top_ups, desk.platform.now())))
 }
@@ -129,10 +134,10 @@ async fn list(
 )]
 async fn show(
     State(desk): State<Desk>,
-    Authenticated(caller): Authenticated,
+    person: Allowed<Look>,
     Path(id): Path<String>,
 ) -> Result<Json<TopUpView>, Problem> {
-    let order = desk.top_ups.show(&AccountId::from(&caller.user), top_up_id(&id)?).await;
+    let order = desk.top_ups.show(person.account(), top_up_id(&id)?).await;
     let order = order.map_err(|error| error.problem())?;
     Ok(Json(TopUpView::of(&order, &desk.top_ups, desk.platform.now())))
 }
@@ -150,11 +155,11 @@ async fn show(
 )]
 async fn cancel(
     State(desk): State<Desk>,
-    person: Authenticated,
+    person: Allowed<Change>,
     Path(id): Path<String>,
 ) -> Result<Json<TopUpView>, Problem> {
-    let (account, now) = (AccountId::from(&person.in_person()?.user), desk.platform.now());
-    let order = desk.top_ups.cancel(&account, top_up_id(&id)?, now).await.map_err(|error| error.problem())?;
+    let (id, now) = (top_up_id(&id)?, desk.platform.now());
+    let order = desk.top_ups.cancel(person.account(), id, now).await.map_err(|error| error.problem())?;
     Ok(Json(TopUpView::of(&order, &desk.top_ups, now)))
 }
 
@@ -165,7 +170,7 @@ pub(crate) fn top_up_id(text: &str) -> Result<TopUpId, Problem> {
 
 fn problem(error: &SignupError) -> Problem {
     if matches!(error, SignupError::Identity(identity::IdentityError::Deleted)) {
-        return Problem::new(ProblemCode::Unauthenticated);
+        return Problem::deleted_person();
     }
     tracing::error!(error = %error, "an account could not be found or opened");
     Problem::new(ProblemCode::StoreUnavailable)

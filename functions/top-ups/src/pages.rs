@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderName;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use credits::{Block, Freshness};
 use edge::{Problem, ProblemCode, Public};
 use payments::{PayBy, TopUp};
 use primitives::AccountId;
@@ -152,6 +153,14 @@ impl Desk {
         let order = self.top_ups.show(&account, top_up_id(id)?).await.map_err(|error| error.problem())?;
         let is_right = bool::from(order.page_key.expose().as_bytes().ct_eq(key.as_bytes()));
         if !is_right {
+            return Err(nothing());
+        }
+        // Nobody is asked to pay into a deleted person's account. Who is suspended may pay what they ordered before.
+        let block = self.standings.block(&account, Freshness::Eventual).await.map_err(|error| {
+            tracing::error!(error = %error, "it could not be looked up whether an order's person is still there");
+            Problem::new(ProblemCode::StoreUnavailable)
+        })?;
+        if block == Some(Block::Closed) {
             return Err(nothing());
         }
         Ok(order)

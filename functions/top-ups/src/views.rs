@@ -10,8 +10,8 @@ pub(crate) struct TopUpRequest {
     /// `sepay_card`, `viet_qr` or `tron_usdt`
     #[schema(pattern = "^(sepay_card|viet_qr|tron_usdt)$", example = "viet_qr")]
     pub(crate) method: String,
-    /// US cents
-    #[schema(example = 500)]
+    /// US cents; `GET /v1/top-ups/methods` lists the amounts
+    #[schema(example = 500, minimum = 500, maximum = 50000, multiple_of = 100)]
     pub(crate) amount_cents: u64,
 }
 

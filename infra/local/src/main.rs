@@ -27,7 +27,8 @@ fn run(options: &Options) -> ExitCode {
             Ok(given) => given,
             Err(complaint) => return refuse(&complaint),
         };
-        let level = given.get("LOG_LEVEL").map_or("warn", String::as_str).to_owned();
+        let level = given.get("LOG_LEVEL").map(|level| level.trim()).filter(|level| !level.is_empty());
+        let level = level.unwrap_or("warn").to_owned();
         start_logs(&LogSettings { level, metrics_namespace: None }, LogSink::Stderr);
         let local = match Local::start(options, given).await {
             Ok(local) => local,
@@ -46,7 +47,7 @@ fn run(options: &Options) -> ExitCode {
     })
 }
 
-/// The environment, with what `.env` adds; the environment wins.
+/// The environment, with what `.env` adds; the environment wins, but an empty variable counts as absent.
 fn given() -> Result<HashMap<String, String>, String> {
     let mut given = HashMap::new();
     match dotenvy::from_filename_iter(".env") {
@@ -60,7 +61,7 @@ fn given() -> Result<HashMap<String, String>, String> {
         Err(error) if error.not_found() => {}
         Err(error) => return Err(format!(".env can't be read: {error}")),
     }
-    given.extend(std::env::vars());
+    given.extend(std::env::vars().filter(|(_, value)| !value.trim().is_empty()));
     Ok(given)
 }
 

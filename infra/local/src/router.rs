@@ -6,8 +6,10 @@ use edge::{Edge, SourceIp};
 use platform::{InvalidSettings, Platform, TableSpec};
 use std::net::SocketAddr;
 use utoipa::OpenApi as _;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::PathItem;
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi, RefOr};
 
 /// Every table of the product, as their owners declare them.
 pub fn tables() -> Vec<TableSpec> {
@@ -84,7 +86,23 @@ pub fn openapi() -> OpenApi {
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("sign_in_token", SecurityScheme::Http(token));
+    document.paths.paths.values_mut().for_each(without_null);
     document
+}
+
+/// A query or header may be left out, but there is no way to send it as null.
+fn without_null(path: &mut PathItem) {
+    let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete, &mut path.put];
+    let parameters = operations.into_iter().flatten().flat_map(|operation| operation.parameters.iter_mut());
+    for parameter in parameters.flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
+        if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+            && let SchemaType::Array(types) = &schema.schema_type
+            && let [kind, Type::Null] | [Type::Null, kind] = types.as_slice()
+        {
+            schema.schema_type = SchemaType::Type(kind.clone());
+        }
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub struct Account {
     pub debt: Credits,
     pub holds: Vec<Hold>,
     pub block: Option<Block>,
+    /// Opened without the welcome credit because nothing was decided about it yet.
+    pub awaits_welcome: bool,
     /// Runs started in the minute written beside it (Unix minutes).
     pub(crate) run_counts: Vec<(u64, u32)>,
     /// When the sweep looks at this account, if it is marked at all (Unix seconds).
@@ -24,7 +26,9 @@ pub struct Account {
 /// Why an account can't spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Block {
+    /// By an operator, who may lift it.
     Suspended,
+    /// The person was deleted. It is never lifted: neither a suspension nor a late event opens the account again.
     Closed,
 }
 
@@ -124,9 +128,16 @@ impl Account {
         open_max: u32,
         per_minute_max: u32,
     ) -> Option<Refusal> {
-        if let Some(hold) = self.hold(wish.run) {
-            let is_ours = ours.contains(&hold.nonce);
-            return (!is_ours).then(|| Refusal::Running(Box::new(hold.clone())));
+        let held = self.hold(wish.run);
+        if held.is_some_and(|hold| ours.contains(&hold.nonce)) {
+            return None;
+        }
+        // A deleted person is not told of a run that goes on either.
+        if self.block == Some(Block::Closed) {
+            return Some(Refusal::Closed);
+        }
+        if let Some(hold) = held {
+            return Some(Refusal::Running(Box::new(hold.clone())));
         }
         let minute = now.seconds() / 60;
         let started = self.run_counts.iter().find(|(counted, _)| *counted == minute);

@@ -351,16 +351,66 @@ impl Ledger {
         Ok(Page { items, next })
     }
 
-    /// Lets nobody spend from the account, or lets them again. What is reserved runs to its end.
-    pub async fn set_block(&self, id: &AccountId, block: Option<Block>) -> Result<(), CreditsError> {
+    /// Suspends an account or lifts its suspension. What is reserved runs to its end. Errors with
+    /// [`CreditsError::Closed`] for a closed account, which stays closed.
+    pub async fn set_suspended(&self, id: &AccountId, is_suspended: bool) -> Result<(), CreditsError> {
         let update = self.dynamo.update_item().table_name(&self.accounts).set_key(Some(account_key(id)));
-        let update = match block {
-            Some(block) => update
-                .update_expression("SET blocked = :block")
-                .expression_attribute_values(":block", text(block.as_str())),
-            None => update.update_expression("REMOVE blocked"),
+        let update = if is_suspended {
+            update
+                .update_expression("SET blocked = :suspended")
+                .expression_attribute_values(":suspended", text(Block::Suspended.as_str()))
+        } else {
+            update.update_expression("REMOVE blocked")
         };
-        match update.condition_expression("attribute_exists(id)").send().await {
+        let update = update
+            .condition_expression(
+                "attribute_exists(id) AND (attribute_not_exists(blocked) OR blocked <> :closed)",
+            )
+            .expression_attribute_values(":closed", text(Block::Closed.as_str()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(failed) if failed.is_conditional_check_failed_exception() => {
+                    let is_there = old_item(failed).is_some_and(|old| !old.is_empty());
+                    Err(if is_there { CreditsError::Closed } else { CreditsError::NoAccount })
+                }
+                _ => Err(StoreError::of_sdk(error).into()),
+            },
+        }
+    }
+
+    /// Closes the account of a deleted person, for good. One that was never opened is made, closed, so that no request
+    /// still under way opens it. What is reserved runs to its end.
+    pub async fn close(&self, id: &AccountId) -> Result<(), CreditsError> {
+        let update = self
+            .dynamo
+            .update_item()
+            .table_name(&self.accounts)
+            .set_key(Some(account_key(id)))
+            .update_expression(
+                "SET blocked = :closed, avail = if_not_exists(avail, :zero), \
+                 holds = if_not_exists(holds, :none)",
+            )
+            .expression_attribute_values(":closed", text(Block::Closed.as_str()))
+            .expression_attribute_values(":zero", number(0_u32))
+            .expression_attribute_values(":none", AttributeValue::M(HashMap::new()));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(StoreError::of_sdk(error).into()),
+        }
+    }
+
+    /// The welcome credit is given, or will not be: nothing is awaited any more.
+    pub(crate) async fn stop_awaiting_welcome(&self, id: &AccountId) -> Result<(), CreditsError> {
+        let update = self
+            .dynamo
+            .update_item()
+            .table_name(&self.accounts)
+            .set_key(Some(account_key(id)))
+            .update_expression("REMOVE welcome")
+            .condition_expression("attribute_exists(id)");
+        match update.send().await {
             Ok(_) => Ok(()),
             Err(error) if is_failed_update(&error) => Err(CreditsError::NoAccount),
             Err(error) => Err(StoreError::of_sdk(error).into()),

@@ -9,7 +9,8 @@ use platform::{Index, Item, ItemBuilder, Key, KeyType, StoreError, TableSpec, ke
 use primitives::{AccountId, Credits, CreditsDelta, EntryId, Fingerprint};
 use std::collections::HashMap;
 
-/// `id` → available `avail`, open `holds` by run id, `debt`, `blocked`, counters `w<minute>`, sweep mark.
+/// `id` → available `avail`, open `holds` by run id, `debt`, `blocked`, counters `w<minute>`, sweep mark, and `welcome`
+/// while it is awaited.
 pub const ACCOUNTS: TableSpec = TableSpec {
     name: "accounts",
     partition_key: "id",
@@ -58,6 +59,13 @@ pub(crate) fn once_key(once: &OnceKey) -> Key {
     key([("account", &format!("once#{}", once.as_str())), ("entry", "once")])
 }
 
+/// Opened before it was known whether the person may have the welcome credit.
+pub(crate) fn new_account_awaiting_welcome(id: &AccountId) -> HashMap<String, AttributeValue> {
+    let mut item = new_account(id, Credits::ZERO);
+    item.insert("welcome".to_owned(), platform::text("awaited"));
+    item
+}
+
 pub(crate) fn new_account(id: &AccountId, available: Credits) -> HashMap<String, AttributeValue> {
     ItemBuilder::default()
         .text("id", id)
@@ -72,16 +80,22 @@ pub(crate) fn read_account(attributes: &HashMap<String, AttributeValue>) -> Resu
         let units = item.maybe_number(name)?.unwrap_or_default();
         Credits::new(units).map_err(|_| item.corrupt(name))
     };
-    let block = item.maybe_text("blocked")?;
     Ok(Account {
         id: item.parsed("id")?,
         available: credits("avail")?,
         debt: credits("debt")?,
         holds: read_holds(&item)?,
-        block: block.map(|text| Block::parse(text).ok_or(item.corrupt("blocked"))).transpose()?,
+        block: read_block(attributes)?,
+        awaits_welcome: item.maybe_text("welcome")?.is_some(),
         run_counts: read_run_counts(attributes),
         due: item.maybe_number("due")?,
     })
+}
+
+pub(crate) fn read_block(attributes: &HashMap<String, AttributeValue>) -> Result<Option<Block>, StoreError> {
+    let item = Item::new(ACCOUNTS.name, attributes);
+    let block = item.maybe_text("blocked")?;
+    block.map(|text| Block::parse(text).ok_or(item.corrupt("blocked"))).transpose()
 }
 
 fn read_holds(item: &Item<'_>) -> Result<Vec<Hold>, StoreError> {

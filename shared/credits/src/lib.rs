@@ -9,6 +9,7 @@ mod items;
 mod lots;
 mod posting;
 mod posts;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -20,3 +21,4 @@ pub use hold::{Hold, Nonce};
 pub use items::{ACCOUNTS, CREDIT_TRANSACTIONS, SWEEP_INDEX, SWEEP_SHARDS, TABLES};
 pub use lots::{Lot, Lots, read_lots};
 pub use posting::{Effect, Posting};
+pub use standing::{Freshness, Standings};

@@ -5,7 +5,10 @@ use crate::CreditsError;
 use crate::account::{Account, Block};
 use crate::credits::{Attributes, Ledger, Posted, no_attributes};
 use crate::entry::{Entry, Kind, OnceKey, Origin};
-use crate::items::{CREDIT_TRANSACTIONS, account_key, entry_item, entry_key, new_account, once_key};
+use crate::items::{
+    CREDIT_TRANSACTIONS, account_key, entry_item, entry_key, new_account, new_account_awaiting_welcome,
+    once_key,
+};
 use crate::posting::{Effect, Posting};
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::SdkError;
@@ -49,12 +52,42 @@ impl Ledger {
         self.transact(&entry, &key, vec![account]).await.map(|_| ())
     }
 
+    /// Opens the account before it is known whether its person may have the welcome credit. Follow with
+    /// [`Ledger::give_welcome`] or [`Ledger::refuse_welcome`].
+    pub async fn open_awaiting_welcome(&self, id: &AccountId) -> Result<(), CreditsError> {
+        self.open_as(new_account_awaiting_welcome(id)).await
+    }
+
+    /// Gives the welcome credit to an account that was opened without. Once, however often it is called: its key is that
+    /// of an account opened with it. Killed between its two writes, the next call does the second.
+    pub async fn give_welcome(
+        &self,
+        id: &AccountId,
+        welcome: Credits,
+        now: Timestamp,
+    ) -> Result<(), CreditsError> {
+        if !welcome.is_zero() {
+            let (origin, key) = (Origin::Welcome, OnceKey::new("welcome", id));
+            self.post(id, &Posting::Grant { amount: welcome, origin, key }, now).await?;
+        }
+        self.stop_awaiting_welcome(id).await
+    }
+
+    /// Nothing will come: the account awaits no welcome any more.
+    pub async fn refuse_welcome(&self, id: &AccountId) -> Result<(), CreditsError> {
+        self.stop_awaiting_welcome(id).await
+    }
+
     async fn open_empty(&self, id: &AccountId) -> Result<(), CreditsError> {
+        self.open_as(new_account(id, Credits::ZERO)).await
+    }
+
+    async fn open_as(&self, account: Attributes) -> Result<(), CreditsError> {
         let put = self
             .dynamo
             .put_item()
             .table_name(&self.accounts)
-            .set_item(Some(new_account(id, Credits::ZERO)))
+            .set_item(Some(account))
             .condition_expression("attribute_not_exists(id)");
         match put.send().await {
             Ok(_) => Ok(()),

@@ -23,6 +23,7 @@ fn account(available: u64) -> Account {
         debt: Credits::ZERO,
         holds: Vec::new(),
         block: None,
+        awaits_welcome: false,
         run_counts: Vec::new(),
         due: None,
     }

@@ -2,7 +2,7 @@
 
 use crate::in_time::in_time;
 use crate::request_id::{RequestId, TraceId};
-use crate::{Edge, Problem, ProblemCode, RUN_ID};
+use crate::{Edge, Problem, RUN_ID};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -101,15 +101,22 @@ fn secure(headers: &mut HeaderMap, id: &RequestId) {
     }
 }
 
-/// A body that says it is too long is refused unread; one that turns out to be breaks off.
+/// A body that says it is too long is not read; one that turns out to be breaks off. Both are refused where the handler
+/// asks for the body, which is after it was decided whether the caller may send any.
 async fn limit_body(State(edge): State<Edge>, request: Request, next: Next) -> Response {
     let max = edge.body_bytes_max();
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let announced = announced.and_then(|text| text.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > max as u64) {
-        return Problem::new(ProblemCode::BodyTooLarge).into_response();
-    }
-    next.run(request.map(|body| Body::new(Limited::new(body, max)))).await
+    let is_too_long = announced.is_some_and(|length| length > max as u64);
+    next.run(
+        request.map(|body| if is_too_long { refused_body() } else { Body::new(Limited::new(body, max)) }),
+    )
+    .await
+}
+
+/// Says that it is too long to everybody who reads it.
+fn refused_body() -> Body {
+    Body::new(Limited::new(Body::from("x"), 0))
 }
 
 /// Exact origins from the settings, without credentials: we read no cookies.

@@ -3,13 +3,15 @@
 use crate::items::{Change, USERS, new_user};
 use crate::svix::MessageId;
 use crate::users::{Updated, Users};
-use crate::{ClerkUser, IdentityError, UserEvent, UserState, Welcome};
+use crate::{ClerkUser, IdentityError, UserEvent, UserState, VerifiedEmail, Welcome, WelcomeRefused};
 use platform::{ItemBuilder, StoreError, key};
 use primitives::UserId;
 use std::time::Duration;
 
 /// Longer than Svix retries (about a day) and than somebody is likely to replay by hand (three days).
 const MESSAGE_REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+const NO_EMAIL: Welcome = Welcome::Refused(WelcomeRefused::NoVerifiedEmail);
 
 /// What an event came to. All of them are a success for the sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,11 +46,11 @@ impl Users {
 
     async fn apply_change(&self, clerk: &ClerkUser) -> Result<Applied, IdentityError> {
         let found = self.get(&clerk.id).await?;
-        if found.is_some_and(|user| user.state == UserState::Deleted) {
+        if found.as_ref().is_some_and(|user| user.state == UserState::Deleted) {
             return Ok(Applied::Dropped);
         }
-        if let Some(email) = &clerk.email {
-            // Whoever already has it keeps it; the decision on the welcome will find that out.
+        if let VerifiedEmail::Address(email) = &clerk.email {
+            // The person who already has it keeps it; the decision on the welcome will find that out.
             self.claim_email(&clerk.id, email.expose()).await?;
         }
         let row = new_user(&clerk.id, Some(clerk), None, Welcome::Undecided, self.platform.now());
@@ -57,11 +59,25 @@ impl Users {
         }
         let condition = "#state = :active AND \
             (attribute_not_exists(#clerk_updated_at) OR #clerk_updated_at < :clerk_updated_at)";
-        match self.update(&clerk.id, Change::default().of_clerk(clerk), Some(condition)).await? {
-            Updated::Done(_) => Ok(Applied::Updated),
-            Updated::Refused(Some(UserState::Deleted)) => Ok(Applied::Dropped),
-            Updated::Refused(_) => Ok(Applied::Stale),
+        let (applied, welcome) =
+            match self.update(&clerk.id, Change::default().of_clerk(clerk), Some(condition)).await? {
+                Updated::Done(user) => (Applied::Updated, Some(user.welcome)),
+                Updated::Refused(Some(UserState::Deleted)) => return Ok(Applied::Dropped),
+                Updated::Refused(_) => (Applied::Stale, found.map(|user| user.welcome)),
+            };
+        if welcome == Some(NO_EMAIL) && matches!(clerk.email, VerifiedEmail::Address(_)) {
+            self.reopen_welcome(&clerk.id).await?;
         }
+        Ok(applied)
+    }
+
+    /// The address that was missing has come, so the next request decides. Killed before this, the sender's retry finds
+    /// the row as stale, and its welcome still refused.
+    async fn reopen_welcome(&self, user: &UserId) -> Result<(), IdentityError> {
+        let refused = platform::text(NO_EMAIL.as_str().unwrap_or_default());
+        let change = Change::default().remove("welcome").compare("no_email", refused);
+        self.update(user, change, Some("#state = :active AND #welcome = :no_email")).await?;
+        Ok(())
     }
 
     /// Leaves a tombstone, also of somebody we have never seen: their creation may still be under way.

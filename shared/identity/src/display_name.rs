@@ -1,4 +1,4 @@
-use primitives::Private;
+use primitives::{BLANK_CLASS, Private, is_blank};
 use serde::Deserialize;
 
 const CHARS_MAX: usize = 80;
@@ -13,8 +13,17 @@ pub struct DisplayName(Private<String>);
 pub struct InvalidName;
 
 impl DisplayName {
+    pub const CHARS_MAX: usize = CHARS_MAX;
+
     pub fn expose(&self) -> &str {
         self.0.expose()
+    }
+
+    /// The same rule for a JSON schema.
+    pub fn pattern() -> String {
+        const HIDDEN: &str =
+            r"\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff";
+        format!("^[^{HIDDEN}]*[^{BLANK_CLASS}][^{HIDDEN}]*$")
     }
 
     /// A name from elsewhere, with what we don't show left out.
@@ -28,12 +37,11 @@ impl TryFrom<String> for DisplayName {
     type Error = InvalidName;
 
     fn try_from(text: String) -> Result<DisplayName, InvalidName> {
-        let trimmed = text.trim();
-        let is_plain = !trimmed.chars().any(is_hidden);
-        if trimmed.is_empty() || trimmed.chars().count() > CHARS_MAX || !is_plain {
+        let is_plain = !text.chars().any(is_hidden);
+        if is_blank(&text) || text.chars().count() > CHARS_MAX || !is_plain {
             return Err(InvalidName);
         }
-        Ok(DisplayName(Private::new(trimmed.to_owned())))
+        Ok(DisplayName(Private::new(text.trim().to_owned())))
     }
 }
 
@@ -53,7 +61,18 @@ mod tests {
     #[test]
     fn names_that_could_deceive_are_refused() {
         let long = "x".repeat(81);
-        for bad in ["", "   ", "a\u{0}b", "a\nb", "a\u{202e}b", "a\u{2066}b", "\u{200b}", long.as_str()] {
+        for bad in [
+            "",
+            "   ",
+            "a\u{0}b",
+            "a\nb",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "\u{200b}",
+            "\u{2800}",
+            "\n",
+            long.as_str(),
+        ] {
             assert_eq!(DisplayName::try_from(bad.to_owned()), Err(InvalidName), "{bad:?}");
         }
         for good in ["Ann", "  Nguyễn Văn A ", "李", "O'Neil-Smith", "ก็"] {

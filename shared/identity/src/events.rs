@@ -1,7 +1,7 @@
 use crate::ClerkUser;
+use crate::clerk_user::moment;
 use crate::verifier::user_id;
-use primitives::UserId;
-use serde::Deserialize;
+use primitives::{Timestamp, UserId};
 use serde_json::Value;
 
 /// What a webhook of Clerk says, after its signature was checked.
@@ -23,27 +23,24 @@ pub enum InvalidEvent {
     OtherInstance,
 }
 
-#[derive(Deserialize)]
-struct Envelope {
-    #[serde(rename = "type")]
-    kind: String,
-    instance_id: Option<String>,
-    data: Value,
-}
-
 impl UserEvent {
     /// Without an `expected_instance` events of any instance pass.
+    ///
+    /// Strict in what decides (the instance, the kind, whom it is about), lenient in everything beside it.
     pub fn parse(raw_body: &[u8], expected_instance: Option<&str>) -> Result<UserEvent, InvalidEvent> {
-        let envelope: Envelope = serde_json::from_slice(raw_body).map_err(|_| InvalidEvent::Shape)?;
-        if expected_instance.is_some() && envelope.instance_id.as_deref() != expected_instance {
+        let event: Value = serde_json::from_slice(raw_body).map_err(|_| InvalidEvent::Shape)?;
+        if expected_instance.is_some() && event["instance_id"].as_str() != expected_instance {
             return Err(InvalidEvent::OtherInstance);
         }
-        match envelope.kind.as_str() {
+        let data = &event["data"];
+        match event["type"].as_str().ok_or(InvalidEvent::Shape)? {
             "user.created" | "user.updated" => {
-                let user = ClerkUser::parse(envelope.data).ok_or(InvalidEvent::Shape)?;
+                // An event that names no time at all changes nothing that is known by time.
+                let said_at = moment(&event["timestamp"]).unwrap_or(Timestamp::from_millis(0));
+                let user = ClerkUser::parse(data, said_at).ok_or(InvalidEvent::Shape)?;
                 Ok(UserEvent::Changed(Box::new(user)))
             }
-            "user.deleted" => deletion(&envelope.data),
+            "user.deleted" => deletion(data),
             _ => Ok(UserEvent::Ignored("another kind of event")),
         }
     }
@@ -51,9 +48,9 @@ impl UserEvent {
 
 /// Clerk types the id as optional; without it nobody is deleted.
 fn deletion(data: &Value) -> Result<UserEvent, InvalidEvent> {
-    match data.get("id") {
-        None | Some(Value::Null) => Ok(UserEvent::Ignored("a deletion without an id")),
-        Some(Value::String(id)) => user_id(id).map(UserEvent::Deleted).ok_or(InvalidEvent::Shape),
-        Some(_) => Err(InvalidEvent::Shape),
+    match &data["id"] {
+        Value::Null => Ok(UserEvent::Ignored("a deletion without an id")),
+        Value::String(id) => user_id(id).map(UserEvent::Deleted).ok_or(InvalidEvent::Shape),
+        _ => Err(InvalidEvent::Shape),
     }
 }

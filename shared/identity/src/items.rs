@@ -1,4 +1,5 @@
-use crate::{ClerkUser, Preferences, User, UserState, Welcome};
+use crate::user::Question;
+use crate::{ClerkUser, Preferences, User, UserState, VerifiedEmail, Welcome};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use platform::{Item, ItemBuilder, Key, StoreError, TableSpec, key, text};
@@ -7,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 /// Everything about people. The kinds of rows, by how their `id` begins:
-/// `user#<user id>`, `email#<hmac>`, `net#<hmac>`, `svix#<message id>`.
+/// `user#<user id>`, `email#<hmac>`, `net#<hmac>`, `svix#<message id>`, `clerk#<window of ten seconds>`.
 pub const USERS: TableSpec =
     TableSpec { name: "users", partition_key: "id", sort_key: None, indexes: &[], ttl: Some("ttl") };
 
@@ -26,6 +27,9 @@ const PERSONAL: &[&str] = &[
     "display_currency",
     "storage_provider",
     "clerk_updated_at",
+    "has_no_email",
+    "ask_at",
+    "is_asked",
 ];
 
 pub(crate) fn user_key(user: &UserId) -> Key {
@@ -48,21 +52,36 @@ pub(crate) fn new_user(
         .maybe_text("country", country)
         .maybe_text("welcome", welcome.as_str());
     let Some(clerk) = clerk else { return item.build() };
-    item.maybe_text("email", clerk.email.as_ref().map(Private::expose))
+    let (email, none) = email_columns(&clerk.email);
+    item.maybe_text("email", email)
+        .maybe_text("has_no_email", none)
         .maybe_text("name", clerk.name.as_ref().map(|name| name.expose()))
         .maybe_text("avatar_url", clerk.avatar_url.as_ref())
         .number("clerk_updated_at", clerk.updated_at.millis())
         .build()
 }
 
+/// How the address, and the knowledge that there is none, are stored.
+fn email_columns(email: &VerifiedEmail) -> (Option<&str>, Option<&'static str>) {
+    match email {
+        VerifiedEmail::Address(address) => (Some(address.expose()), None),
+        VerifiedEmail::None => (None, Some("told")),
+        VerifiedEmail::NotTold => (None, None),
+    }
+}
+
 pub(crate) fn read_user(attributes: &HashMap<String, AttributeValue>) -> Result<User, StoreError> {
     let item = Item::new(USERS.name, attributes);
     let country = item.maybe_text("country")?.map(str::to_owned);
     let private = |name| item.maybe_text(name).map(|text| text.map(|text| Private::new(text.to_owned())));
+    let is_under_way = item.maybe_text("is_asked")?.is_some();
+    let question = item.maybe_time("ask_at")?.map(|next_at| Question { next_at, is_under_way });
     Ok(User {
         id: item.parsed("user_id")?,
         state: state(&item)?,
         email: private("email")?,
+        has_no_email: item.maybe_text("has_no_email")?.is_some(),
+        question,
         name: private("own_name")?.or(private("name")?),
         avatar_url: private("avatar_url")?,
         preferences: preferences(&item, country.as_deref())?,
@@ -113,6 +132,7 @@ where
 pub(crate) struct Change {
     sets: Vec<(&'static str, AttributeValue)>,
     removes: Vec<&'static str>,
+    compared: Vec<(&'static str, AttributeValue)>,
 }
 
 impl Change {
@@ -137,13 +157,23 @@ impl Change {
         self
     }
 
+    /// A value that the condition needs, under a name that the change does not set.
+    pub(crate) fn compare(mut self, name: &'static str, value: AttributeValue) -> Change {
+        self.compared.push((name, value));
+        self
+    }
+
     /// What Clerk says now, also that something is gone.
     pub(crate) fn of_clerk(self, clerk: &ClerkUser) -> Change {
-        let facts = [
-            ("email", clerk.email.as_ref().map(|email| email.expose().as_str())),
+        let (email, none) = email_columns(&clerk.email);
+        let mut facts = vec![
             ("name", clerk.name.as_ref().map(|name| name.expose())),
             ("avatar_url", clerk.avatar_url.as_deref()),
         ];
+        // An event that says nothing of addresses leaves the one we know.
+        if !matches!(clerk.email, VerifiedEmail::NotTold) {
+            facts.extend([("email", email), ("has_no_email", none)]);
+        }
         let change = self.set("clerk_updated_at", platform::number(clerk.updated_at.millis()));
         facts.into_iter().fold(change, |change, (name, value)| match value {
             Some(value) => change.set_text(name, value),
@@ -151,9 +181,18 @@ impl Change {
         })
     }
 
+    /// The question about a person has been answered, or is due again then.
+    pub(crate) fn asked(self, again_at: Option<Timestamp>) -> Change {
+        let change = self.remove("is_asked");
+        match again_at {
+            Some(again_at) => change.set("ask_at", platform::number(again_at.millis())),
+            None => change.remove("ask_at"),
+        }
+    }
+
     /// What makes a row a tombstone.
     pub(crate) fn to_tombstone(user: &UserId, now: Timestamp) -> Change {
-        let change = Change { sets: Vec::new(), removes: PERSONAL.to_vec() };
+        let change = Change { removes: PERSONAL.to_vec(), ..Change::default() };
         change
             .set_text("state", "deleted")
             .set_text("user_id", user)
@@ -182,6 +221,7 @@ impl Change {
     }
 
     pub(crate) fn values(self) -> HashMap<String, AttributeValue> {
-        self.sets.into_iter().map(|(name, value)| (format!(":{name}"), value)).collect()
+        let values = self.sets.into_iter().chain(self.compared);
+        values.map(|(name, value)| (format!(":{name}"), value)).collect()
     }
 }

@@ -2,11 +2,13 @@
 
 mod apply;
 mod clerk_api;
+mod clerk_user;
 mod display_name;
 mod error;
 mod events;
 mod items;
 mod pseudonyms;
+mod question;
 mod settings;
 pub mod svix;
 #[cfg(test)]
@@ -17,13 +19,13 @@ mod verifier;
 mod welcome;
 
 pub use apply::Applied;
-pub use clerk_api::ClerkUser;
+pub use clerk_user::{ClerkUser, VerifiedEmail};
 pub use display_name::{DisplayName, InvalidName};
 pub use error::IdentityError;
 pub use events::{InvalidEvent, UserEvent};
 pub use items::{TABLES, USERS};
 pub use pseudonyms::Pseudonyms;
-pub use settings::ClerkSettings;
+pub use settings::{ClerkSettings, WebhookSettings};
 pub use user::{
     Language, Preferences, PreferencesChange, StorageProvider, Theme, UnknownSpelling, User, UserState,
     Welcome, WelcomeRefused,

@@ -5,7 +5,16 @@ use primitives::Secret;
 /// The fewest characters of a pepper; below that, hashed addresses could be guessed.
 const PEPPER_CHARS_MIN: usize = 16;
 
-/// How we know Clerk, and Clerk's instance us.
+/// How Clerk's webhooks are believed. For the function that receives them: it can't start without.
+#[derive(Debug, Clone)]
+pub struct WebhookSettings {
+    /// `CLERK_WEBHOOK_SECRET`: one or more `whsec_…`, comma-separated while one replaces the other
+    pub secrets: Vec<Secret>,
+    /// `CLERK_INSTANCE_ID`: webhooks of another instance are refused
+    pub instance_id: Option<String>,
+}
+
+/// How we know Clerk.
 #[derive(Debug, Clone)]
 pub struct ClerkSettings {
     /// `CLERK_ISSUER`: the instance's Frontend API address, exactly as it stands in `iss`
@@ -16,12 +25,12 @@ pub struct ClerkSettings {
     pub authorized_parties: Vec<String>,
     /// `CLERK_API_URL`: the Backend API
     pub api_url: String,
-    /// `CLERK_SECRET_KEY`; without it new people have no e-mail until the webhook arrives
+    /// `CLERK_ACCEPT_WITHOUT_AZP`: native apps have no origin, so their tokens have no authorized party
+    pub accepts_tokens_without_azp: bool,
+    /// `CLERK_SECRET_KEY`; without it new people have no e-mail, and no welcome, until the webhook arrives
     pub secret_key: Option<Secret>,
-    /// `CLERK_WEBHOOK_SECRET`: one or more `whsec_…`, comma-separated while one replaces the other
-    pub webhook_secrets: Vec<Secret>,
-    /// `CLERK_INSTANCE_ID`: webhooks of another instance are refused
-    pub instance_id: Option<String>,
+    /// `CLERK_READS_PER_WINDOW_MAX`: how many people all instances together ask Clerk about within ten seconds
+    pub reads_per_window_max: u32,
     /// `PSEUDONYM_PEPPER`: keys the hashes that stand for e-mails and networks
     pub pepper: Secret,
 }
@@ -34,12 +43,34 @@ impl ClerkSettings {
             issuer,
             authorized_parties: authorized_parties(settings),
             api_url: settings.url_or("CLERK_API_URL", "https://api.clerk.com"),
+            accepts_tokens_without_azp: settings.parsed_or(
+                "CLERK_ACCEPT_WITHOUT_AZP",
+                false,
+                "true or false",
+            ),
+            reads_per_window_max: reads_per_window_max(settings),
             secret_key: settings.optional_secret("CLERK_SECRET_KEY"),
-            webhook_secrets: webhook_secrets(settings),
-            instance_id: settings.optional("CLERK_INSTANCE_ID"),
             pepper: pepper(settings),
         }
     }
+}
+
+impl WebhookSettings {
+    pub fn read(settings: &mut Settings<'_>) -> WebhookSettings {
+        let secrets = settings.secrets("CLERK_WEBHOOK_SECRET");
+        if secrets.iter().any(|secret| !svix::is_secret(secret)) {
+            settings.complain("CLERK_WEBHOOK_SECRET", "must be `whsec_` and base64");
+        }
+        WebhookSettings { secrets, instance_id: settings.optional("CLERK_INSTANCE_ID") }
+    }
+}
+
+/// Clerk answers a production instance 1,000 requests in ten seconds, a development instance 100 (Clerk docs, "System
+/// limits"). A fifth is left to others who use the same instance.
+fn reads_per_window_max(settings: &mut Settings<'_>) -> u32 {
+    let key = settings.optional_secret("CLERK_SECRET_KEY");
+    let is_production = key.is_some_and(|key| key.expose().starts_with("sk_live_"));
+    settings.parsed_or("CLERK_READS_PER_WINDOW_MAX", if is_production { 800 } else { 80 }, "a whole number")
 }
 
 fn authorized_parties(settings: &mut Settings<'_>) -> Vec<String> {
@@ -51,14 +82,6 @@ fn authorized_parties(settings: &mut Settings<'_>) -> Vec<String> {
         settings.complain("CLERK_AUTHORIZED_PARTIES", "is missing, and so is ALLOWED_ORIGINS");
     }
     parties
-}
-
-fn webhook_secrets(settings: &mut Settings<'_>) -> Vec<Secret> {
-    let secrets: Vec<Secret> = settings.list("CLERK_WEBHOOK_SECRET").into_iter().map(Secret::new).collect();
-    if secrets.iter().any(|secret| !svix::is_secret(secret)) {
-        settings.complain("CLERK_WEBHOOK_SECRET", "must be `whsec_` and base64");
-    }
-    secrets
 }
 
 /// `PSEUDONYM_PEPPER`, long enough to be one.

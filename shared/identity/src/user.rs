@@ -9,6 +9,10 @@ pub struct User {
     pub id: UserId,
     pub state: UserState,
     pub email: Option<Private<String>>,
+    /// Clerk has told us that there is no verified address; otherwise a missing one is not known yet.
+    pub(crate) has_no_email: bool,
+    /// Set while the address is not known and Clerk is asked for it.
+    pub(crate) question: Option<Question>,
     pub name: Option<Private<String>>,
     pub avatar_url: Option<Private<String>>,
     /// ISO 3166 alpha-2, from the edge at the first request.
@@ -25,10 +29,19 @@ pub enum UserState {
     Deleted,
 }
 
-/// Whether a person may have the welcome credit; decided once, by their first request.
+/// What a user's row says about the question to Clerk who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// Not asked again before.
+    pub(crate) next_at: Timestamp,
+    /// A request is asking right now, or was killed while it did.
+    pub(crate) is_under_way: bool,
+}
+
+/// Whether a person may have the welcome credit; decided by the first request that knows their verified address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Welcome {
-    /// The webhook was faster than the first request, which alone knows the network.
+    /// The person has not called yet, or their address is not known yet.
     Undecided,
     Eligible,
     Refused(WelcomeRefused),
@@ -38,7 +51,8 @@ pub enum Welcome {
 pub enum WelcomeRefused {
     /// Somebody with the same (normalised) e-mail has had it.
     EmailSeenBefore,
-    /// Clerk knows no verified e-mail, so nothing tells two accounts of one person apart.
+    /// Clerk knows no verified e-mail, so nothing tells two accounts of one person apart. A webhook that brings one makes
+    /// the welcome undecided again.
     NoVerifiedEmail,
     /// Too many welcomes for one network and day.
     NetworkLimit,
@@ -71,6 +85,13 @@ impl Preferences {
             display_currency: country.map_or(Currency::USD, Currency::of_country),
             storage_provider: StorageProvider::None,
         }
+    }
+}
+
+impl User {
+    /// When it is worth asking again about a welcome that is not decided.
+    pub fn welcome_due_at(&self) -> Option<Timestamp> {
+        self.question.map(|question| question.next_at)
     }
 }
 

@@ -1,12 +1,12 @@
+use crate::clerk_api::ClerkApi;
 use crate::items::{Change, USERS, new_user, read_user, unless_condition_failed, user_key};
-use crate::welcome::KnownEmail;
+use crate::question::{Answer, question_columns};
 use crate::{
     ClerkSettings, DisplayName, IdentityError, PreferencesChange, Pseudonyms, User, UserState, Welcome,
-    clerk_api,
 };
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use platform::{InvalidSettings, Platform, StoreError};
-use primitives::{Private, UserId};
+use primitives::UserId;
 use serde::Deserialize;
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 #[derive(Clone)]
 pub struct Users {
     pub(crate) platform: Platform,
-    pub(crate) settings: ClerkSettings,
+    pub(crate) clerk: ClerkApi,
     pub(crate) pseudonyms: Pseudonyms,
     pub(crate) table: String,
 }
@@ -39,8 +39,12 @@ pub struct ProfileChange {
 impl Users {
     pub fn new(platform: &Platform) -> Result<Users, InvalidSettings> {
         let settings = platform.env().section(ClerkSettings::read)?;
-        let pseudonyms = Pseudonyms::new(&settings.pepper);
-        Ok(Users { platform: platform.clone(), settings, pseudonyms, table: platform.table(&USERS) })
+        Ok(Users {
+            platform: platform.clone(),
+            clerk: ClerkApi::new(platform, &settings),
+            pseudonyms: Pseudonyms::new(&settings.pepper),
+            table: platform.table(&USERS),
+        })
     }
 
     /// A tombstone is a user too; see [`User::state`].
@@ -48,15 +52,34 @@ impl Users {
         Ok(self.read(user).await?)
     }
 
-    /// The user, created and with the welcome decided; among parallel calls one creates and all see the same.
+    /// The user, created if need be, with the welcome decided if their address is known. Among parallel calls one creates,
+    /// one asks Clerk, and all see the same.
     pub async fn ensure(&self, sight: FirstSight<'_>) -> Result<User, IdentityError> {
-        // Lost at creation, lost at the decision, read: no fourth round is possible unless the store misbehaves.
-        for _ in 0..4 {
-            match self.get(sight.user).await? {
-                Some(user) if user.state == UserState::Deleted => return Err(IdentityError::Deleted),
-                Some(user) if user.welcome != Welcome::Undecided => return Ok(user),
-                Some(user) => self.decide(&sight, &user).await?,
-                None => self.create(&sight).await?,
+        // Lost at creation, at the question, at the decision, and once to a webhook: more only if the store misbehaves.
+        for _ in 0..6 {
+            let (user, is_new) = match self.get(sight.user).await? {
+                Some(user) => (user, false),
+                None => match self.create(&sight).await? {
+                    Some(user) => (user, true),
+                    None => continue,
+                },
+            };
+            match (user.state, user.welcome) {
+                (UserState::Deleted, _) => return Err(IdentityError::Deleted),
+                (UserState::Active, Welcome::Undecided) => {}
+                (UserState::Active, _) => return Ok(user),
+            }
+            let decided = match (&user.email, user.has_no_email) {
+                (Some(address), _) => self.decide(&sight, Some(address.expose())).await?,
+                (None, true) => self.decide(&sight, None).await?,
+                (None, false) if !self.clerk.can_ask() => return Ok(user),
+                (None, false) => match self.ask(user, is_new).await? {
+                    Answer::Learned => None,
+                    Answer::NotYet(user) => return Ok(*user),
+                },
+            };
+            if let Some(user) = decided {
+                return Ok(user);
             }
         }
         Err(StoreError::Conflict.into())
@@ -80,34 +103,51 @@ impl Users {
         self.change_active(user, Change::default().set_if_some("own_name", name)).await
     }
 
-    /// The claims of [`Users::decide_welcome`] come first: killed in between, the next call passes them again.
-    async fn create(&self, sight: &FirstSight<'_>) -> Result<(), IdentityError> {
-        let clerk = clerk_api::fetch_user(&self.platform, &self.settings, sight.user).await;
-        let email = match &clerk {
-            Some(clerk) => clerk.email.as_ref().map_or(KnownEmail::None, address),
-            None => KnownEmail::Unknown,
-        };
-        let welcome = self.decide_welcome(sight, email).await?;
+    /// `None` when another call was faster. The row says that its creator asks Clerk.
+    async fn create(&self, sight: &FirstSight<'_>) -> Result<Option<User>, IdentityError> {
         let now = self.platform.now();
-        let is_new = self.put_new(new_user(sight.user, clerk.as_ref(), sight.country, welcome, now)).await?;
-        if is_new {
-            tracing::info!(user.id = %sight.user, ?welcome, "a user was created at the first request");
+        let mut row = new_user(sight.user, None, sight.country, Welcome::Undecided, now);
+        if self.clerk.can_ask() {
+            row.extend(question_columns(now));
         }
-        Ok(())
+        let user = read_user(&row)?;
+        if !self.put_new(row).await? {
+            return Ok(None);
+        }
+        tracing::info!(user.id = %sight.user, "a user was created at the first request");
+        Ok(Some(user))
     }
 
-    /// For a row the webhook wrote; it has told us of the e-mail, or that there is none.
-    async fn decide(&self, sight: &FirstSight<'_>, user: &User) -> Result<(), IdentityError> {
-        let email = user.email.as_ref().map_or(KnownEmail::None, address);
-        let welcome = self.decide_welcome(sight, email).await?;
-        let change =
-            Change::default().set_if_some("welcome", welcome.as_str()).set_if_some("country", sight.country);
-        let condition = "#state = :active AND attribute_not_exists(#welcome)";
-        let decided = self.update(sight.user, change, Some(condition)).await?;
-        if matches!(decided, Updated::Done(_)) {
-            tracing::info!(user.id = %sight.user, ?welcome, "the welcome of a user was decided");
+    /// `None` when the row has changed meanwhile: what it says now decides. The claims of [`Users::decide_welcome`] come
+    /// first; killed behind them, the next call passes them again.
+    async fn decide(
+        &self,
+        sight: &FirstSight<'_>,
+        address: Option<&str>,
+    ) -> Result<Option<User>, IdentityError> {
+        let welcome = self.decide_welcome(sight, address).await?;
+        let change = Change::default()
+            .set_if_some("welcome", welcome.as_str())
+            .set_if_some("country", sight.country)
+            .asked(None);
+        // Decided for exactly the address that is on record.
+        let (change, condition) = match address {
+            Some(address) => (
+                change.compare("address", platform::text(address)),
+                "#state = :active AND attribute_not_exists(#welcome) AND email = :address",
+            ),
+            None => (
+                change,
+                "#state = :active AND attribute_not_exists(#welcome) AND attribute_not_exists(email)",
+            ),
+        };
+        match self.update(sight.user, change, Some(condition)).await? {
+            Updated::Done(user) => {
+                tracing::info!(user.id = %sight.user, ?welcome, "the welcome of a user was decided");
+                Ok(Some(*user))
+            }
+            Updated::Refused(_) => Ok(None),
         }
-        Ok(())
     }
 
     async fn change_active(&self, user: &UserId, change: Change) -> Result<User, IdentityError> {
@@ -174,8 +214,4 @@ pub(crate) enum Updated {
     Done(Box<User>),
     /// The condition did not hold; what the row is now.
     Refused(Option<UserState>),
-}
-
-fn address(email: &Private<String>) -> KnownEmail<'_> {
-    KnownEmail::Address(email.expose())
 }

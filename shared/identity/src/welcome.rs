@@ -13,29 +13,18 @@ const EMAIL_REMEMBERED: Duration = Duration::from_secs(730 * 24 * 60 * 60);
 /// A network's row serves one day; its key changes with the date.
 const NETWORK_REMEMBERED: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
-/// What is known about a person's verified e-mail.
-#[derive(Clone, Copy)]
-pub(crate) enum KnownEmail<'a> {
-    Address(&'a str),
-    /// Clerk has told us, and there is none.
-    None,
-    /// Clerk could not be asked.
-    Unknown,
-}
-
 impl Users {
-    /// Each step can be repeated: a claim by the same user id passes again and takes no second place.
+    /// `address`: the verified one; `None` when Clerk has told us that there is none. Each step can be repeated: a claim
+    /// by the same user id passes again and takes no second place.
     pub(crate) async fn decide_welcome(
         &self,
         sight: &FirstSight<'_>,
-        email: KnownEmail<'_>,
+        address: Option<&str>,
     ) -> Result<Welcome, StoreError> {
-        let is_first = match email {
-            KnownEmail::Address(address) => self.claim_email(sight.user, address).await?,
-            KnownEmail::None => return Ok(Welcome::Refused(WelcomeRefused::NoVerifiedEmail)),
-            KnownEmail::Unknown => true,
+        let Some(address) = address else {
+            return Ok(Welcome::Refused(WelcomeRefused::NoVerifiedEmail));
         };
-        if !is_first {
+        if !self.claim_email(sight.user, address).await? {
             return Ok(Welcome::Refused(WelcomeRefused::EmailSeenBefore));
         }
         match sight.network {

@@ -42,6 +42,19 @@ impl BankDesk {
         })
     }
 
+    /// For the function that SePay's webhooks reach: where transfers are taken it can't start without
+    /// `SEPAY_BANK_HMAC_SECRETS` or `SEPAY_BANK_API_KEYS`.
+    pub fn for_messages(platform: &Platform) -> Result<Option<BankDesk>, InvalidSettings> {
+        let desk = BankDesk::new(platform)?;
+        if desk.as_ref().is_some_and(|desk| desk.keys.hmac.is_empty() && desk.keys.api_keys.is_empty()) {
+            platform.env().section(|settings| {
+                let what = "is missing beside BANK_ACCOUNT, and so is SEPAY_BANK_API_KEYS: no webhook would be believed";
+                settings.complain("SEPAY_BANK_HMAC_SECRETS", what);
+            })?;
+        }
+        Ok(desk)
+    }
+
     pub fn authenticate(&self, headers: &HeaderMap, raw: &[u8], now: Timestamp) -> Result<(), Refused> {
         authenticate(&self.keys, headers, raw, now)
     }

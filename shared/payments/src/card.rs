@@ -55,6 +55,20 @@ impl CardDesk {
         })
     }
 
+    /// For the function that IPNs reach: where cards are taken it can't start without `SEPAY_IPN_SECRETS`.
+    pub fn for_messages(platform: &Platform) -> Result<Option<CardDesk>, InvalidSettings> {
+        let desk = CardDesk::new(platform)?;
+        if desk.as_ref().is_some_and(|desk| desk.secrets.is_empty()) {
+            platform.env().section(|settings| {
+                settings.complain(
+                    "SEPAY_IPN_SECRETS",
+                    "is missing beside SEPAY_MERCHANT_ID: no IPN would be believed",
+                );
+            })?;
+        }
+        Ok(desk)
+    }
+
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<(), Refused> {
         authenticate_ipn(&self.secrets, headers)
     }

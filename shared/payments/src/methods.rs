@@ -2,7 +2,7 @@ use crate::amount::{usdt_cents_down, usdt_of_cents};
 use crate::order::{FixedRate, TopUp};
 use crate::settings::{BankSettings, CardSettings, ChainSettings, code_prefix};
 use crate::{Amount, DongRate, PaymentsError, Rail};
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, Settings};
 use primitives::{Credits, Overflow, Timestamp, TopUpId, random_bytes};
 use rails::sepay_card::{CheckoutForm, CheckoutOrder, InvoiceNumber, PaymentMethod, checkout_form};
 use rails::viet_qr::{CodePrefix, Payload, ReferenceCode};
@@ -62,14 +62,31 @@ const SUFFIX_BELOW_MICROS: u64 = 1_000_000;
 impl Methods {
     pub(crate) fn new(platform: &Platform) -> Result<Methods, InvalidSettings> {
         let profile = platform.profile();
-        platform.env().section(|settings| Methods {
-            brand: profile.brand.clone(),
-            api_url: settings.text_or("API_URL", "").trim_end_matches('/').to_owned(),
-            prefix: code_prefix(settings, &profile.top_ups.reference_prefix),
-            card: CardSettings::read(settings),
-            bank: BankSettings::read(settings),
-            chain: ChainSettings::read(settings),
+        platform.env().section(|settings| {
+            let methods = Methods {
+                brand: profile.brand.clone(),
+                api_url: settings.text_or("API_URL", "").trim_end_matches('/').to_owned(),
+                prefix: code_prefix(settings, &profile.top_ups.reference_prefix),
+                card: CardSettings::read(settings),
+                bank: BankSettings::read(settings),
+                chain: ChainSettings::read(settings),
+            };
+            methods.require_what_payers_need(settings);
+            methods
         })
+    }
+
+    /// A payer must not be sent to a page that is not there, nor asked to pay a nameless account.
+    fn require_what_payers_need(&self, settings: &mut Settings<'_>) {
+        if self.card.is_some() && settings.optional("SITE_URL").is_none() {
+            settings.complain(
+                "SITE_URL",
+                "is missing beside SEPAY_MERCHANT_ID: the checkout would lead back nowhere",
+            );
+        }
+        if self.bank.as_ref().is_some_and(|bank| bank.holder.is_empty()) {
+            settings.complain("BANK_ACCOUNT_NAME", "is missing beside BANK_ACCOUNT: payers compare it");
+        }
     }
 
     /// Without a slash at its end; empty when it is not set.

@@ -84,6 +84,15 @@ impl Settings<'_> {
         self.optional(name).map(Secret::new)
     }
 
+    /// Comma-separated secrets, at least one: several stand side by side while one replaces the other.
+    pub fn secrets(&mut self, name: &str) -> Vec<Secret> {
+        let secrets: Vec<Secret> = self.list(name).into_iter().map(Secret::new).collect();
+        if secrets.is_empty() {
+            self.complain(name, "is missing");
+        }
+        secrets
+    }
+
     /// An absolute http or https URL, without its trailing slash.
     pub fn url(&mut self, name: &str) -> String {
         let value = self.text(name);

@@ -7,6 +7,7 @@ mod ids;
 mod money;
 mod price;
 mod privacy;
+mod text;
 pub mod times;
 
 pub use blank::is_blank;
@@ -16,3 +17,4 @@ pub use ids::{AccountId, EntryId, InvalidId, RunId, TopUpId, UserId, random_byte
 pub use money::{Currency, InvalidCurrency, Money};
 pub use price::{CostCents, InvalidDecimal, Markup, price_half_up};
 pub use privacy::{Fingerprint, Private, Secret};
+pub use text::{BLANK_CLASS, typed, typed_pattern};

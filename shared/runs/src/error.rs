@@ -5,6 +5,7 @@ use platform::StoreError;
 use primitives::{Credits, Overflow, RunId, Timestamp};
 use providers::FailureClass;
 use signup::SignupError;
+use std::time::Duration;
 
 /// Why a run did not come to its end, or why a question about runs can't be answered.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,9 @@ pub enum RunsError {
     QuoteMismatch,
     #[error("the ledger refused the reservation")]
     Refused { refusal: Refusal, price: Credits },
+    /// The credit does not suffice, and whether the welcome credit comes on top is not known yet.
+    #[error("the welcome credit is not decided yet")]
+    WelcomeUndecided { price: Credits, available: Credits, retry_after: Duration },
     /// The key stands for a run that goes on for longer than a request may wait.
     #[error("the run is still going on")]
     StillRunning { run: RunId },
@@ -52,8 +56,6 @@ pub enum RunsError {
         #[source]
         source: Box<RunsError>,
     },
-    #[error("the account is closed")]
-    AccountClosed,
     #[error("there is no such run")]
     NotFound,
     #[error("{0} could not be written")]

@@ -1,7 +1,7 @@
 use crate::usage::UsageLog;
 use crate::view::{OutputView, RunPage, RunStatus, RunSummary, RunView};
 use crate::{Receipt, RunsError};
-use credits::{Account, Block, Hold, Ledger, Outcome};
+use credits::{Hold, Ledger, Outcome};
 use media::{Link, Media, MediaError, OutputKind, StoredOutput};
 use platform::Platform;
 use primitives::{AccountId, RunId, Timestamp};
@@ -35,7 +35,7 @@ impl History {
     /// One run of this account, with its output.
     pub async fn get(&self, account: &AccountId, run: RunId) -> Result<RunView, RunsError> {
         let (outcome, holder) = tokio::join!(self.ledger.outcome(account, run), self.ledger.account(account));
-        let holder = open(holder?)?;
+        let holder = holder?;
         if let Some(outcome) = outcome? {
             return self.finished_view(&outcome).await;
         }
@@ -101,7 +101,7 @@ impl History {
     ) -> Result<RunPage, RunsError> {
         let usage = self.usage.page(account, limit, before, self.now());
         let (page, holder) = tokio::join!(usage, self.ledger.account(account));
-        let (page, holder) = (page?, open(holder?)?);
+        let (page, holder) = (page?, holder?);
         let holds = match before {
             Some(_) => Vec::new(),
             None => holder.map(|holder| holder.holds).unwrap_or_default(),
@@ -124,14 +124,6 @@ impl History {
             runs: running.chain(finished).collect(),
             next_cursor: page.next.map(|run| run.to_string()),
         })
-    }
-}
-
-/// A closed account is its owner's no more, although their last token lives for some seconds.
-fn open(holder: Option<Account>) -> Result<Option<Account>, RunsError> {
-    match holder {
-        Some(holder) if holder.block == Some(Block::Closed) => Err(RunsError::AccountClosed),
-        holder => Ok(holder),
     }
 }
 

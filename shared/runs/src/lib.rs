@@ -19,6 +19,7 @@ mod telling;
 #[cfg(test)]
 mod tests;
 mod tool;
+mod tool_schema;
 mod usage;
 mod view;
 
@@ -34,6 +35,7 @@ pub use runs::{Order, Runs, RunsSettings, Who};
 pub use shop::{Shop, ShopSettings};
 pub use telling::{RunEvent, Stage};
 pub use tool::{FieldError, ImageSize, ToolInput};
+pub use tool_schema::{ImageInput, ScriptInput};
 pub use usage::UsageRow;
 pub use view::{
     BalanceView, OutputView, PriceView, QuoteView, ReceiptView, RunBegun, RunPage, RunStatus, RunSummary,

@@ -47,6 +47,13 @@ impl RunsError {
             RunsError::QuoteExpired => Problem::new(ProblemCode::QuoteExpired),
             RunsError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch),
             RunsError::Refused { refusal, price } => refused(refusal, *price),
+            RunsError::WelcomeUndecided { price, available, retry_after } => {
+                Problem::new(ProblemCode::InsufficientCredit).retry_after(*retry_after).detail(format!(
+                    "The run costs {price} and {available} is available. Whether a welcome credit comes on top is not \
+                     decided yet: the sign-in service has not told us your e-mail address. Send the same request \
+                     again shortly, or top up. No credit was taken."
+                ))
+            }
             RunsError::NotServed { run, class } => not_served(*run, *class),
             RunsError::OutputLost { run } => Problem::new(ProblemCode::OutputNotStored).run(*run),
             RunsError::BrokenOff { run } => Problem::new(ProblemCode::RunBrokenOff).run(*run),
@@ -64,9 +71,7 @@ impl RunsError {
                 ))
             }
             RunsError::NotFound => Problem::new(ProblemCode::NotFound),
-            RunsError::AccountClosed | RunsError::Signup(SignupError::Identity(IdentityError::Deleted)) => {
-                Problem::new(ProblemCode::Unauthenticated)
-            }
+            RunsError::Signup(SignupError::Identity(IdentityError::Deleted)) => Problem::deleted_person(),
             RunsError::Overflow(_)
             | RunsError::Malformed(_)
             | RunsError::UnknownChain(_)
@@ -113,7 +118,7 @@ fn refused(refusal: &Refusal, price: Credits) -> Problem {
              No credit was taken."
         )),
         Refusal::NoAccount => Problem::new(ProblemCode::StoreUnavailable),
-        Refusal::Closed => Problem::new(ProblemCode::Unauthenticated),
+        Refusal::Closed => Problem::deleted_person(),
         Refusal::Suspended => Problem::new(ProblemCode::AccountSuspended),
         Refusal::DebtOutstanding { debt } => Problem::new(ProblemCode::DebtOutstanding).detail(format!(
             "A payment was taken back after its credit was spent. Top up at least {debt} to run tools again. \

@@ -6,8 +6,8 @@ use crate::reserving::known_run;
 use crate::runs::Order;
 use crate::telling::RunEvent;
 use crate::view::RunBegun;
-use credits::{Outcome, Verdict};
-use primitives::{AccountId, Private, RunId};
+use credits::{Block, Outcome, Refusal, Verdict};
+use primitives::{AccountId, Credits, Private, RunId};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,6 +18,16 @@ impl Conduct {
     /// For an order that can't be priced (any more): the run its key stands for, or the refusal.
     pub(crate) async fn replay_or(&self, order: &Order, refusal: RunsError) -> Result<(), RunsError> {
         let account = self.who.account();
+        let holder = self.runs.0.ledger.account(&account).await?;
+        let block = holder.as_ref().and_then(|holder| holder.block);
+        let refused = |refusal| RunsError::Refused { refusal, price: Credits::ZERO };
+        // No reservation has asked for them: what speaks against the person comes before what speaks against the order.
+        // Who is suspended may still see what an earlier run brought.
+        let refusal = match block {
+            Some(Block::Closed) => return Err(refused(Refusal::Closed)),
+            Some(Block::Suspended) => refused(Refusal::Suspended),
+            None => refusal,
+        };
         let run = match (order.run, &order.idempotency_key) {
             (Some(run), None) => Some(run),
             (None, Some(key)) => self.runs.0.claims.find(&account, key, self.runs.now()).await?,
@@ -29,7 +39,6 @@ impl Conduct {
             known_run(&outcome, fingerprint)?;
             return self.replay(&account, run).await;
         }
-        let holder = self.runs.0.ledger.account(&account).await?;
         match holder.as_ref().and_then(|holder| holder.hold(run)) {
             Some(hold) if hold.fingerprint == fingerprint => self.replay(&account, run).await,
             Some(_) => Err(RunsError::KeyConflict { run }),

@@ -6,6 +6,7 @@ use crate::conduct::Conduct;
 use crate::receipt::Receipt;
 use crate::runs::Priced;
 use credits::{Account, Hold, Outcome, Refusal, Reservation};
+use identity::Welcome;
 use primitives::{Fingerprint, RunId, Timestamp};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -14,6 +15,9 @@ use tokio::time::Instant;
 const TWIN_PAUSE: Duration = Duration::from_millis(100);
 /// How much later than the look for an outcome a reservation may come without looking again.
 const LOOK_AGE_MAX: Duration = Duration::from_millis(50);
+
+/// When to ask again about a welcome that only a webhook can bring.
+const WELCOME_PAUSE: Duration = Duration::from_secs(10);
 
 /// How a start ended.
 pub(crate) enum Started {
@@ -39,6 +43,7 @@ struct Remedies {
     has_signed_up: bool,
     has_paid_debt: bool,
     has_tidied: bool,
+    has_asked_for_welcome: bool,
 }
 
 impl Conduct {
@@ -78,7 +83,7 @@ impl Conduct {
     ) -> Result<bool, RunsError> {
         match refusal {
             Refusal::NoAccount if !std::mem::replace(&mut done.has_signed_up, true) => {
-                self.runs.0.signup.ensure(self.who.sight(), now).await?;
+                self.runs.0.signup.find(self.who.sight(), now).await?;
                 if priced.key.is_some() {
                     // The key is claimed by now: a repeat may have used the id and be done already.
                     priced.may_be_known = true;
@@ -102,11 +107,39 @@ impl Conduct {
                 if may_have_twin {
                     priced.may_be_known = true;
                     tokio::time::sleep(TWIN_PAUSE).await;
+                    return Ok(true);
                 }
-                Ok(may_have_twin)
+                self.has_got_welcome(refusal, priced, done, now).await
             }
+            Refusal::InsufficientCredit { .. } => self.has_got_welcome(refusal, priced, done, now).await,
             _ => Ok(false),
         }
+    }
+
+    /// For an account that was opened before its welcome was decided: looks whether it is by now. True: credit has come.
+    async fn has_got_welcome(
+        &self,
+        refusal: &Refusal,
+        priced: &Priced,
+        done: &mut Remedies,
+        now: Timestamp,
+    ) -> Result<bool, RunsError> {
+        let Refusal::InsufficientCredit { available } = *refusal else { return Ok(false) };
+        if std::mem::replace(&mut done.has_asked_for_welcome, true) {
+            return Ok(false);
+        }
+        let parts = &self.runs.0;
+        let account = parts.ledger.account(&priced.account).await?;
+        if !account.is_some_and(|account| account.awaits_welcome) {
+            return Ok(false);
+        }
+        let (user, account) = parts.signup.find(self.who.sight(), now).await?;
+        if user.welcome == Welcome::Undecided {
+            let retry_after = user.welcome_due_at().map_or(WELCOME_PAUSE, |at| at.since(now));
+            let retry_after = retry_after.max(Duration::from_secs(1));
+            return Err(RunsError::WelcomeUndecided { price: priced.price, available, retry_after });
+        }
+        Ok(account.available > available)
     }
 
     /// Reservation, look-up of an earlier outcome, claim of the key and the providers' health, all at once.
@@ -126,6 +159,10 @@ impl Conduct {
             parts.providers.refresh_health(),
         );
         let reserved = reserved?;
+        // Decided before anything that is known of an earlier run is told.
+        if let Err(refusal @ Refusal::Closed) = reserved {
+            return Ok(Attempted::Refused(refusal));
+        }
         // A reservation that took its time may have come after the end of the run it repeats: look again.
         let is_stale = priced.may_be_known && reserved_at.saturating_duration_since(looked_at) > LOOK_AGE_MAX;
         let earlier = if is_stale && reserved.is_ok() { self.earlier_outcome(priced).await } else { earlier };

@@ -191,7 +191,7 @@ impl Reader<'_> {
     fn option(&mut self) -> Option<String> {
         match self.fields.get("model") {
             None | Some(Value::Null) => None,
-            Some(Value::String(text)) if text.len() <= 40 => Some(text.clone()),
+            Some(Value::String(text)) if text.chars().count() <= 40 => Some(text.clone()),
             Some(_) => {
                 self.complain("/input/model", "name one of the models that GET /v1/pricing lists");
                 None

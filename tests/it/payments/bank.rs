@@ -3,7 +3,7 @@
 use super::desk::{Desk, assert_taken, at_once, carry, deliver, dong};
 use crate::books;
 use crate::world::Person;
-use credits::{Block, Ledger};
+use credits::Ledger;
 use sandbox::{Delivery, Mangle, TransferWish};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -329,7 +329,7 @@ async fn a_transfer_to_a_closed_account_is_kept_and_to_a_suspended_one_credited(
     let (gone, blocked) = (desk.order(&ann, "viet_qr", 500).await, desk.order(&bob, "viet_qr", 500).await);
     desk.delete(&ann).await;
     let ledger = Ledger::new(&desk.world.product.platform);
-    ledger.set_block(&bob.id().parse().unwrap(), Some(Block::Suspended)).await.unwrap();
+    ledger.set_suspended(&bob.id().parse().unwrap(), true).await.unwrap();
 
     let kept = desk.took(exact(&gone)).await;
     assert_eq!((&kept["state"], &kept["why"]), (&"unmatched".into(), &"account_closed".into()), "{kept}");

@@ -4,7 +4,7 @@ use super::administrator::{change, to};
 use super::desk::{Desk, dong};
 use crate::books;
 use crate::world::Answer;
-use credits::{Block, Ledger};
+use credits::Ledger;
 use sandbox::TransferWish;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -229,16 +229,18 @@ async fn nothing_is_given_to_an_account_that_is_closed_or_unknown() {
         (refused.problem(), &refused.body["errors"][0]["pointer"]),
         ("invalid_input", &"/account_id".into())
     );
+    let bob = desk.world.person("bob");
+    bob.balance().await;
     let ledger = Ledger::new(&desk.world.product.platform);
-    ledger.set_block(&ann.id().parse().unwrap(), Some(Block::Closed)).await.unwrap();
+    ledger.close(&bob.id().parse().unwrap()).await.unwrap();
 
-    let refused = desk.assign(&id, &to(&ann)).await;
+    let refused = desk.assign(&id, &to(&bob)).await;
 
     assert_eq!((refused.problem(), refused.status), ("account_closed", 409), "{}", refused.text);
     let kept = desk.payment(&id).await;
     assert_eq!((&kept["state"], kept.get("audit")), (&"unmatched".into(), None), "{kept}");
     assert_eq!(desk.waiting().await.len(), 1, "the money still waits");
-    ledger.set_block(&ann.id().parse().unwrap(), Some(Block::Suspended)).await.unwrap();
+    ledger.set_suspended(&ann.id().parse().unwrap(), true).await.unwrap();
     assert_eq!(desk.assign(&id, &to(&ann)).await.status, 200, "who is suspended still owns what they paid");
     assert_eq!(ann.balance().await, (600, 0, 0));
     books::check_payments(&desk.world).await;

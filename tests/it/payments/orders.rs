@@ -3,7 +3,7 @@
 use super::desk::{Desk, at_once, carry, dong, micros, top_up};
 use crate::books;
 use crate::world::{Answer, ORIGIN, Person, http};
-use credits::{Block, Ledger};
+use credits::Ledger;
 use sandbox::{FaultRule, Service};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -396,14 +396,14 @@ async fn a_suspended_account_orders_nothing_and_still_sees_and_cancels_its_order
     let order = desk.order(&ann, "viet_qr", 500).await;
     let ledger = Ledger::new(&desk.world.product.platform);
     let id = ann.id().parse().unwrap();
-    ledger.set_block(&id, Some(Block::Suspended)).await.unwrap();
+    ledger.set_suspended(&id, true).await.unwrap();
 
     let refused = ask(&ann, &top_up("viet_qr", 500)).await;
     assert_eq!((refused.status, refused.problem()), (403, "account_suspended"));
     assert_eq!(list(&ann).await.len(), 1);
     assert_eq!(cancel(&ann, &order).await.status, 200);
 
-    ledger.set_block(&id, None).await.unwrap();
+    ledger.set_suspended(&id, false).await.unwrap();
     desk.order(&ann, "viet_qr", 500).await;
 }
 

@@ -70,8 +70,8 @@ fn what_the_gateway_refuses_itself_is_a_problem_document_that_pages_can_read() {
             "THROTTLED: the headers are",
         ),
         (
-            "DEFAULT_5XX/ResponseTemplates",
-            json!({ "application/json": "{\"message\": \"no\"}" }),
+            "DEFAULT_5XX/ResponseTemplates/application~1json",
+            json!("{\"message\": \"no\"}"),
             "DEFAULT_5XX says",
         ),
         ("INTEGRATION_TIMEOUT/StatusCode", Value::Null, "INTEGRATION_TIMEOUT: the status is null"),
@@ -161,6 +161,56 @@ fn check_refusals(template: &Value) -> Complaints {
     }
     complaints.extend(responses.keys().map(|kind| format!("{kind} has no code")));
     complaints
+}
+
+/// The stage's rate is shared by all callers; only this counts each address by itself.
+#[test]
+fn one_address_can_be_kept_from_using_up_what_all_share() {
+    assert_fine(check_doorkeeper(&template()));
+
+    let rule = "/Resources/Doorkeeper/Properties/Rules/0";
+    for (pointer, value) in [
+        (format!("{rule}/Statement/RateBasedStatement/Limit"), json!(100)),
+        (format!("{rule}/Statement/RateBasedStatement/AggregateKeyType"), json!("CONSTANT")),
+        (format!("{rule}/Action"), json!({ "Count": {} })),
+        (format!("{rule}/VisibilityConfig/SampledRequestsEnabled"), json!(true)),
+        ("/Resources/Doorkeeper/Condition".to_owned(), Value::Null),
+        ("/Resources/DoorkeeperOfApi/Condition".to_owned(), json!("HasDomain")),
+        ("/Conditions/HasDoorkeeper".to_owned(), json!({ "Fn::Equals": [1, 1] })),
+        ("/Parameters/RequestsPerAddressMax/Default".to_owned(), json!(600)),
+    ] {
+        assert_complains(check_doorkeeper(&changed(&pointer, value)), "the doorkeeper");
+    }
+}
+
+fn check_doorkeeper(template: &Value) -> Complaints {
+    let unseen = |name: &str| json!({ "SampledRequestsEnabled": false, "CloudWatchMetricsEnabled": false, "MetricName": name });
+    let rule = json!([{
+        "Name": "per-address", "Priority": 0, "Action": { "Block": {} }, "VisibilityConfig": unseen("per-address"),
+        "Statement": { "RateBasedStatement": {
+            "AggregateKeyType": "IP", "EvaluationWindowSec": 60, "Limit": { "Ref": "RequestsPerAddressMax" },
+        } },
+    }]);
+    let stage = "arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${Api.Stage}";
+    let (list, joined) = (&template["Resources"]["Doorkeeper"], &template["Resources"]["DoorkeeperOfApi"]);
+    let is_asked_for = json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": "RequestsPerAddressMax" }, 0] }] });
+    let facts = [
+        ("rules", list["Properties"]["Rules"] == rule),
+        ("visibility", list["Properties"]["VisibilityConfig"] == unseen("doorkeeper")),
+        ("default", list["Properties"]["DefaultAction"] == json!({ "Allow": {} })),
+        ("scope", list["Properties"]["Scope"] == "REGIONAL"),
+        ("stage", joined["Properties"]["ResourceArn"] == json!({ "Fn::Sub": stage })),
+        ("list", joined["Properties"]["WebACLArn"] == json!({ "Fn::GetAtt": ["Doorkeeper", "Arn"] })),
+        ("conditions", [list, joined].iter().all(|resource| resource["Condition"] == "HasDoorkeeper")),
+        ("wish", template["Conditions"]["HasDoorkeeper"] == is_asked_for),
+        // It costs money while nobody calls.
+        ("price", template["Parameters"]["RequestsPerAddressMax"]["Default"] == 0),
+    ];
+    facts
+        .iter()
+        .filter(|(_, holds)| !holds)
+        .map(|(what, _)| format!("the doorkeeper's {what} is another"))
+        .collect()
 }
 
 /// TLS 1.2 at least, with the ciphers that every client of this decade has.

@@ -30,6 +30,8 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
         "Pricing",
         &[
             ("tool_pricing", &["Scan"]),
+            // Whether the person may still ask.
+            ("accounts", &["GetItem"]),
             ("exchange_rates", &["GetItem"]),
             ("request_limits", &["UpdateItem"]),
             ("key via dynamodb", &["Decrypt"]),
@@ -51,8 +53,9 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
         "Account",
         &[
             ("users", &["GetItem", "PutItem", "UpdateItem"]),
-            ("accounts", &["GetItem", "PutItem"]),
-            ("credit_transactions", &["PutItem", "Query"]),
+            // Gives a welcome that was decided after the account was opened.
+            ("accounts", &["GetItem", "PutItem", "UpdateItem"]),
+            ("credit_transactions", &["GetItem", "PutItem", "Query"]),
             ("exchange_rates", &["GetItem"]),
             ("request_limits", &["UpdateItem"]),
             ("key via dynamodb", &["Decrypt"]),
@@ -196,7 +199,7 @@ pub(super) const SCHEDULE_PATTERN: &str =
 
 /// Who may write a balance, how, and why. Whoever is added here can make money.
 pub(super) const ACCOUNT_WRITERS: &[(&str, &[&str], &str)] = &[
-    ("Account", &["PutItem"], "opens accounts with their welcome credit"),
+    ("Account", &["PutItem", "UpdateItem"], "opens accounts with their welcome credit, or gives it later"),
     (
         "Admin",
         &["UpdateItem"],
@@ -220,10 +223,10 @@ const EVERY_FUNCTION: &str = "";
 /// The first list is read at the start and must be there; of the second the function can do without.
 pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     (EVERY_FUNCTION, &["MEDIA_BUCKET"], &["PROFILE", "TABLE_PREFIX"]),
-    ("Edge::new", &["CLERK_ISSUER", "PSEUDONYM_PEPPER"], &["ALLOWED_ORIGINS"]),
+    ("Edge::new", &["CLERK_ISSUER", "PSEUDONYM_PEPPER"], &["ALLOWED_ORIGINS", "CLERK_ACCEPT_WITHOUT_AZP"]),
     ("Shop::new", &["QUOTE_SECRET"], &[]),
     ("Signup::new", &[], &["CLERK_SECRET_KEY"]),
-    ("webhook_secrets", &[], &["CLERK_INSTANCE_ID", "CLERK_WEBHOOK_SECRET"]),
+    ("WebhookSettings", &[], &["CLERK_INSTANCE_ID", "CLERK_WEBHOOK_SECRET"]),
     (
         "Runs::new",
         &["QUOTE_SECRET"],
@@ -256,11 +259,15 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("Rates::new", &[], &["RATE_AGE_MAX_HOURS"]),
     ("Payments::new", &["SEALING_KEYS"], &[]),
     (
-        "BankDesk::new",
+        "BankDesk::for_messages",
         &["SEALING_KEYS"],
         &["BANK_ACCOUNT", "BANK_ACCOUNT_ALIASES", "SEPAY_BANK_API_KEYS", "SEPAY_BANK_HMAC_SECRETS"],
     ),
-    ("CardDesk::new", &["SEALING_KEYS"], &["SEPAY_IPN_SECRETS", "SEPAY_MERCHANT_ID", "SEPAY_SECRET_KEY"]),
+    (
+        "CardDesk::for_messages",
+        &["SEALING_KEYS"],
+        &["SEPAY_IPN_SECRETS", "SEPAY_MERCHANT_ID", "SEPAY_SECRET_KEY"],
+    ),
     ("ChainDesk::new", &["SEALING_KEYS"], &["TRONGRID_API_KEY", "TRONSCAN_API_KEY", "TRON_WALLET"]),
     // Believes no message and asks TronGrid alone: no secrets of webhooks, and no key of TronScan.
     (
@@ -314,6 +321,8 @@ pub(super) const KINDS: &[&str] = &[
     "AWS::SNS::TopicPolicy",
     "AWS::Serverless::Api",
     "AWS::Serverless::Function",
+    "AWS::WAFv2::WebACL",
+    "AWS::WAFv2::WebACLAssociation",
 ];
 
 /// Set by Lambda itself; a template may not.

@@ -12,7 +12,7 @@ fn every_function_may_do_what_its_code_does_and_nothing_else() {
     let with = |function: &str, statement: Value| {
         changed(&format!("/Resources/{function}/Properties/Policies/0/Statement/-"), statement)
     };
-    let secrets = "/Resources/Pricing/Properties/Policies/0/Statement/4";
+    let secrets = "/Resources/Pricing/Properties/Policies/0/Statement/5";
     assert_eq!(template().pointer(secrets).unwrap()["Sid"], "Secrets");
     for (template, part) in [
         (

@@ -55,7 +55,7 @@ fn every_setting_that_the_code_reads_as_a_secret_is_known_as_one_by_its_name() {
     let functions: String = function_sources().into_values().collect();
     let source = shared_source() + &functions;
     let mut read = BTreeSet::new();
-    for reader in [".secret(\"", ".optional_secret(\"", " secrets(\""] {
+    for reader in [".secret(\"", ".secrets(\"", ".optional_secret(\"", " secrets(\""] {
         read.extend(source.split(reader).skip(1).map(|rest| rest.split('"').next().unwrap()));
     }
     assert!(read.contains("SEALING_KEYS") && read.contains("SEPAY_BANK_HMAC_SECRETS"), "{read:?}");
@@ -121,6 +121,7 @@ fn given(name: &str) -> &'static str {
     match name {
         "ALLOWED_ORIGINS" | "API_URL" | "CLERK_ISSUER" | "COMFYUI_URL" | "SITE_URL" => "https://example.com",
         "CLERK_WEBHOOK_SECRET" => "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
+        "CLERK_ACCEPT_WITHOUT_AZP" => "false",
         "BANK_ACCOUNT" => sandbox::BANK_ACCOUNT,
         "BANK_BIN" => sandbox::BANK_BIN,
         "PROVIDER_BALANCE_MIN_CENTS" => "1000",

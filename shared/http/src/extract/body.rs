@@ -1,3 +1,4 @@
+use super::whole::whole_numbers;
 use crate::{Problem, ProblemCode};
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -63,7 +64,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(Problem::new(ProblemCode::InvalidRequest)
             .detail("The JSON is nested too deeply. Nothing was done and no credit was taken."));
     }
-    match Json::from_bytes(bytes) {
+    match Json::from_bytes(&whole_numbers(bytes)) {
         Ok(Json(value)) => Ok(value),
         Err(JsonRejection::JsonDataError(error)) => Err(unfit(&error)),
         Err(_) => Err(Problem::new(ProblemCode::InvalidRequest)

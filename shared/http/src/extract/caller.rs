@@ -1,18 +1,33 @@
 use super::edge_of;
 use super::headers::{ClientNetwork, Country};
 use crate::limit::Subject;
-use crate::{Edge, Problem, ProblemCode, SourceIp};
+use crate::{Edge, Permission, Problem, ProblemCode, SourceIp, Spend};
 use axum::extract::FromRequestParts;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use identity::{Caller, FirstSight, Refused};
+use primitives::{AccountId, UserId};
+use std::fmt;
+use std::marker::PhantomData;
 
-/// Minutes a sign-in may be old for what can't be undone.
-const STEP_UP_MINUTES_MAX: u32 = 10;
+/// A person who may do what `P` says: verified, within their limits, neither deleted nor otherwise kept out.
+///
+/// Write it as a handler's first argument after the state: what comes behind it reads the request, and a stranger must
+/// not learn what a request should look like.
+pub struct Allowed<P> {
+    person: Person,
+    permission: PhantomData<P>,
+}
 
-/// A verified person within their limits. For what spends or deletes, go through the methods.
-#[derive(Debug, Clone)]
-pub struct Authenticated(pub Caller);
+/// A person who starts a run: verified, within their limits, themselves.
+///
+/// Whether they were deleted or suspended is a condition of the reserving write, because a run makes one round trip to
+/// the store before its provider is called. A request that does not get as far as that is answered by
+/// [`Runner::refusal`].
+pub struct Runner {
+    person: Person,
+    edge: Edge,
+}
 
 /// Anybody, within their network's limits; for routes without sign-in.
 #[derive(Debug, Clone, Copy)]
@@ -20,64 +35,109 @@ pub struct Public;
 
 /// A verified person together with what the edge knows of where they are.
 #[derive(Debug, Clone)]
-pub struct Visitor {
-    pub person: Authenticated,
+pub struct Person {
+    caller: Caller,
+    account: AccountId,
     /// Already truncated.
-    pub network: Option<String>,
-    pub country: Option<String>,
+    network: Option<String>,
+    country: Option<String>,
 }
 
-impl Visitor {
+impl Person {
+    pub fn user(&self) -> &UserId {
+        &self.caller.user
+    }
+
+    /// Whose credit they spend and see.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    pub fn network(&self) -> Option<&str> {
+        self.network.as_deref()
+    }
+
+    pub fn country(&self) -> Option<&str> {
+        self.country.as_deref()
+    }
+
     /// What `identity` wants to know when it sees somebody for the first time.
     pub fn sight(&self) -> FirstSight<'_> {
-        FirstSight {
-            user: &self.person.0.user,
-            country: self.country.as_deref(),
-            network: self.network.as_deref(),
-        }
+        FirstSight { user: self.user(), country: self.country(), network: self.network() }
     }
-}
-
-impl<S: Sync> FromRequestParts<S> for Visitor {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Visitor, Problem> {
-        let person = Authenticated::from_request_parts(parts, state).await?;
-        let Ok(ClientNetwork(network)) = ClientNetwork::from_request_parts(parts, state).await;
-        let Ok(Country(country)) = Country::from_request_parts(parts, state).await;
-        Ok(Visitor { person, network, country })
-    }
-}
-
-impl Authenticated {
-    /// The person themselves, not somebody who acts in their name.
-    pub fn in_person(&self) -> Result<&Caller, Problem> {
-        if self.0.is_impersonated {
-            return Err(ProblemCode::ImpersonationRefused.into());
-        }
-        Ok(&self.0)
-    }
-
-    /// The person themselves, who proved it within the last ten minutes.
-    pub fn stepped_up(&self) -> Result<&Caller, Problem> {
-        let caller = self.in_person()?;
-        match caller.factor_age_minutes {
-            Some(age) if age <= STEP_UP_MINUTES_MAX => Ok(caller),
-            _ => Err(ProblemCode::StepUpRequired.into()),
-        }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Authenticated {
-    type Rejection = Problem;
 
     /// The network's limit comes first, so that forged tokens cost us no signature checks beyond it.
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Authenticated, Problem> {
-        let edge = edge_of(parts)?;
-        check_network(&edge, parts)?;
+    async fn signed_in(edge: &Edge, parts: &mut Parts) -> Result<Person, Problem> {
+        check_network(edge, parts)?;
         let caller = edge.verifier().verify(only_authorization(parts)?).await.map_err(told)?;
         edge.limiter().check(Subject::User(&caller.user))?;
-        Ok(Authenticated(caller))
+        let Ok(ClientNetwork(network)) = ClientNetwork::from_request_parts(parts, &()).await;
+        let Ok(Country(country)) = Country::from_request_parts(parts, &()).await;
+        Ok(Person { account: AccountId::from(&caller.user), caller, network, country })
+    }
+
+    /// Whether they may do what `P` says, by what the store says of them now.
+    async fn check<P: Permission>(&self, edge: &Edge) -> Result<(), Problem> {
+        let block = edge.standings().block(&self.account, P::RULE.freshness()).await.map_err(|error| {
+            tracing::error!(error = %error, "it could not be looked up whether a person may go on");
+            Problem::new(ProblemCode::StoreUnavailable)
+        })?;
+        P::RULE.judge(&self.caller, block, edge.is_administrator(self.user()))
+    }
+}
+
+impl<P> std::ops::Deref for Allowed<P> {
+    type Target = Person;
+
+    fn deref(&self) -> &Person {
+        &self.person
+    }
+}
+
+impl<P> fmt::Debug for Allowed<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Allowed").field(&self.person).finish()
+    }
+}
+
+impl std::ops::Deref for Runner {
+    type Target = Person;
+
+    fn deref(&self) -> &Person {
+        &self.person
+    }
+}
+
+impl Runner {
+    /// What a request is told that can't become a run: what speaks against the person, before what speaks against the
+    /// request.
+    pub async fn refusal(&self, problem: Problem) -> Problem {
+        self.person.check::<Spend>(&self.edge).await.err().unwrap_or(problem)
+    }
+}
+
+impl<P: Permission, S: Sync> FromRequestParts<S> for Allowed<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Allowed<P>, Problem> {
+        let edge = edge_of(parts)?;
+        let person = Person::signed_in(&edge, parts).await?;
+        person.check::<P>(&edge).await?;
+        Ok(Allowed { person, permission: PhantomData })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Runner {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Runner, Problem> {
+        let edge = edge_of(parts)?;
+        let person = Person::signed_in(&edge, parts).await?;
+        if person.caller.is_impersonated {
+            // Refuses in every case; it only remains whether the person is still there.
+            person.check::<Spend>(&edge).await?;
+        }
+        Ok(Runner { person, edge })
     }
 }
 

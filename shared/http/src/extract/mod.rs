@@ -5,10 +5,11 @@ mod body;
 mod caller;
 mod headers;
 mod page;
+mod whole;
 
 pub use accept::AcceptKind;
 pub use body::{JsonBody, RawBody};
-pub use caller::{Authenticated, Public, Visitor};
+pub use caller::{Allowed, Person, Public, Runner};
 pub use headers::{ClientNetwork, Country, IdempotencyKey};
 pub use page::Page;
 

@@ -101,6 +101,13 @@ impl Problem {
         Problem(Box::new(Parts { code, document, headers: HeaderMap::new() }))
     }
 
+    /// Answers every request of a person who was deleted, while their last token is still good.
+    pub fn deleted_person() -> Problem {
+        Problem::new(ProblemCode::Unauthenticated).detail(
+            "The person of this sign-in was deleted here. Nothing can be seen or done with it any more.",
+        )
+    }
+
     /// Replaces the usual words. Say what to do next, and nothing the caller sent.
     pub fn detail(mut self, detail: impl Into<String>) -> Problem {
         self.0.document.detail = detail.into();

@@ -1,6 +1,6 @@
 use super::world::{Answer, NOW, ORIGIN, call, create_tables, edge_with, lonely_edge, serve_dynamo};
-use crate::{Authenticated, finish};
-use axum::routing::get;
+use crate::{Administer, Allowed, Change, Look, RawBody, Spend, finish};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,6 +8,7 @@ use ring::rand::SystemRandom;
 use ring::rsa::{KeyPair, PublicKeyComponents};
 use ring::signature::RSA_PKCS1_SHA256;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use tokio::net::TcpListener;
 
 /// A throw-away key (`openssl genpkey`, PKCS#8 DER); nothing outside these tests trusts it.
@@ -39,12 +40,13 @@ fn bearer(issuer: &str, more: Value) -> String {
     format!("Bearer {content}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// Routes that anybody signed in, only the person, and only the freshly proven person may use.
+/// Routes that anybody signed in, only the person, and only a freshly proven administrator may use.
 fn routes() -> Router {
     Router::new()
-        .route("/look", get(|caller: Authenticated| async move { caller.0.user.to_string() }))
-        .route("/spend", get(|caller: Authenticated| async move { caller.in_person().map(|_| "spent") }))
-        .route("/delete", get(|caller: Authenticated| async move { caller.stepped_up().map(|_| "deleted") }))
+        .route("/look", get(|person: Allowed<Look>| async move { person.user().to_string() }))
+        .route("/change", get(|_: Allowed<Change>| async { "changed" }))
+        .route("/spend", get(|_: Allowed<Spend>| async { "spent" }))
+        .route("/administer", get(|_: Allowed<Administer>| async { "administered" }))
 }
 
 async fn get_as(router: &Router, path: &str, token: &str) -> Answer {
@@ -57,22 +59,25 @@ async fn people_are_let_in_as_far_as_they_may_go() {
     let dynamo = serve_dynamo().await;
     let (platform, edge) = edge_with(&dynamo, &issuer, []);
     create_tables(&platform).await;
-    let router = finish(routes(), &edge);
+    let administrators = HashSet::from(["user_root".parse().unwrap()]);
+    let router = finish(routes(), &edge.with_administrators(administrators));
     let ann = bearer(&issuer, json!({}));
+    let root = bearer(&issuer, json!({ "sub": "user_root" }));
     let support = bearer(&issuer, json!({ "act": { "sub": "user_support" } }));
-    let long_ago = bearer(&issuer, json!({ "fva": [11, -1] }));
-    let unknown = bearer(&issuer, json!({ "fva": null }));
+    let long_ago = bearer(&issuer, json!({ "sub": "user_root", "fva": [11, -1] }));
+    let unknown = bearer(&issuer, json!({ "sub": "user_root", "fva": null }));
 
     for (token, path, expected) in [
         (&ann, "/look", Ok("user_ann")),
         (&ann, "/spend", Ok("spent")),
-        (&ann, "/delete", Ok("deleted")),
+        (&ann, "/administer", Err("not_administrator")),
+        (&root, "/administer", Ok("administered")),
         (&support, "/look", Ok("user_ann")),
+        (&support, "/change", Err("impersonation_refused")),
         (&support, "/spend", Err("impersonation_refused")),
-        (&support, "/delete", Err("impersonation_refused")),
         (&long_ago, "/spend", Ok("spent")),
-        (&long_ago, "/delete", Err("step_up_required")),
-        (&unknown, "/delete", Err("step_up_required")),
+        (&long_ago, "/administer", Err("step_up_required")),
+        (&unknown, "/administer", Err("step_up_required")),
     ] {
         let answer = get_as(&router, path, token).await;
         match expected {
@@ -100,6 +105,22 @@ async fn whoever_is_not_verified_hears_one_answer() {
         assert_eq!(problem["detail"], crate::ProblemCode::Unauthenticated.meaning().detail);
         assert_eq!(problem.as_object().unwrap().len(), 7);
     }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_say_whether_a_person_was_deleted_lets_them_in_nowhere() {
+    let issuer = serve_keys().await;
+    let (_, edge) = edge_with("http://127.0.0.1:1", &issuer, []);
+    let router = finish(routes(), &edge);
+    assert_eq!(get_as(&router, "/look", &bearer(&issuer, json!({}))).await.code(), "store_unavailable");
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_is_not_told_that_the_body_is_too_long() {
+    let router = Router::new().route("/", post(|_: Allowed<Look>, RawBody(_): RawBody| async {}));
+    let router = finish(router, &lonely_edge());
+    let answer = call(&router, "POST", "/", &[("content-length", "999999999")], "").await;
+    assert_eq!(answer.code(), "unauthenticated");
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ pub(super) async fn serve_dynamo() -> String {
 }
 
 pub(super) async fn create_tables(platform: &Platform) {
-    for spec in TABLES {
+    for spec in TABLES.iter().chain([&credits::ACCOUNTS]) {
         let name = spec.partition_key;
         let key = KeySchemaElement::builder().attribute_name(name).key_type(KeyType::Hash).build().unwrap();
         let attribute = AttributeDefinition::builder()

@@ -81,6 +81,26 @@ async fn claims_that_are_not_ours_are_refused() {
 }
 
 #[tokio::test]
+async fn a_setting_lets_in_native_apps_whose_tokens_name_no_party() {
+    let world = World::start_with([("CLERK_ACCEPT_WITHOUT_AZP", "true")]).await;
+    let verifier = world.verifier();
+    let mut without = world.claims();
+    without.as_object_mut().unwrap().remove("azp");
+    let table = [
+        ("no azp", without.to_string(), Ok(())),
+        ("azp null", with(&world, "azp", Value::Null), Ok(())),
+        ("ours", with(&world, "azp", json!(ORIGIN)), Ok(())),
+        ("empty azp", with(&world, "azp", json!("")), Err(AuthorizedParty)),
+        ("another azp", with(&world, "azp", json!("https://evil.example.com")), Err(AuthorizedParty)),
+        ("azp in a list", with(&world, "azp", json!([ORIGIN])), Err(Claims)),
+    ];
+    for (name, claims, expected) in table {
+        let token = format!("Bearer {}", signed(&key("clerk"), HEADER, &claims));
+        assert_eq!(verifier.verify(Some(&token)).await.map(drop), expected.map_err(Refused::Token), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn tokens_that_clerk_did_not_make_are_refused() {
     let world = World::start().await;
     let verifier = world.verifier();

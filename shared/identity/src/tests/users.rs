@@ -110,10 +110,168 @@ async fn without_a_verified_address_there_is_no_welcome() {
 }
 
 #[tokio::test]
-async fn a_silent_clerk_does_not_keep_people_out() {
+async fn a_silent_clerk_keeps_nobody_out_and_decides_no_welcome() {
     let world = World::start_with([("CLERK_API_URL", "http://127.0.0.1:1")]).await;
     let ann = world.users().ensure(sight(&user("ann"), "a")).await.unwrap();
-    assert_eq!((ann.welcome, email(&ann)), (Welcome::Eligible, None));
+    assert_eq!((ann.welcome, email(&ann)), (Welcome::Undecided, None));
+    assert!(ann.welcome_due_at().unwrap() > world.platform.now());
+}
+
+#[tokio::test]
+async fn a_refusal_of_clerk_gives_no_second_welcome_to_an_alias() {
+    let world = World::start().await;
+    let users = world.users();
+    world.clerk_knows(&user("ann"), "ann.lee@gmail.com");
+    world.clerk_knows(&user("ann2"), "annlee+2@gmail.com");
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Eligible);
+    world.clerk_refuses(1, Some("7"));
+
+    assert_eq!(welcome_of(&users, "ann2", "b").await, Welcome::Undecided);
+    assert_eq!(welcome_of(&users, "ann2", "b").await, Welcome::Undecided, "too early to ask again");
+    assert_eq!(world.questions(), 2);
+    world.advance(7);
+    assert_eq!(welcome_of(&users, "ann2", "b").await, Welcome::Refused(WelcomeRefused::EmailSeenBefore));
+}
+
+#[tokio::test]
+async fn what_clerk_did_not_tell_is_asked_again_and_then_given() {
+    let world = World::start().await;
+    let users = world.users();
+    world.clerk_knows(&user("ann"), "ann@example.com");
+    world.clerk_refuses(2, None);
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Undecided);
+    world.advance(10);
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Undecided);
+    world.advance(10);
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Eligible);
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Eligible);
+    assert_eq!(world.questions(), 3);
+}
+
+#[tokio::test]
+async fn the_webhook_brings_the_address_that_clerk_would_not_show() {
+    let world = World::start().await;
+    let users = world.users();
+    world.clerk_refuses(100, Some("300"));
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Undecided);
+
+    let news = json!({ "type": "user.created", "data": person("user_ann", "ann@example.com", 1_000) });
+    let news = UserEvent::parse(news.to_string().as_bytes(), None).unwrap();
+    users.apply(&message("msg_1"), news).await.unwrap();
+
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Eligible);
+    assert_eq!(world.questions(), 1);
+}
+
+/// One process is left alone by its own pause; all together by the count of the window.
+#[tokio::test]
+async fn a_burst_of_new_people_asks_clerk_no_more_than_it_allows() {
+    let world = World::start_with([("CLERK_READS_PER_WINDOW_MAX", "3")]).await;
+    let names: Vec<String> = (0..12).map(|number| format!("p{number}")).collect();
+    let mut tasks = Vec::new();
+    for name in &names {
+        world.clerk_knows(&user(name), &format!("{name}@example.com"));
+        let (users, id) = (world.users(), user(name));
+        tasks.push(tokio::spawn(async move { users.ensure(sight(&id, "a")).await.unwrap().welcome }));
+    }
+    let mut given = 0;
+    for task in tasks {
+        given += u32::from(task.await.unwrap() == Welcome::Eligible);
+    }
+    assert_eq!((given, world.questions()), (3, 3));
+    for _ in 0..3 {
+        world.advance(10);
+        for name in &names {
+            given += u32::from(welcome_of(&world.users(), name, "a").await == Welcome::Eligible);
+        }
+    }
+    assert_eq!(world.questions(), 12, "the others in later windows, each once");
+    assert_eq!(rows(&world, "email#").await, 12);
+    assert!(given >= 12);
+}
+
+#[tokio::test]
+async fn clerk_is_left_alone_for_as_long_as_it_asks() {
+    let world = World::start().await;
+    let users = world.users();
+    world.clerk_refuses(1, Some("60"));
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Undecided);
+    world.clerk_knows(&user("bob"), "bob@example.com");
+    world.advance(59);
+    assert_eq!(welcome_of(&users, "bob", "a").await, Welcome::Undecided, "also about others");
+    assert_eq!(world.questions(), 1);
+    world.advance(1);
+    assert_eq!(welcome_of(&users, "bob", "a").await, Welcome::Eligible);
+}
+
+/// As when its environment was killed while it asked: the row says that a question is under way, and it never ends.
+#[tokio::test]
+async fn a_question_that_was_killed_is_asked_by_the_next_request() {
+    let world = World::start().await;
+    let (users, ann) = (world.users(), user("ann"));
+    world.clerk_knows(&ann, "ann@example.com");
+    let mut row = crate::items::new_user(&ann, None, None, Welcome::Undecided, world.platform.now());
+    row.extend(crate::question::question_columns(world.platform.now()));
+    users.put_new(row).await.unwrap();
+
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Eligible);
+}
+
+#[tokio::test]
+async fn without_a_key_for_clerk_only_the_webhook_decides() {
+    let world = World::start_with([("CLERK_SECRET_KEY", "")]).await;
+    let users = world.users();
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Undecided);
+    let news = json!({ "type": "user.created", "data": person("user_ann", "ann@example.com", 1_000) });
+    users
+        .apply(&message("msg_1"), UserEvent::parse(news.to_string().as_bytes(), None).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Eligible);
+    assert_eq!(world.questions(), 0);
+}
+
+#[tokio::test]
+async fn an_address_that_is_verified_later_still_brings_the_welcome() {
+    let world = World::start().await;
+    let users = world.users();
+    let mut unverified = person("user_ann", "ann@example.com", 1);
+    unverified["email_addresses"][1]["verification"]["status"] = json!("unverified");
+    world.clerk.people.lock().unwrap().insert("user_ann".to_owned(), unverified);
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Refused(WelcomeRefused::NoVerifiedEmail));
+
+    let news = json!({ "type": "user.updated", "data": person("user_ann", "ann@example.com", 2_000) });
+    users
+        .apply(&message("msg_1"), UserEvent::parse(news.to_string().as_bytes(), None).unwrap())
+        .await
+        .unwrap();
+
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Eligible);
+}
+
+#[tokio::test]
+async fn a_silence_about_addresses_neither_decides_nor_forgets() {
+    let world = World::start().await;
+    let (users, ann) = (world.users(), user("ann"));
+    let mut silent = person("user_ann", "", 2_000);
+    silent["email_addresses"] = json!(null);
+    world.clerk.people.lock().unwrap().insert("user_ann".to_owned(), silent.clone());
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Undecided);
+
+    let told = json!({ "type": "user.updated", "data": person("user_ann", "ann@example.com", 3_000) });
+    users
+        .apply(&message("msg_1"), UserEvent::parse(told.to_string().as_bytes(), None).unwrap())
+        .await
+        .unwrap();
+    silent["updated_at"] = json!(4_000);
+    let silent = json!({ "type": "user.updated", "data": silent });
+    users
+        .apply(&message("msg_2"), UserEvent::parse(silent.to_string().as_bytes(), None).unwrap())
+        .await
+        .unwrap();
+
+    assert_eq!(email(&users.get(&ann).await.unwrap().unwrap()), Some("ann@example.com"));
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Eligible);
 }
 
 #[tokio::test]

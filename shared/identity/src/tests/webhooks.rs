@@ -1,7 +1,7 @@
 use super::users::{message, rows, sight};
 use super::world::{NOW, World, person, user};
 use crate::svix::{self, MessageId, Refused};
-use crate::{Applied, InvalidEvent, UserEvent, UserState, Welcome, WelcomeRefused};
+use crate::{Applied, InvalidEvent, UserEvent, UserState, VerifiedEmail, Welcome, WelcomeRefused};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -229,10 +229,109 @@ fn events_are_read_narrowly() {
     for odd in [
         of("user.deleted", json!({ "id": "org_1" })),
         of("user.deleted", json!({ "id": 7 })),
-        of("user.created", json!({ "id": "user_ann" })),
+        of("user.created", json!({ "id": "org_1" })),
+        of("user.created", json!({ "id": null })),
+        of("user.created", json!(null)),
+        json!({ "instance_id": "ins_1", "data": { "id": "user_ann" } }),
+        json!({ "type": 7, "instance_id": "ins_1", "data": { "id": "user_ann" } }),
         json!("hello"),
+        json!(null),
     ] {
         assert_eq!(parse(odd).err(), Some(InvalidEvent::Shape));
+    }
+}
+
+/// What is beside the point, in every odd form, leaves an event that is still read.
+#[test]
+fn what_is_beside_the_point_is_read_leniently() {
+    let odd =
+        [json!(null), json!(7), json!(-1.5), json!("x"), json!([]), json!({}), json!([null, 7, "x", {}])];
+    let fields = [
+        "updated_at",
+        "created_at",
+        "email_addresses",
+        "primary_email_address_id",
+        "first_name",
+        "last_name",
+        "image_url",
+        "object",
+        "phone_numbers",
+        "unheard_of",
+    ];
+    for field in fields {
+        for value in &odd {
+            let mut data = person("user_ann", "ann@example.com", 1_000);
+            data[field] = value.clone();
+            assert!(matches!(event("user.updated", data), UserEvent::Changed(_)), "{field}: {value}");
+        }
+        let mut data = person("user_ann", "ann@example.com", 1_000);
+        data.as_object_mut().unwrap().remove(field);
+        assert!(matches!(event("user.updated", data), UserEvent::Changed(_)), "without {field}");
+    }
+    for value in &odd {
+        let mut json =
+            json!({ "type": "user.updated", "data": person("user_ann", "ann@example.com", 1_000) });
+        for field in ["object", "timestamp", "instance_id", "event_attributes"] {
+            json[field] = value.clone();
+            assert!(UserEvent::parse(json.to_string().as_bytes(), None).is_ok(), "{field}: {value}");
+        }
+    }
+}
+
+/// What decides about money is not: only the primary address, and only with the word `verified`.
+#[test]
+fn what_decides_about_an_address_is_read_strictly() {
+    let read = |change: fn(&mut Value)| {
+        let mut data = person("user_ann", "ann@example.com", 1_000);
+        change(&mut data);
+        let UserEvent::Changed(user) = event("user.updated", data) else { panic!() };
+        match user.email {
+            VerifiedEmail::Address(address) => address.expose().clone(),
+            VerifiedEmail::None => "none".to_owned(),
+            VerifiedEmail::NotTold => "not told".to_owned(),
+        }
+    };
+    assert_eq!(read(|_| {}), "ann@example.com");
+    for change in [
+        (|data: &mut Value| data["primary_email_address_id"] = json!(null)) as fn(&mut Value),
+        |data| data["primary_email_address_id"] = json!("idn_9"),
+        |data| data["email_addresses"] = json!([]),
+        |data| data["email_addresses"][1]["verification"] = json!(null),
+        |data| data["email_addresses"][1]["verification"]["status"] = json!(true),
+        |data| data["email_addresses"][1]["verification"]["status"] = json!("Verified"),
+        |data| data["email_addresses"][1]["verification"]["status"] = json!("unverified"),
+        |data| data["email_addresses"][1]["email_address"] = json!(null),
+        |data| data["email_addresses"][1]["email_address"] = json!(" "),
+        |data| data["email_addresses"][1]["id"] = json!(null),
+    ] {
+        assert_eq!(read(change), "none");
+    }
+    for list in [json!(null), json!("x"), json!({})] {
+        let mut data = person("user_ann", "ann@example.com", 1_000);
+        data["email_addresses"] = list;
+        let UserEvent::Changed(user) = event("user.updated", data) else { panic!() };
+        assert!(matches!(user.email, VerifiedEmail::NotTold));
+    }
+}
+
+#[tokio::test]
+async fn an_event_without_its_time_is_taken_by_the_time_it_was_sent() {
+    let world = World::start().await;
+    let (users, ann) = (world.users(), user("ann"));
+    let timeless = |sent_at: u64, email: &str| {
+        let mut data = person("user_ann", email, 0);
+        data.as_object_mut().unwrap().remove("updated_at");
+        let json = json!({ "type": "user.updated", "timestamp": sent_at, "data": data });
+        UserEvent::parse(json.to_string().as_bytes(), None).unwrap()
+    };
+    let steps = [
+        ("msg_1", timeless(2_000, "second@example.com"), Applied::Created, "second@example.com"),
+        ("msg_2", timeless(1_000, "first@example.com"), Applied::Stale, "second@example.com"),
+        ("msg_3", timeless(3_000, "third@example.com"), Applied::Updated, "third@example.com"),
+    ];
+    for (id, event, expected, email) in steps {
+        assert_eq!(users.apply(&message(id), event).await.unwrap(), expected);
+        assert_eq!(users.get(&ann).await.unwrap().unwrap().email.unwrap().expose(), email);
     }
 }
 

@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::types::{
 };
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use base64::Engine;
@@ -35,6 +37,10 @@ pub(super) struct FakeClerk {
     pub(super) key_set: Mutex<Option<Value>>,
     pub(super) key_set_calls: Mutex<u32>,
     pub(super) people: Mutex<HashMap<String, Value>>,
+    /// How many questions about people are still answered by a refusal, and with which headers.
+    pub(super) refusals: Mutex<u32>,
+    pub(super) retry_after: Mutex<Option<&'static str>>,
+    pub(super) people_calls: Mutex<u32>,
 }
 
 impl World {
@@ -63,6 +69,17 @@ impl World {
 
     pub(super) fn advance(&self, seconds: u64) {
         self.platform.clock().advance(Duration::from_secs(seconds));
+    }
+
+    /// Clerk's Backend API answers so many questions by 429.
+    pub(super) fn clerk_refuses(&self, times: u32, retry_after: Option<&'static str>) {
+        *self.clerk.refusals.lock().unwrap() = times;
+        *self.clerk.retry_after.lock().unwrap() = retry_after;
+    }
+
+    /// How often Clerk was asked about people.
+    pub(super) fn questions(&self) -> u32 {
+        *self.clerk.people_calls.lock().unwrap()
     }
 
     /// Clerk's Backend API shows this person from now on.
@@ -164,11 +181,20 @@ async fn show_keys(State(clerk): State<Arc<FakeClerk>>) -> Result<Json<Value>, S
     keys.map(Json).ok_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
-async fn show_person(
-    State(clerk): State<Arc<FakeClerk>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, StatusCode> {
-    clerk.people.lock().unwrap().get(&id).cloned().map(Json).ok_or(StatusCode::NOT_FOUND)
+async fn show_person(State(clerk): State<Arc<FakeClerk>>, Path(id): Path<String>) -> Response {
+    *clerk.people_calls.lock().unwrap() += 1;
+    let mut refusals = clerk.refusals.lock().unwrap();
+    if *refusals > 0 {
+        *refusals -= 1;
+        let retry_after = *clerk.retry_after.lock().unwrap();
+        let refusal = StatusCode::TOO_MANY_REQUESTS;
+        return match retry_after {
+            Some(seconds) => (refusal, [(RETRY_AFTER, seconds)]).into_response(),
+            None => refusal.into_response(),
+        };
+    }
+    let person = clerk.people.lock().unwrap().get(&id).cloned();
+    person.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |person| Json(person).into_response())
 }
 
 async fn create_tables(platform: &Platform) {

@@ -43,8 +43,11 @@ impl Claims {
         if self.iss != settings.issuer {
             return Err(Reason::Issuer);
         }
-        let is_ours = |azp: &String| settings.authorized_parties.contains(azp);
-        if !self.azp.as_ref().is_some_and(is_ours) {
+        let is_ours = match &self.azp {
+            Some(azp) => settings.authorized_parties.contains(azp),
+            None => settings.accepts_tokens_without_azp,
+        };
+        if !is_ours {
             return Err(Reason::AuthorizedParty);
         }
         if self.sts.as_deref().is_some_and(|status| status != "active") {
