@@ -55,11 +55,12 @@ RULES = {
 MADE_HERE = {"never", "anew", "keys"}
 PROVIDERS = ("DEEPSEEK_API_KEY", "ANTHROPIC_API_KEY", "FAL_KEY", "COMFYUI_TOKEN")
 # The parameter that asks for one of these ("" for always), and what is so without any. Not needed to deploy: a sender
-# gives its secret only when the address is entered there, and the address comes from the first deployment.
+# gives its secret only when the address is entered there, and the address comes from the first deployment. Until then the
+# function behind it does not start, and its errors ring: it would believe no message.
 BETTER_WITH = [
-    ("", ("CLERK_WEBHOOK_SECRET",), "Clerk's webhooks are refused"),
-    ("SepayMerchantId", ("SEPAY_IPN_SECRETS",), "card payments wait for the comparison, a quarter of an hour"),
-    ("BankAccount", ("SEPAY_BANK_HMAC_SECRETS", "SEPAY_BANK_API_KEYS"), "transfers wait for the comparison"),
+    ("", ("CLERK_WEBHOOK_SECRET",), "identity-webhook does not start: no deletion arrives"),
+    ("SepayMerchantId", ("SEPAY_IPN_SECRETS",), "sepay-webhook does not start: payments wait for the comparison, a quarter of an hour"),
+    ("BankAccount", ("SEPAY_BANK_HMAC_SECRETS", "SEPAY_BANK_API_KEYS"), "sepay-webhook does not start: payments wait for the comparison"),
     ("BankAccount", ("SEPAY_BANK_API_TOKEN",), "a bank webhook that gets lost stays lost"),
     ("TronWallet", ("TRONSCAN_API_KEY",), "the first indexer soon refuses"),
     ("TronWallet", ("TRONGRID_API_KEY",), "the second indexer soon refuses"),
