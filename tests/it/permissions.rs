@@ -2,7 +2,7 @@
 
 use crate::books;
 use crate::world::{Answer, Person, World, http, image, new_run_id, script};
-use credits::Ledger;
+use credits::{Block, CreditsError, Ledger};
 use serde_json::{Value, json};
 
 /// What a suspended person is refused, beside what only administrators may.
@@ -273,4 +273,27 @@ async fn a_deleted_persons_order_asks_nobody_to_pay() {
     assert_eq!(http().get(&link).send().await.unwrap().status(), 200);
     delete(&world, &ann).await;
     assert_eq!(http().get(&link).send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn a_closed_account_is_never_opened_again() {
+    let world = World::start().await;
+    let (known, unseen) = (world.person("ann"), world.person("bob"));
+    known.balance().await;
+    let ledger = Ledger::new(&world.product.platform);
+    for person in [&known, &unseen] {
+        let id = person.id().parse().unwrap();
+        assert!(person.name != "bob" || ledger.account(&id).await.unwrap().is_none());
+        for _ in 0..2 {
+            ledger.close(&id).await.unwrap();
+        }
+        for is_suspended in [true, false] {
+            let refused = ledger.set_suspended(&id, is_suspended).await;
+            assert!(matches!(refused, Err(CreditsError::Closed)), "{refused:?}");
+        }
+        assert_eq!(ledger.account(&id).await.unwrap().unwrap().block, Some(Block::Closed));
+    }
+    let nobody = ledger.set_suspended(&"user_sandbox_nobody".parse().unwrap(), true).await;
+    assert!(matches!(nobody, Err(CreditsError::NoAccount)), "{nobody:?}");
+    books::check(&world).await;
 }
