@@ -12,9 +12,7 @@ use edge::{
 };
 use platform::{InvalidSettings, Platform};
 use primitives::{Credits, Private, RunId};
-use runs::{
-    ImageInput, Order, OutputView, RunBegun, RunEvent, RunView, Runs, ScriptInput, ToolInput, Who,
-};
+use runs::{ImageInput, Order, OutputView, RunBegun, RunEvent, RunView, Runs, ScriptInput, ToolInput, Who};
 use schema::{ImageRun, RunRequestSchema, ScriptRun};
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -64,7 +64,10 @@ impl ClerkApi {
             return Ok(Shown::Later(next_window));
         }
         let request = self.platform.http().get(format!("{}/v1/users/{user}", self.settings.api_url));
-        let request = request.bearer_auth(key.expose()).header("clerk-api-version", VERSION).timeout(times::SIGN_IN_CALL.limit);
+        let request = request
+            .bearer_auth(key.expose())
+            .header("clerk-api-version", VERSION)
+            .timeout(times::SIGN_IN_CALL.limit);
         let later = Shown::Later(now.after(AGAIN));
         Ok(match request.send().await {
             Ok(answer) if answer.status() == http::StatusCode::OK => {
