@@ -31,6 +31,7 @@ pub(crate) use webhook::signature;
 use crate::call::Call;
 use crate::door::Mood;
 use crate::faults::Moment;
+use crate::memory::{Kept, Memory};
 use crate::{SEPAY_BANK_API_TOKEN, World, reply};
 
 const KEPT: usize = 20_000;
@@ -41,6 +42,7 @@ const NUMBERS_PER_SECOND: u64 = 1_000;
 #[derive(Default)]
 pub(crate) struct Transfers {
     book: Mutex<Book>,
+    memory: Memory,
 }
 
 #[derive(Default)]
@@ -51,6 +53,14 @@ struct Book {
 }
 
 impl Transfers {
+    pub(crate) fn remembering(rows: Vec<Transfer>, memory: Memory) -> Transfers {
+        let balances = rows.iter().map(|row| (row.account.clone(), row.accumulated)).collect();
+        let last_id = rows.iter().map(|row| row.id).max().unwrap_or_default();
+        let skipped = rows.len().saturating_sub(KEPT);
+        let rows = rows.into_iter().skip(skipped).collect();
+        Transfers { book: Mutex::new(Book { rows, balances, last_id }), memory }
+    }
+
     /// Books what somebody wished for and answers its number.
     ///
     /// Numbers follow the clock, so that a restarted sandbox does not repeat those a product has stored.
@@ -63,7 +73,9 @@ impl Transfers {
         *balance = moved.unwrap_or(*balance);
         let accumulated = *balance;
         book.last_id = id;
-        book.rows.push_back(Transfer::new(id, wish, accumulated, now));
+        let transfer = Transfer::new(id, wish, accumulated, now);
+        self.memory.note(|| Kept::Transfer(transfer.clone()));
+        book.rows.push_back(transfer);
         if book.rows.len() > KEPT {
             book.rows.pop_front();
         }
@@ -77,6 +89,7 @@ impl Transfers {
     fn note(&self, id: u64, outcomes: &[crate::delivery::Outcome]) {
         if let Some(transfer) = self.lock().rows.iter_mut().find(|transfer| transfer.id == id) {
             transfer.deliveries.extend(outcomes.iter().cloned());
+            self.memory.note(|| Kept::Transfer(transfer.clone()));
         }
     }
 

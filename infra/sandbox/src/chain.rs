@@ -17,8 +17,10 @@ mod wish;
 pub(crate) use address::is_address;
 pub use wish::UsdtWish;
 
+use crate::memory::{Kept, Memory};
 use crate::{Sandbox, ids};
-use transfer::{BLOCK_MS, Transfer};
+use transfer::BLOCK_MS;
+pub(crate) use transfer::Transfer;
 
 /// A block is final about a minute after it was made (TRON developers, "Confirmation semantics").
 const FINAL_AFTER_SECONDS: u64 = 60;
@@ -37,6 +39,7 @@ const PER_BLOCK: u64 = 200;
 pub(crate) struct Chain {
     transfers: Mutex<Vec<Transfer>>,
     made: AtomicU64,
+    memory: Memory,
 }
 
 impl Sandbox {
@@ -52,6 +55,12 @@ impl Sandbox {
 }
 
 impl Chain {
+    pub(crate) fn remembering(mut rows: Vec<Transfer>, memory: Memory) -> Chain {
+        rows.sort_by_key(Transfer::place);
+        let made = rows.iter().map(|row| row.seq + 1).max().unwrap_or_default();
+        Chain { transfers: Mutex::new(rows), made: AtomicU64::new(made), memory }
+    }
+
     /// The same transfer `times` times: each in its own transaction, or all in the one wished for.
     pub(crate) fn send(&self, wish: &UsdtWish, times: u32, now: u64) -> Vec<String> {
         match &wish.tx {
@@ -88,6 +97,9 @@ impl Chain {
         let mut transfers = self.lock();
         for row in &mut rows {
             row.seq = self.made.fetch_add(1, Ordering::Relaxed);
+        }
+        if !rows.is_empty() {
+            self.memory.note(|| Kept::Usdt(rows.clone()));
         }
         let ids = rows.iter().map(|row| row.tx.to_string()).collect();
         let newest_ms = transfers.last().map_or(0, |last| last.block_ms);

@@ -10,7 +10,7 @@ mod token;
 mod users;
 mod webhook;
 
-pub(crate) use people::People;
+pub(crate) use people::{People, Person};
 #[cfg(test)]
 pub(crate) use svix::signature;
 pub(crate) use token::fresh_token;

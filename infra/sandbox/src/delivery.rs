@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{Fault, Service, World, calendar};
@@ -26,15 +26,15 @@ pub struct Delivery {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     /// What was told, e.g. `ORDER_PAID`.
-    about: &'static str,
+    about: String,
     /// Vietnam's time.
     at: String,
     /// The product's answer; `None` when nobody answered.
     status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
@@ -75,7 +75,7 @@ impl Delivery {
                 (None, Some(error))
             }
         };
-        Some(Outcome { about, at: calendar::text(at), status, error })
+        Some(Outcome { about: about.to_owned(), at: calendar::text(at), status, error })
     }
 }
 

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,6 +25,7 @@ mod frankfurter;
 mod ids;
 mod journal;
 mod language;
+mod memory;
 mod payments;
 mod picture;
 mod progress;
@@ -91,22 +94,18 @@ pub(crate) struct World {
 impl Sandbox {
     /// A fresh world: no people configured, no faults, an empty journal.
     pub fn new(config: SandboxConfig) -> Sandbox {
-        let world = World {
-            config,
-            faults: Faults::default(),
-            journal: journal::Journal::default(),
-            pictures: picture::Pictures::default(),
-            people: clerk::People::default(),
-            fal: fal::Jobs::default(),
-            comfyui: comfyui::Jobs::default(),
-            sepay: sepay::Orders::default(),
-            bank: bank::Transfers::default(),
-            chain: chain::Chain::default(),
-            vietcombank: vietcombank::Board::default(),
-            frankfurter: frankfurter::Rates::default(),
-            clock: AtomicU64::new(REAL_CLOCK),
-        };
-        Sandbox { world: Arc::new(world) }
+        Sandbox { world: Arc::new(World::new(config)) }
+    }
+
+    /// The world as the file remembers it; what happens from now on is written there. The file is made when it is missing.
+    pub fn remembering(config: SandboxConfig, file: &Path) -> io::Result<Sandbox> {
+        let (memory, remembered) = memory::Memory::open(file)?;
+        let mut world = World::new(config);
+        world.people = clerk::People::remembering(remembered.people, memory.clone());
+        world.sepay = sepay::Orders::remembering(remembered.card_orders, memory.clone());
+        world.bank = bank::Transfers::remembering(remembered.transfers, memory.clone());
+        world.chain = chain::Chain::remembering(remembered.usdt, memory);
+        Ok(Sandbox { world: Arc::new(world) })
     }
 
     /// Serves `/sandbox`, its control calls and `/sandbox/<service>/…`.
@@ -136,6 +135,24 @@ impl Sandbox {
 }
 
 impl World {
+    fn new(config: SandboxConfig) -> World {
+        World {
+            config,
+            faults: Faults::default(),
+            journal: journal::Journal::default(),
+            pictures: picture::Pictures::default(),
+            people: clerk::People::default(),
+            fal: fal::Jobs::default(),
+            comfyui: comfyui::Jobs::default(),
+            sepay: sepay::Orders::default(),
+            bank: bank::Transfers::default(),
+            chain: chain::Chain::default(),
+            vietcombank: vietcombank::Board::default(),
+            frankfurter: frankfurter::Rates::default(),
+            clock: AtomicU64::new(REAL_CLOCK),
+        }
+    }
+
     /// Unix seconds.
     #[expect(clippy::disallowed_methods, reason = "the sandbox has its own clock, which tests set")]
     pub(crate) fn now(&self) -> u64 {

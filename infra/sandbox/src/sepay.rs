@@ -27,17 +27,27 @@ pub(crate) use form::Form;
 use crate::call::Call;
 use crate::door::Mood;
 use crate::faults::Moment;
+use crate::memory::{Kept, Memory};
 use crate::shelf::Shelf;
 use crate::{SEPAY_MERCHANT_ID, SEPAY_SECRET_KEY, World, reply};
-use order::Order;
+pub(crate) use order::Order;
 
 /// The orders by invoice number.
 #[derive(Default)]
 pub(crate) struct Orders {
     shelf: Mutex<Shelf<Order>>,
+    memory: Memory,
 }
 
 impl Orders {
+    pub(crate) fn remembering(orders: Vec<Order>, memory: Memory) -> Orders {
+        let mut shelf = Shelf::default();
+        for order in orders {
+            shelf.put(order.invoice.clone(), order);
+        }
+        Orders { shelf: Mutex::new(shelf), memory }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shelf<Order>> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -48,7 +58,14 @@ impl Orders {
         invoice: &str,
         work: impl FnOnce(&mut Order) -> Result<T, CardRefusal>,
     ) -> Result<T, CardRefusal> {
-        self.lock().get_mut(invoice).ok_or(CardRefusal::UnknownOrder).and_then(work)
+        let mut shelf = self.lock();
+        let order = shelf.get_mut(invoice).ok_or(CardRefusal::UnknownOrder)?;
+        let before = self.memory.is_kept().then(|| order.clone());
+        let done = work(order)?;
+        if before.is_some_and(|before| before != *order) {
+            self.memory.note(|| Kept::CardOrder(order.clone()));
+        }
+        Ok(done)
     }
 
     /// The invoice behind SePay's order number.

@@ -22,6 +22,7 @@ mod deepseek;
 mod fal;
 mod faults;
 mod feeds;
+mod memory;
 mod progress;
 mod sepay;
 mod sepay_api;

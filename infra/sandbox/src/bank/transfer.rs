@@ -1,6 +1,6 @@
 //! One line of the account's statement.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::memo;
 use super::webhook::Proof;
@@ -12,7 +12,7 @@ use crate::delivery::Outcome;
 pub(super) const BRAND: &str = "ACB";
 
 /// A transfer that happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Transfer {
     pub(crate) id: u64,
     /// Vietnam's time, as the bank prints it.

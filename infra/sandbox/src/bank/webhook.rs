@@ -1,7 +1,7 @@
 //! SePay tells the shop about a transfer: `POST /v1/webhooks/sepay/bank` at the product.
 
 use ring::hmac;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::transfer::Transfer;
 use crate::{Delivery, SEPAY_BANK_API_KEY, SEPAY_BANK_HMAC_SECRET};
@@ -9,7 +9,7 @@ use crate::{Delivery, SEPAY_BANK_API_KEY, SEPAY_BANK_HMAC_SECRET};
 const PATH: &str = "/v1/webhooks/sepay/bank";
 
 /// How a webhook proves its origin; chosen per webhook in SePay's dashboard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
     /// `X-SePay-Signature` and `X-SePay-Timestamp`.

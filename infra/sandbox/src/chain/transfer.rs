@@ -1,5 +1,6 @@
 //! One transfer of a token, as the chain knows it.
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// TRON makes a block every 3 s.
@@ -10,15 +11,19 @@ pub(super) const TOKEN_NAME: &str = "Tether USD";
 pub(super) const DECIMALS: u8 = 6;
 
 /// A row of the chain; a transaction may hold several.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Transfer {
     /// Rows are told apart, and ordered within a block, by this number.
     pub(super) seq: u64,
+    #[serde(with = "shared_text")]
     pub(super) tx: Arc<str>,
     /// Unix milliseconds of the block.
     pub(super) block_ms: u64,
+    #[serde(with = "shared_text")]
     pub(super) from: Arc<str>,
+    #[serde(with = "shared_text")]
     pub(super) to: Arc<str>,
+    #[serde(with = "shared_text")]
     pub(super) contract: Arc<str>,
     /// Millionths of a token.
     pub(super) micros: u64,
@@ -28,6 +33,7 @@ pub(crate) struct Transfer {
     pub(super) indexed_at_ms: u64,
     pub(super) is_reverted: bool,
     /// `SUCCESS`, `REVERT`, `OUT_OF_ENERGY`, …
+    #[serde(with = "shared_text")]
     pub(super) contract_ret: Arc<str>,
     /// An allowance given, not money moved; indexers list it among the transfers.
     pub(super) is_approval: bool,
@@ -99,5 +105,19 @@ impl State {
             State::Unconfirmed => "unconfirmed",
             State::Reverted => "reverted",
         }
+    }
+}
+
+/// A text that many rows share is written out in each.
+mod shared_text {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::sync::Arc;
+
+    pub(super) fn serialize<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+        String::deserialize(deserializer).map(Arc::from)
     }
 }

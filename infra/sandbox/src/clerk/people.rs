@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::users;
 use crate::call::Call;
+use crate::memory::{Kept, Memory};
 use crate::{World, reply};
 
 const ID_PREFIX: &str = "user_sandbox_";
@@ -15,10 +16,10 @@ const ID_PREFIX: &str = "user_sandbox_";
 const CREATED_AT_MS: u64 = 1_793_491_200_000;
 
 /// What Clerk knows of a person.
-#[derive(Clone, Debug)]
-pub(super) struct Person {
-    pub(super) name: String,
-    pub(super) email: String,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) email: String,
     pub(super) email_verified: bool,
     pub(super) first_name: Option<String>,
     pub(super) last_name: Option<String>,
@@ -30,6 +31,7 @@ pub(super) struct Person {
 #[derive(Default)]
 pub(crate) struct People {
     changed: Mutex<HashMap<String, Person>>,
+    memory: Memory,
 }
 
 /// The body of `POST people/{person}`: what is absent stays.
@@ -42,17 +44,23 @@ struct Changes {
 }
 
 impl People {
-    pub(super) fn get(&self, name: &str) -> Person {
+    pub(crate) fn remembering(people: Vec<Person>, memory: Memory) -> People {
+        let changed = people.into_iter().map(|person| (person.name.clone(), person)).collect();
+        People { changed: Mutex::new(changed), memory }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Person {
         let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         changed.get(name).cloned().unwrap_or_else(|| Person::invented(name))
     }
 
     /// Changes a person and moves `updated_at` forward, also under a clock that stands still.
-    pub(super) fn change(&self, name: &str, now: u64, change: impl FnOnce(&mut Person)) -> Person {
+    pub(crate) fn change(&self, name: &str, now: u64, change: impl FnOnce(&mut Person)) -> Person {
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         let person = changed.entry(name.to_owned()).or_insert_with(|| Person::invented(name));
         person.updated_at_ms = now.saturating_mul(1_000).max(person.updated_at_ms + 1);
         change(person);
+        self.memory.note(|| Kept::Person(person.clone()));
         person.clone()
     }
 }

@@ -10,6 +10,7 @@ use super::order::{CardRefusal, Order};
 use super::page;
 use crate::call::Call;
 use crate::door::Mood;
+use crate::memory::Kept;
 use crate::{SEPAY_SECRET_KEY, World, reply};
 
 const FORM_TYPE: &str = "application/x-www-form-urlencoded";
@@ -88,6 +89,7 @@ fn opened(world: &World, call: &Call) -> Result<String, FormRefusal> {
     }
     let order = Order::new(form, purchase, call, world.now());
     let page = page::checkout(&order);
+    world.sepay.memory.note(|| Kept::CardOrder(order.clone()));
     shelf.put(order.invoice.clone(), order);
     Ok(page)
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
+use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
 use super::order::Method;
@@ -45,7 +46,7 @@ const INVOICE_CHARACTERS_MAX: usize = 100;
 const AMOUNT_DIGITS_MAX: usize = 15;
 
 /// The fields as the browser posted them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Form {
     fields: Vec<(String, String)>,
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::form::{Form, Purchase};
@@ -12,11 +12,12 @@ use crate::delivery::Outcome;
 use crate::ids;
 
 /// One order of the merchant.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub(super) id: String,
     /// SePay's number, `NQD-…`.
     pub(super) order_id: String,
-    pub(super) invoice: String,
+    pub(crate) invoice: String,
     /// Whole dong.
     pub(super) amount: u64,
     pub(super) method: Method,
@@ -32,7 +33,7 @@ pub(crate) struct Order {
 }
 
 /// Money moving, or failing to.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Transaction {
     pub(super) id: String,
     pub(super) transaction_id: String,
@@ -41,7 +42,7 @@ pub(super) struct Transaction {
     pub(super) at: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum Status {
     #[serde(rename = "AUTHENTICATION_NOT_NEEDED")]
@@ -50,7 +51,7 @@ pub(super) enum Status {
     Cancelled,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum Kind {
     Payment,
@@ -58,7 +59,7 @@ pub(super) enum Kind {
 }
 
 /// The way an order is paid; a form that leaves it open is paid by card here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum Method {
     Card,
