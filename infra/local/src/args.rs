@@ -8,6 +8,7 @@ usage: cargo run [--release] [-- OPTIONS]
   --port N        listen on 127.0.0.1:N (default 3000; 0 takes any free port)
   --data DIR      keep everything in DIR (default .local)
   --fresh         empty the data folder first
+                  (erases it: keep a copy of what you may need)
   --memory        keep nothing on disk
   --zero-latency  the sandbox answers at once (for benches)
   --drain-ms N    after Ctrl-C let open requests and runs go on for N ms (default 5000); then each run that has
@@ -15,6 +16,9 @@ usage: cargo run [--release] [-- OPTIONS]
   --idle-ms N     close connections that send no whole request for N ms (default 30000)
   --help          this text
   openapi         print the OpenAPI document of all functions and end
+
+With AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL_S3 the program uses the store there, with the keys in AWS_ACCESS_KEY_ID and
+AWS_SECRET_ACCESS_KEY, and makes the tables or the bucket it misses.
 
 Settings are read from the environment and from `.env`; `.env.example` explains each.";
 

@@ -11,7 +11,7 @@ mod stopping;
 pub mod stores;
 
 pub use local::{Local, StartError};
-pub use router::{functions, openapi, tables, with_source_ip};
+pub use router::{functions, functions_in_roles, openapi, tables, with_source_ip};
 pub use settings::local_env;
 pub use stopping::{Stopped, Stopper, Stops};
 

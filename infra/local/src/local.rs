@@ -1,6 +1,6 @@
 use crate::args::Options;
 use crate::stopping::{self, Stopped, Stops};
-use crate::stores::{LifecycleRule, Place, StoreStartError, Stores};
+use crate::stores::{Elsewhere, LifecycleRule, Place, StoreStartError, Stores};
 use crate::{MEDIA_BUCKET, functions, local_env, schedules, server, tables, with_source_ip};
 use axum::Router;
 use platform::{InvalidSettings, Platform};
@@ -9,12 +9,15 @@ use runs::{RunsError, Shop};
 use sandbox::{Sandbox, SandboxConfig};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// All of the product on one port, ready to be served.
 pub struct Local {
     pub base: String,
+    /// Stores that are not in the data folder.
+    pub elsewhere: Elsewhere,
     pub platform: Platform,
     listener: TcpListener,
     router: Router,
@@ -32,12 +35,19 @@ pub enum StartError {
     PortInUse { port: u16 },
     #[error("can't listen on port {port}: {source}")]
     Listen { port: u16, source: std::io::Error },
+    #[error(
+        "--fresh empties the data folder only, and these stores keep what they hold: {stores}; for a fresh start choose \
+         another TABLE_PREFIX and --data"
+    )]
+    FreshElsewhere { stores: String },
     #[error(transparent)]
     Stores(#[from] StoreStartError),
     #[error(transparent)]
     Settings(#[from] InvalidSettings),
+    #[error("what the sandbox remembers, `{}`, can't be opened: {source}", file.display())]
+    Sandbox { file: PathBuf, source: std::io::Error },
     #[error("the price table could not be written: {0}")]
-    Prices(#[from] RunsError),
+    Prices(#[source] RunsError),
 }
 
 impl Local {
@@ -48,27 +58,44 @@ impl Local {
             listener.local_addr().map_err(|source| StartError::Listen { port: options.port, source })?;
         let base = format!("http://{address}");
         let place = if options.memory { Place::Memory } else { Place::Disk(options.data.clone()) };
-        if options.fresh {
-            Stores::erase(&place)?;
-        }
         let rules = [LifecycleRule { prefix: "tmp30/".to_owned(), days: 30 }];
         let prefix = prefix_of(&given);
         let clock = Clock::system();
-        let stores = Stores::open(&place, &tables(), &prefix, MEDIA_BUCKET, &rules, &clock).await?;
+        let elsewhere = Elsewhere::read(&given);
+        if options.fresh && !elsewhere.is_nowhere() {
+            return Err(StartError::FreshElsewhere { stores: elsewhere.to_string() });
+        }
+        let bucket = set(&given, "MEDIA_BUCKET").filter(|_| elsewhere.s3.is_some());
+        let bucket = bucket.unwrap_or(MEDIA_BUCKET).to_owned();
+        if options.fresh {
+            Stores::erase(&place)?;
+        }
+        let stores =
+            Stores::open_beside(elsewhere, &place, &tables(), &prefix, &bucket, &rules, &clock).await?;
         let env = local_env(given, &base, &stores);
-        let platform = Platform::build(env, clock, Some(stores.connector()))?;
-        Shop::new(&platform)?.seed().await?;
-        let sandbox = Sandbox::new(SandboxConfig {
+        let platform = stores.carry(&Platform::build(env, clock, None)?);
+        stores.prepare(&platform, std::slice::from_ref(&base)).await?;
+        if let Err(error) = Shop::new(&platform)?.seed().await {
+            return Err(stores.trouble().map_or(StartError::Prices(error), StartError::Stores));
+        }
+        let config = SandboxConfig {
             public_base: base.clone(),
             webhook_target: Some(base.clone()),
             origin: base.clone(),
             zero_latency: options.zero_latency,
-        });
+        };
+        let sandbox = match stores.sandbox_file() {
+            Some(file) => {
+                Sandbox::remembering(config, &file).map_err(|source| StartError::Sandbox { file, source })?
+            }
+            None => Sandbox::new(config),
+        };
         let router = functions(&platform)?
             .merge(sandbox.router())
             .merge(stores.s3_router(std::slice::from_ref(&base)));
         let (idle, drain) = (options.idle, options.drain);
-        Ok(Local { base, platform, listener, router: with_source_ip(router), stores, idle, drain })
+        let (router, elsewhere) = (with_source_ip(router), stores.elsewhere().clone());
+        Ok(Local { base, elsewhere, platform, listener, router, stores, idle, drain })
     }
 
     /// Serves until the first wish to stop, lets what is open end for its time, then tells what is left to end.
@@ -89,9 +116,12 @@ async fn listen(port: u16) -> Result<TcpListener, StartError> {
 
 /// As `platform` reads it: an empty variable counts as absent.
 fn prefix_of(given: &HashMap<String, String>) -> String {
-    let set = |name: &str| given.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
-    match set("TABLE_PREFIX") {
+    match set(given, "TABLE_PREFIX") {
         Some(prefix) => prefix.to_owned(),
-        None => format!("{}-", set("PROFILE").unwrap_or("citipen")),
+        None => format!("{}-", set(given, "PROFILE").unwrap_or("citipen")),
     }
+}
+
+fn set<'a>(given: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
+    given.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
 }

@@ -1,6 +1,7 @@
 //! `cargo run`: all of Citipen on one machine.
 
 use citipen::args::{self, Command, Options};
+use citipen::stores::Elsewhere;
 use citipen::{Local, Stopped, Stops, open_files, openapi};
 use platform::{LogSettings, LogSink, start_logs};
 use std::collections::HashMap;
@@ -41,9 +42,13 @@ fn run(options: &Options) -> ExitCode {
             Ok(stops) => stops,
             Err(error) => return refuse(&format!("signals can't be heard: {error}")),
         };
-        say(&welcome(&local.base, options));
+        let elsewhere = local.elsewhere.clone();
+        say(&welcome(&local.base, options, &elsewhere));
         let stopped = local.serve(stops).await;
-        say(farewell(stopped, options))
+        match elsewhere.is_nowhere() {
+            true => say(farewell(stopped, options)),
+            false => say(&format!("stopped; the stores keep what they hold ({elsewhere})")),
+        }
     })
 }
 
@@ -96,8 +101,9 @@ fn farewell(stopped: Stopped, options: &Options) -> &'static str {
     }
 }
 
-fn welcome(base: &str, options: &Options) -> String {
+fn welcome(base: &str, options: &Options, elsewhere: &Elsewhere) -> String {
     let data = if options.memory { "memory only".to_owned() } else { options.data.display().to_string() };
+    let data = if elsewhere.is_nowhere() { data } else { format!("{data}; {elsewhere}") };
     format!(
         "\
 Citipen is running at {base}   (data: {data}; Ctrl-C stops)

@@ -27,17 +27,25 @@ pub fn tables() -> Vec<TableSpec> {
 
 /// All functions on one router, as one API Gateway offers them.
 pub fn functions(platform: &Platform) -> Result<Router, InvalidSettings> {
+    functions_in_roles(platform, |_| Ok(platform.clone()))
+}
+
+/// As [`functions`], each built from a platform of its own. `role` is asked with the name of a function's folder.
+pub fn functions_in_roles(
+    gateway: &Platform,
+    role: impl Fn(&str) -> Result<Platform, InvalidSettings>,
+) -> Result<Router, InvalidSettings> {
     let merged = Router::new()
-        .merge(function_account::router(platform)?)
-        .merge(function_admin::router(platform)?)
-        .merge(function_claim_transfer::router(platform)?)
-        .merge(function_identity_webhook::router(platform)?)
-        .merge(function_pricing::router(platform)?)
-        .merge(function_run_tool::router(platform)?)
-        .merge(function_runs::router(platform)?)
-        .merge(function_sepay_webhook::router(platform)?)
-        .merge(function_top_ups::router(platform)?);
-    Ok(edge::fallback(merged, &Edge::new(platform)?))
+        .merge(function_account::router(&role("account")?)?)
+        .merge(function_admin::router(&role("admin")?)?)
+        .merge(function_claim_transfer::router(&role("claim-transfer")?)?)
+        .merge(function_identity_webhook::router(&role("identity-webhook")?)?)
+        .merge(function_pricing::router(&role("pricing")?)?)
+        .merge(function_run_tool::router(&role("run-tool")?)?)
+        .merge(function_runs::router(&role("runs")?)?)
+        .merge(function_sepay_webhook::router(&role("sepay-webhook")?)?)
+        .merge(function_top_ups::router(&role("top-ups")?)?);
+    Ok(edge::fallback(merged, &Edge::new(gateway)?))
 }
 
 /// Tells the edge where a connection came from, as API Gateway does in its event.

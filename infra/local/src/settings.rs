@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 /// Fills what the environment leaves open, so that everything runs without any account anywhere.
 ///
-/// A service whose key is given is the real one; every other one is the sandbox at `base`. The stores are always
-/// the embedded ones.
+/// A service whose key is given is the real one; every other one is the sandbox at `base`. So are the stores: those
+/// whose endpoint was given when `stores` were opened, else the embedded ones.
 pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) -> Env {
     let mut variables = given;
     let sandbox = |service: &str| format!("{base}/sandbox/{service}");
@@ -90,8 +90,8 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
     group("QUOTE_SECRET", &[("QUOTE_SECRET", "local-quote-secret".to_owned())]);
     group("PSEUDONYM_PEPPER", &[("PSEUDONYM_PEPPER", "local-pseudonym-pepper".to_owned())]);
     // Links are signed for the address they are opened at.
-    let embedded = stores.variables(base);
-    variables.extend(embedded.map(|(name, value)| (name.to_owned(), value.to_owned())));
     variables.remove("AWS_SESSION_TOKEN");
+    let of_stores = stores.variables(base).into_iter();
+    variables.extend(of_stores.map(|(name, value)| (name.to_owned(), value.to_owned())));
     variables.into_iter().collect()
 }

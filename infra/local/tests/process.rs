@@ -3,6 +3,9 @@
 #[path = "support/program.rs"]
 mod program;
 
+#[path = "support/damage.rs"]
+mod damage;
+
 use program::{Ended, Folder, Running, client};
 use serde_json::{Value, json};
 use std::net::TcpListener;

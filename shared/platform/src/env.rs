@@ -37,6 +37,15 @@ impl Env {
         Env(Arc::new(variables))
     }
 
+    /// The same variables without these.
+    pub fn without<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Env {
+        let mut variables = (*self.0).clone();
+        for name in names {
+            variables.remove(name);
+        }
+        Env(Arc::new(variables))
+    }
+
     pub fn settings(&self) -> Settings<'_> {
         Settings { env: self, complaints: Vec::new() }
     }

@@ -91,6 +91,34 @@ impl Platform {
         Platform(Arc::new(Inner { env: self.0.env.with(more), ..(*self.0).clone() }))
     }
 
+    /// The same with its requests to the stores carried by another connector, e.g. one around [`Platform::connector`].
+    pub fn carried_by(&self, connector: SharedHttpClient) -> Platform {
+        let inner = Inner {
+            connector: Some(connector),
+            shared_connector: OnceLock::new(),
+            dynamo: OnceLock::new(),
+            dynamo_once: OnceLock::new(),
+            s3: OnceLock::new(),
+            ..(*self.0).clone()
+        };
+        Platform(Arc::new(inner))
+    }
+
+    /// The same process in another role: settings of its own, and clients that show the stores the credentials in these
+    /// settings. Profile, clock, connections and tasks are shared.
+    pub fn in_role(&self, env: Env) -> Result<Platform, InvalidSettings> {
+        let store = env.section(StoreSettings::read)?;
+        let inner = Inner {
+            env,
+            store,
+            dynamo: OnceLock::new(),
+            dynamo_once: OnceLock::new(),
+            s3: OnceLock::new(),
+            ..(*self.0).clone()
+        };
+        Ok(Platform(Arc::new(inner)))
+    }
+
     /// Starts work that outlives the request that caused it. Whoever hosts us waits for its end ([`Platform::idle`]):
     /// a Lambda environment is frozen as soon as it asks for its next event.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
@@ -179,8 +207,8 @@ impl Platform {
         }
     }
 
-    /// One for all clients, so that they share their connections.
-    fn connector(&self) -> SharedHttpClient {
+    /// Carries the SDK's requests; one for all clients, so that they share their connections.
+    pub fn connector(&self) -> SharedHttpClient {
         let given = || self.0.connector.clone().unwrap_or_else(|| wire::sdk_client(self.http().clone()));
         self.0.shared_connector.get_or_init(given).clone()
     }

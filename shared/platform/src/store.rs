@@ -1,6 +1,6 @@
 use crate::{Settings, StoreError};
 use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::retry::{ReconnectMode, RetryConfig};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -102,6 +102,14 @@ impl Patience {
     }
 }
 
+/// Connections are the HTTP client's to keep or to drop. The SDK would look for one to close after each passing error, find
+/// none, and log a line about that in place of the cause.
+fn retries(attempts: u32) -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(attempts)
+        .with_reconnect_mode(ReconnectMode::ReuseAllConnections)
+}
+
 /// `attempts` is how often the SDK itself may send a request that got no good answer.
 pub(crate) fn dynamo_client(
     settings: &StoreSettings,
@@ -112,7 +120,7 @@ pub(crate) fn dynamo_client(
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(settings.region.clone()))
         .credentials_provider(settings.credentials())
-        .retry_config(RetryConfig::standard().with_max_attempts(attempts))
+        .retry_config(retries(attempts))
         .timeout_config(settings.tables.config())
         .http_client(connector);
     config.set_endpoint_url(settings.dynamo_endpoint.clone());
@@ -124,7 +132,7 @@ pub(crate) fn s3_client(settings: &StoreSettings, connector: SharedHttpClient) -
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(settings.region.clone()))
         .credentials_provider(settings.credentials())
-        .retry_config(RetryConfig::standard().with_max_attempts(4))
+        .retry_config(retries(4))
         .timeout_config(settings.media.config())
         .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
         .force_path_style(settings.s3_endpoint.is_some())

@@ -34,6 +34,11 @@ pub(super) async fn answer(engine: &Engine, target: &str, body: &[u8]) -> Answer
         "DescribeTimeToLive" => run(engine, body, Database::describe_time_to_live).await,
         _ => return (400, UNKNOWN.to_vec()),
     };
+    // A full disk can still be read from, so what was read says nothing about it.
+    let is_write = ["Put", "Update", "Delete", "BatchWrite", "TransactWrite", "Create"].iter();
+    if is_write.into_iter().any(|verb| operation.starts_with(verb)) || outcome.is_err() {
+        engine.note(&outcome);
+    }
     outcome.unwrap_or_else(|error| refusal(operation, error))
 }
 

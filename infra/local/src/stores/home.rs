@@ -1,6 +1,7 @@
+use super::error::Damage;
 use super::tables::TableFault;
 use super::{Place, StoreStartError};
-use dynoxide::Database;
+use dynoxide::{Database, DynoxideError};
 use primitives::{Clock, random_bytes};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,8 @@ use std::sync::Arc;
 const DATABASE: &str = "dynamo.db";
 const OBJECTS: &str = "objects";
 const LOCK: &str = "lock";
+/// What the sandbox remembers. Not the stores' own, but it goes with them.
+const SANDBOX: &str = "sandbox.jsonl";
 
 /// The folder the stores live in, held against other processes while this value lives.
 pub(super) struct Home {
@@ -36,29 +39,72 @@ impl Home {
         self.folder.join(OBJECTS)
     }
 
+    /// The folder that outlives the process.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.lock.as_ref().map(|_| self.folder.as_path())
+    }
+
+    /// Where the sandbox may keep what it remembers; nowhere, when nothing is kept.
+    pub(super) fn sandbox_file(&self) -> Option<PathBuf> {
+        self.lock.as_ref().map(|_| self.folder.join(SANDBOX))
+    }
+
     pub(super) fn open_database(&self, clock: &Clock) -> Result<Database, StoreStartError> {
         let opened = match self.database_file() {
-            Some(file) => open_file(&file),
+            Some(file) => {
+                self.require_database_of_the_rest(&file)?;
+                open_file(&file)
+            }
             None => Database::memory_with_clock(Arc::new(StoreClock(clock.clone()))),
         };
-        opened.map_err(|source| StoreStartError::DatabaseUnreadable { file: self.name(), source })
+        opened.map_err(|error| self.unusable(&error))
+    }
+
+    /// An empty database beside outputs is what a failed copy or a repair leaves. Started as a new service, it would
+    /// answer every account with nothing.
+    fn require_database_of_the_rest(&self, file: &Path) -> Result<(), StoreStartError> {
+        let length = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
+        if length(file) > 0 {
+            return Ok(());
+        }
+        let log = self.folder.join(format!("{DATABASE}-wal"));
+        let rest = [log, self.folder.join(SANDBOX)].into_iter().find(|path| length(path) > 0);
+        let rest = rest.or_else(|| holds_a_file(&self.objects()).then(|| self.objects()));
+        rest.map_or(Ok(()), |rest| {
+            let is_missing = !file.exists();
+            Err(StoreStartError::DatabaseGone {
+                file: file.to_owned(),
+                is_missing,
+                rest,
+                folder: self.folder.clone(),
+            })
+        })
+    }
+
+    fn unusable(&self, error: &DynoxideError) -> StoreStartError {
+        tracing::debug!(error = %error, "the database can't be used");
+        self.damaged(Damage::of(error, Some(&self.folder)))
+    }
+
+    pub(super) fn damaged(&self, damage: Damage) -> StoreStartError {
+        StoreStartError::DatabaseUnusable { file: self.name(), damage, folder: self.folder.clone() }
     }
 
     pub(super) fn fault(&self, fault: TableFault) -> StoreStartError {
         let place = self.name();
         match fault {
             TableFault::Differs { table, found, wanted } => {
-                StoreStartError::TableDiffers { table, place, found, wanted }
+                StoreStartError::TableDiffers { table, place, found, wanted, folder: self.folder.clone() }
             }
-            TableFault::Refused { table, reason } => StoreStartError::TableRefused { table, place, reason },
-            TableFault::Unreadable(source) => StoreStartError::DatabaseUnreadable { file: place, source },
+            TableFault::Unusable(error) => self.unusable(&error),
         }
     }
 
     /// Keeps the folder and its lock, so that a process waiting outside can't slip in between.
     pub(super) fn erase(self) -> Result<(), StoreStartError> {
         let files = ["", "-wal", "-shm"].map(|suffix| self.folder.join(format!("{DATABASE}{suffix}")));
-        let removed = files.iter().map(fs::remove_file).chain([fs::remove_dir_all(self.objects())]);
+        let files = files.into_iter().chain([self.folder.join(SANDBOX)]);
+        let removed = files.map(fs::remove_file).chain([fs::remove_dir_all(self.objects())]);
         for outcome in removed {
             match outcome {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -85,6 +131,16 @@ impl Drop for Home {
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+/// Whether there is any file below the folder. What can't be read counts as one: it is not for us to erase.
+fn holds_a_file(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return folder.exists() };
+    entries.into_iter().any(|entry| {
+        entry
+            .and_then(|entry| entry.file_type().map(|kind| (kind, entry)))
+            .map_or(true, |(kind, entry)| !kind.is_dir() || holds_a_file(&entry.path()))
+    })
 }
 
 /// The kernel gives the lock up with the process, however that ends.

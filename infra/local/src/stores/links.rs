@@ -1,4 +1,3 @@
-use super::Stores;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -6,7 +5,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use primitives::Timestamp;
+use primitives::{Clock, Timestamp};
+use s3s::service::S3Service;
 use std::time::Duration;
 use time::PrimitiveDateTime;
 use time::macros::format_description;
@@ -15,8 +15,14 @@ use tower_http::cors::{Any, CorsLayer};
 const EXPIRED: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"#;
 
-pub(super) fn router(stores: Stores, origins: &[String]) -> Router {
-    let path = format!("/{}/{{*key}}", stores.0.bucket);
+#[derive(Clone)]
+struct Links {
+    s3: S3Service,
+    clock: Clock,
+}
+
+pub(super) fn router(s3: S3Service, bucket: &str, clock: Clock, origins: &[String]) -> Router {
+    let path = format!("/{bucket}/{{*key}}");
     let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
     let browsers = CorsLayer::new()
         .allow_origin(origins.collect::<Vec<_>>())
@@ -24,14 +30,14 @@ pub(super) fn router(stores: Stores, origins: &[String]) -> Router {
         .allow_headers(Any)
         .expose_headers(Any)
         .max_age(Duration::from_secs(3600));
-    Router::new().route(&path, get(serve).put(serve)).layer(browsers).with_state(stores)
+    Router::new().route(&path, get(serve).put(serve)).layer(browsers).with_state(Links { s3, clock })
 }
 
-async fn serve(State(stores): State<Stores>, request: Request) -> Response {
-    if has_ended(request.uri().query().unwrap_or_default(), stores.0.clock.now()) {
+async fn serve(State(links): State<Links>, request: Request) -> Response {
+    if has_ended(request.uri().query().unwrap_or_default(), links.clock.now()) {
         return (StatusCode::FORBIDDEN, [(CONTENT_TYPE, "application/xml")], EXPIRED).into_response();
     }
-    match stores.0.s3.call(request.map(s3s::Body::http_body_unsync)).await {
+    match links.s3.call(request.map(s3s::Body::http_body_unsync)).await {
         Ok(response) => response.map(Body::new),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

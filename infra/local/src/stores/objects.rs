@@ -4,12 +4,12 @@ mod folder;
 mod notes;
 mod put;
 
-use super::{ACCESS_KEY, SECRET_KEY, StoreStartError};
+use super::StoreStartError;
 use folder::{UPLOAD_SUFFIX, check_key};
 use notes::{drop_note, keep, kept};
 use primitives::Clock;
 use put::PlainPut;
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::dto::*;
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -33,11 +33,15 @@ pub(super) struct Objects {
 
 impl Objects {
     /// The whole service: signatures checked, links good for any date a test's clock may write on them.
-    pub(super) fn serve(folder: ObjectFolder, clock: Clock) -> Result<S3Service, StoreStartError> {
+    pub(super) fn serve(
+        folder: ObjectFolder,
+        clock: Clock,
+        secret: SecretKey,
+    ) -> Result<S3Service, StoreStartError> {
         let files = FileSystem::new(folder.root())
             .map_err(|error| StoreStartError::interrupted(std::io::Error::other(format!("{error:?}"))))?;
         let mut service = S3ServiceBuilder::new(Objects { files, folder, clock });
-        service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        service.set_auth(OneSecret(secret));
         let mut config = S3Config::default();
         config.presigned_url_max_skew_time_secs = u32::MAX;
         service.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
@@ -69,6 +73,17 @@ impl Objects {
     ) -> S3Result<Option<T>> {
         self.require_bucket(bucket)?;
         kept(&self.folder.note(bucket, None, kind))
+    }
+}
+
+/// Signatures are verified with the one secret there is. Whose access key it is does not matter to the store: who may do
+/// what is IAM's business.
+struct OneSecret(SecretKey);
+
+#[async_trait::async_trait]
+impl S3Auth for OneSecret {
+    async fn get_secret_key(&self, _access_key: &str) -> S3Result<SecretKey> {
+        Ok(self.0.clone())
     }
 }
 

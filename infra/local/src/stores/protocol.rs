@@ -21,7 +21,8 @@ async fn answer(State(stores): State<Stores>, headers: HeaderMap, body: Bytes) -
         return told(StatusCode::BAD_REQUEST, UNSIGNED.to_vec());
     }
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let (status, json) = dynamo::answer(&stores.0.engine, target, &body).await;
+    let Some(engine) = &stores.0.engine else { return StatusCode::NOT_FOUND.into_response() };
+    let (status, json) = dynamo::answer(engine, target, &body).await;
     told(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), json)
 }
 

@@ -5,11 +5,18 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+pub(super) mod remote;
+
+/// What is wrong with a table of a store elsewhere.
+pub(super) enum RemoteFault {
+    Differs { table: String, found: String, wanted: String },
+    Refused(String),
+}
+
 /// What is wrong with a table; where, the caller knows.
 pub(super) enum TableFault {
     Differs { table: String, found: String, wanted: String },
-    Refused { table: String, reason: String },
-    Unreadable(DynoxideError),
+    Unusable(DynoxideError),
 }
 
 /// Makes the tables that are missing and checks that the others have the keys and indexes they need.
@@ -19,43 +26,40 @@ pub(super) fn prepare(database: &Database, specs: &[TableSpec], prefix: &str) ->
         match ask(database, Database::describe_table, &json!({ "TableName": table })) {
             Ok(description) => compare(&table, &description["Table"], spec)?,
             Err(DynoxideError::ResourceNotFoundException(_)) => create(database, &table, spec)?,
-            Err(error) => return Err(TableFault::Unreadable(error)),
+            Err(error) => return Err(TableFault::Unusable(error)),
         }
         expire(database, &table, spec)
     })
 }
 
 fn create(database: &Database, table: &str, spec: &TableSpec) -> Result<(), TableFault> {
-    ask(database, Database::create_table, &definition(table, spec))
-        .map(drop)
-        .map_err(|error| TableFault::Refused { table: table.to_owned(), reason: error.to_string() })
+    ask(database, Database::create_table, &definition(table, spec)).map(drop).map_err(TableFault::Unusable)
 }
 
 fn compare(table: &str, description: &Value, spec: &TableSpec) -> Result<(), TableFault> {
     let (found, wanted) = (shape(description), shape(&definition(table, spec)));
-    if found == wanted {
-        return Ok(());
-    }
+    let Some((found, wanted)) = difference(&found, &wanted) else { return Ok(()) };
+    Err(TableFault::Differs { table: table.to_owned(), found, wanted })
+}
+
+/// What only the first has, and what only the second; none if they are the same.
+fn difference(found: &BTreeSet<String>, wanted: &BTreeSet<String>) -> Option<(String, String)> {
     let only = |these: &BTreeSet<String>, those: &BTreeSet<String>| {
         let lines: Vec<_> = these.difference(those).cloned().collect();
         if lines.is_empty() { "nothing more".to_owned() } else { lines.join(", ") }
     };
-    Err(TableFault::Differs {
-        table: table.to_owned(),
-        found: only(&found, &wanted),
-        wanted: only(&wanted, &found),
-    })
+    (found != wanted).then(|| (only(found, wanted), only(wanted, found)))
 }
 
 fn expire(database: &Database, table: &str, spec: &TableSpec) -> Result<(), TableFault> {
     let described = ask(database, Database::describe_time_to_live, &json!({ "TableName": table }));
-    let described = described.map_err(TableFault::Unreadable)?;
+    let described = described.map_err(TableFault::Unusable)?;
     let found = described["TimeToLiveDescription"]["AttributeName"].as_str();
     match (found, spec.ttl) {
         (None, Some(attribute)) => {
             let specification = json!({ "AttributeName": attribute, "Enabled": true });
             let request = json!({ "TableName": table, "TimeToLiveSpecification": specification });
-            ask(database, Database::update_time_to_live, &request).map(drop).map_err(TableFault::Unreadable)
+            ask(database, Database::update_time_to_live, &request).map(drop).map_err(TableFault::Unusable)
         }
         (found, wanted) if found == wanted => Ok(()),
         (found, wanted) => {

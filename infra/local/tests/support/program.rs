@@ -43,26 +43,35 @@ impl Folder {
 
     /// Starts the program on a free port and waits until its banner is told.
     pub(crate) async fn start(&self, arguments: &[&str]) -> Running {
-        let mut program = self.program(arguments);
-        program.args(["--port", "0"]);
-        self.serving(program).await
+        Running::of(self.program(arguments)).await
     }
 
     /// The same after a shell has changed its limits.
     pub(crate) async fn start_limited(&self, limit: &str, arguments: &[&str]) -> Running {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", &format!("{limit} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_citipen")]);
-        shell.args(arguments).args(["--port", "0"]).env_clear().current_dir(&self.0).kill_on_drop(true);
+        shell.args(arguments).env_clear().current_dir(&self.0).kill_on_drop(true);
         shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        self.serving(shell).await
+        Running::of(shell).await
     }
 
-    async fn serving(&self, mut program: Command) -> Running {
-        let mut child = program.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let banner = tokio::time::timeout(PATIENCE, banner(&mut lines)).await.expect("a banner is told");
-        let base = banner[0].split_whitespace().find(|word| word.starts_with("http://"));
-        Running { base: base.unwrap().to_owned(), banner, child, lines }
+    /// The program with its folder `data` on a disk of this size, which only it sees. `keeper` is run by the shell before it.
+    pub(crate) fn on_a_disk(&self, size: &str, keeper: &str) -> Command {
+        let program = env!("CARGO_BIN_EXE_citipen");
+        let script = format!(
+            "mkdir -p data && mount -t tmpfs -o size={size} none data && {{ {keeper}\n exec {program} \"$@\"; }}"
+        );
+        let mut command = Command::new("/usr/bin/unshare");
+        command.args(["--map-root-user", "--mount", "/bin/sh", "-c", &script, "sh"]);
+        command.env_clear().env("PATH", "/usr/bin:/bin").current_dir(&self.0).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Asks the keeper of a disk for something, by a file, and waits until it is done.
+    pub(crate) async fn ask(&self, wish: &str, done: &str) {
+        std::fs::write(self.0.join(wish), "").unwrap();
+        until(async || self.0.join(done).exists().then_some(())).await;
     }
 }
 
@@ -100,7 +109,29 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
+/// Looks again and again until there is something.
+pub(crate) async fn until<T>(look: impl AsyncFn() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, looking).await.expect("it comes")
+}
+
 impl Running {
+    /// Starts it on a free port and waits until its banner is told.
+    pub(crate) async fn of(mut command: Command) -> Running {
+        let mut child = command.args(["--port", "0"]).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let banner = tokio::time::timeout(PATIENCE, banner(&mut lines)).await.expect("a banner is told");
+        let base = banner[0].split_whitespace().find(|word| word.starts_with("http://"));
+        Running { base: base.unwrap().to_owned(), banner, child, lines }
+    }
+
     /// As the kernel kills: without a word.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
@@ -148,6 +179,64 @@ impl Running {
         json_of(self.wish(person, wish).await).await
     }
 
+    /// Asks for a run that may be refused.
+    pub(crate) async fn try_run(&self, person: &str, wish: &Value) -> reqwest::Response {
+        self.wish(person, wish).await.send().await.unwrap()
+    }
+
+    /// Posts until it is accepted: what is ordered may need an exchange rate, which is fetched after the start.
+    pub(crate) async fn post(&self, person: &str, path: &str, body: &Value) -> Value {
+        until(async || {
+            let request = client().post(format!("{}{path}", self.base)).bearer_auth(self.token(person).await);
+            let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+            let answer = request.send().await.unwrap();
+            let is_made = answer.status() == 201;
+            let body = answer.json().await.unwrap();
+            is_made.then_some(body)
+        })
+        .await
+    }
+
+    /// A control call of the sandbox.
+    pub(crate) async fn sandbox(&self, path: &str, body: &Value) {
+        let asked = client().post(format!("{}/sandbox{path}", self.base)).body(body.to_string());
+        let answer = asked.send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
+    }
+
+    /// What a page of the sandbox shows.
+    pub(crate) async fn outside(&self, path: &str) -> Value {
+        json_of(client().get(format!("{}/sandbox{path}", self.base))).await
+    }
+
+    /// Posts a card order's form to SePay, as a browser does.
+    pub(crate) async fn check_out(&self, order: &Value) {
+        let mut form = String::new();
+        for field in order["pay"]["fields"].as_array().unwrap() {
+            let encode = |value: &Value| -> String {
+                let text = value.as_str().unwrap();
+                text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+            };
+            form += &format!("{}={}&", encode(&field["name"]), encode(&field["value"]));
+        }
+        let request = client()
+            .post(order["pay"]["action"].as_str().unwrap())
+            .body(form.trim_end_matches('&').to_owned());
+        let page = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").send().await.unwrap();
+        assert_eq!(page.status(), 200);
+    }
+
+    /// Waits until the comparison of payments has asked SePay, the bank and the chain, and what it logs is written.
+    pub(crate) async fn compared(&self) {
+        until(async || {
+            let journal = self.outside("/journal?limit=500").await.to_string();
+            let lists = ["/userapi/transactions/list", "/v1/order?", "/sandbox/trongrid/"];
+            lists.iter().all(|list| journal.contains(list)).then_some(())
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+
     /// Runs a tool and leaves the events to the caller.
     pub(crate) async fn stream(&self, person: &str, wish: &Value) -> reqwest::Response {
         self.wish(person, wish).await.header(ACCEPT, "text/event-stream").send().await.unwrap()
@@ -162,6 +251,50 @@ impl Running {
     pub(crate) async fn fault(&self, order: &Value) {
         let asked = client().post(format!("{}/sandbox/faults", self.base)).body(order.to_string());
         assert_eq!(asked.send().await.unwrap().status(), 201);
+    }
+}
+
+/// Stores of another process, as far as the program can tell.
+pub(crate) struct Theirs {
+    stores: citipen::stores::Stores,
+    pub(crate) dynamo: String,
+    pub(crate) s3: String,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Theirs {
+    pub(crate) async fn start() -> Theirs {
+        use citipen::stores::{Place, Stores};
+        let clock = primitives::Clock::system();
+        let stores = Stores::open(&Place::Memory, &[], "", "other-media", &[], &clock).await.unwrap();
+        let dynamo = format!("http://{}", stores.serve_dynamo().await.unwrap());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let s3 = format!("http://{}", listener.local_addr().unwrap());
+        let service = stores.s3_service().unwrap();
+        let objects = axum::Router::new().fallback(async move |request: axum::extract::Request| {
+            service.call(request.map(s3s::Body::http_body_unsync)).await.unwrap().map(axum::body::Body::new)
+        });
+        let serving = tokio::spawn(async move { axum::serve(listener, objects).await.unwrap() });
+        Theirs { stores, dynamo, s3, serving }
+    }
+
+    /// How many runs a table of entries says were charged.
+    pub(crate) async fn charges(&self, table: &str) -> usize {
+        let variables = self.stores.variables("http://s3.test").into_iter();
+        let env = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let platform =
+            self.stores.carry(&platform::Platform::build(env, primitives::Clock::system(), None).unwrap());
+        let rows = platform.dynamo().scan().table_name(table).send().await.unwrap();
+        rows.items()
+            .iter()
+            .filter(|row| row.get("kind").is_some_and(|kind| kind.as_s().is_ok_and(|kind| kind == "charge")))
+            .count()
+    }
+}
+
+impl Drop for Theirs {
+    fn drop(&mut self) {
+        self.serving.abort();
     }
 }
 

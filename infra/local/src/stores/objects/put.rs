@@ -51,7 +51,11 @@ impl PlainPut {
         }
         let writing = move || write(&folder, (&bucket, &key), &attributes, &content, now);
         let etag = tokio::task::spawn_blocking(writing).await.map_err(S3Error::internal_error)?;
-        let e_tag = Some(ETag::Strong(etag.map_err(S3Error::internal_error)?));
+        let etag = etag.map_err(|error| {
+            tracing::error!("an object can't be written to the data folder: {error}");
+            S3Error::internal_error(error)
+        })?;
+        let e_tag = Some(ETag::Strong(etag));
         Ok(S3Response::new(PutObjectOutput { e_tag, ..Default::default() }))
     }
 }
