@@ -5,7 +5,7 @@ use providers::Balance;
 use sandbox::{Fault, FaultRule, Service};
 
 async fn look(world: &World, settings: &[(&str, &str)]) -> Vec<Balance> {
-    provider_balances::handle(&world.instance(settings).await.platform).await.unwrap()
+    provider_balances::handle(&world.instance(settings).await.role("ProviderBalances")).await.unwrap()
 }
 
 fn deepseek(cents: Option<u64>, is_low: bool) -> Vec<Balance> {

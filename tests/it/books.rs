@@ -25,7 +25,7 @@ pub(crate) async fn entries(world: &World, account: &AccountId) -> Vec<Entry> {
 /// Every row of a table, for checks that must not miss one.
 pub(crate) async fn scan(world: &World, table: &str) -> Vec<HashMap<String, AttributeValue>> {
     let dynamo = world.product.platform.dynamo();
-    let mut pages = dynamo.scan().table_name(format!("citipen-{table}")).into_paginator().items().send();
+    let mut pages = dynamo.scan().table_name(world.table(table)).into_paginator().items().send();
     let mut rows = Vec::new();
     while let Some(row) = pages.next().await {
         rows.push(row.unwrap());

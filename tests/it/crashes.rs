@@ -241,8 +241,9 @@ async fn a_sweep_killed_or_cut_off_at_any_store_call_is_finished_by_the_next_one
             world.advance(std::time::Duration::from_secs(961));
             let sweeper = world.instance(&[]).await;
             sweeper.meddler.plan(nth, fault);
+            let role = sweeper.role("ReservationSweep");
             tokio::select! {
-                swept = reservation_sweep::handle(&sweeper.platform) => { swept.unwrap(); }
+                swept = reservation_sweep::handle(&role) => { swept.unwrap(); }
                 () = sweeper.meddler.death() => {}
             }
             books::check(&world).await;
@@ -267,17 +268,21 @@ async fn a_reservation_that_no_sweep_ended_grows_old_in_their_reports() {
     world.advance(std::time::Duration::from_secs(900 + 60 + 300));
     let dying = world.instance(&[]).await;
     dying.meddler.plan(usize::from(credits::SWEEP_SHARDS), Fault::KilledBefore);
+    let role = dying.role("ReservationSweep");
     tokio::select! {
-        _ = reservation_sweep::handle(&dying.platform) => panic!("this sweep dies at the account"),
+        _ = reservation_sweep::handle(&role) => panic!("this sweep dies at the account"),
         () = dying.meddler.death() => {}
     }
     world.advance(std::time::Duration::from_secs(60));
     let sweeper = world.instance(&[]).await;
 
-    let report = reservation_sweep::handle(&sweeper.platform).await.unwrap();
+    let report = reservation_sweep::handle(&sweeper.role("ReservationSweep")).await.unwrap();
 
     assert_eq!((report.holds, report.overdue_seconds), (1, 360));
-    assert_eq!(reservation_sweep::handle(&sweeper.platform).await.unwrap().overdue_seconds, 0);
+    assert_eq!(
+        reservation_sweep::handle(&sweeper.role("ReservationSweep")).await.unwrap().overdue_seconds,
+        0
+    );
     books::check_settled(&world).await;
 }
 

@@ -190,7 +190,15 @@ async fn requests_beyond_the_limit_of_a_person_wait_and_a_broken_limiter_lets_ev
     world.advance(std::time::Duration::from_secs(61));
     assert_eq!(ann.get("/v1/runs").await.status, 200);
 
-    world.product.platform.dynamo().delete_table().table_name("citipen-request_limits").send().await.unwrap();
+    world
+        .product
+        .platform
+        .dynamo()
+        .delete_table()
+        .table_name(world.table("request_limits"))
+        .send()
+        .await
+        .unwrap();
     for _ in 0..15 {
         assert_eq!(ann.get("/v1/runs").await.status, 200);
     }

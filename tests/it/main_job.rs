@@ -110,7 +110,7 @@ async fn a_tool_can_be_switched_off_and_limited_in_the_table() {
     let world = World::start().await;
     let ann = world.person("ann");
     let dynamo = world.product.platform.dynamo();
-    let update = dynamo.update_item().table_name("citipen-tool_pricing");
+    let update = dynamo.update_item().table_name(world.table("tool_pricing"));
     let update = update.key("tool", platform::text("script")).key("option", platform::text("chat"));
     let update = update.update_expression("SET enabled = :off");
     update
@@ -124,7 +124,7 @@ async fn a_tool_can_be_switched_off_and_limited_in_the_table() {
 }
 
 async fn raise_price(world: &World, cost: &str) {
-    let update = world.product.platform.dynamo().update_item().table_name("citipen-tool_pricing");
+    let update = world.product.platform.dynamo().update_item().table_name(world.table("tool_pricing"));
     let update = update.key("tool", platform::text("script")).key("option", platform::text("chat"));
     let update = update.update_expression("SET providerCostCents = :cost");
     update.expression_attribute_values(":cost", platform::text(cost)).send().await.unwrap();

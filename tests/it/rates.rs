@@ -8,7 +8,7 @@ use std::time::Duration;
 /// The schedule ticks, as a function of its own.
 async fn refresh(world: &World) -> rates::Report {
     let scheduled = world.instance(&[]).await;
-    exchange_rates::handle(&scheduled.platform).await.unwrap()
+    exchange_rates::handle(&scheduled.role("ExchangeRates")).await.unwrap()
 }
 
 async fn prices(person: &Person, query: &str) -> Vec<Value> {

@@ -185,7 +185,7 @@ async fn a_repeat_finds_its_run_although_quote_price_and_tool_have_changed() {
 }
 
 async fn switch_off(world: &World, option: &str) {
-    let update = world.product.platform.dynamo().update_item().table_name("citipen-tool_pricing");
+    let update = world.product.platform.dynamo().update_item().table_name(world.table("tool_pricing"));
     let update = update.key("tool", platform::text("script")).key("option", platform::text(option));
     let off = aws_sdk_dynamodb::types::AttributeValue::Bool(false);
     update

@@ -1,6 +1,7 @@
 use crate::connections::{Serving, bind};
 use crate::front::{self, Authority, Held, Holds, Parameters};
 use crate::gateway::{Gateway, STAGE};
+use crate::iam::{Allowed, Iam};
 use crate::lambda::{ClientGone, Function, Lambda};
 use crate::logs::Logs;
 use crate::outside::{self, Addresses};
@@ -14,7 +15,11 @@ use sandbox::{Sandbox, SandboxConfig, Service};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+/// What stands before every table's name; the template's own default.
+pub(crate) const TABLE_PREFIX: &str = "citipen-";
 
 /// The page's origin.
 pub(crate) const ORIGIN: &str = "http://page.test";
@@ -42,6 +47,8 @@ pub struct Emulator {
     pub lambda: Lambda,
     pub logs: Logs,
     pub authority: Authority,
+    /// What the functions asked of AWS, and what was refused.
+    pub iam: Iam,
     /// For a look at the stores from outside of every function.
     pub platform: Platform,
     deployment: Deployment,
@@ -78,7 +85,7 @@ impl Emulator {
         let clock = Clock::system();
         let rules = [LifecycleRule { prefix: "tmp30/".to_owned(), days: 30 }];
         let stores =
-            Stores::open(&Place::Memory, &tables(), "citipen-", MEDIA_BUCKET, &rules, &clock).await?;
+            Stores::open(&Place::Memory, &tables(), TABLE_PREFIX, MEDIA_BUCKET, &rules, &clock).await?;
         let sandbox = Sandbox::new(SandboxConfig {
             public_base: at.world.clone(),
             webhook_target: Some(at.api.clone()),
@@ -95,12 +102,13 @@ impl Emulator {
             region: REGION.to_owned(),
         };
         let deployment = Deployment::read(&options.template, &given)?;
+        let iam = Iam::new(Arc::new(Allowed::read(&options.template)?));
         let logs = Logs::default();
         let functions = functions(&deployment, &options, &at);
         let lambda = Lambda::new(functions, REGION, options.client_gone, logs.clone());
         let holds = Holds::default();
         let servings = [
-            front::serve_aws(aws, &authority, &stores, &parameters),
+            front::serve_aws(aws, &authority, &stores, &parameters, &iam),
             front::serve_world(world, &authority, sandbox.router(), &holds),
             Gateway::serve(
                 gateway,
@@ -119,6 +127,7 @@ impl Emulator {
             lambda,
             logs,
             authority,
+            iam,
             platform,
             deployment,
             holds,

@@ -4,6 +4,7 @@ mod connections;
 mod emulator;
 mod front;
 mod gateway;
+pub mod iam;
 mod lambda;
 mod logs;
 mod moment;

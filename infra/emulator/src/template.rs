@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use refusals::{GatewayResponse, GatewayResponses, MappedHeader};
+pub(crate) use yaml::long_form;
 
 /// What API Gateway waits for an integration without a timeout of its own.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);

@@ -143,28 +143,28 @@ impl Counter {
 
     /// The schedules of a stack where nothing happens, the second time each: the first notes where it began.
     async fn ticks(&self) {
-        let platform = &self.desk.world.product.platform;
+        let role = |function| self.desk.world.product.role(function);
         for is_first in [true, false] {
             self.desk.world.advance(Duration::from_secs(24 * 3600));
             let kind = if is_first { Kind::Warming } else { Kind::Tick };
             self.counted((kind, Work::Tick), "ExchangeRates", async |_| {
-                exchange_rates::handle(platform).await.unwrap();
+                exchange_rates::handle(&role("ExchangeRates")).await.unwrap();
             })
             .await;
             self.counted((kind, Work::Tick), "ProviderBalances", async |_| {
-                provider_balances::handle(platform).await.unwrap();
+                provider_balances::handle(&role("ProviderBalances")).await.unwrap();
             })
             .await;
             self.counted((kind, Work::Tick), "ReservationSweep", async |_| {
-                reservation_sweep::handle(platform).await.unwrap();
+                reservation_sweep::handle(&role("ReservationSweep")).await.unwrap();
             })
             .await;
             self.counted((kind, Work::Tick), "TronPoll", async |_| {
-                tron_poll::handle(platform).await.unwrap();
+                tron_poll::handle(&role("TronPoll")).await.unwrap();
             })
             .await;
             self.counted((kind, Work::Tick), "PaymentReconciliation", async |_| {
-                payment_reconciliation::handle(platform, Value::Null).await.unwrap();
+                payment_reconciliation::handle(&role("PaymentReconciliation"), Value::Null).await.unwrap();
             })
             .await;
         }

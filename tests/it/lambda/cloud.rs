@@ -27,6 +27,14 @@ impl Deref for Cloud {
     }
 }
 
+impl Drop for Cloud {
+    /// Fails the test if a function asked for what the template does not allow it.
+    fn drop(&mut self) {
+        let refused = self.emulator.iam.refused();
+        assert!(refused.is_empty() || std::thread::panicking(), "template.yaml does not allow {refused:#?}");
+    }
+}
+
 impl Cloud {
     pub(super) async fn start() -> Cloud {
         Cloud::with(Options::default()).await

@@ -193,7 +193,7 @@ async fn within_the_grace_the_orders_own_rate_counts_and_after_it_a_person_decid
     desk.world.advance(HOUR + SECOND);
     assert_eq!(desk.show(&ann, &late).await["status"], "expired");
     desk.world.sandbox.set_usd_sell("26,700.00");
-    exchange_rates::handle(&desk.world.product.platform).await.unwrap();
+    exchange_rates::handle(&desk.world.product.role("ExchangeRates")).await.unwrap();
 
     assert_eq!(desk.took(exact(&late)).await["credits"], 500);
     assert_eq!(desk.show(&ann, &late).await["status"], "paid_late");

@@ -240,12 +240,14 @@ impl Case {
             }
             Path::Poll => {
                 let report =
-                    tron_poll::handle(&instance.platform).await.map_err(|error| error.to_string())?;
+                    tron_poll::handle(&instance.role("TronPoll")).await.map_err(|error| error.to_string())?;
                 let is_whole = report.failed == 0 && !report.is_cut_short;
                 return is_whole.then_some(Value::Null).ok_or(format!("{report:?}"));
             }
             Path::Reconcile => {
-                let reports = payment_reconciliation::handle(&instance.platform, Value::Null).await;
+                let reports =
+                    payment_reconciliation::handle(&instance.role("PaymentReconciliation"), Value::Null)
+                        .await;
                 let reports = reports.map_err(|error| error.to_string())?;
                 let is_whole =
                     |report: &payments::RailReport| report.failure.is_none() && report.differences.is_empty();

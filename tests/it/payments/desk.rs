@@ -16,7 +16,7 @@ impl Desk {
 
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Desk {
         let world = World::with(settings).await;
-        exchange_rates::handle(&world.product.platform).await.unwrap();
+        exchange_rates::handle(&world.product.role("ExchangeRates")).await.unwrap();
         Desk { world }
     }
 
@@ -74,12 +74,14 @@ impl Desk {
     }
 
     pub(crate) async fn poll(&self) -> payments::PollReport {
-        tron_poll::handle(&self.world.product.platform).await.unwrap()
+        tron_poll::handle(&self.world.product.role("TronPoll")).await.unwrap()
     }
 
     /// Compares all rails with the processors' lists.
     pub(crate) async fn reconcile(&self) -> Vec<RailReport> {
-        payment_reconciliation::handle(&self.world.product.platform, Value::Null).await.unwrap()
+        payment_reconciliation::handle(&self.world.product.role("PaymentReconciliation"), Value::Null)
+            .await
+            .unwrap()
     }
 
     pub(crate) fn administrator(&self) -> Person {

@@ -146,7 +146,7 @@ async fn an_assignment_to_an_order_counts_at_the_orders_rate_and_shows_there() {
         crate::world::http().post(url).header("content-type", "application/json").body(rate.to_string());
     assert!(set.send().await.unwrap().status().is_success());
     desk.world.advance(Duration::from_secs(2 * 86_400));
-    exchange_rates::handle(&desk.world.product.platform).await.unwrap();
+    exchange_rates::handle(&desk.world.product.role("ExchangeRates")).await.unwrap();
     let given = desk.assign(&id, &wish(ann.id())).await;
 
     assert_eq!((given.status, &given.body["credits"]), (200, &500.into()), "{}", given.text);

@@ -435,7 +435,7 @@ async fn an_order_keeps_its_rate_and_the_next_one_has_the_new_one() {
     assert_eq!(old["rate"]["source"], "vietcombank sell", "{old}");
     desk.world.sandbox.set_usd_sell("26,500.50");
     desk.world.advance(6 * MINUTE);
-    exchange_rates::handle(&desk.world.product.platform).await.unwrap();
+    exchange_rates::handle(&desk.world.product.role("ExchangeRates")).await.unwrap();
 
     let new = desk.order(&ann, "viet_qr", 500).await;
 
@@ -463,12 +463,12 @@ async fn without_a_good_rate_nothing_is_sold_for_dong_and_usdt_still_works() {
         desk.order(&ann, "tron_usdt", 500).await;
     };
     unpriced().await;
-    exchange_rates::handle(&desk.world.product.platform).await.unwrap();
+    exchange_rates::handle(&desk.world.product.role("ExchangeRates")).await.unwrap();
     let order = desk.order(&ann, "viet_qr", 500).await;
 
     desk.world.sandbox.faults().set(Service::Vietcombank, FaultRule::always(sandbox::Fault::Refuse));
     desk.world.advance(146 * HOUR);
-    exchange_rates::handle(&desk.world.product.platform).await.unwrap();
+    exchange_rates::handle(&desk.world.product.role("ExchangeRates")).await.unwrap();
     unpriced().await;
     assert_eq!(desk.show(&ann, &order).await["rate"], order["rate"], "it keeps the rate it was made at");
     assert_eq!(list(&ann).await.len(), 3, "what was refused left nothing");

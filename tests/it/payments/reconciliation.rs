@@ -111,7 +111,9 @@ async fn days_long_past_are_compared_again_when_somebody_asks_for_them() {
     let wish = TransferWish { at: Some(long_ago.seconds()), ..TransferWish::new(10_000, "cam on") };
     desk.world.sandbox.bank_transfer(wish);
     assert_eq!(of(&desk.reconcile().await, "viet_qr").repaired, 0, "three days are enough as a rule");
-    let ask = async |event: Value| payment_reconciliation::handle(&desk.world.product.platform, event).await;
+    let ask = async |event: Value| {
+        payment_reconciliation::handle(&desk.world.product.role("PaymentReconciliation"), event).await
+    };
 
     let reports = ask(json!({ "since": long_ago.before(HOUR).to_string() })).await.unwrap();
 
@@ -143,9 +145,10 @@ async fn a_transfer_told_by_webhook_and_list_at_once_is_one_grant() {
             .bank_transfer(TransferWish::new(dong(&bank), bank["reference"].as_str().unwrap()));
         desk.pay_by_card(&card).await;
         let (webhook, other) = (desk.world.sandbox.bank_webhook(id).unwrap(), desk.world.instance(&[]).await);
+        let there = other.role("PaymentReconciliation");
 
         let (listed, _, told, ipn, again) = tokio::join!(
-            payment_reconciliation::handle(&other.platform, Value::Null),
+            payment_reconciliation::handle(&there, Value::Null),
             desk.reconcile(),
             desk.deliver(&webhook),
             desk.ipn(&card, IpnKind::OrderPaid),
@@ -348,7 +351,11 @@ async fn a_rail_is_silent_after_twenty_six_hours_without_any_contact() {
     desk.world.sandbox.faults().set(Service::Bank, FaultRule::always(Fault::Refuse));
     desk.world.advance(2 * HOUR);
     desk.poll().await;
-    let reports = Reconciliation::new(&patient.platform).unwrap().run(desk.world.now(), None).await.unwrap();
+    let reports = Reconciliation::new(&patient.role("PaymentReconciliation"))
+        .unwrap()
+        .run(desk.world.now(), None)
+        .await
+        .unwrap();
     assert_eq!(silent(&reports), ["viet_qr"], "the hours are a setting");
     books::check_payments(&desk.world).await;
 }

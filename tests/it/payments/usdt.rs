@@ -13,7 +13,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const STRANGER: &str = "TRPsK1YTGYZLQ4M3pEdkYL33dQcpEtJFoq";
 
 async fn poll(instance: &Instance) -> PollReport {
-    tron_poll::handle(&instance.platform).await.unwrap()
+    tron_poll::handle(&instance.role("TronPoll")).await.unwrap()
 }
 
 /// As much as was ordered, final at once.
@@ -46,7 +46,7 @@ async fn a_transfer_is_credited_once_however_often_and_by_whomever_it_is_polled(
     let other = desk.world.instance(&[]).await;
     let tx = send(&desk, exact(&order));
 
-    let platforms = [&desk.world.product, &other].map(|instance| instance.platform.clone());
+    let platforms = [&desk.world.product, &other].map(|instance| instance.role("TronPoll"));
     let at_once = at_once((0..8).map(|nth| {
         let platform = platforms[nth % 2].clone();
         async move { tron_poll::handle(&platform).await.unwrap() }
@@ -328,7 +328,12 @@ async fn take_all_amounts(desk: &Desk, order: &Value) {
             aws_sdk_dynamodb::types::WriteRequest::builder().put_request(put).build()
         };
         let puts = some.iter().map(put).collect::<Vec<_>>();
-        dynamo.batch_write_item().request_items("citipen-payment_references", puts).send().await.unwrap();
+        dynamo
+            .batch_write_item()
+            .request_items(desk.world.table("payment_references"), puts)
+            .send()
+            .await
+            .unwrap();
     }
 }
 
@@ -545,5 +550,5 @@ async fn damage(desk: &Desk, order: &Value) {
     let mut row = rows.into_iter().find(is_it).unwrap();
     row.remove("due");
     let dynamo = desk.world.product.platform.dynamo();
-    dynamo.put_item().table_name("citipen-top_ups").set_item(Some(row)).send().await.unwrap();
+    dynamo.put_item().table_name(desk.world.table("top_ups")).set_item(Some(row)).send().await.unwrap();
 }

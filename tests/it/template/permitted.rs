@@ -3,7 +3,7 @@
 use super::*;
 
 /// The class of outputs that expire (`media::output_key`).
-pub(super) const TEMPORARY: &str = "tmp30/";
+pub(super) use emulator::iam::TEMPORARY_OUTPUTS as TEMPORARY;
 
 /// What each function's code does to tables, outputs and the key: exactly this, and nothing else.
 ///
@@ -99,7 +99,7 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
     (
         "SepayWebhook",
         &[
-            ("payment_inbox", &["GetItem", "PutItem", "Query"]),
+            ("payment_inbox", &["BatchGetItem", "GetItem", "PutItem", "Query"]),
             ("payment_references", &["BatchGetItem"]),
             ("top_ups", &["GetItem", "PutItem"]),
             ("payment_rails", &["UpdateItem"]),

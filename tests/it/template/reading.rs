@@ -43,26 +43,12 @@ pub(super) fn table_resource(name: &str) -> String {
     format!("{}Table", pascal(name))
 }
 
-/// The name of the table that a resource stands for, if it is one of ours.
-pub(super) fn table_name(resource: &str) -> Option<String> {
-    let spec = citipen::tables().into_iter().find(|spec| table_resource(spec.name) == resource)?;
-    Some(spec.name.to_owned())
-}
-
 pub(super) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
-}
-
-pub(super) fn one_or_many(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Null => Vec::new(),
-        Value::Array(values) => values.iter().collect(),
-        one => vec![one],
-    }
 }
 
 /// The template with one value replaced or added.

@@ -1,6 +1,8 @@
 //! Checks of what each function is allowed.
 
 use super::*;
+pub(super) use emulator::iam::Rights;
+use emulator::iam::policies;
 
 #[test]
 fn every_function_may_do_what_its_code_does_and_nothing_else() {
@@ -121,9 +123,6 @@ fn only_those_who_move_credit_may_write_accounts_and_nobody_rewrites_history() {
     }
 }
 
-/// The rights of every function, as `(function, place, action)`.
-pub(super) type Rights = BTreeSet<(String, String, String)>;
-
 fn check_rights(template: &Value, sources: &BTreeMap<String, String>) -> Complaints {
     let (found, mut complaints) = rights(template);
     let mut wanted: Rights = RIGHTS
@@ -168,7 +167,7 @@ pub(super) fn service(place: &str) -> &'static str {
 
 /// Reads policies strictly: what it does not understand is a complaint, not a right.
 pub(super) fn rights(template: &Value) -> (Rights, Complaints) {
-    let (mut rights, mut complaints) = (Rights::new(), Complaints::new());
+    let (rights, mut complaints) = policies(template);
     for (name, resource) in template["Resources"].as_object().into_iter().flatten() {
         // Roles, policies and connectors beside the functions would be rights too.
         let is_known = KINDS.iter().any(|kind| resource["Type"] == *kind);
@@ -176,100 +175,7 @@ pub(super) fn rights(template: &Value) -> (Rights, Complaints) {
             complaints.push(format!("{name} may give rights that nobody checks"));
         }
     }
-    for (name, function) in of_type(template, "AWS::Serverless::Function") {
-        for policy in list(&function["Policies"]) {
-            let statements = list(&policy["Statement"]);
-            if statements.is_empty() {
-                complaints.push(format!("{name}: {policy} is no policy written here"));
-            }
-            for statement in statements {
-                let stated = places(statement).and_then(|places| Ok((places, actions(statement)?)));
-                match stated {
-                    Err(complaint) => complaints.push(format!("{name}: {complaint}")),
-                    Ok((places, actions)) => {
-                        let each =
-                            places.iter().flat_map(|place| actions.iter().map(move |action| (place, action)));
-                        rights.extend(
-                            each.map(|(place, action)| (name.to_owned(), place.clone(), action.clone())),
-                        );
-                    }
-                }
-            }
-        }
-    }
     (rights, complaints)
-}
-
-pub(super) fn actions(statement: &Value) -> Result<Vec<String>, String> {
-    let actions: Vec<String> = one_or_many(&statement["Action"]).iter().map(|action| text(action)).collect();
-    let is_plain = |action: &String| {
-        action.split_once(':').is_some_and(|(service, name)| {
-            !service.is_empty() && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric())
-        })
-    };
-    let is_usual = statement["Effect"] == "Allow" && statement["NotAction"].is_null();
-    if is_usual && !actions.is_empty() && actions.iter().all(is_plain) {
-        return Ok(actions);
-    }
-    Err(format!("{statement} does not allow actions by their names"))
-}
-
-/// Where the secrets of this deployment begin; what follows is the name of one.
-const SECRETS: &str = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SecretsPath}";
-
-/// Only tables of ours, their indexes, the temporary outputs, single secrets and the key, each by its own reference.
-pub(super) fn places(statement: &Value) -> Result<Vec<String>, String> {
-    let via = via(&statement["Condition"])?;
-    let resources = one_or_many(&statement["Resource"]);
-    if resources.is_empty() || !statement["NotResource"].is_null() {
-        return Err(format!("{statement} names no resources"));
-    }
-    let place = |resource: &Value| -> Result<String, String> {
-        let known = match resource.as_object().and_then(|form| form.iter().next()) {
-            Some((form, Value::Array(parts)))
-                if form == "Fn::GetAtt" && parts.get(1) == Some(&json!("Arn")) =>
-            {
-                parts.first().and_then(Value::as_str).and_then(|name| match (name, &via) {
-                    ("DataKey", Some(service)) => Some(format!("key via {service}")),
-                    (name, None) => table_name(name),
-                    _ => None,
-                })
-            }
-            Some((form, Value::String(pattern))) if form == "Fn::Sub" && via.is_none() => {
-                let is_name = |text: &&str| text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-                if let Some(secret) = pattern.strip_prefix(SECRETS).filter(is_name) {
-                    return Ok(format!("secret {secret}"));
-                }
-                let parts = pattern.strip_prefix("${").and_then(|rest| rest.split_once(".Arn}/"));
-                parts.and_then(|(name, rest)| match rest.strip_prefix("index/") {
-                    Some(index) if !index.contains('*') => {
-                        Some(format!("{}/index/{index}", table_name(name)?))
-                    }
-                    None if name == "MediaBucket" && rest == format!("{TEMPORARY}*") => {
-                        Some("outputs".to_owned())
-                    }
-                    _ => None,
-                })
-            }
-            _ => None,
-        };
-        known.ok_or_else(|| format!("{resource} is no place a function may have rights to"))
-    };
-    resources.into_iter().map(place).collect()
-}
-
-/// The service that a use of the key must come through.
-pub(super) fn via(condition: &Value) -> Result<Option<String>, String> {
-    if condition.is_null() {
-        return Ok(None);
-    }
-    for service in ["dynamodb", "s3", "ssm"] {
-        let address = format!("{service}.${{AWS::Region}}.amazonaws.com");
-        if *condition == json!({ "StringEquals": { "kms:ViaService": { "Fn::Sub": address } } }) {
-            return Ok(Some(service.to_owned()));
-        }
-    }
-    Err(format!("the condition {condition} is not understood"))
 }
 
 /// The other half of [`check_rights`]: its table itself must not make everybody a writer of balances.

@@ -24,6 +24,7 @@ pub(crate) struct Meddler(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     stores: SharedHttpClient,
+    table_prefix: String,
     state: Mutex<State>,
     /// How many calls are on their way.
     underway: Arc<AtomicUsize>,
@@ -89,9 +90,16 @@ pub(crate) struct StoreCall {
 }
 
 impl Meddler {
-    pub(crate) fn around(stores: SharedHttpClient) -> Meddler {
+    pub(crate) fn around(stores: SharedHttpClient, table_prefix: &str) -> Meddler {
         let (is_dead, _) = watch::channel(false);
-        Meddler(Arc::new(Inner { stores, state: Mutex::default(), underway: Arc::default(), is_dead }))
+        let table_prefix = table_prefix.to_owned();
+        Meddler(Arc::new(Inner {
+            stores,
+            table_prefix,
+            state: Mutex::default(),
+            underway: Arc::default(),
+            is_dead,
+        }))
     }
 
     pub(crate) fn client(&self) -> SharedHttpClient {
@@ -220,6 +228,7 @@ impl Between {
             return std::future::pending().await;
         }
         let (operation, table) = describe(&mut request);
+        let table = table.strip_prefix(&self.meddler.0.table_prefix).unwrap_or(&table).to_owned();
         let is_dynamo = operation != "S3";
         if !is_dynamo && self.meddler.0.state.lock().unwrap().is_media_broken {
             let refusal = "<Error><Code>AccessDenied</Code></Error>";
@@ -238,12 +247,12 @@ impl Between {
             let delay = self.meddler.0.state.lock().unwrap().media_delay;
             tokio::time::sleep(delay).await;
         }
-        if operation == "UpdateItem" && table == "citipen-accounts" && self.meddler.may_stick() {
+        if operation == "UpdateItem" && table == "accounts" && self.meddler.may_stick() {
             self.meddler.0.state.lock().unwrap().stuck = Some((self.stores.clone(), request));
             return Err(ConnectorError::timeout("nothing was heard".into()));
         }
         let dies = self.meddler.0.state.lock().unwrap().dies_reading_an_account;
-        if dies && operation == "GetItem" && table == "citipen-accounts" {
+        if dies && operation == "GetItem" && table == "accounts" {
             self.meddler.die().await;
         }
         match self.meddler.next_fault() {
@@ -261,7 +270,7 @@ impl Between {
             }
             Some(Fault::Throttled) if is_dynamo => Ok(refused("ThrottlingException", &operation)),
             Some(Fault::Conflict | Fault::Throttled | Fault::Stuck) | None => {
-                let rights = rights(&request, &operation);
+                let rights = rights(&request, &operation, &self.meddler.0.table_prefix);
                 let object = (!is_dynamo).then(|| object_call(&request));
                 let (underway, begins_round) = Underway::begin(&self.meddler.0.underway);
                 let response = self.stores.call(request).await?;
@@ -292,7 +301,7 @@ fn is_write(operation: &str) -> bool {
 /// Reads never conflict, nor do tables that no transaction touches. A transaction names its tables inside.
 fn can_meet_a_transaction(table: &str) -> bool {
     let tables = ["accounts", "credit_transactions", "top_ups", "payment_references", "payment_inbox"];
-    table.is_empty() || tables.iter().any(|name| table.strip_prefix("citipen-") == Some(name))
+    table.is_empty() || tables.contains(&table)
 }
 
 /// Names the operation and its table, and asks DynamoDB to tell what it cost.
@@ -314,10 +323,10 @@ fn describe(request: &mut HttpRequest) -> (String, String) {
 }
 
 /// A batch needs its own right on each table, a transaction those of its parts.
-fn rights(request: &HttpRequest, operation: &str) -> Vec<(String, String)> {
+fn rights(request: &HttpRequest, operation: &str, prefix: &str) -> Vec<(String, String)> {
     let body = request.body().bytes().and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
     let body = body.unwrap_or_default();
-    let place = |name: &Value| name.as_str().unwrap_or_default().trim_start_matches("citipen-").to_owned();
+    let place = |name: &Value| name.as_str().unwrap_or_default().trim_start_matches(prefix).to_owned();
     let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
     if let Some(parts) = body["TransactItems"].as_array() {
         let parts = parts.iter().flat_map(members);

@@ -1,5 +1,6 @@
 //! A whole world per test: stores in memory, the sandbox on a port of its own, product instances on others.
 
+mod guard;
 mod meddler;
 mod person;
 
@@ -7,8 +8,11 @@ pub(crate) use meddler::{Fault, Hanging, Meddler, StoreCall, Tally};
 pub(crate) use person::{Answer, Person, StreamEvent, events, http, image, new_run_id, script, text_of};
 
 use axum::Router;
-use citipen::stores::{LifecycleRule, Place, Stores};
-use citipen::{MEDIA_BUCKET, functions, local_env, tables, with_source_ip};
+use axum::middleware::from_fn_with_state;
+use citipen::stores::{Elsewhere, LifecycleRule, Place, Stores};
+use citipen::{MEDIA_BUCKET, functions_in_roles, local_env, tables, with_source_ip};
+use emulator::iam::Names;
+use guard::Guard;
 use platform::{Env, Platform};
 use primitives::{Clock, Timestamp};
 use sandbox::{Sandbox, SandboxConfig};
@@ -27,6 +31,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     outside: String,
     settings: HashMap<String, String>,
+    guard: Guard,
     /// The instance that most tests talk to.
     pub(crate) product: Instance,
     serving: JoinHandle<()>,
@@ -35,8 +40,10 @@ pub(crate) struct World {
 /// One running copy of the product, as one Lambda environment would be.
 pub(crate) struct Instance {
     pub(crate) base: String,
+    /// For a look at the stores from outside of every function: it may do everything.
     pub(crate) platform: Platform,
     pub(crate) meddler: Meddler,
+    guard: Guard,
     serving: JoinHandle<()>,
 }
 
@@ -47,8 +54,10 @@ impl Drop for Instance {
 }
 
 impl Drop for World {
+    /// Fails the test if a function asked for what the template does not allow it.
     fn drop(&mut self) {
         self.serving.abort();
+        self.guard.settle();
     }
 }
 
@@ -70,8 +79,11 @@ impl World {
             quick.iter().chain(settings).map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let rules = [LifecycleRule { prefix: "tmp30/".to_owned(), days: 30 }];
         let clock = Clock::manual(Clock::system().now());
-        let stores =
-            Stores::open(&Place::Memory, &tables(), "citipen-", MEDIA_BUCKET, &rules, &clock).await.unwrap();
+        let elsewhere = elsewhere();
+        let prefix = prefix_of_a_world(&elsewhere);
+        let (place, tables) = (Place::Memory, tables());
+        let opened = Stores::open_beside(elsewhere, &place, &tables, &prefix, MEDIA_BUCKET, &rules, &clock);
+        let stores = opened.await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let outside = format!("http://{}", listener.local_addr().unwrap());
         let sandbox = Sandbox::new(SandboxConfig {
@@ -80,10 +92,14 @@ impl World {
             origin: ORIGIN.to_owned(),
             zero_latency: true,
         });
-        let serving = serve(listener, sandbox.router().merge(stores.s3_router(&[ORIGIN.to_owned()])));
-        let product = Instance::start(&stores, &clock, &outside, &settings).await;
+        let guard = Guard::new(Names { table_prefix: prefix, bucket: MEDIA_BUCKET.to_owned() });
+        let links = stores.s3_router(&[ORIGIN.to_owned()]);
+        let links = links.layer(from_fn_with_state(guard.clone(), Guard::check_link));
+        let serving = serve(listener, sandbox.router().merge(links));
+        prepare(&stores, &clock, &outside).await;
+        let product = Instance::start(&stores, &clock, &outside, &settings, &guard).await;
         runs::Shop::new(&product.platform).unwrap().seed().await.unwrap();
-        let world = World { stores, sandbox, clock, outside, settings, product, serving };
+        let world = World { stores, sandbox, clock, outside, settings, guard, product, serving };
         world.sync_clock();
         world
     }
@@ -92,7 +108,7 @@ impl World {
     pub(crate) async fn instance(&self, more: &[(&str, &str)]) -> Instance {
         let mut settings = self.settings.clone();
         settings.extend(more.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-        Instance::start(&self.stores, &self.clock, &self.outside, &settings).await
+        Instance::start(&self.stores, &self.clock, &self.outside, &settings, &self.guard).await
     }
 
     /// Somebody with a sign-in token; unknown to the product until they call.
@@ -103,6 +119,11 @@ impl World {
     /// Base URL of the sandbox and the media store.
     pub(crate) fn outside(&self) -> &str {
         &self.outside
+    }
+
+    /// What a table is called in this world.
+    pub(crate) fn table(&self, name: &str) -> String {
+        format!("{}{name}", self.product.platform.store().table_prefix)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -122,7 +143,7 @@ impl World {
     pub(crate) async fn advance_and_sweep(&self) -> runs::SweepReport {
         self.advance(Duration::from_secs(961));
         let sweeper = self.instance(&[]).await;
-        reservation_sweep::handle(&sweeper.platform).await.unwrap()
+        reservation_sweep::handle(&sweeper.role("ReservationSweep")).await.unwrap()
     }
 
     /// How many requests that start work a provider has received.
@@ -141,17 +162,60 @@ impl Instance {
         clock: &Clock,
         outside: &str,
         settings: &HashMap<String, String>,
+        guard: &Guard,
     ) -> Instance {
         let mut given = settings.clone();
         given.entry("ALLOWED_ORIGINS".to_owned()).or_insert_with(|| ORIGIN.to_owned());
         let env: Env = local_env(given, outside, stores);
-        let meddler = Meddler::around(stores.connector());
-        let platform = Platform::build(env, clock.clone(), Some(meddler.client())).unwrap();
-        let router = with_source_ip(functions(&platform).unwrap());
+        let platform = stores.carry(&Platform::build(env, clock.clone(), None).unwrap());
+        let meddler = Meddler::around(platform.connector(), &platform.store().table_prefix);
+        let platform = platform.carried_by(guard.client(meddler.client()));
+        let router = functions_in_roles(&platform, |folder| Ok(role(&platform, guard, &pascal(folder))));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        Instance { base, platform, meddler, serving: serve(listener, router) }
+        let serving = serve(listener, with_source_ip(router.unwrap()));
+        Instance { base, platform, meddler, guard: guard.clone(), serving }
     }
+
+    /// What a function has, by its name in the template: its settings, and at the stores only its rights. Schedules
+    /// are called with it.
+    pub(crate) fn role(&self, function: &str) -> Platform {
+        role(&self.platform, &self.guard, function)
+    }
+}
+
+/// Stores that `tests/stores/check.sh` has started, in place of the embedded ones.
+fn elsewhere() -> Elsewhere {
+    let given = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
+    Elsewhere { dynamo: given("TEST_DYNAMODB_URL"), s3: given("TEST_S3_URL"), ..Elsewhere::default() }
+}
+
+/// Worlds that share a store have tables of their own. (The bucket's keys hold run ids, which no two worlds share.)
+fn prefix_of_a_world(elsewhere: &Elsewhere) -> String {
+    match elsewhere.dynamo {
+        None => "citipen-".to_owned(),
+        Some(_) => format!("w{:016x}-", u64::from_be_bytes(primitives::random_bytes())),
+    }
+}
+
+/// Makes tables and bucket where they are not embedded.
+async fn prepare(stores: &Stores, clock: &Clock, outside: &str) {
+    if stores.elsewhere().is_nowhere() {
+        return;
+    }
+    let env = local_env(HashMap::new(), outside, stores);
+    let platform = stores.carry(&Platform::build(env, clock.clone(), None).unwrap());
+    stores.prepare(&platform, &[ORIGIN.to_owned()]).await.unwrap();
+}
+
+fn role(platform: &Platform, guard: &Guard, function: &str) -> Platform {
+    platform.in_role(guard.environment_of(function, platform.env())).unwrap()
+}
+
+/// `run-tool` is `RunTool` in the template.
+fn pascal(folder: &str) -> String {
+    let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
+    folder.split('-').map(capital).collect()
 }
 
 fn serve(listener: TcpListener, router: Router) -> JoinHandle<()> {

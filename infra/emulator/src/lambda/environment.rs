@@ -331,7 +331,8 @@ fn lambdas_own(function: &Function, region: &str, runtime_api: &str) -> Vec<(&'s
         ("AWS_LAMBDA_LOG_LEVEL", "INFO".to_owned()),
         ("AWS_REGION", region.to_owned()),
         ("AWS_DEFAULT_REGION", region.to_owned()),
-        ("AWS_ACCESS_KEY_ID", citipen::stores::ACCESS_KEY.to_owned()),
+        // The role's own, by which `iam` knows it.
+        ("AWS_ACCESS_KEY_ID", name.clone()),
         ("AWS_SECRET_ACCESS_KEY", citipen::stores::SECRET_KEY.to_owned()),
         ("AWS_SESSION_TOKEN", crate::front::SESSION_TOKEN.to_owned()),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".to_owned()),

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use yaml_serde::Value as Yaml;
 
 /// CloudFormation's short tags in the form they have in JSON: `!Ref x` is `{"Ref": "x"}`.
-pub(super) fn long_form(text: &str) -> Result<Value, TemplateError> {
+pub(crate) fn long_form(text: &str) -> Result<Value, TemplateError> {
     let yaml = yaml_serde::from_str(text).map_err(|error| TemplateError::Unreadable(error.to_string()))?;
     converted(yaml)
 }
