@@ -83,6 +83,8 @@ pub(crate) struct StoreCall {
     pub(crate) read_halves: u64,
     /// No other call was on its way when it left.
     pub(crate) begins_round: bool,
+    /// The how many-th to leave.
+    turn: usize,
     /// For S3.
     pub(crate) object: Option<ObjectCall>,
     /// What IAM asks for, as (`table` or `table/index/name`, action).
@@ -151,12 +153,15 @@ impl Meddler {
     }
 
     pub(crate) fn calls(&self) -> Vec<StoreCall> {
-        self.0.state.lock().unwrap().calls.clone()
+        let mut calls = self.0.state.lock().unwrap().calls.clone();
+        // A store elsewhere answers in any order.
+        calls.sort_by_key(|call| call.turn);
+        calls
     }
 
     /// What has passed, added up.
     pub(crate) fn tally(&self) -> Tally {
-        Tally::of(&self.0.state.lock().unwrap().calls)
+        Tally::of(&self.calls())
     }
 
     /// Whether the planned fault has happened.
@@ -270,6 +275,7 @@ impl Between {
             }
             Some(Fault::Throttled) if is_dynamo => Ok(refused("ThrottlingException", &operation)),
             Some(Fault::Conflict | Fault::Throttled | Fault::Stuck) | None => {
+                let turn = self.meddler.0.state.lock().unwrap().seen;
                 let rights = rights(&request, &operation, &self.meddler.0.table_prefix);
                 let object = (!is_dynamo).then(|| object_call(&request));
                 let (underway, begins_round) = Underway::begin(&self.meddler.0.underway);
@@ -285,6 +291,7 @@ impl Between {
                     index_units,
                     read_halves,
                     begins_round,
+                    turn,
                     object,
                     rights,
                 });

