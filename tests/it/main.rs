@@ -19,6 +19,7 @@ mod payments;
 mod permissions;
 mod rates;
 mod repeats;
+mod rights;
 mod settings;
 mod streams;
 mod template;

@@ -15,7 +15,8 @@ async fn the_connector_and_the_http_server_give_the_same_answers() {
     for (operation, request) in script() {
         let body = request.to_string();
         let target = format!("DynamoDB_20120810.{operation}");
-        let (status, json) = dynamo::answer(&direct.0.engine, &target, body.as_bytes()).await;
+        let (status, json) =
+            dynamo::answer(direct.0.engine.as_ref().unwrap(), &target, body.as_bytes()).await;
         let mine = (status, redacted(serde_json::from_slice(&json).unwrap()));
 
         let theirs = over_http(&http, address, &target, &body).await;
@@ -40,7 +41,8 @@ async fn what_is_no_request_is_refused_alike() {
 
     for (operation, body) in [("GetItem", "{\"TableName\":"), ("GetItem", "null"), ("MakeCoffee", "{}")] {
         let target = format!("DynamoDB_20120810.{operation}");
-        let (status, json) = dynamo::answer(&stores.0.engine, &target, body.as_bytes()).await;
+        let (status, json) =
+            dynamo::answer(stores.0.engine.as_ref().unwrap(), &target, body.as_bytes()).await;
         let (their_status, theirs) = over_http(&http, address, &target, body).await;
         let mine: Value = serde_json::from_slice(&json).unwrap();
         assert_eq!((status, &mine["__type"]), (their_status, &theirs["__type"]), "{operation} {body}");
