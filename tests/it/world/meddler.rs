@@ -143,7 +143,7 @@ impl Meddler {
     /// How many tries were left hanging since then, but for those that share request counts beside the requests.
     pub(crate) fn hung(&self) -> Vec<(String, String)> {
         let mut hung = self.0.state.lock().unwrap().hung.clone();
-        hung.retain(|(_, table)| table != "citipen-request_limits");
+        hung.retain(|(_, table)| table != "request_limits");
         hung
     }
 
