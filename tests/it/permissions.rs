@@ -265,7 +265,7 @@ async fn who_is_no_administrator_hears_that_before_anything_about_the_request() 
 #[tokio::test]
 async fn a_deleted_persons_order_asks_nobody_to_pay() {
     let world = World::start().await;
-    exchange_rates::handle(&world.product.platform).await.unwrap();
+    exchange_rates::handle(&world.product.role("ExchangeRates")).await.unwrap();
     let ann = world.person("ann");
     let order = ann.send("POST", "/v1/top-ups", &json!({ "method": "viet_qr", "amount_cents": 500 })).await;
     let link = order.body["pay"]["qr_svg_url"].as_str().unwrap().to_owned();
