@@ -1,5 +1,5 @@
 use edge::{Problem, ProblemCode};
-use payments::{AuditRow, Cause, DeliveryRow, Dossier, Fact, FactState, InboxPage, ReversalRow};
+use payments::{AuditRow, Cause, DeliveryRow, Dossier, Fact, FactState, InboxPage, LikelyOrder, ReversalRow};
 use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId, typed, typed_pattern};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -123,12 +123,34 @@ pub(crate) struct InboxPaymentView {
     reversed: Option<Credits>,
     #[serde(skip_serializing_if = "Option::is_none")]
     entry_id: Option<String>,
+    /// The payment that this one probably tells again, under another id: equal in amount, reference, account and time.
+    /// `account_id` and `top_up_id` are then those of the first. Assign it only if it is really a second payment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeat_of: Option<String>,
+    /// Orders that it may have meant, the likeliest first. A hint: nothing follows from it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    likely_orders: Vec<LikelyOrderView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     deliveries: Vec<DeliveryView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reversals: Vec<ReversalView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     audit: Vec<AuditView>,
+}
+
+/// An order that a waiting payment may have meant.
+#[derive(Serialize, ToSchema)]
+struct LikelyOrderView {
+    account_id: String,
+    #[schema(value_type = String)]
+    top_up_id: TopUpId,
+    /// What the order asked for, in `currency`
+    amount_due: String,
+    currency: String,
+    /// `sum_of_orders` (the text names several orders that cost this together), `named` and `named_other_amount` (the
+    /// text names it), `near_code` and `near_code_other_amount` (the text is one mistake away from its code), or
+    /// `same_amount` (unpaid, of that time, and exactly this amount)
+    why: String,
 }
 
 /// One notification as it came.
@@ -249,6 +271,8 @@ impl InboxPaymentView {
             credits: None,
             reversed: None,
             entry_id: None,
+            repeat_of: fact.repeats.as_ref().map(ToString::to_string),
+            likely_orders: fact.likely.iter().map(LikelyOrderView::of).collect(),
             deliveries: Vec::new(),
             reversals: Vec::new(),
             audit: Vec::new(),
@@ -279,6 +303,18 @@ impl InboxPaymentView {
             reversals: dossier.reversals.iter().map(ReversalView::of).collect(),
             audit: dossier.audit.iter().map(AuditView::of).collect(),
             ..InboxPaymentView::of(&dossier.fact)
+        }
+    }
+}
+
+impl LikelyOrderView {
+    fn of(likely: &LikelyOrder) -> LikelyOrderView {
+        LikelyOrderView {
+            account_id: likely.account.to_string(),
+            top_up_id: likely.order,
+            amount_due: likely.due.to_string(),
+            currency: likely.due.currency().to_owned(),
+            why: likely.why.as_str().to_owned(),
         }
     }
 }

@@ -48,8 +48,7 @@ async fn receive(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> R
     let message = svix::verify(&desk.settings.secrets, &headers, &body, desk.platform.now());
     let message = message.map_err(|refused| {
         tracing::warn!(reason = %refused, "a webhook that is not from Clerk was refused");
-        Problem::new(ProblemCode::Unauthenticated)
-            .detail("The signature does not fit the body. Nothing was changed.")
+        Problem::new(ProblemCode::WebhookRefused)
     })?;
     let event = UserEvent::parse(&body, desk.settings.instance_id.as_deref()).map_err(|invalid| {
         tracing::warn!(reason = %invalid, "a signed webhook can't be read");

@@ -50,7 +50,7 @@ async fn bank(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Resu
     let (bank, now) = (desk.bank.ok_or(ProblemCode::NotFound)?, desk.platform.now());
     bank.authenticate(&headers, &body, now).map_err(|refused| {
         tracing::warn!(reason = %refused, rail = "viet_qr", "a message that is not from SePay was refused");
-        forged()
+        ProblemCode::WebhookRefused
     })?;
     bank.take(&body, now).await.map_err(|error| error.problem())?;
     Ok(success())
@@ -70,7 +70,7 @@ async fn ipn(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Resul
     let (card, now) = (desk.card.ok_or(ProblemCode::NotFound)?, desk.platform.now());
     card.authenticate(&headers).map_err(|refused| {
         tracing::warn!(reason = %refused, rail = "sepay_card", "a message that is not from SePay was refused");
-        forged()
+        ProblemCode::WebhookRefused
     })?;
     let news = card.take(&body, now).await.map_err(|error| error.problem())?;
     if news == CardNews::Later {
@@ -82,9 +82,4 @@ async fn ipn(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Resul
 /// What SePay takes for success in both of its descriptions.
 fn success() -> Json<Value> {
     Json(json!({ "success": true }))
-}
-
-/// Says nothing about what was expected.
-fn forged() -> Problem {
-    Problem::new(ProblemCode::Unauthenticated).detail("The message is not authentic. Nothing was changed.")
 }

@@ -89,11 +89,10 @@ pub(crate) async fn checkout(
         return Ok(nothing_to_pay(language, &desk.platform.profile().brand));
     }
     let page = checkout_page(&form, &desk.platform.profile().brand, language);
-    // Browsers apply form-action to what the answer redirects to as well, and SePay may send on to a bank.
     let policy = format!(
-        "default-src 'none'; style-src {}; form-action https: {}; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src {}; form-action {}; base-uri 'none'; frame-ancestors 'none'",
         page_style_source(),
-        form.origin(),
+        form.targets(),
     );
     const HTML: &str = "text/html; charset=utf-8";
     let headers: [(HeaderName, String); 2] =

@@ -1,5 +1,5 @@
-use crate::Amount;
 use crate::fact::{FactKey, Ignored, Unmatched, Via};
+use crate::{Amount, Likeness};
 use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId};
 use std::fmt;
 
@@ -16,6 +16,17 @@ pub struct Arrival {
     pub shown_as: Option<String>,
     pub via: Via,
     pub delivery: Delivery,
+    /// What only a bank transfer has.
+    pub marks: Option<TransferMarks>,
+}
+
+/// What a bank transfer says beside its amount and its code.
+#[derive(Debug, Clone)]
+pub struct TransferMarks {
+    /// By which the same transfer under another id is recognised; `None` when it can't be read.
+    pub likeness: Option<Likeness>,
+    /// Names in `payment_references` that are one mistake away from its text.
+    pub near: Vec<String>,
 }
 
 /// What an arrival says about where it belongs.
@@ -27,6 +38,16 @@ pub enum Claim {
     Nothing(Unmatched),
     /// Not ours to credit.
     Ignore(Ignored),
+}
+
+impl Claim {
+    /// The names it may have been noted down under.
+    pub(crate) fn names(&self) -> &[String] {
+        match self {
+            Claim::References(names) => names,
+            Claim::Nothing(_) | Claim::Ignore(_) => &[],
+        }
+    }
 }
 
 /// One notification as it came.

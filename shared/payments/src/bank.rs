@@ -1,16 +1,17 @@
-use crate::arrival::{Arrival, Claim, Delivery, Received};
+use crate::arrival::{Arrival, Claim, Delivery, Received, TransferMarks};
 use crate::card::own_key_is_malformed;
 use crate::fact::{FactKey, Ignored, InvalidFactKey, UNREADABLE, Unmatched, Via};
 use crate::items::reference_name;
 use crate::settings::{BankSettings, code_prefix, read_bank_keys, read_sepay_offset};
-use crate::{Amount, Payments, PaymentsError, Rail};
+use crate::{Amount, Likeness, Payments, PaymentsError, Rail};
 use http::HeaderMap;
 use platform::{InvalidSettings, Platform};
 use primitives::Timestamp;
 use rails::sepay_bank::{Direction, Transfer, WebhookKeys, authenticate};
-use rails::viet_qr::CodePrefix;
+use rails::viet_qr::{CodePrefix, near_codes};
 use rails::{Refused, Vnd};
 use ring::digest::{SHA256, digest};
+use std::collections::HashSet;
 
 /// What SePay tells about our bank account becomes credit.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct BankDesk {
     offset_minutes: i16,
 }
 
+/// So many codes that a payer may have meant are looked up.
+const NEAR_MAX: usize = 300;
 /// One name can stand for so many codes at most; a text with more is nobody's.
 const CODES_MAX: usize = 50;
 
@@ -65,8 +68,7 @@ impl BankDesk {
             Ok(transfer) => self.arrival(&transfer, raw, Via::Webhook, now),
             Err(unreadable) => {
                 tracing::error!(error = %unreadable, "an authentic bank message can't be read; it is kept");
-                let id = Transfer::id_of(raw).map(|id| id.to_string());
-                unreadable_arrival(Rail::VietQr, id.as_deref(), raw, now)
+                self.unreadable(raw, now)
             }
         };
         let arrival = arrival.map_err(|_| own_key_is_malformed())?;
@@ -85,17 +87,47 @@ impl BankDesk {
     ) -> Result<Arrival, InvalidFactKey> {
         let key = FactKey::new(Rail::VietQr, &transfer.id.to_string(), "0")?;
         let delivery = Delivery { key: transfer.id.to_string(), body: raw.to_vec() };
+        let claim = self.claim(transfer);
+        let marks = TransferMarks {
+            likeness: likeness(transfer, &claim, via),
+            near: self.near(transfer.texts(), claim.names()),
+        };
         Ok(Arrival {
             key,
             amount: Amount::Vnd(transfer.amount),
             // A bank's clock may run ahead; nothing was paid later than now.
             paid_at: transfer.at.unwrap_or(now).min(now),
-            claim: self.claim(transfer),
+            claim,
             trace: transfer.reference_code.clone().unwrap_or_else(|| transfer.id.to_string()),
             shown_as: None,
             via,
             delivery,
+            marks: Some(marks),
         })
+    }
+
+    /// With everything about it that can be read.
+    fn unreadable(&self, raw: &[u8], now: Timestamp) -> Result<Arrival, InvalidFactKey> {
+        let seen = Transfer::glimpse(raw, self.offset_minutes);
+        let id = seen.id.map(|id| id.to_string());
+        let texts = seen.texts.iter().map(|text| text.expose().as_str());
+        let near = self.near(texts, &[]);
+        let arrival = unreadable_arrival(Rail::VietQr, id.as_deref(), raw, now)?;
+        Ok(Arrival {
+            amount: Amount::Vnd(seen.amount.unwrap_or(Vnd::ZERO)),
+            paid_at: seen.at.unwrap_or(now).min(now),
+            trace: seen.reference_code.unwrap_or(arrival.trace),
+            marks: Some(TransferMarks { likeness: None, near }),
+            ..arrival
+        })
+    }
+
+    /// The names of orders whose codes are one mistake away, without those that the text names.
+    fn near<'a>(&self, texts: impl Iterator<Item = &'a str>, named: &[String]) -> Vec<String> {
+        let codes = texts.flat_map(|text| near_codes(self.prefix, text));
+        let names = codes.map(|code| reference_name(Rail::VietQr, &code.to_string()));
+        let mut seen: HashSet<String> = named.iter().cloned().collect();
+        names.filter(|name| seen.insert(name.clone())).take(NEAR_MAX).collect()
     }
 
     fn claim(&self, transfer: &Transfer) -> Claim {
@@ -121,7 +153,7 @@ impl BankDesk {
     /// A virtual account is told beside the account it belongs to. Without any number nobody can say it is not ours.
     fn is_ours(&self, transfer: &Transfer) -> bool {
         let mut told = [&transfer.account_number, &transfer.sub_account].into_iter().flatten().peekable();
-        told.peek().is_none() || told.any(|account| self.accounts.contains(account))
+        told.peek().is_none() || told.any(|told| self.accounts.iter().any(|ours| is_same_account(told, ours)))
     }
 
     /// Every number under which money is ours.
@@ -136,6 +168,23 @@ impl BankDesk {
     pub(crate) fn offset_minutes(&self) -> i16 {
         self.offset_minutes
     }
+}
+
+/// A sender that writes an account as a number loses the zeros in front.
+fn is_same_account(told: &str, ours: &str) -> bool {
+    told.eq_ignore_ascii_case(ours) || (!told.is_empty() && told == ours.trim_start_matches('0'))
+}
+
+/// Only of money that came in: whatever else is told is never credited.
+fn likeness(transfer: &Transfer, claim: &Claim, via: Via) -> Option<Likeness> {
+    if matches!(claim, Claim::Ignore(_)) {
+        return None;
+    }
+    let accounts = [&transfer.account_number, &transfer.sub_account].into_iter().flatten();
+    let accounts = accounts.map(|account| account.trim_start_matches('0').to_ascii_uppercase());
+    let is_listed = via == Via::Reconciliation;
+    let reference = transfer.reference_code.as_deref();
+    Some(Likeness::new(reference, claim.names(), accounts, transfer.at, is_listed))
 }
 
 /// Under the processor's own id if it can be read, so that the same payment told again, or listed, is known; otherwise
@@ -157,5 +206,6 @@ pub(crate) fn unreadable_arrival(
         shown_as: None,
         via: Via::Webhook,
         delivery: Delivery { key: name, body: raw.to_vec() },
+        marks: None,
     })
 }

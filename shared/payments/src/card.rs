@@ -14,6 +14,7 @@ use rails::sepay_card::{
 use rails::{Refused, Unreadable, Vnd};
 use ring::digest::{SHA256, digest};
 use serde_json::json;
+use std::time::Duration;
 
 /// What SePay's gateway says about a card order becomes credit, or takes it back.
 #[derive(Clone)]
@@ -23,6 +24,9 @@ pub struct CardDesk {
     api: Api,
 }
 
+/// What all questions to SePay about one IPN may take together. The function that carries an IPN has 25 seconds: it must
+/// still be able to note what the message claims, and to answer.
+pub const ASK_TIME: Duration = Duration::from_secs(10);
 /// What the part of a fact begins with that is about another one.
 pub(crate) const ODD: &str = "odd-";
 
@@ -90,11 +94,15 @@ impl CardDesk {
         let delivery = Delivery { key: told.name.clone(), body: raw.to_vec() };
         self.payments.keep_delivery(&key, &delivery, Via::Webhook, now).await?;
         self.payments.store.note(Rail::SepayCard, crate::HEARD, now).await;
-        let news = match self.api.order(&told.invoice).await {
-            Ok(Some(order)) => self.settle(&order, Via::Webhook, delivery.clone(), now).await?,
-            Ok(None) => CardNews::Nothing,
-            Err(error) => {
+        let news = match tokio::time::timeout(ASK_TIME, self.api.order(&told.invoice)).await {
+            Ok(Ok(Some(order))) => self.settle(&order, Via::Webhook, delivery.clone(), now).await?,
+            Ok(Ok(None)) => CardNews::Nothing,
+            Ok(Err(error)) => {
                 tracing::warn!(payment = %key, error = %error, "SePay could not be asked; reconciliation will");
+                CardNews::Later
+            }
+            Err(_) => {
+                tracing::warn!(payment = %key, "SePay answered too slowly; reconciliation asks again");
                 CardNews::Later
             }
         };
@@ -129,6 +137,7 @@ impl CardDesk {
             shown_as: None,
             via: Via::Webhook,
             delivery,
+            marks: None,
         };
         self.payments.receive(&arrival, now).await.map(CardNews::Received)
     }
@@ -175,6 +184,7 @@ impl CardDesk {
             shown_as: card.map(shown),
             via,
             delivery: delivery.clone(),
+            marks: None,
         };
         match order.outcome() {
             CardOutcome::Captured { amount, at, card, .. } => {
@@ -272,10 +282,10 @@ impl Told {
                 invoice: ipn.invoice,
             }),
             Err(unreadable) => {
-                let invoice = Ipn::invoice_of(raw).ok_or(unreadable)?;
+                let (invoice, claimed) = Ipn::glimpse(raw).ok_or(unreadable)?;
                 let hash = digest(&SHA256, raw);
                 let name = format!("{UNREADABLE}{}", hex::encode(&hash.as_ref()[..16]));
-                Ok(Told { invoice, name, claimed: None })
+                Ok(Told { invoice, name, claimed })
             }
         }
     }

@@ -170,6 +170,7 @@ impl ChainDesk {
             shown_as: None,
             via,
             delivery: Delivery { key: "chain".to_owned(), body: told.to_string().into_bytes() },
+            marks: None,
         }
     }
 
@@ -237,6 +238,19 @@ pub(crate) struct Compared {
     pub(crate) unreadable: u32,
     /// The list goes on beyond what was read.
     pub(crate) is_cut_short: bool,
+    /// Why part of it could not be read at all.
+    pub(crate) failure: Option<String>,
+}
+
+impl Compared {
+    /// What was read until here stands.
+    pub(crate) fn fail(&mut self, failure: String) {
+        self.is_cut_short = true;
+        self.failure = Some(match self.failure.take() {
+            Some(before) => format!("{before}; {failure}"),
+            None => failure,
+        });
+    }
 }
 
 /// `tron_usdt.<tx>.<micros>-<nth>`: the same whichever indexer tells it.

@@ -1,8 +1,11 @@
 use credits::CreditsError;
 use platform::{IsConflict, SealError, StoreError};
-use primitives::{Credits, Overflow};
+use primitives::{Credits, Overflow, Timestamp};
 use rates::RatesError;
 use std::time::Duration;
+
+/// The state of a payment whose credit went back with its money.
+pub(crate) const TAKEN_BACK: &str = "taken back with its money";
 
 /// Why something about a payment was not done. Nothing is half done with any of them.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +23,9 @@ pub enum PaymentsError {
     NoRate(#[source] RatesError),
     #[error("the person has {open} open orders")]
     TooManyOpen { open: usize },
+    /// As many orders were made within a day as a person may make.
+    #[error("the person has made as many orders as a day allows")]
+    TooManyMade { until: Timestamp, wait: Duration },
     /// All nearby exact amounts are taken by other orders.
     #[error("no unique amount is free")]
     NoFreeAmount,

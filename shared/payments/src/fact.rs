@@ -1,4 +1,4 @@
-use crate::{Amount, Rail};
+use crate::{Amount, LikelyOrder, LikelyWhy, Rail};
 use credits::OnceKey;
 use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId};
 use std::fmt;
@@ -35,6 +35,10 @@ pub struct Fact {
     /// The processor's record as it was last looked at, where it tells when it changed.
     pub checked_at: Option<Timestamp>,
     pub state: FactState,
+    /// The payment that this one probably repeats under another id.
+    pub repeats: Option<FactKey>,
+    /// Orders it may have meant; looked up when it began to wait.
+    pub likely: Vec<LikelyOrder>,
     /// Counts the changes, so that two administrators don't overwrite each other.
     pub version: u64,
 }
@@ -99,6 +103,10 @@ pub enum Unmatched {
     Unconfirmed,
     /// It names an order of ours and came into another account.
     OtherAccount,
+    /// Equal in reference, amount, account and time to a payment that was told under another id.
+    LikelyRepeat,
+    /// The webhook said before that it is not ours to credit: money that left, or another account's.
+    Contradicted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,6 +243,16 @@ words!(Unmatched {
     Odd => "odd",
     Unconfirmed => "unconfirmed",
     OtherAccount => "other_account",
+    LikelyRepeat => "likely_repeat",
+    Contradicted => "contradicted",
+});
+words!(LikelyWhy {
+    SumOfOrders => "sum_of_orders",
+    Named => "named",
+    NearCode => "near_code",
+    NamedOtherAmount => "named_other_amount",
+    NearCodeOtherAmount => "near_code_other_amount",
+    SameAmount => "same_amount",
 });
 
 impl Unmatched {

@@ -1,4 +1,5 @@
 use crate::amount::usdt_cents_down;
+use crate::error::TAKEN_BACK;
 use crate::fact::{Credited, Fact, FactKey, FactState, Ignored, Unmatched};
 use crate::items::{AuditRow, ReversalRow, audit_item, read_audit, read_fact, read_reversal};
 use crate::order::{PAYMENTS_MAX, Payment, TopUp};
@@ -212,7 +213,7 @@ impl Payments {
         let mut standing = rows.iter().filter(|row| row.of == credited.entry && row.reinstated.is_none());
         match standing.all(|row| row.cause == Cause::Misassigned.as_str()) {
             true => Ok(()),
-            false => Err(PaymentsError::WrongState { state: "taken back with its money" }),
+            false => Err(PaymentsError::WrongState { state: TAKEN_BACK }),
         }
     }
 
@@ -315,7 +316,7 @@ impl Fact {
 
     /// This fact in another state.
     pub(crate) fn became(&self, state: FactState) -> Fact {
-        Fact { state, version: self.version + 1, ..self.clone() }
+        Fact { state, version: self.version + 1, likely: Vec::new(), ..self.clone() }
     }
 
     pub(crate) fn payment(&self, credits: Credits, entry: EntryId) -> Payment {

@@ -9,17 +9,31 @@ pub(crate) use facts::{
     audit_item, day_name, event_item, fact_item, open_mark, read_audit, read_fact, read_reversal,
     reversal_item,
 };
-pub(crate) use orders::{SLOT, read_top_up, slot_item, slot_name, top_up_item};
+pub(crate) use orders::{MADE, MadeRow, SLOT, read_top_up, slot_item, slot_name, top_up_item};
 pub(crate) use references::{IdempotencyRow, ReferenceRow, amount_name, key_name, reference_name};
 
 use platform::{Index, KeyType, TableSpec};
 
-/// `account`, `id` → an order; `account`, `slot#<n>` → the order that takes up one of a person's open places.
-pub const TOP_UPS: TableSpec =
-    TableSpec { name: "top_ups", partition_key: "account", sort_key: Some("id"), indexes: &[], ttl: None };
+/// `account`, `id` → an order; `account`, `slot#<n>` → the order that takes up one of a person's open places;
+/// `account`, `slot#made` → how many orders the person has made today.
+pub const TOP_UPS: TableSpec = TableSpec {
+    name: "top_ups",
+    partition_key: "account",
+    sort_key: Some("id"),
+    indexes: &[Index {
+        name: AWAITED_INDEX,
+        partition_key: "awaited",
+        sort_key: ("look_at", KeyType::Number),
+    }],
+    ttl: None,
+};
+
+/// Unpaid orders; sparse. Card orders by when SePay is asked for them next, transfer orders of one amount by when they
+/// were made.
+pub(crate) const AWAITED_INDEX: &str = "by-awaited";
 
 /// `reference` → whose order it leads to: a transfer's code, an invoice number, an exact amount, or an
-/// idempotency key. Codes and invoice numbers are never used again; amounts are, after their quarantine.
+/// idempotency key; `alike.…` → the transfers that were told with the same reference and amount. Codes and invoice numbers are never used again; amounts are, after their quarantine.
 pub const PAYMENT_REFERENCES: TableSpec = TableSpec {
     name: "payment_references",
     partition_key: "reference",

@@ -21,6 +21,8 @@ pub struct TopUp {
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub cancelled_at: Option<Timestamp>,
+    /// When an unpaid order is looked for next; `None`: nothing is to be looked for.
+    pub look_at: Option<Timestamp>,
     pub payments: Vec<Payment>,
     /// Counts the changes; every write is conditional on it.
     pub version: u64,

@@ -1,10 +1,11 @@
 use crate::arrival::{Arrival, Claim, Delivery, Received};
 use crate::fact::{Credited, Fact, FactKey, FactState, Unmatched, Via};
 use crate::items::event_item;
+use crate::likeness::Alike;
 use crate::order::{Payment, TopUp};
 use crate::ruling::{Ruling, rule};
 use crate::store::{Store, When, Written};
-use crate::{PaymentsError, Rail};
+use crate::{Likeness, PaymentsError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, Ledger, Origin, Posted, Posting};
 use platform::{InvalidSettings, Platform, Sealer, StoreError, TopUpRules, retry_conflicts};
@@ -26,6 +27,12 @@ pub struct Payments {
 enum Owner {
     Order(Box<TopUp>),
     Nobody(Unmatched, Option<(AccountId, TopUpId)>),
+}
+
+/// What an arrival was judged on; what comes of it may only be written while both still stand.
+struct Judged<'a> {
+    before: Option<&'a Fact>,
+    alike: &'a Alike,
 }
 
 /// `None`: somebody changed what this was decided on.
@@ -59,7 +66,8 @@ impl Payments {
                 Err(error) if error.is_lasting() => {
                     // Told again it would fail again: a person has to look, and nobody else waits for it.
                     tracing::error!(payment = %arrival.key, error = %error, "an arrival can't be judged");
-                    self.keep(arrival, before.as_ref(), Unmatched::Odd, None, now).await?
+                    let judged = Judged { before: before.as_ref(), alike: &Alike::default() };
+                    self.keep(arrival, &judged, Unmatched::Odd, None, now).await?
                 }
                 settled => settled?,
             };
@@ -77,50 +85,59 @@ impl Payments {
         before: Option<&Fact>,
         now: Timestamp,
     ) -> Result<Settled, PaymentsError> {
+        let alike = self.alike(arrival).await?;
+        let judged = Judged { before, alike: &alike };
+        if let Some(first) = arrival.repeated_in(&alike) {
+            return self.keep_repeat(arrival, &judged, first, now).await;
+        }
         let names = match &arrival.claim {
             Claim::Ignore(why) => {
                 let written = self.note_state(arrival, before, FactState::Ignored(*why), now).await?;
                 return Ok(written.then_some(Received::Ignored(*why)));
             }
-            Claim::Nothing(why) => return self.keep(arrival, before, *why, None, now).await,
+            Claim::Nothing(_) if arrival.contradicts(before) => {
+                return self.keep(arrival, &judged, Unmatched::Contradicted, None, now).await;
+            }
+            Claim::Nothing(why) => return self.keep(arrival, &judged, *why, None, now).await,
             Claim::References(names) => names,
         };
         let order = match self.owner(names, arrival, now).await? {
             Owner::Order(order) => order,
-            Owner::Nobody(why, near) => return self.keep(arrival, before, why, near, now).await,
+            Owner::Nobody(why, near) => return self.keep(arrival, &judged, why, near, now).await,
         };
         let near = Some((order.account.clone(), order.id));
-        if self.may_be_told_under_another_name(arrival, &order).await? {
-            return self.keep(arrival, before, Unmatched::Odd, near, now).await;
+        if arrival.contradicts(before) {
+            return self.keep(arrival, &judged, Unmatched::Contradicted, near, now).await;
         }
         match rule(&order, arrival.amount, arrival.paid_at, &self.rules)? {
-            Ruling::Credit(credits) => self.credit(arrival, before, &order, credits, now).await,
-            Ruling::Keep(why) => self.keep(arrival, before, why, near, now).await,
+            Ruling::Credit(credits) => self.credit(arrival, &judged, &order, credits, now).await,
+            Ruling::Keep(why) => self.keep(arrival, &judged, why, near, now).await,
         }
     }
 
-    /// Nobody has confirmed that SePay's list numbers transfers as its webhook does. What the one tells and looks
-    /// exactly like what the other told is left to a person.
-    async fn may_be_told_under_another_name(
+    /// What was told before of transfers that look like this one.
+    async fn alike(&self, arrival: &Arrival) -> Result<Alike, PaymentsError> {
+        match arrival.likeness() {
+            None => Ok(Alike::default()),
+            Some(likeness) => Ok(self.store.alike(likeness.row_names(arrival.amount)).await?),
+        }
+    }
+
+    /// Leaves the probable repeat of another payment to an administrator, beside the order that the first one paid.
+    async fn keep_repeat(
         &self,
         arrival: &Arrival,
-        order: &TopUp,
-    ) -> Result<bool, PaymentsError> {
-        let alike = order.payments.iter().filter(|payment| {
-            payment.amount == arrival.amount
-                && payment.key.rail() == Rail::VietQr
-                && payment.key != arrival.key
-        });
-        let alike: Vec<FactKey> = alike.map(|payment| payment.key.clone()).collect();
-        if alike.is_empty() {
-            return Ok(false);
-        }
-        let is_listed = |via: Via| via == Via::Reconciliation;
-        let facts = self.store.facts(&alike).await?;
-        Ok(facts.values().any(|fact| {
-            let is_same_moment = fact.paid_at.seconds() == arrival.paid_at.seconds();
-            is_listed(fact.via) != is_listed(arrival.via) && (is_same_moment || fact.trace == arrival.trace)
-        }))
+        judged: &Judged<'_>,
+        first: FactKey,
+        now: Timestamp,
+    ) -> Result<Settled, PaymentsError> {
+        let near = match self.store.fact(&first).await?.map(|first| first.state) {
+            Some(FactState::Credited(credited)) => credited.order.map(|order| (credited.account, order)),
+            Some(FactState::Unmatched { near, .. }) => near,
+            _ => None,
+        };
+        tracing::warn!(payment = %arrival.key, repeats = %first, "a payment is probably told again under another id");
+        self.keep(arrival, judged, Unmatched::LikelyRepeat, near, now).await
     }
 
     /// The order that one of the names leads to; if there are several, the only one that still waits.
@@ -150,11 +167,12 @@ impl Payments {
     async fn credit(
         &self,
         arrival: &Arrival,
-        before: Option<&Fact>,
+        judged: &Judged<'_>,
         order: &TopUp,
         credits: Credits,
         now: Timestamp,
     ) -> Result<Settled, PaymentsError> {
+        let before = judged.before;
         let key = arrival.key.grant_key();
         let posting = Posting::Grant { amount: credits, origin: Origin::TopUp, key };
         let body = self.sealed(&arrival.key, &arrival.delivery)?;
@@ -167,11 +185,13 @@ impl Payments {
                 reversed: Credits::ZERO,
             };
             let fact = arrival.fact(before, FactState::Credited(credited), now);
-            Ok(vec![
+            let mut items = vec![
                 self.store.put_fact(&fact, unchanged(before))?,
                 self.put_event(arrival, &body, now)?,
                 self.store.put_top_up(&order.paid(arrival.payment(credits, entry)))?,
-            ])
+            ];
+            items.extend(self.put_alike(arrival, judged.alike, now)?);
+            Ok(items)
         };
         match self.ledger.post_beside(&order.account, &posting, now, beside).await {
             Ok(Posted::Now(entry)) => Ok(Some(Received::Credited {
@@ -181,11 +201,11 @@ impl Payments {
                 entry,
             })),
             Ok(Posted::Before { .. }) => Ok(Some(Received::Before)),
-            // The fact was noted, or the order changed, between our reading and our writing.
+            // The fact or its like was noted, or the order changed, between our reading and our writing.
             Err(CreditsError::BesideRefused(_)) => Ok(None),
             Err(CreditsError::Closed | CreditsError::NoAccount) => {
                 let near = Some((order.account.clone(), order.id));
-                self.keep(arrival, before, Unmatched::AccountClosed, near, now).await
+                self.keep(arrival, judged, Unmatched::AccountClosed, near, now).await
             }
             Err(error) => Err(error.into()),
         }
@@ -195,16 +215,21 @@ impl Payments {
     async fn keep(
         &self,
         arrival: &Arrival,
-        before: Option<&Fact>,
+        judged: &Judged<'_>,
         why: Unmatched,
         near: Option<(AccountId, TopUpId)>,
         now: Timestamp,
     ) -> Result<Settled, PaymentsError> {
         let state = FactState::Unmatched { why, near };
+        let before = judged.before;
         if before.is_some_and(|fact| fact.state == state && fact.amount == arrival.amount) {
             return Ok(Some(Received::Before));
         }
-        let written = self.note_state(arrival, before, state, now).await?;
+        let mut fact = arrival.fact(before, state, now);
+        fact.repeats = arrival.repeated_in(judged.alike);
+        fact.likely = self.likely_orders(arrival).await;
+        let beside = self.put_alike(arrival, judged.alike, now)?;
+        let written = self.note(arrival, before, &fact, beside, now).await?;
         Ok(written.then_some(Received::Kept(why)))
     }
 
@@ -216,13 +241,37 @@ impl Payments {
         state: FactState,
         now: Timestamp,
     ) -> Result<bool, PaymentsError> {
+        self.note(arrival, before, &arrival.fact(before, state, now), Vec::new(), now).await
+    }
+
+    async fn note(
+        &self,
+        arrival: &Arrival,
+        before: Option<&Fact>,
+        fact: &Fact,
+        beside: Vec<TransactWriteItem>,
+        now: Timestamp,
+    ) -> Result<bool, PaymentsError> {
         let body = self.sealed(&arrival.key, &arrival.delivery)?;
-        let fact = arrival.fact(before, state, now);
         let written = retry_conflicts(|| async {
-            let fact = self.store.put_fact(&fact, unchanged(before))?;
-            self.store.write(vec![fact, self.put_event(arrival, &body, now)?], now).await
+            let mut items = beside.clone();
+            items.push(self.store.put_fact(fact, unchanged(before))?);
+            items.push(self.put_event(arrival, &body, now)?);
+            self.store.write(items, now).await
         });
         Ok(matches!(written.await?, Written::Done))
+    }
+
+    /// Notes the transfer where the next one that looks like it will be looked for. Refused when another was noted there
+    /// since: it is then judged anew.
+    fn put_alike(
+        &self,
+        arrival: &Arrival,
+        alike: &Alike,
+        now: Timestamp,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let Some(likeness) = arrival.likeness() else { return Ok(Vec::new()) };
+        alike.with(likeness, &arrival.key, now).iter().map(|row| self.store.put_alike(row)).collect()
     }
 
     /// Keeps a delivery that can't be judged yet, so that nothing depends on its being sent again.
@@ -270,16 +319,38 @@ fn unchanged(before: Option<&Fact>) -> When<'static> {
 }
 
 impl Arrival {
-    /// Whether this can still change what a fact is: it waits for a person because nothing better was known, or a
-    /// person dismissed what SePay had not confirmed yet.
+    /// Whether this can still change what a fact is: it waits for a person because nothing better was known, a person
+    /// dismissed what SePay had not confirmed yet, or it was told as money that is not ours.
     fn is_news_about(&self, fact: &Fact) -> bool {
         let knows_its_order = matches!(self.claim, Claim::References(_));
         match &fact.state {
-            FactState::Unmatched { why: Unmatched::Unreadable, .. } => self.amount.units() != 0,
+            FactState::Unmatched { why: Unmatched::Unreadable, .. } => {
+                self.claim != Claim::Nothing(Unmatched::Unreadable)
+            }
+            FactState::Unmatched { why: Unmatched::Contradicted, .. } => self.is_listed() && knows_its_order,
             FactState::Unmatched { why, .. } => why.is_open_to_news() && knows_its_order,
             FactState::Dismissed { why: Unmatched::Unconfirmed } => knows_its_order,
+            FactState::Ignored(_) => !matches!(self.claim, Claim::Ignore(_)),
             _ => false,
         }
+    }
+
+    /// Whether a webhook says now that it is ours, and said before that it is not. SePay's own list decides between them.
+    fn contradicts(&self, before: Option<&Fact>) -> bool {
+        let is_ignored = before.is_some_and(|fact| matches!(fact.state, FactState::Ignored(_)));
+        is_ignored && !self.is_listed()
+    }
+
+    fn is_listed(&self) -> bool {
+        self.via == Via::Reconciliation
+    }
+
+    fn likeness(&self) -> Option<&Likeness> {
+        self.marks.as_ref()?.likeness.as_ref()
+    }
+
+    fn repeated_in(&self, alike: &Alike) -> Option<FactKey> {
+        alike.repeated_by(self.likeness()?, &self.key)
     }
 
     fn fact(&self, before: Option<&Fact>, state: FactState, now: Timestamp) -> Fact {
@@ -292,6 +363,8 @@ impl Arrival {
             trace: self.trace.clone(),
             checked_at: None,
             state,
+            repeats: None,
+            likely: Vec::new(),
             version: before.map_or(0, |fact| fact.version + 1),
         }
     }
@@ -314,6 +387,7 @@ impl TopUp {
     pub(crate) fn paid(&self, payment: Payment) -> TopUp {
         let mut order = self.clone();
         order.payments.push(payment);
+        order.look_at = None;
         order.version += 1;
         order
     }

@@ -1,4 +1,5 @@
 use crate::PaymentsError;
+use crate::error::TAKEN_BACK;
 use edge::{Problem, ProblemCode};
 use platform::StoreError;
 
@@ -28,9 +29,13 @@ impl PaymentsError {
                 "The same case or payment was settled before with other figures, or was undone since. Look at it \
                  again; another case needs another name.",
             ),
-            PaymentsError::WrongState { state } => {
-                problem.detail(format!("The payment is {state}, so this can't be done. Look at it again."))
-            }
+            PaymentsError::WrongState { state } => problem.detail(wrong_state(state)),
+            PaymentsError::TooManyMade { until, wait } => problem
+                .detail(format!(
+                    "You have made as many top-ups as a day allows; cancelled ones count too. Pay one that is open, or \
+                     order again from {until} on."
+                ))
+                .retry_after(*wait),
             PaymentsError::TransferUnknown { retry_after } => problem.retry_after(*retry_after),
             _ => problem,
         }
@@ -42,6 +47,7 @@ impl PaymentsError {
             PaymentsError::AmountNotOffered => ProblemCode::AmountNotOffered,
             PaymentsError::NoRate(_) => ProblemCode::RateUnavailable,
             PaymentsError::TooManyOpen { .. } => ProblemCode::TooManyOpenTopUps,
+            PaymentsError::TooManyMade { .. } => ProblemCode::TooManyTopUps,
             PaymentsError::NoFreeAmount => ProblemCode::MethodUnavailable,
             PaymentsError::KeyConflict => ProblemCode::IdempotencyConflict,
             PaymentsError::NoTopUp
@@ -49,7 +55,9 @@ impl PaymentsError {
             | PaymentsError::NoReversal
             | PaymentsError::NoAccount => ProblemCode::NotFound,
             PaymentsError::NotOpen => ProblemCode::TopUpNotOpen,
-            PaymentsError::WrongState { .. } | PaymentsError::DoneOtherwise => ProblemCode::PaymentSettled,
+            PaymentsError::WrongState { state: "credited" | "dismissed" | "voided" | TAKEN_BACK }
+            | PaymentsError::DoneOtherwise => ProblemCode::PaymentSettled,
+            PaymentsError::WrongState { .. } => ProblemCode::WrongPaymentState,
             PaymentsError::TooMuch { .. }
             | PaymentsError::UnfitAssignment { .. }
             | PaymentsError::TooLongAgo => ProblemCode::InvalidInput,
@@ -80,6 +88,33 @@ impl PaymentsError {
                 | PaymentsError::Processor(_)
         )
     }
+}
+
+/// Why a payment's state stands in the way, and what can be done instead.
+fn wrong_state(state: &str) -> String {
+    let told = match state {
+        "credited" => "The payment became credit. Take the credit back if that was wrong.",
+        "unmatched" => {
+            "Nobody has decided about the payment yet, so no credit of it stands. Assign or dismiss it first."
+        }
+        "dismissed" => "The payment was dismissed, so no credit of it stands. Assign it if that was wrong.",
+        "ignored" => {
+            "The payment is money that left our account or came into another one: it is never credited."
+        }
+        "voided" => {
+            "The processor took the payment back before it was credited, so there is nothing to decide."
+        }
+        "unconfirmed" => {
+            "Only a message says that it was paid. The processor's own record decides, and is asked for again."
+        }
+        "unreadable" => {
+            "The message can't be read and does not name its payment. The processor's list brings the same payment under \
+             its own name; decide about that one."
+        }
+        TAKEN_BACK => "The credit was taken back together with the money, so it can't be assigned anew.",
+        _ => "The payment's state does not allow this. Look at it again.",
+    };
+    told.to_owned()
 }
 
 /// An error with its causes, for the log.

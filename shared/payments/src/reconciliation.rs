@@ -1,18 +1,18 @@
-use crate::arrival::Received;
+mod bank;
+mod cards;
+
+use self::cards::CARD_WINDOW;
 use crate::bank::BankDesk;
-use crate::card::{CardDesk, CardNews, ODD};
-use crate::chain::{ChainDesk, Compared, Listed};
-use crate::fact::{Fact, FactKey, FactState, Unmatched, Via};
+use crate::card::{CardDesk, ODD};
+use crate::chain::{ChainDesk, Compared};
+use crate::fact::{Fact, FactKey, FactState};
 use crate::items::day_name;
 use crate::settings::BankListSettings;
 use crate::{Payments, PaymentsError, Rail};
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::{Timestamp, times};
-use rails::sepay_bank::{Api, Direction, Transfer};
-use rails::sepay_card::{CardOrder, InvoiceNumber, OrderStatus};
+use rails::sepay_bank::Api;
 use serde::Serialize;
-use serde_json::json;
-use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -53,17 +53,14 @@ pub struct Difference {
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// How far back the lists are compared: longer than a weekend without webhooks, and for cards longer than a payment
-/// made before one can still be voided.
+/// How far back the lists are compared: longer than a weekend without webhooks.
 const WINDOW: Duration = Duration::from_secs(3 * 86_400);
-const CARD_WINDOW: Duration = Duration::from_secs(7 * 86_400);
 /// However long nothing was compared, lists are not read from further back.
 const WINDOW_MAX: Duration = Duration::from_secs(45 * 86_400);
 /// What is younger may still be on its way.
 const YOUNG: Duration = Duration::from_secs(300);
 /// A webhook that is so much later than its payment will not come.
 const WEBHOOK_LATE: Duration = Duration::from_secs(3600);
-const PAGES_MAX: u32 = 200;
 const TOO_SLOW: &str = "the processor answers too slowly";
 
 impl Reconciliation {
@@ -160,6 +157,12 @@ impl Reconciliation {
         report.repaired = compared.repaired;
         report.differences = self.differences(rail, &compared, from, now).await?;
         report.is_silent = self.is_silent(rail, &compared, now).await?;
+        if let Some(failure) = compared.failure {
+            tracing::error!(%rail, failure, "a rail was compared in part");
+            report.is_silent |= self.is_long_unheard(rail, now).await;
+            report.failure = Some(failure);
+            return Ok(());
+        }
         // A row that can't be read is reported as long as it is listed; the window does not wait for it.
         if !compared.is_cut_short {
             self.payments.store.mark(rail, crate::COMPARED, now).await?;
@@ -182,113 +185,6 @@ impl Reconciliation {
         Ok(last.before(DAY).min(now.before(window)).max(now.before(WINDOW_MAX)))
     }
 
-    async fn compare_bank(
-        &self,
-        desk: &BankDesk,
-        from: Timestamp,
-        now: Timestamp,
-    ) -> Result<Compared, PaymentsError> {
-        let list = self.list.as_ref().ok_or(PaymentsError::NoList)?;
-        let (mut compared, mut transfers) = (Compared::default(), Vec::new());
-        for account in desk.accounts() {
-            let api = Api { account_number: account.clone(), ..list.clone() };
-            let listed = api.transactions(&self.http, None, from).await?;
-            let unreadable = u32::try_from(listed.unreadable).unwrap_or(u32::MAX);
-            compared.unreadable = compared.unreadable.saturating_add(unreadable);
-            compared.is_cut_short |= !listed.is_complete;
-            transfers.extend(listed.transfers);
-        }
-        let arrivals = transfers.iter().map(|transfer| {
-            let body = told(transfer).to_string();
-            let arrival = desk.arrival(transfer, body.as_bytes(), Via::Reconciliation, now);
-            arrival.map(|arrival| (transfer, arrival)).map_err(|_| crate::card::own_key_is_malformed())
-        });
-        let arrivals = arrivals.collect::<Result<Vec<_>, _>>()?;
-        let keys: Vec<FactKey> = arrivals.iter().map(|(_, arrival)| arrival.key.clone()).collect();
-        let known = self.payments.store.facts(&keys).await?;
-        for (transfer, arrival) in arrivals {
-            if known.get(&arrival.key).is_none_or(Fact::is_open) {
-                match self.payments.receive(&arrival, now).await {
-                    Ok(Received::Credited { .. } | Received::Kept(_)) => compared.repaired += 1,
-                    Ok(Received::Before | Received::Ignored(_)) => {}
-                    Err(error) => {
-                        tracing::error!(payment = %arrival.key, error = %error,
-                            "a listed transfer could not be booked");
-                    }
-                }
-            }
-            if transfer.direction == Direction::In {
-                let units = transfer.amount.get();
-                compared.listed.push(Listed { key: arrival.key, units, at: transfer.at });
-            }
-        }
-        Ok(compared)
-    }
-
-    /// Asks for every order that may be paid or voided and is not settled in our books.
-    async fn compare_cards(
-        &self,
-        desk: &CardDesk,
-        from: Timestamp,
-        now: Timestamp,
-    ) -> Result<Compared, PaymentsError> {
-        let mut compared = Compared { is_cut_short: true, ..Compared::default() };
-        let mut orders = HashMap::new();
-        for page in 1..=PAGES_MAX {
-            let listed = desk.api().orders(from, now, page).await?;
-            let unreadable = u32::try_from(listed.unreadable).unwrap_or(u32::MAX);
-            compared.unreadable = compared.unreadable.saturating_add(unreadable);
-            orders.extend(listed.orders.into_iter().map(|order| (order.invoice.as_str().to_owned(), order)));
-            if !listed.has_more {
-                compared.is_cut_short = false;
-                break;
-            }
-        }
-        self.compare_orders(desk, orders, &mut compared, now).await?;
-        Ok(compared)
-    }
-
-    /// Notes what is listed, and asks SePay for each order that is not settled in our books: what nobody has heard of
-    /// first, the newest first, and no more after SePay asks us to slow down.
-    async fn compare_orders(
-        &self,
-        desk: &CardDesk,
-        listed: HashMap<String, CardOrder>,
-        compared: &mut Compared,
-        now: Timestamp,
-    ) -> Result<(), PaymentsError> {
-        let mut orders = Vec::new();
-        for order in listed.values() {
-            let Ok(key) = FactKey::new(Rail::SepayCard, order.invoice.as_str(), "0") else { continue };
-            if let (OrderStatus::Captured, Some(amount)) = (order.status, order.amount) {
-                let (key, units) = (key.clone(), amount.get());
-                compared.listed.push(Listed { key, units, at: order.created_at });
-            }
-            orders.push((key, order));
-        }
-        let keys: Vec<FactKey> = orders.iter().map(|(key, _)| key.clone()).collect();
-        let facts = self.payments.store.facts(&keys).await?;
-        orders.retain(|(key, order)| is_worth_asking(order, facts.get(key), now));
-        orders.sort_by_key(|(key, order)| (facts.contains_key(key), Reverse(order.created_at)));
-        let unsettled = orders.iter().map(|(_, order)| order.invoice.clone());
-        // Orders that a message called paid while SePay's record did not, and that the list does not show.
-        let open = self.facts_within(Rail::SepayCard, now.before(CARD_WINDOW), now).await?;
-        let unlisted = open.iter().filter(|fact| fact.key.part() == "0" && is_open_to_news(fact));
-        let unlisted = unlisted.filter_map(|fact| fact.key.outside().parse::<InvoiceNumber>().ok());
-        let unlisted = unlisted.filter(|invoice| !listed.contains_key(invoice.as_str()));
-        for invoice in unsettled.chain(unlisted) {
-            match ask(desk, &invoice, now).await {
-                Ok(is_new) => compared.repaired += u32::from(is_new),
-                Err(error) => {
-                    tracing::warn!(error = %error, "SePay asks us to slow down; the next comparison goes on");
-                    compared.is_cut_short = true;
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
     async fn differences(
         &self,
         rail: Rail,
@@ -301,7 +197,7 @@ impl Reconciliation {
         if compared.unreadable > 0 {
             found(String::new(), "the list has rows that can't be read");
         }
-        if compared.is_cut_short {
+        if compared.is_cut_short && compared.failure.is_none() {
             found(String::new(), "the list could not be read whole");
         }
         let keys: Vec<FactKey> = compared.listed.iter().map(|listed| listed.key.clone()).collect();
@@ -384,64 +280,6 @@ impl Reconciliation {
             }
         }
     }
-}
-
-/// Whether SePay's record may say more than our books.
-fn is_worth_asking(order: &CardOrder, fact: Option<&Fact>, now: Timestamp) -> bool {
-    let Some(fact) = fact else {
-        return matches!(order.status, OrderStatus::Captured | OrderStatus::Unknown);
-    };
-    match &fact.state {
-        FactState::Credited(credited) if credited.reversed < credited.credits => {
-            // Nobody knows whether a voided order stays captured: one that changed since is asked for again, and one
-            // that does not tell when it changed, once a day.
-            let looked_at = fact.checked_at.unwrap_or(fact.heard_at).max(fact.heard_at);
-            let has_changed = match order.updated_at {
-                Some(updated_at) => updated_at > looked_at,
-                None => now.since(looked_at) >= DAY,
-            };
-            order.status != OrderStatus::Captured || has_changed
-        }
-        _ => order.status != OrderStatus::Waiting && is_open_to_news(fact),
-    }
-}
-
-/// Whether SePay's word may still settle it.
-fn is_open_to_news(fact: &Fact) -> bool {
-    match &fact.state {
-        FactState::Unmatched { why, .. } => why.is_open_to_news(),
-        FactState::Dismissed { why } => *why == Unmatched::Unconfirmed,
-        _ => false,
-    }
-}
-
-/// True: something was booked that nobody had told us of.
-async fn ask(desk: &CardDesk, invoice: &InvoiceNumber, now: Timestamp) -> Result<bool, PaymentsError> {
-    match desk.ask(invoice, Via::Reconciliation, now).await {
-        Ok(CardNews::Received(Received::Credited { .. } | Received::Kept(_)) | CardNews::Voided) => Ok(true),
-        Ok(CardNews::Received(_) | CardNews::Nothing | CardNews::Later) => Ok(false),
-        // Whoever asks us to slow down is not asked for the next order either.
-        Err(PaymentsError::Processor(error @ rails::ApiError::TooFast { .. })) => Err(error.into()),
-        Err(error) => {
-            tracing::error!(%invoice, error = %error, "a listed order could not be settled");
-            Ok(false)
-        }
-    }
-}
-
-/// A row of the list in the webhook's words.
-fn told(transfer: &Transfer) -> serde_json::Value {
-    json!({
-        "id": transfer.id,
-        "accountNumber": transfer.account_number,
-        "subAccount": transfer.sub_account,
-        "transferAmount": transfer.amount.get(),
-        "transferType": if transfer.direction == Direction::In { "in" } else { "out" },
-        "code": transfer.code,
-        "content": transfer.content.as_ref().map(|content| content.expose()),
-        "referenceCode": transfer.reference_code,
-        "transactionDate": transfer.at,
-    })
 }
 
 /// What was taken back is not expected in a list any more, nor is what has another name there.

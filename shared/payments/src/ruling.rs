@@ -19,7 +19,7 @@ pub(crate) const CLOCKS_APART: Duration = Duration::from_secs(5);
 /// Some banks tell the day only, and a transfer's code can't be known before its order.
 const BANK_DAY: Duration = Duration::from_secs(86_400);
 /// A form that was signed long ago must not buy at that day's rate.
-const CARD_GRACE: Duration = Duration::from_secs(7 * 86_400);
+pub(crate) const CARD_GRACE: Duration = Duration::from_secs(7 * 86_400);
 
 /// Judges an arrival against the one order it names (payments §7).
 ///

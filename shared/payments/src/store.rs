@@ -1,9 +1,10 @@
 //! Reading and building writes of the payments' own tables; what to write is decided elsewhere.
 
 use crate::items::{
-    AMOUNTS_INDEX, DAY_INDEX, OPEN_INDEX, PAYMENT_INBOX, PAYMENT_RAILS, PAYMENT_REFERENCES, ReferenceRow,
-    TOP_UPS, fact_item, open_mark, read_fact, read_top_up, top_up_item,
+    AMOUNTS_INDEX, AWAITED_INDEX, DAY_INDEX, OPEN_INDEX, PAYMENT_INBOX, PAYMENT_RAILS, PAYMENT_REFERENCES,
+    ReferenceRow, TOP_UPS, fact_item, open_mark, read_fact, read_top_up, top_up_item,
 };
+use crate::likeness::{Alike, AlikeRow};
 use crate::{Fact, FactKey, TopUp};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpResponse;
@@ -177,6 +178,108 @@ impl Store {
         let distinct: HashSet<&String> = names.iter().collect();
         let keys = distinct.into_iter().map(|name| key([("reference", name)])).collect();
         self.batch(&self.references, keys).await?.iter().map(ReferenceRow::read).collect()
+    }
+
+    /// What was told before under each of these names; a row that was never written comes without a version.
+    pub(crate) async fn alike(&self, names: Vec<String>) -> Result<Alike, StoreError> {
+        if names.is_empty() {
+            return Ok(Alike::default());
+        }
+        let keys = names.iter().map(|name| key([("reference", name)])).collect();
+        let rows = self.batch(&self.references, keys).await?;
+        let mut rows: Vec<AlikeRow> = rows.iter().map(AlikeRow::read).collect::<Result<_, _>>()?;
+        for name in names {
+            if rows.iter().all(|row| row.name != name) {
+                rows.push(AlikeRow { name, told: Vec::new(), version: None });
+            }
+        }
+        Ok(Alike(rows))
+    }
+
+    /// A row after a change; refused when another delivery changed it meanwhile.
+    pub(crate) fn put_alike(&self, changed: &AlikeRow) -> Result<TransactWriteItem, StoreError> {
+        let when = changed.version.map_or(When::New, When::Version);
+        self.put(&self.references, changed.item(), when)
+    }
+
+    /// Unpaid orders of a partition whose next look lies between the two, the latest first.
+    pub(crate) async fn awaited(
+        &self,
+        awaited: &str,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(AccountId, TopUpId)>, StoreError> {
+        self.awaited_of(awaited, from, to, limit, false).await
+    }
+
+    /// The same, the earliest first.
+    pub(crate) async fn longest_awaited(
+        &self,
+        awaited: &str,
+        to: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(AccountId, TopUpId)>, StoreError> {
+        self.awaited_of(awaited, Timestamp::from_millis(0), to, limit, true).await
+    }
+
+    async fn awaited_of(
+        &self,
+        awaited: &str,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+        is_earliest_first: bool,
+    ) -> Result<Vec<(AccountId, TopUpId)>, StoreError> {
+        let answer = self
+            .dynamo
+            .query()
+            .table_name(&self.top_ups)
+            .index_name(AWAITED_INDEX)
+            .key_condition_expression("awaited = :awaited AND look_at BETWEEN :from AND :to")
+            .expression_attribute_values(":awaited", text(awaited))
+            .expression_attribute_values(":from", number(from.millis()))
+            .expression_attribute_values(":to", number(to.millis()))
+            .scan_index_forward(is_earliest_first)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(StoreError::of_sdk)?;
+        let read = |row: &Attributes| {
+            let item = Item::new(TOP_UPS.name, row);
+            Ok((item.parsed("account")?, item.parsed("id")?))
+        };
+        answer.items().iter().map(read).collect()
+    }
+
+    /// Remembers when SePay is asked for an unpaid order next; `None`: never again. An order that was paid meanwhile
+    /// stays as it is.
+    pub(crate) async fn look_again(
+        &self,
+        account: &AccountId,
+        id: TopUpId,
+        at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        platform::retry_conflicts(|| async {
+            let update = self
+                .dynamo
+                .update_item()
+                .table_name(&self.top_ups)
+                .set_key(Some(key([("account", account.as_str()), ("id", &id.to_string())])))
+                .condition_expression("attribute_exists(awaited)");
+            let update = match at {
+                Some(at) => update
+                    .update_expression("SET look_at = :at")
+                    .expression_attribute_values(":at", number(at.millis())),
+                None => update.update_expression("REMOVE awaited, look_at"),
+            };
+            match update.send().await {
+                Ok(_) => Ok(()),
+                Err(error) if is_refused(&error) => Ok(()),
+                Err(error) => Err(StoreError::of_sdk(error)),
+            }
+        })
+        .await
     }
 
     /// Names of exact amounts whose quarantine ends between the two.

@@ -52,6 +52,7 @@ fn order(rail: Rail) -> TopUp {
         created_at: at(0),
         expires_at: at(HOUR),
         cancelled_at: None,
+        look_at: None,
         payments: Vec::new(),
         version: 0,
     }

@@ -1,10 +1,10 @@
 use crate::items::{
-    IdempotencyRow, ReferenceRow, SLOT, amount_name, key_name, read_top_up, reference_name, slot_item,
-    slot_name, top_up_item,
+    IdempotencyRow, MADE, MadeRow, ReferenceRow, SLOT, amount_name, key_name, read_top_up, reference_name,
+    slot_item, slot_name, top_up_item,
 };
 use crate::methods::{Methods, Priced};
 use crate::order::TopUp;
-use crate::store::{Attributes, Store, When, Written};
+use crate::store::{Store, When, Written};
 use crate::{Amount, PaymentsError, Rail};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use base64::Engine;
@@ -52,10 +52,18 @@ struct Place {
     had: Option<TopUpId>,
 }
 
+/// What a person has of orders: their places, and how many were made lately.
+struct Held {
+    places: HashMap<String, (TopUpId, Timestamp)>,
+    made: Option<MadeRow>,
+}
+
 /// Indexes of the creating transaction's items.
+const ORDER: usize = 0;
 const REFERENCE: usize = 1;
 const PLACE: usize = 2;
-const KEY: usize = 3;
+const MADE_TODAY: usize = 3;
+const KEY: usize = 4;
 
 impl TopUps {
     pub fn new(platform: &Platform) -> Result<TopUps, InvalidSettings> {
@@ -83,7 +91,7 @@ impl TopUps {
         }
         match self.create_new(wish, now).await {
             // The same key's own order may be what took the last place, a moment ago.
-            Err(refused @ PaymentsError::TooManyOpen { .. }) => {
+            Err(refused @ (PaymentsError::TooManyOpen { .. } | PaymentsError::TooManyMade { .. })) => {
                 self.made_before(wish, now).await?.ok_or(refused)
             }
             made => made,
@@ -93,25 +101,29 @@ impl TopUps {
     async fn create_new(&self, wish: &TopUpWish, now: Timestamp) -> Result<TopUp, PaymentsError> {
         let priced = self.methods.price(wish.rail, wish.credits, &self.rates, now).await?;
         let polled_to = self.polled_to(wish.rail).await?;
-        let mut place = self.free_place(wish, now).await?;
+        let mut room = self.room(wish, now).await?;
         for tries in 0..TRIES {
             let (order, reference) = self.draft(wish, &priced, tries < SHORT_TRIES, now)?;
-            let items = self.creation(wish, &order, &reference, &place, polled_to, now)?;
-            match platform::retry_conflicts(|| self.store.write(items.clone(), now)).await? {
-                Written::Done => return Ok(order),
-                Written::Refused(REFERENCE) => {}
-                Written::Refused(PLACE) => {
+            let items = self.creation(wish, &order, &reference, &room, polled_to, now)?;
+            match platform::retry_conflicts(|| self.store.write(items.clone(), now)).await {
+                Ok(Written::Done) => return Ok(order),
+                // An earlier attempt got through and its answer was lost: nobody else knows this id.
+                Ok(Written::Refused(ORDER)) => return self.show(&wish.account, order.id).await,
+                Ok(Written::Refused(REFERENCE)) => {}
+                Ok(Written::Refused(PLACE | MADE_TODAY)) => {
                     // Perhaps our own repeat took it, and there is nothing left to order.
                     if let Some(before) = self.made_before(wish, now).await? {
                         return Ok(before);
                     }
-                    place = self.free_place(wish, now).await?;
+                    room = self.room(wish, now).await?;
                 }
                 // Somebody was as fast as we are with the same key, or our own earlier attempt got through.
-                Written::Refused(_) => {
+                Ok(Written::Refused(_)) => {
                     let before = self.made_before(wish, now).await?;
                     return before.ok_or_else(|| StoreError::Conflict.into());
                 }
+                // The order may stand all the same, and without a key the caller could never ask for it again.
+                Err(error) => return self.show(&wish.account, order.id).await.map_err(|_| error.into()),
             }
         }
         Err(PaymentsError::NoFreeAmount)
@@ -176,6 +188,7 @@ impl TopUps {
             created_at: now,
             expires_at,
             cancelled_at: None,
+            look_at: (wish.rail != Rail::TronUsdt).then_some(now),
             payments: Vec::new(),
             version: 0,
         };
@@ -193,7 +206,7 @@ impl TopUps {
         wish: &TopUpWish,
         order: &TopUp,
         reference: &ReferenceRow,
-        place: &Place,
+        room: &(Place, MadeRow),
         polled_to: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
@@ -205,11 +218,13 @@ impl TopUps {
         };
         // An exact amount is taken up until its quarantine is over, so its place is too.
         let until = reference.held.map_or(order.expires_at, |(_, until)| until);
+        let (place, made) = room;
         let slot = slot_item(order, place.nth, until);
         let mut items = vec![
             store.put(&store.top_ups, top_up_item(order), When::New)?,
             store.put(&store.references, reference.item(), when)?,
             store.put(&store.top_ups, slot, place.condition())?,
+            store.put(&store.top_ups, made.item(&wish.account), made.condition())?,
         ];
         if let Some(own) = &wish.key {
             let row = IdempotencyRow {
@@ -226,10 +241,26 @@ impl TopUps {
         Ok(items)
     }
 
+    /// A place among the open orders and one more among those of the day. What was ordered stays counted, whatever becomes
+    /// of it: each order leaves rows, and a form that anybody may still post to SePay.
+    async fn room(&self, wish: &TopUpWish, now: Timestamp) -> Result<(Place, MadeRow), PaymentsError> {
+        let held = self.held(&wish.account).await?;
+        let made = MadeRow::one_more(held.made.as_ref(), now);
+        if made.count > self.rules.orders_per_day_max {
+            let until = made.ends_at();
+            return Err(PaymentsError::TooManyMade { until, wait: until.since(now) });
+        }
+        Ok((self.free_place(wish, held.places, now).await?, made))
+    }
+
     /// A place that nobody has, whose time is over, or whose order was paid or given up. An exact amount stays taken
     /// for a day, so giving it up frees no place: otherwise one person could take up all of them.
-    async fn free_place(&self, wish: &TopUpWish, now: Timestamp) -> Result<Place, PaymentsError> {
-        let taken = self.places(&wish.account).await?;
+    async fn free_place(
+        &self,
+        wish: &TopUpWish,
+        taken: HashMap<String, (TopUpId, Timestamp)>,
+        now: Timestamp,
+    ) -> Result<Place, PaymentsError> {
         for nth in 0..self.rules.open_max {
             let name = slot_name(wish.rail, nth);
             let Some((order, until)) = taken.get(&name) else { return Ok(Place { nth, had: None }) };
@@ -246,7 +277,7 @@ impl TopUps {
         Err(PaymentsError::TooManyOpen { open: self.rules.open_max as usize })
     }
 
-    async fn places(&self, account: &AccountId) -> Result<HashMap<String, (TopUpId, Timestamp)>, StoreError> {
+    async fn held(&self, account: &AccountId) -> Result<Held, StoreError> {
         let query = self
             .store
             .dynamo
@@ -259,11 +290,17 @@ impl TopUps {
             .expression_attribute_values(":slot", text(SLOT))
             .consistent_read(true);
         let answer = query.send().await.map_err(StoreError::of_sdk)?;
-        let read = |row: &Attributes| {
+        let mut held = Held { places: HashMap::new(), made: None };
+        for row in answer.items() {
             let item = Item::new(crate::TOP_UPS.name, row);
-            Ok((item.text("id")?.to_owned(), (item.parsed("order")?, item.time("until")?)))
-        };
-        answer.items().iter().map(read).collect()
+            match item.text("id")? {
+                MADE => held.made = Some(MadeRow::read(row)?),
+                name => {
+                    held.places.insert(name.to_owned(), (item.parsed("order")?, item.time("until")?));
+                }
+            }
+        }
+        Ok(held)
     }
 
     /// The person's own order.

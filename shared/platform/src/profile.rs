@@ -75,6 +75,8 @@ pub struct TopUpRules {
     pub grace_hours: u64,
     /// Unpaid orders a person may have at once (`OPEN_TOP_UPS_MAX`).
     pub open_max: u32,
+    /// Orders a person may make within a day, paid or not (`TOP_UPS_PER_DAY_MAX`).
+    pub orders_per_day_max: u32,
     /// An arrival worth less than this is looked at by a person first.
     pub arrival_min: Credits,
     /// So is one worth more than this.
@@ -143,6 +145,9 @@ impl Profile {
                 profile.limits.override_from(settings);
                 let open_max = profile.top_ups.open_max;
                 profile.top_ups.open_max = settings.parsed_or("OPEN_TOP_UPS_MAX", open_max, "a whole number");
+                let made_max = profile.top_ups.orders_per_day_max;
+                profile.top_ups.orders_per_day_max =
+                    settings.parsed_or("TOP_UPS_PER_DAY_MAX", made_max, "a whole number");
                 Some(profile)
             }
             Err(error) => {

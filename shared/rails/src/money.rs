@@ -30,14 +30,44 @@ impl Vnd {
     }
 
     /// `100000` and `100000.00` are the same amount; a part of a dong, a sign, an exponent or a blank is refused.
+    ///
+    /// So is `250.000`: in Vietnam that is a quarter of a million, elsewhere 250.
     pub fn parse(text: &str) -> Result<Vnd, InvalidAmount> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
         let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        if !is_digits(whole) || !is_digits(fraction) || fraction.bytes().any(|b| b != b'0') {
+        let is_group = fraction.len() == 3 && whole.len() <= 3;
+        if !is_digits(whole) || !is_digits(fraction) || is_group || fraction.bytes().any(|b| b != b'0') {
             return Err(InvalidAmount);
         }
         Vnd::new(whole.parse().map_err(|_| InvalidAmount)?)
     }
+
+    /// A JSON number as it is written. `250000`, `250000.0` and `2.5e5` are the same whole amount.
+    pub fn of_json_number(written: &str) -> Result<Vnd, InvalidAmount> {
+        Vnd::new(whole_of_json_number(written).ok_or(InvalidAmount)?)
+    }
+}
+
+/// The integer that a JSON number is, read digit by digit; `None` when it has a sign or a part of one, or is too large.
+pub(crate) fn whole_of_json_number(written: &str) -> Option<u64> {
+    let (mantissa, exponent) = match written.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (written, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let significant = digits.trim_start_matches('0').trim_end_matches('0');
+    if significant.is_empty() {
+        return Some(0);
+    }
+    let cut = digits.len() - digits.trim_end_matches('0').len();
+    let zeros = i64::from(exponent) + i64::try_from(cut).ok()? - i64::try_from(fraction.len()).ok()?;
+    // 2^64 has twenty digits.
+    let zeros = usize::try_from(zeros).ok().filter(|zeros| *zeros <= 20)?;
+    format!("{significant}{}", "0".repeat(zeros)).parse().ok()
 }
 
 impl UsdtMicros {
@@ -98,8 +128,48 @@ mod tests {
             "9007199254740992",
             "١",
             "1.0.0",
+            "250.000",
+            "1.000",
+            "1.250.000",
         ] {
             assert_eq!(Vnd::parse(text), Err(InvalidAmount), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_json_number_is_read_exactly_or_not_at_all() {
+        for (written, dong) in [
+            ("250000", 250_000),
+            ("250000.0", 250_000),
+            ("250000.000000", 250_000),
+            ("2.5e5", 250_000),
+            ("2.5E+5", 250_000),
+            ("25000000e-2", 250_000),
+            ("0.0025e8", 250_000),
+            ("0", 0),
+            ("0.0", 0),
+            ("0e99", 0),
+            ("9007199254740991", MAX),
+            ("9007199254740991.0", MAX),
+        ] {
+            assert_eq!(Vnd::of_json_number(written).map(Vnd::get), Ok(dong), "{written}");
+        }
+        for written in [
+            "250000.5",
+            "0.1",
+            "25e-1",
+            "-250000",
+            "-0",
+            "9007199254740992",
+            "9007199254740991.1",
+            "1e19",
+            "1e999",
+            "1e99999999999",
+            "184467440737095516160",
+            "",
+            "e5",
+        ] {
+            assert_eq!(Vnd::of_json_number(written), Err(InvalidAmount), "{written}");
         }
     }
 

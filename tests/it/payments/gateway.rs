@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
@@ -15,6 +15,9 @@ use tokio::net::TcpListener;
 pub(crate) struct Gateway {
     orders: Arc<Mutex<HashMap<String, Value>>>,
     repeats: Arc<AtomicBool>,
+    is_endless: Arc<AtomicBool>,
+    hangs: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
     base: String,
 }
 
@@ -52,12 +55,31 @@ impl Gateway {
         self.repeats.store(true, Ordering::Relaxed);
     }
 
+    /// From now on every page of the list is full of orders that are not ours, and more are said to follow.
+    pub(crate) fn lists_endlessly(&self) {
+        self.is_endless.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on no question is answered in time.
+    pub(crate) fn hangs(&self) {
+        self.hangs.store(true, Ordering::Relaxed);
+    }
+
+    /// How many orders were asked for, each by its number.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     fn find(&self, invoice: &str) -> Option<Value> {
         self.orders.lock().unwrap().get(invoice).cloned()
     }
 }
 
 async fn detail(State(gateway): State<Gateway>, Path(id): Path<String>) -> (StatusCode, String) {
+    gateway.asked.fetch_add(1, Ordering::Relaxed);
+    if gateway.hangs.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
     match gateway.find(&id) {
         Some(order) => (StatusCode::OK, json!({ "data": order }).to_string()),
         None => (StatusCode::NOT_FOUND, json!({ "message": "Not found" }).to_string()),
@@ -65,6 +87,11 @@ async fn detail(State(gateway): State<Gateway>, Path(id): Path<String>) -> (Stat
 }
 
 async fn list(State(gateway): State<Gateway>, Query(wish): Query<HashMap<String, String>>) -> String {
+    if gateway.is_endless.load(Ordering::Relaxed) && !wish.contains_key("q") {
+        let page = wish.get("page").map_or("1", String::as_str);
+        let forms = (0..100).map(|nth| waiting(&format!("CIT-foreign-{page}-{nth}")));
+        return json!({ "data": forms.collect::<Vec<_>>(), "meta": { "has_more": true } }).to_string();
+    }
     let orders = gateway.orders.lock().unwrap();
     let fits = |invoice: &String| wish.get("q").is_none_or(|words| invoice.contains(words));
     let times = if gateway.repeats.load(Ordering::Relaxed) { 2 } else { 1 };
@@ -81,6 +108,14 @@ pub(crate) fn captured(invoice: &str, dong: u64) -> Value {
         "order_amount": format!("{dong}.00"), "order_currency": "VND",
         "created_at": "2025-09-29 15:30:00", "updated_at": "2025-09-29 15:31:22",
         "transactions": [payment("tx-1", dong)],
+    })
+}
+
+/// An order whose form somebody has posted, and that is not paid.
+fn waiting(invoice: &str) -> Value {
+    json!({
+        "order_invoice_number": invoice, "order_status": "AUTHENTICATION_NOT_NEEDED", "order_amount": "50000.00",
+        "order_currency": "VND", "created_at": "2025-09-29 15:30:00", "updated_at": "2025-09-29 15:30:00",
     })
 }
 

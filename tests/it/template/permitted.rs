@@ -99,9 +99,10 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
     (
         "SepayWebhook",
         &[
-            ("payment_inbox", &["BatchGetItem", "GetItem", "PutItem", "Query"]),
-            ("payment_references", &["BatchGetItem"]),
+            ("payment_inbox", &["GetItem", "PutItem", "Query"]),
+            ("payment_references", &["BatchGetItem", "PutItem"]),
             ("top_ups", &["GetItem", "PutItem"]),
+            ("top_ups/index/by-awaited", &["Query"]),
             ("payment_rails", &["UpdateItem"]),
             ("accounts", &["GetItem", "UpdateItem"]),
             // A voided card takes its credit back.
@@ -154,8 +155,9 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
             ("payment_inbox", &["BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
             ("payment_inbox/index/by-day", &["Query"]),
             ("payment_inbox/index/by-open", &["Query"]),
-            ("payment_references", &["BatchGetItem"]),
-            ("top_ups", &["GetItem", "PutItem"]),
+            ("payment_references", &["BatchGetItem", "PutItem"]),
+            ("top_ups", &["GetItem", "PutItem", "UpdateItem"]),
+            ("top_ups/index/by-awaited", &["Query"]),
             ("payment_rails", &["GetItem", "UpdateItem"]),
             ("accounts", &["GetItem", "UpdateItem"]),
             // A void that no IPN told of takes its credit back.

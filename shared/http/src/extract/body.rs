@@ -129,15 +129,52 @@ fn explained(told: &str) -> (Option<&str>, String) {
     let expected = told.rfind(", expected ").and_then(|at| told.get(at + 2..));
     // `at line 1 column 9` follows.
     let expected = expected.map(|text| text.rsplit_once(" at line ").map_or(text, |(text, _)| text));
-    let detail = match (told, expected) {
-        (told, Some(expected)) if told.starts_with("unknown field") => {
-            format!("holds a field that is not known here; {expected}")
+    let expected = expected.and_then(|text| text.strip_prefix("expected "));
+    let names = expected.map(names_in).filter(|names| !names.is_empty());
+    let detail = match (told, names) {
+        (told, Some(names)) if told.starts_with("unknown field") => {
+            format!("holds a field that is not known here; known are {names}")
         }
-        (told, Some(expected)) if told.starts_with("unknown variant") || told.starts_with("invalid ") => {
-            format!("can't be used; {expected}")
+        (told, None) if told.starts_with("unknown field") => {
+            "holds a field that is not known here".to_owned()
+        }
+        (told, Some(names)) if told.starts_with("unknown variant") => match names.contains(',') {
+            true => format!("must be one of {names}"),
+            false => format!("must be {names}"),
+        },
+        (told, _) if told.starts_with("invalid ") => {
+            expected.and_then(in_plain_words).map_or("is not valid", |kind| kind).to_owned()
         }
         (told, _) if told.starts_with("duplicate field") => "holds a field twice".to_owned(),
         _ => "is not valid".to_owned(),
     };
     (None, detail)
+}
+
+/// The names between backticks, which are those of our fields and choices: `a, b, c`.
+fn names_in(expected: &str) -> String {
+    let names: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    names.join(", ")
+}
+
+/// What serde expected, for somebody who knows JSON and not Rust. `None` for anything that is not listed here: a library's
+/// words are not passed on.
+fn in_plain_words(expected: &str) -> Option<&'static str> {
+    let first = expected.split(' ').next().unwrap_or_default();
+    Some(match (first, expected) {
+        ("u8" | "u16" | "u32" | "u64" | "u128" | "usize", _) => {
+            "must be a whole number, not negative and not too large"
+        }
+        ("i8" | "i16" | "i32" | "i64" | "i128" | "isize", _) => {
+            "must be a whole number that is not too large"
+        }
+        ("f32" | "f64", _) => "must be a number",
+        (_, "a string" | "str" | "string" | "a borrowed string" | "a character") => "must be a text",
+        (_, "a boolean" | "bool") => "must be true or false",
+        (_, "unit" | "null") => "must be null",
+        ("struct" | "map", _) | (_, "a map") => "must be an object",
+        ("tuple" | "array", _) | (_, "a sequence" | "seq" | "an array") => "must be a list",
+        ("enum", _) | (_, "string or map" | "variant identifier") => "must be one of the known choices",
+        _ => return None,
+    })
 }

@@ -5,6 +5,7 @@ use http::StatusCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProblemCode {
     Unauthenticated,
+    WebhookRefused,
     InsufficientCredit,
     DebtOutstanding,
     AccountSuspended,
@@ -36,9 +37,11 @@ pub enum ProblemCode {
     AmountNotOffered,
     RateUnavailable,
     TooManyOpenTopUps,
+    TooManyTopUps,
     IdempotencyConflict,
     TopUpNotOpen,
     PaymentSettled,
+    WrongPaymentState,
     TransferUnknown,
     NothingToClaim,
     ClaimUnclear,
@@ -68,6 +71,7 @@ impl ProblemCode {
         use ProblemCode::*;
         &[
             Unauthenticated,
+            WebhookRefused,
             InsufficientCredit,
             DebtOutstanding,
             AccountSuspended,
@@ -99,9 +103,11 @@ impl ProblemCode {
             AmountNotOffered,
             RateUnavailable,
             TooManyOpenTopUps,
+            TooManyTopUps,
             IdempotencyConflict,
             TopUpNotOpen,
             PaymentSettled,
+            WrongPaymentState,
             TransferUnknown,
             NothingToClaim,
             ClaimUnclear,
@@ -134,6 +140,15 @@ impl ProblemCode {
                 "Sign in first",
                 NotTaken,
                 "The request carries no valid sign-in token. Get a fresh one and send it as `Authorization: Bearer`.",
+            ),
+            ProblemCode::WebhookRefused => (
+                "webhook_refused",
+                StatusCode::UNAUTHORIZED,
+                "The webhook does not prove its sender",
+                Unchanged,
+                "The secret or signature is missing or wrong. Nothing was changed. If you run this service, set the same \
+                 secret here and at the sender, then have the message sent again; the log names the reason. Nobody else \
+                 has a use for this address.",
             ),
             ProblemCode::InsufficientCredit => (
                 "insufficient_credit",
@@ -355,6 +370,14 @@ impl ProblemCode {
                 NotTaken,
                 "As many unpaid top-ups as you may have are open. Pay or cancel one of them, or wait until one expires; in USDT an amount stays taken for a day, so cancelling makes no room.",
             ),
+            ProblemCode::TooManyTopUps => (
+                "too_many_top_ups",
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many top-ups in one day",
+                NotTaken,
+                "You have made as many top-ups as a day allows; cancelled ones count too. Pay one that is open, or wait \
+                 as long as `Retry-After` says.",
+            ),
             ProblemCode::IdempotencyConflict => (
                 "idempotency_conflict",
                 StatusCode::CONFLICT,
@@ -374,7 +397,14 @@ impl ProblemCode {
                 StatusCode::CONFLICT,
                 "The payment was decided before",
                 Unchanged,
-                "Somebody decided about this payment already. Look at it again.",
+                "This payment was decided before: it became credit, was dismissed, or was taken back. Look at it again.",
+            ),
+            ProblemCode::WrongPaymentState => (
+                "wrong_payment_state",
+                StatusCode::CONFLICT,
+                "The payment's state does not allow this",
+                Unchanged,
+                "Nothing was decided about this payment that this could follow from. Look at its state.",
             ),
             ProblemCode::TransferUnknown => (
                 "transfer_unknown",

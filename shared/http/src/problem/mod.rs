@@ -188,8 +188,13 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.extend(self.0.headers.clone());
         headers.insert(CONTENT_TYPE, MEDIA_TYPE);
-        if self.0.code == ProblemCode::Unauthenticated {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        let challenge = match self.0.code {
+            ProblemCode::Unauthenticated => Some("Bearer"),
+            ProblemCode::WebhookRefused => Some("Signature"),
+            _ => None,
+        };
+        if let Some(challenge) = challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(run) = self.0.document.run_id.as_deref().and_then(|run| run.parse().ok()) {
             headers.insert(RUN_ID, run);

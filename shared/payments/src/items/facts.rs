@@ -1,7 +1,7 @@
 use super::PAYMENT_INBOX;
 use super::orders::{amount, credits};
-use crate::Rail;
 use crate::fact::{Credited, Fact, FactKey, FactState, Ignored, Unmatched, Via};
+use crate::{LikelyOrder, LikelyWhy, Rail};
 use aws_sdk_dynamodb::types::AttributeValue;
 use platform::{Item, ItemBuilder, StoreError};
 use primitives::{AccountId, Credits, EntryId, Timestamp};
@@ -56,7 +56,12 @@ pub(crate) fn fact_item(fact: &Fact) -> Attributes {
         .text("trace", &fact.trace)
         .maybe_number("checked_at", fact.checked_at.map(Timestamp::millis))
         .text("state", fact.state.as_str())
+        .maybe_text("repeats", fact.repeats.as_ref())
         .number("version", fact.version);
+    let item = match fact.likely.is_empty() {
+        true => item,
+        false => item.value("likely", AttributeValue::L(fact.likely.iter().map(likely_value).collect())),
+    };
     match &fact.state {
         FactState::Credited(credited) => item
             .text("account", &credited.account)
@@ -88,8 +93,35 @@ pub(crate) fn read_fact(attributes: &Attributes) -> Result<Fact, StoreError> {
         trace: item.text("trace")?.to_owned(),
         checked_at: item.maybe_time("checked_at")?,
         state: read_state(&item)?,
+        repeats: item.maybe_parsed("repeats")?,
+        likely: read_likely(&item, attributes)?,
         version: item.number("version")?,
     })
+}
+
+fn likely_value(likely: &LikelyOrder) -> AttributeValue {
+    let item = ItemBuilder::default()
+        .text("account", &likely.account)
+        .text("order", likely.order)
+        .number("due", likely.due.units())
+        .text("currency", likely.due.currency())
+        .text("why", likely.why.as_str());
+    AttributeValue::M(item.build())
+}
+
+fn read_likely(item: &Item<'_>, attributes: &Attributes) -> Result<Vec<LikelyOrder>, StoreError> {
+    let Some(list) = attributes.get("likely") else { return Ok(Vec::new()) };
+    let list = list.as_l().map_err(|_| item.corrupt("likely"))?;
+    let read = |value: &AttributeValue| {
+        let own = Item::new(PAYMENT_INBOX.name, value.as_m().map_err(|_| item.corrupt("likely"))?);
+        Ok(LikelyOrder {
+            account: own.parsed("account")?,
+            order: own.parsed("order")?,
+            due: amount(&own, "due")?,
+            why: LikelyWhy::parse(own.text("why")?).ok_or_else(|| own.corrupt("why"))?,
+        })
+    };
+    list.iter().map(read).collect()
 }
 
 fn read_state(item: &Item<'_>) -> Result<FactState, StoreError> {

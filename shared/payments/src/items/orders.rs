@@ -1,15 +1,75 @@
 use super::TOP_UPS;
+use crate::likely::awaited_name;
 use crate::order::{FixedRate, Payment, TopUp};
+use crate::store::When;
 use crate::{Amount, DongRate, FactKey, Rail};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Item, ItemBuilder, StoreError};
-use primitives::{Credits, Secret, Timestamp};
+use platform::{Item, ItemBuilder, StoreError, number};
+use primitives::{AccountId, Credits, Secret, Timestamp};
 use std::collections::HashMap;
+use std::time::Duration;
 
 type Attributes = HashMap<String, AttributeValue>;
 
 /// Sorts after every ULID, so that a list of orders ends before it.
 pub(crate) const SLOT: &str = "slot#";
+
+/// Beside a person's places: how many orders they have made.
+pub(crate) const MADE: &str = "slot#made";
+/// From the first of a day's orders on.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How many orders a person has made since the first of the day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MadeRow {
+    pub(crate) since: Timestamp,
+    pub(crate) count: u32,
+    /// What stands in the store and will be overwritten.
+    before: Option<(Timestamp, u32)>,
+}
+
+impl MadeRow {
+    /// After one more order: counted on for a day, then from one again.
+    pub(crate) fn one_more(before: Option<&MadeRow>, now: Timestamp) -> MadeRow {
+        let stored = before.map(|row| (row.since, row.count));
+        match before {
+            Some(row) if now < row.ends_at() => {
+                MadeRow { since: row.since, count: row.count.saturating_add(1), before: stored }
+            }
+            _ => MadeRow { since: now, count: 1, before: stored },
+        }
+    }
+
+    /// When the count begins anew.
+    pub(crate) fn ends_at(&self) -> Timestamp {
+        self.since.after(DAY)
+    }
+
+    /// What it was counted from must still stand: of two orders at once the second counts again.
+    pub(crate) fn condition(&self) -> When<'static> {
+        match self.before {
+            None => When::If("attribute_not_exists(#id)", Vec::new()),
+            Some((since, count)) => When::If(
+                "#since = :since AND #count = :count",
+                vec![(":since", number(since.millis())), (":count", number(count))],
+            ),
+        }
+    }
+
+    pub(crate) fn item(&self, account: &AccountId) -> Attributes {
+        ItemBuilder::default()
+            .text("account", account)
+            .text("id", MADE)
+            .number("since", self.since.millis())
+            .number("count", self.count)
+            .build()
+    }
+
+    pub(crate) fn read(attributes: &Attributes) -> Result<MadeRow, StoreError> {
+        let item = Item::new(TOP_UPS.name, attributes);
+        Ok(MadeRow { since: item.time("since")?, count: item.number("count")?, before: None })
+    }
+}
 
 /// Orders in exact amounts have places of their own: they are taken up longer.
 pub(crate) fn slot_name(rail: Rail, nth: u32) -> String {
@@ -43,6 +103,12 @@ pub(crate) fn top_up_item(order: &TopUp) -> Attributes {
         .maybe_number("cancelled_at", order.cancelled_at.map(Timestamp::millis))
         .value("payments", AttributeValue::L(order.payments.iter().map(payment_value).collect()))
         .number("version", order.version);
+    let item = match order.look_at.filter(|_| order.payments.is_empty()) {
+        None => item,
+        Some(look_at) => {
+            item.text("awaited", awaited_name(order.rail, order.due)).number("look_at", look_at.millis())
+        }
+    };
     match &order.rate {
         None => item,
         Some(fixed) => item
@@ -80,6 +146,7 @@ pub(crate) fn read_top_up(attributes: &Attributes) -> Result<TopUp, StoreError> 
         created_at: item.time("created_at")?,
         expires_at: item.time("expires_at")?,
         cancelled_at: item.maybe_time("cancelled_at")?,
+        look_at: item.maybe_time("look_at")?,
         payments: read_payments(&item, attributes)?,
         version: item.number("version")?,
     })

@@ -1,5 +1,6 @@
 use super::PAYMENT_REFERENCES;
 use crate::Rail;
+use crate::likeness::{AlikeRow, Told};
 use crate::ruling::CLOCKS_APART;
 use aws_sdk_dynamodb::types::AttributeValue;
 use platform::{Item, ItemBuilder, StoreError};
@@ -109,5 +110,58 @@ impl IdempotencyRow {
 
     pub(crate) fn is_gone(&self, now: Timestamp) -> bool {
         now.since(self.made_at) >= KEY_LIFETIME
+    }
+}
+
+impl AlikeRow {
+    pub(crate) fn item(&self) -> Attributes {
+        let told = self.told.iter().map(|told| AttributeValue::M(told.item())).collect();
+        ItemBuilder::default()
+            .text("reference", &self.name)
+            .value("told", AttributeValue::L(told))
+            .number("version", self.version.map_or(0, |version| version + 1))
+            .build()
+    }
+
+    pub(crate) fn read(attributes: &Attributes) -> Result<AlikeRow, StoreError> {
+        let item = Item::new(PAYMENT_REFERENCES.name, attributes);
+        let list = attributes.get("told").and_then(|value| value.as_l().ok());
+        let list = list.ok_or_else(|| item.corrupt("told"))?;
+        let read = |value: &AttributeValue| Told::read(value.as_m().map_err(|_| item.corrupt("told"))?);
+        Ok(AlikeRow {
+            name: item.text("reference")?.to_owned(),
+            told: list.iter().map(read).collect::<Result<_, _>>()?,
+            version: Some(item.number("version")?),
+        })
+    }
+}
+
+impl Told {
+    fn item(&self) -> Attributes {
+        let accounts = self.accounts.iter().map(|account| AttributeValue::S(account.clone())).collect();
+        ItemBuilder::default()
+            .text("key", &self.key)
+            .number("heard_at", self.heard_at.millis())
+            .maybe_number("at", self.at.map(Timestamp::millis))
+            .maybe_text("bank_reference", self.reference.as_ref())
+            .value("accounts", AttributeValue::L(accounts))
+            .value("is_listed", AttributeValue::Bool(self.is_listed))
+            .build()
+    }
+
+    fn read(attributes: &Attributes) -> Result<Told, StoreError> {
+        let item = Item::new(PAYMENT_REFERENCES.name, attributes);
+        let accounts = attributes.get("accounts").and_then(|value| value.as_l().ok());
+        let accounts = accounts.ok_or_else(|| item.corrupt("accounts"))?;
+        let text = |value: &AttributeValue| value.as_s().cloned().map_err(|_| item.corrupt("accounts"));
+        let is_listed = attributes.get("is_listed").and_then(|value| value.as_bool().ok());
+        Ok(Told {
+            key: item.parsed("key")?,
+            heard_at: item.time("heard_at")?,
+            at: item.maybe_time("at")?,
+            reference: item.maybe_text("bank_reference")?.map(str::to_owned),
+            accounts: accounts.iter().map(text).collect::<Result<_, _>>()?,
+            is_listed: *is_listed.ok_or_else(|| item.corrupt("is_listed"))?,
+        })
     }
 }

@@ -1,12 +1,11 @@
 use primitives::{Secret, Timestamp, times};
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Transfer;
-use super::fields::Fields;
 use crate::{ApiError, Unreadable};
 
 /// Thirty times what 5000 rows take.
@@ -43,12 +42,8 @@ struct Reply {
     transactions: Vec<Row>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Row {
-    Fields(Fields),
-    Other(IgnoredAny),
-}
+/// As it is written, so that no number in it passes through a float.
+type Row = Box<RawValue>;
 
 /// Why no further page is asked for.
 enum End {
@@ -135,7 +130,7 @@ impl Listed {
         let is_full = rows.len() >= PAGE_ROWS;
         let (known, mut ids) = (seen.len(), Vec::new());
         for row in rows {
-            let Some(transfer) = row.read(offset_minutes) else {
+            let Some(transfer) = read(&row, offset_minutes) else {
                 self.unreadable += 1;
                 continue;
             };
@@ -156,17 +151,10 @@ impl Listed {
     }
 }
 
-impl Row {
-    fn read(self, offset_minutes: i16) -> Option<Transfer> {
-        let read = match self {
-            Row::Fields(fields) => Transfer::from_row(fields, offset_minutes),
-            Row::Other(_) => Err(Unreadable("transactions")),
-        };
-        read.inspect_err(
-            |error| tracing::warn!(%error, "a row of SePay's list of transactions is unreadable"),
-        )
+fn read(row: &RawValue, offset_minutes: i16) -> Option<Transfer> {
+    let read = Transfer::from_row(row.get(), offset_minutes);
+    read.inspect_err(|error| tracing::warn!(%error, "a row of SePay's list of transactions is unreadable"))
         .ok()
-    }
 }
 
 /// The second name is the documented one of this API (SePay, "SePay API Overview").

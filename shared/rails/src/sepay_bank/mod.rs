@@ -10,4 +10,4 @@ mod tests;
 
 pub use api::{Api, Listed};
 pub use authenticity::{WebhookKeys, authenticate, sign};
-pub use transfer::{Direction, Transfer};
+pub use transfer::{Direction, Glimpse, Transfer};

@@ -36,6 +36,17 @@ pub struct Transfer {
     pub reference_code: Option<String>,
 }
 
+/// What can be read of a body that is no [`Transfer`]: enough for the person who decides about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Glimpse {
+    pub id: Option<u64>,
+    pub amount: Option<Vnd>,
+    pub at: Option<Timestamp>,
+    pub reference_code: Option<String>,
+    /// Everything in which a code may stand.
+    pub texts: Vec<Private<String>>,
+}
+
 /// Which way the money went; only `In` may ever be credited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -46,47 +57,62 @@ pub enum Direction {
 impl Transfer {
     /// Reads the body of a webhook. The bank's times carry no zone: `offset_minutes` east of UTC, 420 in Vietnam.
     ///
-    /// `accumulated` is not read: some banks always report 0. What only tells where a transfer came from, or when,
-    /// counts as absent when it can't be read: for that no deposit waits.
+    /// `accumulated` is not read: some banks always report 0. Only what decides can make a body unreadable: the id, the
+    /// direction, the amount and the account. Everything else counts as absent when it can't be read.
     pub fn parse(raw: &[u8], offset_minutes: i16) -> Result<Transfer, Unreadable> {
-        let mut fields: Fields = serde_json::from_slice(raw).map_err(|_| Unreadable("body"))?;
+        let mut fields = Fields::of_body(raw).ok_or(Unreadable("body"))?;
         Ok(Transfer {
             id: fields.id("id")?,
-            direction: direction(fields.verbatim("transferType")?.as_deref())?,
+            direction: direction(&fields.word("transferType")?)?,
             amount: amount(fields.dong("transferAmount")?)?,
-            at: bank_time(&mut fields, "transactionDate", offset_minutes).unwrap_or_default(),
-            gateway: fields.text("gateway").unwrap_or_default(),
-            account_number: fields.text("accountNumber")?,
-            sub_account: fields.text("subAccount").unwrap_or_default(),
-            code: fields.text("code")?,
-            content: fields.verbatim("content")?.map(Private::new),
-            description: fields.verbatim("description")?.map(Private::new),
-            reference_code: fields.text("referenceCode").unwrap_or_default(),
+            at: bank_time(&mut fields, "transactionDate", offset_minutes),
+            gateway: fields.text("gateway"),
+            account_number: fields.account("accountNumber")?,
+            sub_account: fields.account("subAccount").unwrap_or_default(),
+            code: fields.text("code"),
+            content: fields.verbatim("content").map(Private::new),
+            description: fields.verbatim("description").map(Private::new),
+            reference_code: fields.text("referenceCode"),
         })
     }
 
-    /// SePay's number of the transfer, from a body that may be unreadable otherwise.
-    pub fn id_of(raw: &[u8]) -> Option<u64> {
-        let mut fields: Fields = serde_json::from_slice(raw).ok()?;
-        fields.id("id").ok()
+    /// What can be read of a body that [`Transfer::parse`] refuses.
+    pub fn glimpse(raw: &[u8], offset_minutes: i16) -> Glimpse {
+        let Some(mut fields) = Fields::of_body(raw) else { return Glimpse::default() };
+        let texts = ["code", "content", "description"].map(|name| fields.text(name));
+        Glimpse {
+            id: fields.id("id").ok(),
+            amount: fields.dong("transferAmount").ok().flatten(),
+            at: bank_time(&mut fields, "transactionDate", offset_minutes),
+            reference_code: fields.text("referenceCode"),
+            texts: texts.into_iter().flatten().map(Private::new).collect(),
+        }
     }
 
     /// Reads a row of the list of transactions: other names, and the direction is told by which amount is not zero.
-    pub(super) fn from_row(mut row: Fields, offset_minutes: i16) -> Result<Transfer, Unreadable> {
+    pub(super) fn from_row(row: &str, offset_minutes: i16) -> Result<Transfer, Unreadable> {
+        let mut row = Fields::of_json(row).ok_or(Unreadable("transactions"))?;
         let (direction, amount) = moved(row.dong("amount_in")?, row.dong("amount_out")?)?;
         Ok(Transfer {
             id: row.id("id")?,
             direction,
             amount,
-            at: bank_time(&mut row, "transaction_date", offset_minutes).unwrap_or_default(),
-            gateway: row.text("bank_brand_name").unwrap_or_default(),
-            account_number: row.text("account_number")?,
-            sub_account: row.text("sub_account").unwrap_or_default(),
-            code: row.text("code")?,
-            content: row.verbatim("transaction_content")?.map(Private::new),
+            at: bank_time(&mut row, "transaction_date", offset_minutes),
+            gateway: row.text("bank_brand_name"),
+            account_number: row.account("account_number")?,
+            sub_account: row.account("sub_account").unwrap_or_default(),
+            code: row.text("code"),
+            content: row.verbatim("transaction_content").map(Private::new),
             description: None,
-            reference_code: row.text("reference_number").unwrap_or_default(),
+            reference_code: row.text("reference_number"),
         })
+    }
+
+    /// Everything in which a code may stand.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let told =
+            [&self.content, &self.description].into_iter().flatten().map(|text| text.expose().as_str());
+        self.code.as_deref().into_iter().chain(told)
     }
 
     /// The codes that may name this transfer's order: SePay's `code` if it is one of ours, and all that are found in
@@ -115,10 +141,11 @@ fn code_of(prefix: CodePrefix, text: &str) -> Option<ReferenceCode> {
     (code.prefix() == prefix).then_some(code)
 }
 
-fn direction(text: Option<&str>) -> Result<Direction, Unreadable> {
-    match text {
-        Some("in") => Ok(Direction::In),
-        Some("out") => Ok(Direction::Out),
+/// `in` or `out`, in any case.
+fn direction(word: &str) -> Result<Direction, Unreadable> {
+    match word {
+        "in" => Ok(Direction::In),
+        "out" => Ok(Direction::Out),
         _ => Err(Unreadable("transferType")),
     }
 }
@@ -136,13 +163,9 @@ fn moved(amount_in: Option<Vnd>, amount_out: Option<Vnd>) -> Result<(Direction, 
     }
 }
 
-fn bank_time(
-    fields: &mut Fields,
-    name: &'static str,
-    offset_minutes: i16,
-) -> Result<Option<Timestamp>, Unreadable> {
-    let Some(text) = fields.text(name)? else { return Ok(None) };
-    let local = PrimitiveDateTime::parse(&text, BANK_TIME).map_err(|_| Unreadable(name))?;
+/// `None` also when it can't be read: a deposit does not wait for its date.
+fn bank_time(fields: &mut Fields, name: &str, offset_minutes: i16) -> Option<Timestamp> {
+    let local = PrimitiveDateTime::parse(&fields.text(name)?, BANK_TIME).ok()?;
     let seconds = local.assume_utc().unix_timestamp() - i64::from(offset_minutes) * 60;
-    Ok(Some(Timestamp::from_seconds(u64::try_from(seconds).map_err(|_| Unreadable(name))?)))
+    Some(Timestamp::from_seconds(u64::try_from(seconds).ok()?))
 }

@@ -181,7 +181,7 @@ async fn json_of(mut response: Response) -> Result<Value, ApiError> {
         }
         body.extend_from_slice(&chunk);
     }
-    serde_json::from_slice(&body).map_err(|_| ApiError::Unreadable(Unreadable("body")))
+    reading::document(&body).map_err(ApiError::Unreadable)
 }
 
 /// The address carries the invoice number, which is no business of a log of errors.

@@ -75,10 +75,17 @@ fn one_line(value: &str) -> String {
     spaced.trim().to_owned()
 }
 
+/// SePay's own hosts lie below this domain.
+const SEPAY_DOMAIN: &str = ".sepay.vn";
+
 impl CheckoutForm {
-    /// For the page's `form-action`, e.g. `https://pay.sepay.vn`.
-    pub fn origin(&self) -> &str {
-        &self.origin
+    /// Where the form may lead, for the page's `form-action`: the host it is posted to, and SePay's other hosts, because
+    /// browsers apply the rule to what the answer redirects to as well.
+    pub fn targets(&self) -> String {
+        match self.origin.strip_prefix("https://").is_some_and(|host| host.ends_with(SEPAY_DOMAIN)) {
+            true => format!("{} https://*{SEPAY_DOMAIN}", self.origin),
+            false => self.origin.clone(),
+        }
     }
 
     pub(crate) fn value(&self, name: &str) -> &str {

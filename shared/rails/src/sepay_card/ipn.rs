@@ -18,8 +18,8 @@ pub struct Ipn {
     pub invoice: InvoiceNumber,
     /// `transaction.id`, the one that tells deliveries apart.
     pub transaction_id: String,
-    /// When it was sent.
-    pub timestamp: Timestamp,
+    /// When it was sent, if that can be read.
+    pub timestamp: Option<Timestamp>,
     claims: Claims,
 }
 
@@ -61,22 +61,25 @@ pub fn authenticate_ipn(secrets: &[Secret], headers: &HeaderMap) -> Result<(), R
 impl Ipn {
     /// Reads a body that [`authenticate_ipn`] has let in.
     pub fn parse(raw: &[u8]) -> Result<Ipn, Unreadable> {
-        let message: Value = serde_json::from_slice(raw).map_err(|_| Unreadable("body"))?;
+        let message = reading::document(raw)?;
         let (order, transaction) = (&message["order"], &message["transaction"]);
         let timestamp = reading::text(&message["timestamp"]).and_then(|seconds| seconds.parse().ok());
         Ok(Ipn {
             kind: IpnKind::read(&message["notification_type"])?,
             invoice: order::invoice(&order["order_invoice_number"])?,
             transaction_id: reading::id(&transaction["id"], "transaction.id")?,
-            timestamp: timestamp.map(Timestamp::from_seconds).ok_or(Unreadable("timestamp"))?,
+            timestamp: timestamp.map(Timestamp::from_seconds),
             claims: Claims::read(order, transaction),
         })
     }
 
-    /// The order a message is about, from a body that may be unreadable otherwise.
-    pub fn invoice_of(raw: &[u8]) -> Option<InvoiceNumber> {
-        let message: Value = serde_json::from_slice(raw).ok()?;
-        order::invoice(&message["order"]["order_invoice_number"]).ok()
+    /// The order that a message without a key of its own is about, and the amount if the message says "paid".
+    pub fn glimpse(raw: &[u8]) -> Option<(InvoiceNumber, Option<Vnd>)> {
+        let message = reading::document(raw).ok()?;
+        let (order, transaction) = (&message["order"], &message["transaction"]);
+        let invoice = order::invoice(&order["order_invoice_number"]).ok()?;
+        let is_paid = matches!(IpnKind::read(&message["notification_type"]), Ok(IpnKind::OrderPaid));
+        Some((invoice, Claims::read(order, transaction).payment().filter(|_| is_paid)))
     }
 
     /// Of this delivery; a repetition has the same. The money's key is another: one grant per invoice.
@@ -106,7 +109,7 @@ impl IpnKind {
     /// Becomes part of a key, so it must not contain the key's `#`.
     fn read(value: &Value) -> Result<IpnKind, Unreadable> {
         let is_plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
-        match value.as_str() {
+        match reading::word(value).as_deref() {
             Some("ORDER_PAID") => Ok(IpnKind::OrderPaid),
             Some("TRANSACTION_VOID") => Ok(IpnKind::TransactionVoid),
             Some(kind) if (1..=KIND_LENGTH_MAX).contains(&kind.len()) && kind.bytes().all(is_plain) => {

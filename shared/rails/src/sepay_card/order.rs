@@ -94,18 +94,18 @@ impl Transaction {
 }
 
 pub(crate) fn invoice(value: &Value) -> Result<InvoiceNumber, Unreadable> {
-    let invoice = reading::text(value).and_then(|text| text.parse().ok());
+    let invoice = reading::text(value).and_then(|text| text.trim().parse().ok());
     invoice.ok_or(Unreadable("order_invoice_number"))
 }
 
 pub(crate) fn currency(value: &Value) -> Option<Currency> {
-    value.as_str()?.parse().ok()
+    reading::word(value)?.parse().ok()
 }
 
 impl OrderStatus {
     /// The documents also write `CANCELED`.
     pub(crate) fn read(value: &Value) -> OrderStatus {
-        match value.as_str() {
+        match reading::word(value).as_deref() {
             Some("CAPTURED") => OrderStatus::Captured,
             Some("CANCELLED" | "CANCELED") => OrderStatus::Cancelled,
             Some("AUTHENTICATION_NOT_NEEDED") => OrderStatus::Waiting,
@@ -116,7 +116,7 @@ impl OrderStatus {
 
 impl TransactionKind {
     pub(crate) fn read(value: &Value) -> TransactionKind {
-        match value.as_str() {
+        match reading::word(value).as_deref() {
             Some("PAYMENT") => TransactionKind::Payment,
             Some("REFUND") => TransactionKind::Refund,
             Some("VOID") => TransactionKind::Void,
@@ -127,7 +127,7 @@ impl TransactionKind {
 
 impl TransactionStatus {
     pub(crate) fn read(value: &Value) -> TransactionStatus {
-        match value.as_str() {
+        match reading::word(value).as_deref() {
             Some("APPROVED") => TransactionStatus::Approved,
             Some("DECLINED") => TransactionStatus::Declined,
             Some("PENDING") => TransactionStatus::Pending,

@@ -16,7 +16,7 @@ pub enum PageLanguage {
     Vietnamese,
 }
 
-/// A whole HTML document without scripts. The caller's CSP needs `form-action` [`CheckoutForm::origin`] and
+/// A whole HTML document without scripts. The caller's CSP needs `form-action` [`CheckoutForm::targets`] and
 /// `style-src` [`page_style_source`], and nothing else. It must be sent as UTF-8.
 pub fn checkout_page(form: &CheckoutForm, brand: &str, language: PageLanguage) -> String {
     let words = language.words();

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use primitives::random_bytes;
 
 /// What a person may have to read aloud or type: no 0/O, no 1/I/L. 31 characters, 31^6 = 887 million codes.
-const ALPHABET: &[u8; 31] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
+pub(super) const ALPHABET: &[u8; 31] = b"23456789ABCDEFGHJKMNPQRSTUVWXYZ";
 pub(super) const SUFFIX_LENGTH: usize = 6;
 const PREFIX_LENGTH_MAX: usize = 5;
 

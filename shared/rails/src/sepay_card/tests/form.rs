@@ -99,7 +99,7 @@ fn the_form_has_the_documented_inputs_in_the_documented_order() {
     let fields: Vec<_> = form.fields.iter().map(|field| (field.name, field.value.as_str())).collect();
     assert_eq!(fields, expected);
     assert_eq!(form.action, "https://pay-sandbox.sepay.vn/v1/checkout/init");
-    assert_eq!(form.origin(), "https://pay-sandbox.sepay.vn");
+    assert_eq!(form.targets(), "https://pay-sandbox.sepay.vn https://*.sepay.vn");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::{VIETNAM, paid_order, payment, with};
-use crate::sepay_card::{CardOrder, CardOutcome, Oddity};
+use crate::sepay_card::{CardOrder, CardOutcome, Oddity, reading};
 use crate::{Unreadable, Vnd};
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn each_condition_alone_can_stop_a_capture() {
         ("/order_status".to_owned(), json!("CANCELLED"), odd(PaidThoughCancelled)),
         ("/order_status".to_owned(), json!("CANCELED"), odd(PaidThoughCancelled)),
         ("/order_status".to_owned(), json!("AUTHENTICATION_NOT_NEEDED"), CardOutcome::Waiting),
-        ("/order_status".to_owned(), json!("captured"), odd(UnknownStatus)),
+        ("/order_status".to_owned(), json!("SETTLED"), odd(UnknownStatus)),
         ("/order_status".to_owned(), json!(null), odd(UnknownStatus)),
         ("/order_amount".to_owned(), json!("100001.00"), odd(AmountsDiffer)),
         ("/order_amount".to_owned(), json!("100000.50"), odd(UnreadableAmount)),
@@ -33,7 +33,7 @@ fn each_condition_alone_can_stop_a_capture() {
         ("/order_amount".to_owned(), json!(9_007_199_254_740_992_u64), odd(UnreadableAmount)),
         ("/order_amount".to_owned(), json!(null), odd(UnreadableAmount)),
         ("/order_currency".to_owned(), json!("USD"), odd(NotInDong)),
-        ("/order_currency".to_owned(), json!("vnd"), odd(NotInDong)),
+        ("/order_currency".to_owned(), json!("VND$"), odd(NotInDong)),
         ("/order_currency".to_owned(), json!(null), odd(NotInDong)),
         ("/transactions".to_owned(), json!([]), odd(NoApprovedPayment)),
         ("/transactions".to_owned(), json!(null), odd(TransactionsNotShown)),
@@ -61,11 +61,13 @@ fn an_order_for_nothing_is_not_captured() {
 
 #[test]
 fn an_amount_is_the_same_in_all_whole_spellings_and_in_no_other() {
-    for spelling in ["\"100000\"", "\"100000.00\"", "\"100000.0\"", "100000"] {
+    for spelling in
+        ["\"100000\"", "\"100000.00\"", "\"100000.0\"", "100000", "100000.0", "100000.00", "\" 100000\""]
+    {
         let order: Value = spelled(spelling);
         assert!(matches!(outcome(&order), CardOutcome::Captured { .. }), "{spelling}");
     }
-    for spelling in ["100000.0", "100000.00", "1e5", "\"100,000\"", "\" 100000\"", "[100000]", "true"] {
+    for spelling in ["100000.5", "-100000.0", "1e5", "\"100,000\"", "\"100.000\"", "[100000]", "true"] {
         assert_eq!(outcome(&spelled(spelling)), CardOutcome::Odd(Oddity::UnreadableAmount), "{spelling}");
     }
 }
@@ -222,7 +224,22 @@ fn outcome(order: &Value) -> CardOutcome {
 /// A paid order whose `order_amount` is this piece of JSON.
 fn spelled(json_amount: &str) -> Value {
     let text = paid_order().to_string().replace("\"100000.00\"", json_amount);
-    serde_json::from_str(&text).unwrap()
+    reading::document(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_word_counts_in_any_case_and_with_blanks_around_it() {
+    for (pointer, value) in [
+        ("/order_status", json!(" captured ")),
+        ("/order_currency", json!("vnd")),
+        ("/order_invoice_number", json!(" CIT-7 ")),
+        ("/transactions/0/transaction_status", json!("Approved")),
+        ("/transactions/0/transaction_type", json!("payment")),
+        ("/transactions/0/transaction_currency", json!("Vnd")),
+    ] {
+        let order = with(paid_order(), pointer, value.clone());
+        assert!(matches!(outcome(&order), CardOutcome::Captured { .. }), "{pointer} {value}");
+    }
 }
 
 fn paid_with(others: impl IntoIterator<Item = Value>) -> Value {

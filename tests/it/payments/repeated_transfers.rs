@@ -1,0 +1,213 @@
+//! One transfer that SePay tells again under another id waits for a person; a real second payment is credited at once.
+
+use super::administrator::to;
+use super::bank::code;
+use super::desk::{Desk, assert_taken, at_once, bank_message, carry, dong};
+use crate::books;
+use crate::world::Person;
+use sandbox::TransferWish;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const AT: &str = "2026-01-01 07:00:00";
+
+/// What SePay's webhook says, with some fields told otherwise; `null` leaves a field out.
+fn told(order: &Value, id: u64, changes: &Value) -> Vec<u8> {
+    let mut body = json!({
+        "id": id, "gateway": "ACB", "transactionDate": AT, "accountNumber": sandbox::BANK_ACCOUNT,
+        "code": null, "content": code(order), "transferType": "in", "transferAmount": dong(order),
+        "accumulated": 0, "subAccount": null, "referenceCode": "FT26001000001", "description": code(order),
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => drop(body.as_object_mut().unwrap().remove(name)),
+            value => body[name] = value.clone(),
+        }
+    }
+    body.to_string().into_bytes()
+}
+
+async fn tell(desk: &Desk, order: &Value, id: u64, changes: Value) -> Value {
+    assert_taken(&desk.deliver(&bank_message(told(order, id, &changes))).await);
+    desk.payment(&format!("viet_qr.{id}.0")).await
+}
+
+/// A desk whose clock stands where the messages of these tests say they were paid.
+async fn open() -> (Desk, Person) {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    (desk, ann)
+}
+
+/// Vietnam's time now, as the bank prints it, some seconds later.
+fn bank_time(desk: &Desk, seconds: u64) -> String {
+    let there = desk.world.now().after(Duration::from_secs(7 * 3600 + seconds)).to_string();
+    format!("{} {}", &there[..10], &there[11..19])
+}
+
+#[tokio::test]
+async fn the_same_transfer_under_a_new_id_waits_and_says_which_one_it_repeats() {
+    let (desk, ann) = open().await;
+    let order = desk.order(&ann, "viet_qr", 500).await;
+    let at = json!({ "transactionDate": bank_time(&desk, 0) });
+    assert_eq!(tell(&desk, &order, 1_001, at.clone()).await["state"], "credited");
+
+    let again = tell(&desk, &order, 1_002, at.clone()).await;
+
+    assert_eq!((&again["state"], &again["why"]), (&"unmatched".into(), &"likely_repeat".into()), "{again}");
+    assert_eq!(
+        (&again["repeat_of"], &again["top_up_id"]),
+        (&"viet_qr.1001.0".into(), &order["id"]),
+        "{again}"
+    );
+    assert_eq!((&again["amount"], &again["account_id"]), (&"131350".into(), &ann.id().into()), "{again}");
+    assert_eq!(ann.balance().await, (600, 0, 0), "credited once");
+    assert_eq!(desk.show(&ann, &order).await["status"], "paid");
+    // Told a third time, and the second once more.
+    assert_eq!(tell(&desk, &order, 1_003, at.clone()).await["repeat_of"], "viet_qr.1001.0");
+    tell(&desk, &order, 1_002, at).await;
+    assert_eq!(desk.waiting().await.len(), 2);
+
+    // A person who knows that it is really a second payment assigns it.
+    let wish =
+        json!({ "account_id": ann.id(), "top_up_id": order["id"], "note": "two transfers on the statement" });
+    assert_eq!(desk.assign("viet_qr.1002.0", &wish).await.status, 200);
+    assert_eq!(ann.balance().await, (1_100, 0, 0));
+    books::check_payments(&desk.world).await;
+}
+
+#[tokio::test]
+async fn what_a_feed_changes_in_telling_again_hides_no_repeat() {
+    let (desk, ann) = open().await;
+    let now = bank_time(&desk, 0);
+    for (nth, changes) in (2_000..).step_by(10).zip([
+        json!({}),
+        json!({ "referenceCode": " ft26001000001 " }),
+        json!({ "transactionDate": null }),
+        json!({ "transactionDate": "soon" }),
+        json!({ "accountNumber": null }),
+        json!({ "subAccount": "VA123" }),
+        json!({ "content": "another text", "description": null, "code": null }),
+        json!({ "description": "another text" }),
+        json!({ "gateway": "MBBank", "accumulated": 7 }),
+        json!({ "transferAmount": "131350.00", "transferType": "IN" }),
+        json!({ "referenceCode": null }),
+        json!({ "referenceCode": "" }),
+        json!({ "referenceCode": "-" }),
+        json!({ "referenceCode": true }),
+    ]) {
+        let order = desk.order(&ann, "viet_qr", 500).await;
+        let own = json!({ "transactionDate": now, "referenceCode": format!("FT{nth}") });
+        assert_eq!(tell(&desk, &order, nth, own.clone()).await["state"], "credited");
+        let before = ann.balance().await;
+        let mut again = own;
+        for (name, value) in changes.as_object().unwrap() {
+            again[name] = value.clone();
+        }
+        if again["referenceCode"] == " ft26001000001 " {
+            again["referenceCode"] = json!(format!(" ft{nth} "));
+        }
+        let again = tell(&desk, &order, nth + 1, again).await;
+        assert_eq!(
+            (&again["state"], &again["why"]),
+            (&"unmatched".into(), &"likely_repeat".into()),
+            "{changes}"
+        );
+        assert_eq!(again["repeat_of"], format!("viet_qr.{nth}.0"), "{changes}");
+        assert_eq!(ann.balance().await, before, "{changes}");
+    }
+    books::check_payments(&desk.world).await;
+}
+
+#[tokio::test]
+async fn a_second_payment_that_differs_in_reference_time_or_amount_is_credited_at_once() {
+    let (desk, ann) = open().await;
+    let (now, later) = (bank_time(&desk, 0), bank_time(&desk, 1));
+    desk.world.advance(Duration::from_secs(5));
+    for (nth, changes) in (3_000..).step_by(10).zip([
+        json!({ "referenceCode": "FT9" }),
+        json!({ "transactionDate": later }),
+        json!({ "referenceCode": null, "transactionDate": later }),
+        json!({ "transferAmount": 131_351 }),
+        json!({ "referenceCode": "FT9", "transactionDate": null }),
+    ]) {
+        let order = desk.order(&ann, "viet_qr", 500).await;
+        let own = json!({ "transactionDate": now, "referenceCode": format!("FT{nth}") });
+        tell(&desk, &order, nth, own.clone()).await;
+        let mut second = own;
+        for (name, value) in changes.as_object().unwrap() {
+            second[name] = value.clone();
+        }
+        let second = tell(&desk, &order, nth + 1, second).await;
+        assert_eq!(second["state"], "credited", "{changes}: {second}");
+    }
+    assert!(desk.waiting().await.is_empty());
+    books::check_payments(&desk.world).await;
+}
+
+#[tokio::test]
+async fn without_a_reference_the_named_order_and_the_time_tell_a_repeat() {
+    let (desk, ann) = open().await;
+    let (one, two) = (desk.order(&ann, "viet_qr", 500).await, desk.order(&ann, "viet_qr", 500).await);
+    let own = json!({ "transactionDate": bank_time(&desk, 0), "referenceCode": null });
+    assert_eq!(tell(&desk, &one, 4_001, own.clone()).await["state"], "credited");
+    assert_eq!(tell(&desk, &two, 4_002, own.clone()).await["state"], "credited", "it names another order");
+    assert_eq!(tell(&desk, &one, 4_003, own).await["why"], "likely_repeat");
+    let undated = json!({ "transactionDate": null, "referenceCode": null });
+    assert_eq!(tell(&desk, &two, 4_004, undated).await["why"], "likely_repeat", "nothing tells it apart");
+    assert_eq!(ann.balance().await, (1_100, 0, 0));
+    books::check_payments(&desk.world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_twenty_ids_for_one_transfer_at_the_same_moment_one_is_credited() {
+    let (desk, ann) = open().await;
+    let order = desk.order(&ann, "viet_qr", 500).await;
+    let other = desk.world.instance(&[]).await;
+    let at = json!({ "transactionDate": bank_time(&desk, 0) });
+    let mut messages: Vec<_> = (0..20).map(|nth| bank_message(told(&order, 5_000 + nth, &at))).collect();
+    // SePay sends again what was not taken.
+    for _ in 0..8 {
+        let bases = [desk.world.product.base.clone(), other.base.clone()];
+        let answers = at_once(
+            messages.iter().enumerate().map(|(nth, message)| carry(bases[nth % 2].clone(), message.clone())),
+        )
+        .await;
+        assert!(answers.iter().all(|status| [200, 503].contains(status)), "{answers:?}");
+        let mut answers = answers.into_iter();
+        messages.retain(|_| answers.next() != Some(200));
+    }
+    assert!(messages.is_empty());
+    assert_eq!(ann.balance().await, (600, 0, 0), "one grant");
+    let waiting = desk.waiting().await;
+    assert_eq!(waiting.len(), 19);
+    assert!(waiting.iter().all(|payment| payment["why"] == "likely_repeat"), "{waiting:?}");
+    books::check_payments(&desk.world).await;
+}
+
+#[tokio::test]
+async fn a_repeat_is_recognised_when_list_and_webhook_bring_it_and_when_the_first_one_waits() {
+    let (desk, ann) = open().await;
+    let order = desk.order(&ann, "viet_qr", 500).await;
+    let id = desk.world.sandbox.bank_transfer(TransferWish::new(dong(&order), code(&order)));
+    let webhook = desk.world.sandbox.bank_webhook(id).unwrap();
+    let mut body: Value = serde_json::from_slice(&webhook.body).unwrap();
+    body["id"] = json!(id + 500);
+    assert_taken(&desk.deliver(&bank_message(body.to_string())).await);
+    assert_eq!(ann.balance().await, (600, 0, 0), "the webhook's word");
+
+    desk.reconcile().await;
+
+    assert_eq!(ann.balance().await, (600, 0, 0), "the list calls it by another number");
+    let waiting = desk.waiting().await;
+    assert_eq!((waiting.len(), &waiting[0]["why"]), (1, &"likely_repeat".into()), "{waiting:?}");
+    assert_eq!(waiting[0]["repeat_of"], format!("viet_qr.{}.0", id + 500));
+
+    // A transfer without a code waits; assigned by a person, its repeat is none the less a repeat.
+    let nameless = json!({ "content": "nap tien", "description": null, "referenceCode": "FT77" });
+    assert_eq!(tell(&desk, &order, 6_001, nameless.clone()).await["why"], "no_order");
+    assert_eq!(desk.assign("viet_qr.6001.0", &to(&ann)).await.status, 200);
+    let again = tell(&desk, &order, 6_002, nameless).await;
+    assert_eq!((&again["why"], &again["repeat_of"]), (&"likely_repeat".into(), &"viet_qr.6001.0".into()));
+    books::check_payments(&desk.world).await;
+}
