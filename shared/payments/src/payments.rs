@@ -1,6 +1,6 @@
 use crate::arrival::{Arrival, Claim, Delivery, Received};
 use crate::fact::{Credited, Fact, FactKey, FactState, Unmatched, Via};
-use crate::items::event_item;
+use crate::items::{ReferenceRow, event_item};
 use crate::likeness::Alike;
 use crate::order::{Payment, TopUp};
 use crate::ruling::{Ruling, rule};
@@ -85,12 +85,13 @@ impl Payments {
         before: Option<&Fact>,
         now: Timestamp,
     ) -> Result<Settled, PaymentsError> {
-        let alike = self.alike(arrival).await?;
+        let alike = arrival.likeness().map(|likeness| likeness.row_names(arrival.amount)).unwrap_or_default();
+        let (references, alike) = self.store.references_and_alike(arrival.claim.names(), alike).await?;
         let judged = Judged { before, alike: &alike };
         if let Some(first) = arrival.repeated_in(&alike) {
             return self.keep_repeat(arrival, &judged, first, now).await;
         }
-        let names = match &arrival.claim {
+        let references = match &arrival.claim {
             Claim::Ignore(why) => {
                 let written = self.note_state(arrival, before, FactState::Ignored(*why), now).await?;
                 return Ok(written.then_some(Received::Ignored(*why)));
@@ -99,9 +100,9 @@ impl Payments {
                 return self.keep(arrival, &judged, Unmatched::Contradicted, None, now).await;
             }
             Claim::Nothing(why) => return self.keep(arrival, &judged, *why, None, now).await,
-            Claim::References(names) => names,
+            Claim::References(_) => references,
         };
-        let order = match self.owner(names, arrival, now).await? {
+        let order = match self.owner(&references, arrival, now).await? {
             Owner::Order(order) => order,
             Owner::Nobody(why, near) => return self.keep(arrival, &judged, why, near, now).await,
         };
@@ -112,14 +113,6 @@ impl Payments {
         match rule(&order, arrival.amount, arrival.paid_at, &self.rules)? {
             Ruling::Credit(credits) => self.credit(arrival, &judged, &order, credits, now).await,
             Ruling::Keep(why) => self.keep(arrival, &judged, why, near, now).await,
-        }
-    }
-
-    /// What was told before of transfers that look like this one.
-    async fn alike(&self, arrival: &Arrival) -> Result<Alike, PaymentsError> {
-        match arrival.likeness() {
-            None => Ok(Alike::default()),
-            Some(likeness) => Ok(self.store.alike(likeness.row_names(arrival.amount)).await?),
         }
     }
 
@@ -143,11 +136,10 @@ impl Payments {
     /// The order that one of the names leads to; if there are several, the only one that still waits.
     async fn owner(
         &self,
-        names: &[String],
+        rows: &[ReferenceRow],
         arrival: &Arrival,
         now: Timestamp,
     ) -> Result<Owner, PaymentsError> {
-        let rows = self.store.references(names).await?;
         let mut orders = Vec::new();
         for row in rows.iter().filter(|row| row.covers(arrival.paid_at)) {
             orders.extend(self.store.top_up(&row.account, row.order).await?);

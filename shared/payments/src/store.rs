@@ -180,20 +180,28 @@ impl Store {
         self.batch(&self.references, keys).await?.iter().map(ReferenceRow::read).collect()
     }
 
-    /// What was told before under each of these names; a row that was never written comes without a version.
-    pub(crate) async fn alike(&self, names: Vec<String>) -> Result<Alike, StoreError> {
-        if names.is_empty() {
-            return Ok(Alike::default());
-        }
-        let keys = names.iter().map(|name| key([("reference", name)])).collect();
-        let rows = self.batch(&self.references, keys).await?;
-        let mut rows: Vec<AlikeRow> = rows.iter().map(AlikeRow::read).collect::<Result<_, _>>()?;
-        for name in names {
-            if rows.iter().all(|row| row.name != name) {
-                rows.push(AlikeRow { name, told: Vec::new(), version: None });
+    /// Whose orders these names lead to, and what was told before under each of the others, in one read. A row that was
+    /// never written comes without a version.
+    pub(crate) async fn references_and_alike(
+        &self,
+        names: &[String],
+        alike: Vec<String>,
+    ) -> Result<(Vec<ReferenceRow>, Alike), StoreError> {
+        let distinct: HashSet<&String> = names.iter().chain(&alike).collect();
+        let keys = distinct.into_iter().map(|name| key([("reference", name)])).collect();
+        let (mut references, mut told) = (Vec::new(), Vec::new());
+        for row in &self.batch(&self.references, keys).await? {
+            match row.contains_key("told") {
+                true => told.push(AlikeRow::read(row)?),
+                false => references.push(ReferenceRow::read(row)?),
             }
         }
-        Ok(Alike(rows))
+        for name in alike {
+            if told.iter().all(|row| row.name != name) {
+                told.push(AlikeRow { name, told: Vec::new(), version: None });
+            }
+        }
+        Ok((references, Alike(told)))
     }
 
     /// A row after a change; refused when another delivery changed it meanwhile.

@@ -66,7 +66,8 @@ async fn what_is_not_from_sepay_is_refused_and_nothing_of_it_is_stored() {
     ];
     for (what, message) in &forged {
         let refused = desk.deliver(message).await;
-        assert_eq!((refused.status, refused.problem()), (401, "unauthenticated"), "{what}: {}", refused.text);
+        assert_eq!((refused.status, refused.problem()), (401, "webhook_refused"), "{what}: {}", refused.text);
+        assert_ne!(refused.body["title"], "Sign in first", "a webhook has nobody to sign in");
         assert!(!refused.text.contains("sha256") && !refused.text.contains(secret), "{what}");
     }
     assert_eq!((desk.inbox_rows().await, ann.balance().await), (0, (100, 0, 0)));
@@ -133,8 +134,8 @@ async fn an_authentic_message_that_can_not_be_read_is_kept_once_and_answered_wit
     let whole = message_with(7_001, &order, "", "");
     let bodies: Vec<(&str, Vec<u8>)> = [
         ("no bytes", Vec::new()),
-        ("no text", b"{\"id\":7001,\"content\":\"\xff\xfe\"}".to_vec()),
-        ("no JSON", b"id=7001&transferAmount=131350".to_vec()),
+        ("no text", b"{\"id\":7011,\"content\":\"\xff\xfe\"}".to_vec()),
+        ("no JSON", b"id=7012&transferAmount=131350".to_vec()),
         ("no object", b"[7001]".to_vec()),
         ("nothing", b"null".to_vec()),
         ("a deep hole", "[".repeat(100_000).into_bytes()),
@@ -146,8 +147,7 @@ async fn an_authentic_message_that_can_not_be_read_is_kept_once_and_answered_wit
         [
             ("transferAmount", "100000.5"),
             ("transferAmount", "\"100000.5\""),
-            ("transferAmount", "100000.0"),
-            ("transferAmount", "1e5"),
+            ("transferAmount", "1e-5"),
             ("transferAmount", "-131350"),
             ("transferAmount", "\"-131350\""),
             ("transferAmount", "0"),
@@ -155,6 +155,7 @@ async fn an_authentic_message_that_can_not_be_read_is_kept_once_and_answered_wit
             ("transferAmount", "\"9007199254740993\""),
             ("transferAmount", "99999999999999999999999999"),
             ("transferAmount", "\"131,350\""),
+            ("transferAmount", "\"131.350\""),
             ("transferAmount", "\"131350 VND\""),
             ("transferAmount", "true"),
             ("transferAmount", "null"),
@@ -166,11 +167,10 @@ async fn an_authentic_message_that_can_not_be_read_is_kept_once_and_answered_wit
             ("id", "{}"),
             ("id", ""),
             ("transferType", "\"credit\""),
-            ("transferType", "\"IN\""),
+            ("transferType", "\"i n\""),
             ("transferType", "1"),
             ("transferType", ""),
-            ("accountNumber", "12345678"),
-            ("content", "[]"),
+            ("accountNumber", "[]"),
         ]
         .into_iter()
         .zip(7_100..)
@@ -188,7 +188,11 @@ async fn an_authentic_message_that_can_not_be_read_is_kept_once_and_answered_wit
     assert_eq!(waiting.len(), bodies.len(), "each is kept, and once");
     assert_eq!(desk.inbox_rows().await, 2 * bodies.len());
     for payment in &waiting {
-        assert_eq!((&payment["why"], &payment["amount"]), (&"unreadable".into(), &"0".into()), "{payment}");
+        assert_eq!(payment["why"], "unreadable", "{payment}");
+        assert!(
+            ["0", "131350"].contains(&payment["amount"].as_str().unwrap()),
+            "what can be read: {payment}"
+        );
         let shown = desk.payment(payment["id"].as_str().unwrap()).await;
         let kept = shown["deliveries"][0]["body"].as_str().unwrap();
         assert!(bodies.iter().any(|(_, body)| String::from_utf8_lossy(body) == kept), "{kept}");

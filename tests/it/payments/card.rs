@@ -70,7 +70,7 @@ async fn an_ipn_without_the_one_secret_is_refused_and_changes_nothing() {
         }
         let request = http().post(format!("{}{PATH}", desk.world.product.base)).headers(headers);
         let answer = Answer::of(request.body(paid.body.clone()).send().await.unwrap()).await;
-        assert_eq!((answer.problem(), answer.status), ("unauthenticated", 401), "{values:?}");
+        assert_eq!((answer.problem(), answer.status), ("webhook_refused", 401), "{values:?}");
         assert!(!answer.text.contains(SEPAY_IPN_SECRET));
         refusals.push(answer.body["detail"].clone());
     }
@@ -500,7 +500,8 @@ async fn an_authentic_ipn_that_makes_no_sense_is_kept_once_and_answered_with_suc
     assert!(asked_sepay(&desk) >= naming.len());
     assert_eq!(books::dossiers(&desk.world).await.len(), bodies.len(), "SePay knows none of them");
     let more = books::scan(&desk.world, "payment_inbox").await.len() - rows;
-    assert_eq!(more, naming.len(), "each message is kept once");
+    // Three of them say the same as each other in all that names a message: one in small letters, two with an odd time.
+    assert_eq!(more, naming.len() - 2, "each message is kept once");
     let accounts = books::scan(&desk.world, "accounts").await;
     assert!(accounts.is_empty(), "nobody was credited");
 
@@ -578,7 +579,7 @@ async fn what_only_a_message_calls_paid_is_given_to_nobody_and_credited_when_sep
     assert_eq!((waiting.len(), &waiting[0]["why"]), (1, &"unconfirmed".into()), "{waiting:?}");
 
     let refused = desk.assign(&fact_of(&order), &to(&ann)).await;
-    assert_eq!((refused.status, refused.problem()), (409, "payment_settled"));
+    assert_eq!((refused.status, refused.problem()), (409, "wrong_payment_state"));
     assert_eq!(
         change(&desk.administrator(), &fact_of(&order), "dismiss", &json!({ "note": "SePay shows nothing" }))
             .await

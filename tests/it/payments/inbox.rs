@@ -300,7 +300,7 @@ async fn what_left_the_account_or_came_into_another_is_credited_to_nobody() {
         let kept = desk.payment(&id).await;
         assert_eq!((&kept["state"], &kept["why"]), (&state.into(), &why.into()), "{kept}");
         if state == "ignored" {
-            assert_eq!(desk.assign(&id, &to(&ann)).await.problem(), "payment_settled");
+            assert_eq!(desk.assign(&id, &to(&ann)).await.problem(), "wrong_payment_state");
         }
     }
     assert_eq!(desk.waiting().await.len(), 1, "it may be an account of ours that no setting names");

@@ -476,7 +476,7 @@ async fn without_a_good_rate_nothing_is_sold_for_dong_and_usdt_still_works() {
 
 #[tokio::test]
 async fn every_order_has_a_reference_of_its_own_that_a_bank_app_reads_from_the_qr() {
-    let desk = Desk::with(&[("OPEN_TOP_UPS_MAX", "40")]).await;
+    let desk = Desk::with(&[("OPEN_TOP_UPS_MAX", "40"), ("TOP_UPS_PER_DAY_MAX", "40")]).await;
     let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
     let (mut codes, mut amounts) = (HashSet::new(), HashSet::new());
     for nth in 0..40 {

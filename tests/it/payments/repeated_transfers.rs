@@ -129,7 +129,7 @@ async fn a_second_payment_that_differs_in_reference_time_or_amount_is_credited_a
         json!({ "transactionDate": later }),
         json!({ "referenceCode": null, "transactionDate": later }),
         json!({ "transferAmount": 131_351 }),
-        json!({ "referenceCode": "FT9", "transactionDate": null }),
+        json!({ "referenceCode": "FT8", "transactionDate": null }),
     ]) {
         let order = desk.order(&ann, "viet_qr", 500).await;
         let own = json!({ "transactionDate": now, "referenceCode": format!("FT{nth}") });

@@ -270,7 +270,7 @@ async fn only_what_was_credited_can_be_taken_back_and_only_what_was_taken_given_
     let (bob, _, bobs) = topped_up(&desk, "bob").await;
     let waiting = desk.unmatched(131_350).await;
     let refused = desk.reverse(&waiting, &chargeback("CB-1")).await;
-    assert_eq!((refused.problem(), refused.status), ("payment_settled", 409), "it was never credited");
+    assert_eq!((refused.problem(), refused.status), ("wrong_payment_state", 409), "it was never credited");
     assert_eq!(desk.reverse("viet_qr.1.0", &chargeback("CB-1")).await.problem(), "not_found");
 
     let reversal = desk.reverse(&bobs, &chargeback("CB-1")).await;

@@ -479,7 +479,7 @@ async fn after_a_day_without_indexers_everything_of_that_day_is_credited() {
 
 #[tokio::test]
 async fn a_poll_killed_at_any_store_call_loses_nothing_and_credits_nothing_twice() {
-    let desk = Desk::open().await;
+    let desk = Desk::with(&[("TOP_UPS_PER_DAY_MAX", "1000")]).await;
     let ann = desk.world.person("ann");
     let mut total = 100;
     for fault in [Fault::KilledBefore, Fault::KilledAfter] {

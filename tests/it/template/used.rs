@@ -150,6 +150,8 @@ async fn repair_what_was_missed(desk: &Desk, seen: &mut Seen) {
     let transfer = order(desk, seen, &eve, "viet_qr", 2000).await;
     let voided = order(desk, seen, &eve, "sepay_card", 2000).await;
     let usdt = order(desk, seen, &eve, "tron_usdt", 2000).await;
+    // Not paid: the comparison notes when it looks for it again.
+    order(desk, seen, &eve, "sepay_card", 500).await;
     desk.pay_by_card(&voided).await;
     fine(desk.ipn(&voided, IpnKind::OrderPaid).await);
     desk.world.sandbox.void_card(&text(&voided["reference"])).unwrap();

@@ -6,7 +6,7 @@ use crate::bank::BankDesk;
 use crate::card::own_key_is_malformed;
 use crate::chain::{Compared, Listed};
 use crate::fact::{Fact, FactKey, FactState, Via};
-use crate::{Arrival, PaymentsError};
+use crate::{Arrival, Claim, PaymentsError};
 use primitives::Timestamp;
 use rails::sepay_bank::{Api, Direction, Transfer};
 use serde_json::json;
@@ -53,7 +53,7 @@ impl Reconciliation {
         let keys: Vec<FactKey> = arrivals.iter().map(|(_, arrival)| arrival.key.clone()).collect();
         let known = self.payments.store.facts(&keys).await?;
         for (transfer, arrival) in arrivals {
-            if known.get(&arrival.key).is_none_or(may_be_decided_by_the_list) {
+            if known.get(&arrival.key).is_none_or(|fact| may_be_decided_by(&arrival, fact)) {
                 compared.repaired += u32::from(self.book_listed(&arrival, now).await);
             }
             if transfer.direction == Direction::In {
@@ -77,8 +77,9 @@ impl Reconciliation {
     }
 }
 
-fn may_be_decided_by_the_list(fact: &Fact) -> bool {
-    fact.is_open() || matches!(fact.state, FactState::Ignored(_))
+fn may_be_decided_by(arrival: &Arrival, fact: &Fact) -> bool {
+    let was_ignored = matches!(fact.state, FactState::Ignored(_));
+    fact.is_open() || (was_ignored && !matches!(arrival.claim, Claim::Ignore(_)))
 }
 
 /// An account's number has no place in a report or a log; its end tells ours apart.

@@ -234,10 +234,10 @@ fn in_turns(orders: Vec<(AccountId, TopUpId)>) -> Vec<(AccountId, TopUpId)> {
     ranked.into_iter().map(|(_, order)| order).collect()
 }
 
-/// As long again as the order is old; never again when a payment would be too late.
+/// As long again as the order is old, the last time when a payment begins to be too late.
 fn next_look(order: &TopUp, now: Timestamp) -> Option<Timestamp> {
-    let age = now.since(order.created_at);
-    (now <= order.grace_ends(CARD_GRACE)).then(|| now.after(age.max(LOOK_EVERY)))
+    let (age, last) = (now.since(order.created_at), order.grace_ends(CARD_GRACE));
+    (now < last).then(|| now.after(age.max(LOOK_EVERY)).min(last))
 }
 
 /// One day, then two, then four, back to `from`.
