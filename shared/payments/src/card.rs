@@ -7,14 +7,13 @@ use crate::settings::{CardSettings, read_ipn_secrets, read_sepay_offset};
 use crate::{Amount, Payments, PaymentsError, Rail};
 use http::HeaderMap;
 use platform::{InvalidSettings, Platform, StoreError};
-use primitives::{Secret, Timestamp};
+use primitives::{Secret, Timestamp, times};
 use rails::sepay_card::{
     Api, CardFace, CardOrder, CardOutcome, InvoiceNumber, Ipn, Oddity, authenticate_ipn,
 };
 use rails::{Refused, Unreadable, Vnd};
 use ring::digest::{SHA256, digest};
 use serde_json::json;
-use std::time::Duration;
 
 /// What SePay's gateway says about a card order becomes credit, or takes it back.
 #[derive(Clone)]
@@ -24,9 +23,6 @@ pub struct CardDesk {
     api: Api,
 }
 
-/// What all questions to SePay about one IPN may take together. The function that carries an IPN has 25 seconds: it must
-/// still be able to note what the message claims, and to answer.
-pub const ASK_TIME: Duration = Duration::from_secs(10);
 /// What the part of a fact begins with that is about another one.
 pub(crate) const ODD: &str = "odd-";
 
@@ -94,7 +90,8 @@ impl CardDesk {
         let delivery = Delivery { key: told.name.clone(), body: raw.to_vec() };
         self.payments.keep_delivery(&key, &delivery, Via::Webhook, now).await?;
         self.payments.store.note(Rail::SepayCard, crate::HEARD, now).await;
-        let news = match tokio::time::timeout(ASK_TIME, self.api.order(&told.invoice)).await {
+        let news = match tokio::time::timeout(times::IPN_QUESTIONS.limit, self.api.order(&told.invoice)).await
+        {
             Ok(Ok(Some(order))) => self.settle(&order, Via::Webhook, delivery.clone(), now).await?,
             Ok(Ok(None)) => CardNews::Nothing,
             Ok(Err(error)) => {

@@ -29,7 +29,7 @@ mod top_ups;
 pub use amount::{Amount, DongRate, usdt_cents_down};
 pub use arrival::{Arrival, Claim, Delivery, Received, TransferMarks};
 pub use bank::BankDesk;
-pub use card::{ASK_TIME as IPN_ASK_TIME, CardDesk, CardNews};
+pub use card::{CardDesk, CardNews};
 pub use chain::{ChainDesk, PollReport};
 pub use error::PaymentsError;
 pub use fact::{Credited, Fact, FactKey, FactState, Ignored, InvalidFactKey, Unmatched, Via};

@@ -91,6 +91,7 @@ pub static VENDOR_CALL: Wait = wait(
     "a call of a payment service or feed",
     ms(10_000),
     &[
+        Inside::Wait(&IPN_QUESTIONS),
         Inside::Function("SepayWebhook"),
         Inside::Function("TopUps"),
         Inside::Function("ClaimTransfer"),
@@ -100,6 +101,9 @@ pub static VENDOR_CALL: Wait = wait(
         Inside::Function("TronPoll"),
     ],
 );
+/// All that SePay is asked about one card message. What the message claims is noted afterwards, and SePay gets its answer.
+pub static IPN_QUESTIONS: Wait =
+    wait("SePay's answers about a card message", ms(11_000), &[Inside::Function("SepayWebhook")]);
 pub static RAIL_COMPARISON: Wait =
     wait("one rail's comparison", ms(200_000), &[Inside::Function("PaymentReconciliation")]);
 pub static BALANCE_CALL: Wait =
@@ -159,6 +163,7 @@ pub static ALL: &[&Wait] = &[
     &SECRETS_START,
     &SIGN_IN_CALL,
     &VENDOR_CALL,
+    &IPN_QUESTIONS,
     &RAIL_COMPARISON,
     &BALANCE_CALL,
     &RUN_BEFORE,
@@ -185,7 +190,7 @@ pub static IN_A_ROW: &[(&[&Wait], Inside)] = &[
     // The output, the decision, the usage log, the account.
     (&[&MEDIA_CALL, &CONFLICTS, &STORE_CALL, &CONFLICTS], Inside::Wait(&RUN_AFTER)),
     // A card's order is asked for before it is believed.
-    (&[&SECRETS_LOOK, &VENDOR_CALL, &STORE_CALL], Inside::Function("SepayWebhook")),
+    (&[&SECRETS_LOOK, &IPN_QUESTIONS, &STORE_CALL], Inside::Function("SepayWebhook")),
 ];
 
 /// What is left of an invocation's time when a request is answered with a problem instead of by Lambda's end.

@@ -222,7 +222,11 @@ async fn an_ipn_is_answered_although_sepay_hangs_at_every_question() {
         desk.deliver(&sandbox::Delivery { path, headers, body: message.to_string().into_bytes() }).await;
 
     assert_taken(&told);
-    assert!(begun.elapsed() < payments::IPN_ASK_TIME + Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < primitives::times::IPN_QUESTIONS.limit + Duration::from_secs(8),
+        "{:?}",
+        begun.elapsed()
+    );
     let waiting = desk.waiting().await;
     assert_eq!((waiting.len(), &waiting[0]["why"]), (1, &"unconfirmed".into()), "what it claims is noted");
     books::check_payments(&desk.world).await;
