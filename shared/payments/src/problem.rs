@@ -95,7 +95,7 @@ fn wrong_state(state: &str) -> String {
     let told = match state {
         "credited" => "The payment became credit. Take the credit back if that was wrong.",
         "unmatched" => {
-            "Nobody has decided about the payment yet, so no credit of it stands. Assign or dismiss it first."
+            "The payment still waits for a decision, so no credit of it stands. Assign or dismiss it first."
         }
         "dismissed" => "The payment was dismissed, so no credit of it stands. Assign it if that was wrong.",
         "ignored" => {

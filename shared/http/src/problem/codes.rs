@@ -147,8 +147,8 @@ impl ProblemCode {
                 "The webhook does not prove its sender",
                 Unchanged,
                 "The secret or signature is missing or wrong. Nothing was changed. If you run this service, set the same \
-                 secret here and at the sender, then have the message sent again; the log names the reason. Nobody else \
-                 has a use for this address.",
+                 secret here and at the sender, then have the message sent again; the log names the reason. Other callers \
+                 have no use for this address.",
             ),
             ProblemCode::InsufficientCredit => (
                 "insufficient_credit",
