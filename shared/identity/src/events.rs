@@ -29,6 +29,9 @@ impl UserEvent {
     /// Strict in what decides (the instance, the kind, whom it is about), lenient in everything beside it.
     pub fn parse(raw_body: &[u8], expected_instance: Option<&str>) -> Result<UserEvent, InvalidEvent> {
         let event: Value = serde_json::from_slice(raw_body).map_err(|_| InvalidEvent::Shape)?;
+        if !event.is_object() {
+            return Err(InvalidEvent::Shape);
+        }
         if expected_instance.is_some() && event["instance_id"].as_str() != expected_instance {
             return Err(InvalidEvent::OtherInstance);
         }

@@ -292,8 +292,8 @@ fn what_decides_about_an_address_is_read_strictly() {
         }
     };
     assert_eq!(read(|_| {}), "ann@example.com");
-    for change in [
-        (|data: &mut Value| data["primary_email_address_id"] = json!(null)) as fn(&mut Value),
+    let changes: [fn(&mut Value); 10] = [
+        |data| data["primary_email_address_id"] = json!(null),
         |data| data["primary_email_address_id"] = json!("idn_9"),
         |data| data["email_addresses"] = json!([]),
         |data| data["email_addresses"][1]["verification"] = json!(null),
@@ -303,7 +303,8 @@ fn what_decides_about_an_address_is_read_strictly() {
         |data| data["email_addresses"][1]["email_address"] = json!(null),
         |data| data["email_addresses"][1]["email_address"] = json!(" "),
         |data| data["email_addresses"][1]["id"] = json!(null),
-    ] {
+    ];
+    for change in changes {
         assert_eq!(read(change), "none");
     }
     for list in [json!(null), json!("x"), json!({})] {
