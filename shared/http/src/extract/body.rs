@@ -143,7 +143,7 @@ fn explained(told: &str) -> (Option<&str>, String) {
             false => format!("must be {names}"),
         },
         (told, _) if told.starts_with("invalid ") => {
-            expected.and_then(in_plain_words).map_or("is not valid", |kind| kind).to_owned()
+            expected.and_then(in_plain_words).unwrap_or("is not valid").to_owned()
         }
         (told, _) if told.starts_with("duplicate field") => "holds a field twice".to_owned(),
         _ => "is not valid".to_owned(),
