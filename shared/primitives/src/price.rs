@@ -38,6 +38,7 @@ pub fn price_half_up(cost: CostCents, markup: Markup) -> Result<Credits, Overflo
 
 impl CostCents {
     pub const ZERO: CostCents = CostCents { micro_cents: 0 };
+    pub const MAX: CostCents = CostCents { micro_cents: u64::MAX };
 
     /// Millionths of a cent.
     pub const fn from_micro_cents(micro_cents: u64) -> CostCents {
@@ -46,6 +47,20 @@ impl CostCents {
 
     pub const fn micro_cents(self) -> u64 {
         self.micro_cents
+    }
+
+    /// The cost that a price pays for: one ledger unit stands for a cent here, as in [`price_half_up`].
+    pub const fn paid_by(price: Credits) -> CostCents {
+        CostCents { micro_cents: price.get().saturating_mul(SCALE) }
+    }
+
+    /// Sums of costs that came from outside: nonsense stays at the largest cost, where it is noticed.
+    pub const fn saturating_add(self, other: CostCents) -> CostCents {
+        CostCents { micro_cents: self.micro_cents.saturating_add(other.micro_cents) }
+    }
+
+    pub fn checked_sub(self, other: CostCents) -> Result<CostCents, Overflow> {
+        self.micro_cents.checked_sub(other.micro_cents).map(Self::from_micro_cents).ok_or(Overflow)
     }
 
     pub fn checked_add(self, other: CostCents) -> Result<CostCents, Overflow> {

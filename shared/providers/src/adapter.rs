@@ -1,3 +1,4 @@
+use crate::at_worst::StepPrice;
 use crate::failure::Failure;
 use crate::outlet::Outlet;
 use crate::{Ending, Job, ProviderName, Request, Usage};
@@ -31,6 +32,7 @@ pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) provider: ProviderName,
     pub(crate) kind: Kind,
+    pub(crate) price: StepPrice,
     /// `None`: the provider is not configured here.
     pub(crate) adapter: Option<Arc<dyn Adapter>>,
 }

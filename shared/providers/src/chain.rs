@@ -1,8 +1,9 @@
 use crate::adapter::{Kind, Step};
 use crate::breaker::Breaker;
 use crate::course::Course;
-use crate::{Event, Failed, FailureClass, Job, Served};
+use crate::{Event, Failed, FailureClass, Job, Measure, Served};
 use platform::Platform;
+use primitives::CostCents;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
@@ -75,6 +76,13 @@ impl Chain {
                 Err(course.failed(class).await)
             }
         }
+    }
+
+    /// Whether some step may serve such a request for `cost_max`. True without any configured step: that is another
+    /// failure.
+    pub fn is_paid_by(&self, measure: Measure, cost_max: CostCents) -> bool {
+        let mut configured = self.configured().peekable();
+        configured.peek().is_none() || configured.any(|step| step.price.within(measure, cost_max).is_some())
     }
 
     fn configured(&self) -> impl Iterator<Item = &Step> {

@@ -4,11 +4,12 @@ use crate::failure::{Again, Failure};
 use crate::health::Incident;
 use crate::outlet::Outlet;
 use crate::{Attempt, Event, Failed, FailureClass, Job, ProviderName, Served};
-use primitives::random_bytes;
+use primitives::{CostCents, random_bytes};
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep};
-use tracing::error;
+use tracing::{error, warn};
 
 /// Tries per provider and run.
 const TRIES: u32 = 2;
@@ -61,13 +62,14 @@ impl<'a> Course<'a> {
     /// Asks one provider, twice where that is safe. `None`: it failed.
     pub(crate) async fn take(&mut self, step: &Step) -> Option<Served> {
         let adapter = step.adapter.as_deref()?;
+        let job = self.paid_job(step)?;
         let (breaker, unreported) = (&self.shop.breaker, self.unreported.take());
         let report = async {
             if let Some((provider, incident)) = unreported {
                 breaker.failed(provider, &incident).await;
             }
         };
-        let (outcome, ()) = tokio::join!(self.tries(step.provider, adapter), report);
+        let (outcome, ()) = tokio::join!(self.tries(step.provider, adapter, &job), report);
         match outcome {
             Ok(answer) => {
                 breaker.succeeded(step.provider).await;
@@ -80,10 +82,36 @@ impl<'a> Course<'a> {
         }
     }
 
-    async fn tries(&mut self, provider: ProviderName, adapter: &dyn Adapter) -> Result<Answer, Failure> {
+    /// The job as the rest of its price pays it at this step's prices, failed attempts being paid already.
+    fn paid_job(&self, step: &Step) -> Option<Cow<'a, Job>> {
+        let job = self.job;
+        let spent =
+            self.attempts.iter().fold(CostCents::ZERO, |sum, attempt| sum.saturating_add(attempt.cost));
+        let left = job.cost_max.checked_sub(spent).unwrap_or_default();
+        let whole = job.request.measure();
+        let Some(paid) = step.price.within(whole, left) else {
+            warn!(
+                provider.name = step.provider.as_str(),
+                run.id = %job.run,
+                "run {}: {} could cost more than the price pays and is left out", job.run, step.name
+            );
+            return None;
+        };
+        Some(match paid == whole {
+            true => Cow::Borrowed(job),
+            false => Cow::Owned(Job { request: job.request.measuring(paid), ..job.clone() }),
+        })
+    }
+
+    async fn tries(
+        &mut self,
+        provider: ProviderName,
+        adapter: &dyn Adapter,
+        job: &Job,
+    ) -> Result<Answer, Failure> {
         let mut tries = 1;
         loop {
-            let failure = match self.attempt(provider, adapter).await {
+            let failure = match self.attempt(provider, adapter, job).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -95,10 +123,15 @@ impl<'a> Course<'a> {
         }
     }
 
-    async fn attempt(&mut self, provider: ProviderName, adapter: &dyn Adapter) -> Result<Answer, Failure> {
+    async fn attempt(
+        &mut self,
+        provider: ProviderName,
+        adapter: &dyn Adapter,
+        job: &Job,
+    ) -> Result<Answer, Failure> {
         let (started_at, start) = (self.shop.platform.now(), Instant::now());
         self.outlet.begin_attempt();
-        let outcome = adapter.attempt(self.job, self.limit, &mut self.outlet).await;
+        let outcome = adapter.attempt(job, self.limit, &mut self.outlet).await;
         let (failure, request_id, cost, cost_is_estimated) = match &outcome {
             Ok(answer) => (None, &answer.request_id, answer.cost, answer.cost_is_estimated),
             Err(failure) => {

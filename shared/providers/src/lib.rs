@@ -3,6 +3,7 @@
 mod adapter;
 mod anthropic;
 mod artifact;
+mod at_worst;
 mod balances;
 mod breaker;
 mod chain;
@@ -35,6 +36,7 @@ mod words;
 mod tests;
 
 pub use artifact::{Artifact, MediaType};
+pub use at_worst::{Measure, WorstCosts};
 pub use balances::{Balance, Balances};
 pub use chain::Chain;
 pub use error::UnknownStep;

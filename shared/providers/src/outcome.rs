@@ -31,6 +31,8 @@ pub struct Usage {
 pub enum Ending {
     Complete,
     LengthLimit,
+    /// The provider's content rules ended it after a part had been sent: the customer's own request brought that about.
+    ContentFilter,
 }
 
 /// One call to one provider within a run.
@@ -102,6 +104,7 @@ impl Ending {
         match self {
             Ending::Complete => "complete",
             Ending::LengthLimit => "length_limit",
+            Ending::ContentFilter => "content_filter",
         }
     }
 }

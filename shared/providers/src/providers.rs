@@ -1,5 +1,6 @@
 use crate::adapter::{Adapter, Kind, Step};
 use crate::anthropic::Anthropic;
+use crate::at_worst::WorstCosts;
 use crate::breaker::Breaker;
 use crate::chain::{Chain, Shop};
 use crate::comfyui::Comfyui;
@@ -52,19 +53,20 @@ impl Providers {
 }
 
 fn steps(platform: &Platform, settings: ProviderSettings) -> Vec<Arc<Step>> {
+    let worst = WorstCosts::of(&settings);
     let (chat, reasoner) = pair(Deepseek::models(platform, settings.deepseek));
     let (flux_dev, flux_schnell) = pair(Fal::models(platform, settings.fal));
     let premium = Anthropic::new(platform, settings.anthropic).map(boxed);
     let image = settings.comfyui.map(|settings| boxed(Comfyui::new(platform, settings)));
 
-    let step = |name, provider, kind, adapter| Arc::new(Step { name, provider, kind, adapter });
+    let step = |name, provider, kind, price, adapter| Arc::new(Step { name, provider, kind, price, adapter });
     vec![
-        step("deepseek/chat", ProviderName::Deepseek, Kind::Text, chat),
-        step("deepseek/reasoner", ProviderName::Deepseek, Kind::Text, reasoner),
-        step("anthropic/premium", ProviderName::Anthropic, Kind::Text, premium),
-        step("fal/flux-dev", ProviderName::Fal, Kind::Image, flux_dev),
-        step("fal/flux-schnell", ProviderName::Fal, Kind::Image, flux_schnell),
-        step("comfyui/image", ProviderName::Comfyui, Kind::Image, image),
+        step("deepseek/chat", ProviderName::Deepseek, Kind::Text, worst.chat, chat),
+        step("deepseek/reasoner", ProviderName::Deepseek, Kind::Text, worst.reasoner, reasoner),
+        step("anthropic/premium", ProviderName::Anthropic, Kind::Text, worst.premium, premium),
+        step("fal/flux-dev", ProviderName::Fal, Kind::Image, worst.flux_dev, flux_dev),
+        step("fal/flux-schnell", ProviderName::Fal, Kind::Image, worst.flux_schnell, flux_schnell),
+        step("comfyui/image", ProviderName::Comfyui, Kind::Image, worst.comfyui, image),
     ]
 }
 

@@ -1,4 +1,4 @@
-use primitives::{AccountId, Private, RunId};
+use primitives::{AccountId, CostCents, Private, RunId};
 use std::time::Duration;
 
 /// A text to be written.
@@ -34,6 +34,8 @@ pub struct Job {
     pub request: Request,
     /// Wall clock for the whole chain, waits and fallbacks included.
     pub budget: Duration,
+    /// All attempts together may cost this much: a step that could cost more is asked for less, or not at all.
+    pub cost_max: CostCents,
 }
 
 impl Request {

@@ -20,6 +20,7 @@ const OVERRUN_TOKENS_MAX: u64 = 1_000;
 pub(crate) fn empty(ending: Ending) -> Failure {
     match ending {
         Ending::LengthLimit => FailureClass::LengthLimit.into(),
+        Ending::ContentFilter => FailureClass::ContentRejected.into(),
         Ending::Complete => FailureClass::EmptyAnswer.into(),
     }
 }
@@ -170,7 +171,7 @@ pub(crate) fn reason_of(value: &Value) -> Option<Reason> {
             Reason::Ends(Ending::LengthLimit)
         }
         "content_filter" | "content_filtered" | "refusal" | "safety" | "sensitive" | "blocked"
-        | "prohibited_content" => Reason::Fails(FailureClass::ContentRejected),
+        | "prohibited_content" => Reason::Ends(Ending::ContentFilter),
         "insufficient_system_resource"
         | "error"
         | "abort"

@@ -71,13 +71,25 @@ async fn endings_are_told_apart() {
         ("stop_sequence", Ok(Ending::Complete)),
         ("max_tokens", Ok(Ending::LengthLimit)),
         ("model_context_window_exceeded", Ok(Ending::LengthLimit)),
-        ("refusal", Err("content_rejected")),
+        ("refusal", Ok(Ending::ContentFilter)),
     ];
     for (reason, expected) in table {
         let world = World::start(move |_| ended(stream(&[START, TEXT, &last(reason), STOP]))).await;
         let outcome = world.text(&["anthropic/premium"]).await.outcome;
         let outcome = outcome.as_ref().map(|served| served.ending).map_err(|failed| failed.class.as_str());
         assert_eq!(outcome, expected, "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_before_the_first_word_is_content_that_was_refused() {
+    for thoughts in [&[] as &[&str], &[THINKING]] {
+        let world =
+            World::start(move |_| ended(stream(&[&[START], thoughts, &[&last("refusal"), STOP]].concat())))
+                .await;
+        let told = world.text(&["anthropic/premium"]).await;
+        assert_eq!(told.failure(), ("content_rejected", vec!["content_rejected"]));
+        assert!(told.outcome.unwrap_err().attempts[0].cost > primitives::CostCents::ZERO);
     }
 }
 

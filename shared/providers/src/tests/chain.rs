@@ -208,3 +208,52 @@ fn nothing_private_can_be_printed() {
     let printed = format!("{:?} {:?}", job(request), Event::Delta("an answer".to_owned()));
     assert!(!printed.contains("kite") && !printed.contains("answer"), "{printed}");
 }
+
+fn paid(cents: &str) -> Job {
+    Job { cost_max: cents.parse().unwrap(), ..job(text()) }
+}
+
+/// `max_tokens` as Claude was asked for; `None`: it was not asked.
+async fn asked_of_claude(world: &World, job: Job) -> Option<u64> {
+    let before = world.stand.requests().len();
+    world.job(&["deepseek/chat", "anthropic/premium"], job).await;
+    let requests = world.stand.requests();
+    let claude = requests[before..].iter().find(|request| request.path.starts_with("/anthropic"));
+    claude.map(|request| request.json()["max_tokens"].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn a_fallback_is_asked_for_no_more_than_the_price_pays() {
+    let world = World::start(|request| all_but_deepseek(request, || reply(500, &[], ""))).await;
+    // The prompt's 26 bytes and the template are 90 tokens at most, at 250 cents a million; an answer's cost 1,000.
+    for (cents, tokens) in [
+        ("9", Some(500)),
+        ("0.5225", Some(500)),
+        ("0.4", Some(376)),
+        ("0.28", Some(256)),
+        ("0.27", None),
+        ("0.01", None),
+    ] {
+        assert_eq!(asked_of_claude(&world, paid(cents)).await, tokens, "{cents}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_failed_attempt_cost_is_no_longer_there_for_its_fallback() {
+    let world = World::start(|request| all_but_deepseek(request, deepseek::empty)).await;
+    // It cost 0.003 cents, and what is left of 0.28 pays fewer tokens than make sense.
+    assert_eq!(asked_of_claude(&world, paid("0.28")).await, None);
+    assert_eq!(asked_of_claude(&world, paid("0.284")).await, Some(257));
+}
+
+#[tokio::test]
+async fn an_image_that_the_price_does_not_pay_is_not_asked_for() {
+    let world = World::start(|request| all_but_deepseek(request, || reply(500, &[], ""))).await;
+    let steps = ["fal/flux-dev", "comfyui/image"];
+    let of = |cents: &str| Job { cost_max: cents.parse().unwrap(), ..job(image()) };
+    assert_eq!(world.job(&steps, of("2.5")).await.served().provider, ProviderName::Fal);
+    assert_eq!(world.job(&steps, of("2.499999")).await.served().provider, ProviderName::Comfyui);
+    let asked = world.stand.requests().len();
+    assert_eq!(world.job(&steps, of("0.1")).await.failure(), ("unavailable", vec![]));
+    assert_eq!(world.stand.requests().len(), asked, "nothing is asked for");
+}

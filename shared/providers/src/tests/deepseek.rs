@@ -32,6 +32,11 @@ pub(super) fn thought_only(reason: &str) -> Reply {
     ended(stream(&[REASONING, &finish(reason), USAGE, DONE]))
 }
 
+/// Read, billed, and nothing written.
+pub(super) fn empty() -> Reply {
+    ended(stream(&[&finish("stop"), USAGE, DONE]))
+}
+
 pub(super) fn cut_after_content() -> Reply {
     then(stream(&[FIRST]), Say::Cut)
 }
@@ -96,7 +101,7 @@ async fn endings_are_told_apart() {
         ("stop", Ok(Ending::Complete)),
         ("length", Ok(Ending::LengthLimit)),
         ("tool_calls", Ok(Ending::Complete)),
-        ("content_filter", Err("content_rejected")),
+        ("content_filter", Ok(Ending::ContentFilter)),
         ("insufficient_system_resource", Err("broken_stream")),
     ];
     for (reason, expected) in table {
@@ -104,6 +109,23 @@ async fn endings_are_told_apart() {
         let outcome = world.text(&["deepseek/chat"]).await.outcome;
         let outcome = outcome.as_ref().map(|served| served.ending).map_err(|failed| failed.class.as_str());
         assert_eq!(outcome, expected, "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_is_filtered_before_its_first_word_is_refused_and_its_cost_told() {
+    for thoughts in [&[] as &[&str], &[REASONING]] {
+        let world = World::start(move |_| {
+            ended(stream(&[thoughts, &[&finish("content_filter"), USAGE, DONE]].concat()))
+        })
+        .await;
+        let told = world.text(&["deepseek/reasoner", "anthropic/premium"]).await;
+        assert_eq!(
+            told.failure(),
+            ("content_rejected", vec!["content_rejected"]),
+            "and no other vendor is asked"
+        );
+        assert!(told.outcome.unwrap_err().attempts[0].cost > primitives::CostCents::ZERO);
     }
 }
 

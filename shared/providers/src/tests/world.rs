@@ -2,7 +2,7 @@ use super::stand::{Received, Reply, Stand};
 use super::store::Store;
 use crate::{Event, Failed, ImageRequest, Job, Providers, Request, Served, TextRequest};
 use platform::{Env, Platform};
-use primitives::{Clock, Private, RunId, Timestamp};
+use primitives::{Clock, CostCents, Private, RunId, Timestamp};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -125,5 +125,11 @@ pub(super) fn image() -> Request {
 
 pub(super) fn job(request: Request) -> Job {
     let run: RunId = "01KAQ3V7W00000000000000001".parse().unwrap();
-    Job { run, account: "user_ann".parse().unwrap(), request, budget: Duration::from_secs(20) }
+    Job {
+        run,
+        account: "user_ann".parse().unwrap(),
+        request,
+        budget: Duration::from_secs(20),
+        cost_max: CostCents::MAX,
+    }
 }
