@@ -1,5 +1,6 @@
+use crate::ceilings::{Ceilings, day_of, end_of_day};
 use crate::{Hold, Nonce};
-use primitives::{AccountId, Credits, CreditsDelta, Fingerprint, Overflow, RunId, Timestamp};
+use primitives::{AccountId, CostCents, Credits, CreditsDelta, Fingerprint, Overflow, RunId, Timestamp};
 use std::time::Duration;
 
 /// The holder of a balance, as read from the store.
@@ -19,6 +20,10 @@ pub struct Account {
     pub awaits_welcome: bool,
     /// Runs started in the minute written beside it (Unix minutes).
     pub(crate) run_counts: Vec<(u64, u32)>,
+    /// What runs that were given back cost us on the day written beside it (UTC days since 1970).
+    pub(crate) losses: Vec<(u64, CostCents)>,
+    /// The share of what was paid in up to which such losses are borne in a day; zero for an account that never paid.
+    pub(crate) loss_budget: CostCents,
     /// When the sweep looks at this account, if it is marked at all (Unix seconds).
     pub(crate) due: Option<u64>,
 }
@@ -60,6 +65,11 @@ pub enum Refusal {
     Suspended,
     DebtOutstanding {
         debt: Credits,
+    },
+    /// Runs that were given back have cost us as much as is borne for this account in a day.
+    LossesUsedUp {
+        until: Timestamp,
+        retry_after: Duration,
     },
     TooManyOpenRuns {
         open: usize,
@@ -125,8 +135,7 @@ impl Account {
         wish: &Reservation,
         ours: &[Nonce],
         now: Timestamp,
-        open_max: u32,
-        per_minute_max: u32,
+        ceilings: &Ceilings,
     ) -> Option<Refusal> {
         let held = self.hold(wish.run);
         if held.is_some_and(|hold| ours.contains(&hold.nonce)) {
@@ -145,10 +154,14 @@ impl Account {
             Some(Block::Closed) => Refusal::Closed,
             Some(Block::Suspended) => Refusal::Suspended,
             None if !self.debt.is_zero() => Refusal::DebtOutstanding { debt: self.debt },
-            None if self.holds.len() >= open_max as usize => {
+            None if self.has_used_up_losses(now, ceilings) => {
+                let until = end_of_day(now);
+                Refusal::LossesUsedUp { until, retry_after: until.since(now) }
+            }
+            None if self.holds.len() >= self.open_holds_max(ceilings) as usize => {
                 Refusal::TooManyOpenRuns { open: self.holds.len() }
             }
-            None if started.is_some_and(|(_, count)| *count >= per_minute_max) => {
+            None if started.is_some_and(|(_, count)| *count >= ceilings.runs_per_minute) => {
                 let retry_after = Duration::from_secs((minute + 1) * 60 - now.seconds());
                 Refusal::TooManyRunsThisMinute { retry_after }
             }
@@ -160,6 +173,12 @@ impl Account {
     pub(crate) fn stale_minutes(&self, now: Timestamp) -> Vec<u64> {
         let minute = now.seconds() / 60;
         self.run_counts.iter().map(|(counted, _)| *counted).filter(|counted| counted + 1 < minute).collect()
+    }
+
+    /// The same for the days of losses.
+    pub(crate) fn stale_days(&self, now: Timestamp) -> Vec<u64> {
+        let day = day_of(now);
+        self.losses.iter().map(|(counted, _)| *counted).filter(|counted| counted + 1 < day).collect()
     }
 }
 

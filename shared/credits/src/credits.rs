@@ -1,14 +1,15 @@
 use crate::account::{Account, Balance, Block, Refusal, Reservation};
+use crate::ceilings::{Ceilings, day_of};
 use crate::entry::{Decision, Entry, Outcome};
 use crate::items::{
-    ACCOUNTS, CREDIT_TRANSACTIONS, SWEEP_INDEX, account_key, entry_item, entry_key, minute_counter,
-    read_account, read_entry, shard_name, sweep_shard,
+    ACCOUNTS, CREDIT_TRANSACTIONS, SWEEP_INDEX, account_key, day_counter, entry_item, entry_key,
+    minute_counter, read_account, read_entry, shard_name, sweep_shard,
 };
 use crate::{CreditsError, Hold, Nonce};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use platform::{Item, Platform, StoreError, number, pause, retry_conflicts, text};
-use primitives::{AccountId, Credits, EntryId, RunId, Timestamp, times};
+use primitives::{AccountId, CostCents, Credits, EntryId, RunId, Timestamp, times};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,17 @@ pub struct Ledger {
     pub(crate) accounts: String,
     pub(crate) entries: String,
     hold_lifetime: Duration,
-    open_holds_max: u32,
-    runs_per_minute_max: u32,
+    pub(crate) ceilings: Ceilings,
+}
+
+/// Credit that is held now.
+#[derive(Debug, Clone)]
+pub struct Reserved {
+    /// After the write.
+    pub account: Account,
+    pub hold: Hold,
+    /// The first try was not answered or refused for a while: the run may have been another request's in between.
+    pub was_tried_again: bool,
 }
 
 /// Who decided a run.
@@ -75,8 +85,7 @@ impl Ledger {
             accounts: platform.table(&ACCOUNTS),
             entries: platform.table(&CREDIT_TRANSACTIONS),
             hold_lifetime: profile.ledger.hold_lifetime(),
-            open_holds_max: profile.limits.open_holds_max,
-            runs_per_minute_max: profile.limits.runs_per_minute_max,
+            ceilings: Ceilings::of(&profile.limits),
         }
     }
 
@@ -94,7 +103,7 @@ impl Ledger {
         &self,
         wish: &Reservation,
         now: Timestamp,
-    ) -> Result<Result<(Account, Hold), Refusal>, CreditsError> {
+    ) -> Result<Result<Reserved, Refusal>, CreditsError> {
         let mut ours = Vec::new();
         let last_try = Instant::now() + times::STORE_CALL.limit.saturating_sub(times::STORE_TRY.limit);
         loop {
@@ -105,7 +114,11 @@ impl Ledger {
                 {
                     pause(u32::try_from(ours.len()).unwrap_or(u32::MAX)).await;
                 }
-                other => return other,
+                Ok(Ok((account, hold))) => {
+                    return Ok(Ok(Reserved { account, hold, was_tried_again: ours.len() > 1 }));
+                }
+                Ok(Err(refusal)) => return Ok(Err(refusal)),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -118,6 +131,8 @@ impl Ledger {
     ) -> Result<Result<(Account, Hold), Refusal>, CreditsError> {
         let nonce = ours.last().copied().unwrap_or_else(Nonce::random);
         let hold = wish.hold(nonce, now, self.hold_lifetime);
+        let ((unpaid_open_max, open_max), (lost_base, lost_max)) =
+            (self.ceilings.open_holds(), self.ceilings.losses());
         let update = self
             .once
             .update_item()
@@ -128,20 +143,26 @@ impl Ledger {
                  due = if_not_exists(due, :due), #minute = if_not_exists(#minute, :zero) + :one",
             )
             .condition_expression(
-                "avail >= :price AND attribute_not_exists(holds.#run) AND size(holds) < :open_max \
+                "avail >= :price AND attribute_not_exists(holds.#run) \
                  AND attribute_not_exists(blocked) AND attribute_not_exists(debt) \
-                 AND (attribute_not_exists(#minute) OR #minute < :minute_max)",
+                 AND (size(holds) < :unpaid_open_max OR (size(holds) < :open_max AND budget > :zero)) \
+                 AND (attribute_not_exists(#minute) OR #minute < :minute_max) \
+                 AND (attribute_not_exists(#lost) OR #lost < :lost_base OR (#lost < budget AND #lost < :lost_max))",
             )
             .expression_attribute_names("#run", wish.run.to_string())
             .expression_attribute_names("#minute", minute_counter(now.seconds() / 60))
+            .expression_attribute_names("#lost", day_counter(day_of(now)))
             .expression_attribute_values(":price", number(wish.price.get()))
             .expression_attribute_values(":hold", text(hold.encode()))
             .expression_attribute_values(":shard", text(sweep_shard(&wish.account)))
             .expression_attribute_values(":due", number(hold.expires_at.seconds()))
             .expression_attribute_values(":zero", number(0_u32))
             .expression_attribute_values(":one", number(1_u32))
-            .expression_attribute_values(":open_max", number(self.open_holds_max))
-            .expression_attribute_values(":minute_max", number(self.runs_per_minute_max))
+            .expression_attribute_values(":unpaid_open_max", number(unpaid_open_max))
+            .expression_attribute_values(":open_max", number(open_max))
+            .expression_attribute_values(":minute_max", number(self.ceilings.runs_per_minute))
+            .expression_attribute_values(":lost_base", number(lost_base.micro_cents()))
+            .expression_attribute_values(":lost_max", number(lost_max.micro_cents()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match update.send().await {
@@ -170,7 +191,7 @@ impl Ledger {
             return Ok(Err(Refusal::NoAccount));
         };
         let account = read_account(old)?;
-        match account.refusal(wish, ours, now, self.open_holds_max, self.runs_per_minute_max) {
+        match account.refusal(wish, ours, now, &self.ceilings) {
             Some(refusal) => Ok(Err(refusal)),
             None => {
                 let hold = account.hold(wish.run).cloned().ok_or_else(no_attributes)?;
@@ -232,8 +253,8 @@ impl Ledger {
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<Option<Balance>, CreditsError> {
-        let back = outcome.returned(hold)?;
-        let Some(account) = retry_conflicts(|| self.apply_once(account, hold, back, now)).await? else {
+        let (back, lost) = (outcome.returned(hold)?, outcome.lost(hold));
+        let Some(account) = retry_conflicts(|| self.apply_once(account, hold, back, lost, now)).await? else {
             return Ok(None);
         };
         if account.coverable_debt().is_zero() {
@@ -259,7 +280,8 @@ impl Ledger {
 
     /// Takes back a reservation whose run was never started: nothing was sent to anybody, so no outcome is due.
     pub async fn cancel(&self, account: &AccountId, hold: &Hold, now: Timestamp) -> Result<(), CreditsError> {
-        retry_conflicts(|| self.apply_once(account, hold, hold.amount, now)).await.map(|_| ())
+        let nothing = CostCents::ZERO;
+        retry_conflicts(|| self.apply_once(account, hold, hold.amount, nothing, now)).await.map(|_| ())
     }
 
     async fn apply_once(
@@ -267,22 +289,33 @@ impl Ledger {
         account: &AccountId,
         hold: &Hold,
         back: Credits,
+        lost: CostCents,
         now: Timestamp,
     ) -> Result<Option<Account>, CreditsError> {
-        let update = self
+        let mut update = self
             .dynamo
             .update_item()
             .table_name(&self.accounts)
             .set_key(Some(account_key(account)))
-            .update_expression("SET avail = avail + :back REMOVE holds.#run, #before")
             .condition_expression("holds.#run = :hold")
             .expression_attribute_names("#run", hold.run.to_string())
-            // The minute before the last is dropped here, for nothing; older ones by the sweep.
-            .expression_attribute_names("#before", minute_counter((now.seconds() / 60).saturating_sub(2)))
+            // The minute and the day before the last are dropped here, for nothing; older ones by the sweep.
+            .expression_attribute_names("#minute", minute_counter((now.seconds() / 60).saturating_sub(2)))
+            .expression_attribute_names("#day", day_counter(day_of(now).saturating_sub(2)))
             .expression_attribute_values(":back", number(back.get()))
             .expression_attribute_values(":hold", text(hold.encode()))
             .return_values(ReturnValue::AllNew);
-        match update.send().await {
+        let mut change = "SET avail = avail + :back".to_owned();
+        if lost > CostCents::ZERO {
+            // In the write that takes the hold away, so that it counts exactly once, whatever is repeated.
+            change += ", #lost = if_not_exists(#lost, :zero) + :lost";
+            update = update
+                .expression_attribute_names("#lost", day_counter(day_of(now)))
+                .expression_attribute_values(":zero", number(0_u32))
+                .expression_attribute_values(":lost", number(lost.micro_cents()));
+        }
+        change += " REMOVE holds.#run, #minute, #day";
+        match update.update_expression(change).send().await {
             Ok(answer) => Ok(Some(read_account(answer.attributes().ok_or_else(no_attributes)?)?)),
             Err(error) => match error.as_service_error() {
                 Some(failed) if failed.is_conditional_check_failed_exception() => Ok(None),
@@ -452,6 +485,7 @@ impl Ledger {
         let Some(due) = account.due else { return Ok(()) };
         let earliest = account.holds.iter().map(|hold| hold.expires_at.seconds()).min();
         let mut removed: Vec<String> = account.stale_minutes(now).into_iter().map(minute_counter).collect();
+        removed.extend(account.stale_days(now).into_iter().map(day_counter));
         let mut update = self
             .dynamo
             .update_item()

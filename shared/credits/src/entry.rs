@@ -1,5 +1,5 @@
 use crate::{CreditsError, Hold, Nonce};
-use primitives::{AccountId, Credits, CreditsDelta, EntryId, RunId, Timestamp};
+use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, RunId, Timestamp};
 use std::fmt;
 
 /// One immutable entry of `credit_transactions`.
@@ -55,8 +55,11 @@ pub struct RunOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Charged(Credits),
-    /// Given back; the text is a stable code such as `unavailable` or `expired`.
-    Released(String),
+    /// Given back; `reason` is a stable code such as `unavailable` or `expired`, `lost` what the run cost us.
+    Released {
+        reason: String,
+        lost: CostCents,
+    },
 }
 
 /// Where granted credit came from.
@@ -89,9 +92,20 @@ impl Decision {
         Ok(Decision { hold: hold.clone(), verdict: Verdict::Charged(amount), receipt })
     }
 
-    /// Gives the whole hold back.
-    pub fn release(hold: &Hold, reason: &str, receipt: String) -> Decision {
-        Decision { hold: hold.clone(), verdict: Verdict::Released(reason.to_owned()), receipt }
+    /// Gives the whole hold back, although the run cost us `lost`: that counts against what is borne for the account in
+    /// a day.
+    pub fn release(hold: &Hold, reason: &str, lost: CostCents, receipt: String) -> Decision {
+        Decision {
+            hold: hold.clone(),
+            verdict: Verdict::Released { reason: reason.to_owned(), lost },
+            receipt,
+        }
+    }
+
+    /// Gives back the whole hold of a run that was never ended. What it cost us is not known, and no run may cost more
+    /// than its price: so much counts as lost.
+    pub fn expire(hold: &Hold, receipt: String) -> Decision {
+        Decision::release(hold, "expired", CostCents::paid_by(hold.amount), receipt)
     }
 }
 
@@ -99,7 +113,7 @@ impl Entry {
     pub(crate) fn of_decision(account: &AccountId, decision: &Decision, now: Timestamp) -> Entry {
         let amount = match &decision.verdict {
             Verdict::Charged(amount) => amount.spent(),
-            Verdict::Released(_) => CreditsDelta::ZERO,
+            Verdict::Released { .. } => CreditsDelta::ZERO,
         };
         let outcome = RunOutcome {
             verdict: decision.verdict.clone(),
@@ -137,6 +151,29 @@ impl Entry {
             _ => Ok(hold.amount),
         }
     }
+
+    /// What the run cost us without being paid for. It is counted with the hold it was decided for, so that no other
+    /// hold of the same run counts it again.
+    pub(crate) fn lost(&self, hold: &Hold) -> CostCents {
+        match &self.kind {
+            Kind::Run(RunOutcome { verdict: Verdict::Released { lost, .. }, nonce, .. })
+                if *nonce == hold.nonce =>
+            {
+                *lost
+            }
+            _ => CostCents::ZERO,
+        }
+    }
+}
+
+impl RunOutcome {
+    /// Why the hold was given back; `None` when the run was charged.
+    pub fn failure(&self) -> Option<&str> {
+        match &self.verdict {
+            Verdict::Charged(_) => None,
+            Verdict::Released { reason, .. } => Some(reason),
+        }
+    }
 }
 
 impl Kind {
@@ -145,7 +182,7 @@ impl Kind {
         match self {
             Kind::Grant { .. } => "grant",
             Kind::Run(RunOutcome { verdict: Verdict::Charged(_), .. }) => "charge",
-            Kind::Run(RunOutcome { verdict: Verdict::Released(_), .. }) => "release",
+            Kind::Run(RunOutcome { verdict: Verdict::Released { .. }, .. }) => "release",
             Kind::Refund { .. } => "refund",
             Kind::Reversal { .. } => "reversal",
             Kind::Reinstatement { .. } => "reinstatement",

@@ -6,11 +6,12 @@ use crate::entry::{Entry, Kind, OnceKey, Origin, RunOutcome, Verdict};
 use crate::{Hold, Nonce};
 use aws_sdk_dynamodb::types::AttributeValue;
 use platform::{Index, Item, ItemBuilder, Key, KeyType, StoreError, TableSpec, key};
-use primitives::{AccountId, Credits, CreditsDelta, EntryId, Fingerprint};
+use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, Fingerprint};
 use std::collections::HashMap;
+use std::str::FromStr;
 
-/// `id` → available `avail`, open `holds` by run id, `debt`, `blocked`, counters `w<minute>`, sweep mark, and `welcome`
-/// while it is awaited.
+/// `id` → available `avail`, open `holds` by run id, `debt`, `blocked`, counters of runs `w<minute>` and of losses
+/// `l<day>` (millionths of a cent), `budget` for these losses, sweep mark, and `welcome` while it is awaited.
 pub const ACCOUNTS: TableSpec = TableSpec {
     name: "accounts",
     partition_key: "id",
@@ -45,6 +46,10 @@ pub(crate) fn shard_name(shard: u8) -> String {
 
 pub(crate) fn minute_counter(minute: u64) -> String {
     format!("w{minute}")
+}
+
+pub(crate) fn day_counter(day: u64) -> String {
+    format!("l{day}")
 }
 
 pub(crate) fn account_key(id: &AccountId) -> Key {
@@ -87,7 +92,9 @@ pub(crate) fn read_account(attributes: &HashMap<String, AttributeValue>) -> Resu
         holds: read_holds(&item)?,
         block: read_block(attributes)?,
         awaits_welcome: item.maybe_text("welcome")?.is_some(),
-        run_counts: read_run_counts(attributes),
+        run_counts: read_counters(attributes, 'w'),
+        losses: read_losses(attributes),
+        loss_budget: read_budget(&item)?,
         due: item.maybe_number("due")?,
     })
 }
@@ -108,12 +115,25 @@ fn read_holds(item: &Item<'_>) -> Result<Vec<Hold>, StoreError> {
     Ok(holds)
 }
 
-fn read_run_counts(attributes: &HashMap<String, AttributeValue>) -> Vec<(u64, u32)> {
+/// The attributes named by `prefix` and a moment.
+fn read_counters<T: FromStr>(attributes: &HashMap<String, AttributeValue>, prefix: char) -> Vec<(u64, T)> {
     let read = |(name, value): (&String, &AttributeValue)| {
-        let minute = name.strip_prefix('w')?.parse().ok()?;
-        Some((minute, value.as_n().ok()?.parse().ok()?))
+        let moment = name.strip_prefix(prefix)?.parse().ok()?;
+        Some((moment, value.as_n().ok()?.parse().ok()?))
     };
     attributes.iter().filter_map(read).collect()
+}
+
+/// A sum of nonsense bills may be larger than any cost: it counts as the largest.
+fn read_losses(attributes: &HashMap<String, AttributeValue>) -> Vec<(u64, CostCents)> {
+    let cost = |micro: u128| CostCents::from_micro_cents(u64::try_from(micro).unwrap_or(u64::MAX));
+    read_counters(attributes, 'l').into_iter().map(|(day, micro)| (day, cost(micro))).collect()
+}
+
+/// Below zero when more was taken back than paid in: nothing is borne for that.
+fn read_budget(item: &Item<'_>) -> Result<CostCents, StoreError> {
+    let micro: i128 = item.maybe_number("budget")?.unwrap_or(0);
+    Ok(CostCents::from_micro_cents(u64::try_from(micro.max(0)).unwrap_or(u64::MAX)))
 }
 
 pub(crate) fn entry_item(entry: &Entry) -> HashMap<String, AttributeValue> {
@@ -129,7 +149,10 @@ pub(crate) fn entry_item(entry: &Entry) -> HashMap<String, AttributeValue> {
             let item = item.text("nonce", outcome.nonce.encode()).text("receipt", &outcome.receipt);
             match &outcome.verdict {
                 Verdict::Charged(_) => item,
-                Verdict::Released(reason) => item.text("reason", reason),
+                Verdict::Released { reason, lost } => {
+                    let lost = Some(lost.micro_cents()).filter(|lost| *lost > 0);
+                    item.text("reason", reason).maybe_number("lost", lost)
+                }
             }
         }
         Kind::Refund { run, reason } => item.text("run", run).text("reason", reason),
@@ -161,7 +184,13 @@ fn read_kind(item: &Item<'_>, amount: CreditsDelta) -> Result<Kind, StoreError> 
             Kind::Grant { origin, key: once()? }
         }
         "charge" => Kind::Run(read_outcome(item, Verdict::Charged(amount.magnitude()))?),
-        "release" => Kind::Run(read_outcome(item, Verdict::Released(item.text("reason")?.to_owned()))?),
+        "release" => {
+            let lost = CostCents::from_micro_cents(item.maybe_number("lost")?.unwrap_or(0));
+            Kind::Run(read_outcome(
+                item,
+                Verdict::Released { reason: item.text("reason")?.to_owned(), lost },
+            )?)
+        }
         "refund" => Kind::Refund { run: item.parsed("run")?, reason: item.text("reason")?.to_owned() },
         "reversal" => {
             let debt = Credits::new(item.number("debt")?).map_err(|_| item.corrupt("debt"))?;

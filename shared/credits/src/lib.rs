@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod ceilings;
 mod credits;
 mod entry;
 mod error;
@@ -14,7 +15,7 @@ mod standing;
 mod tests;
 
 pub use account::{Account, Balance, Block, Refusal, Reservation};
-pub use credits::{Decided, Due, Ledger, Page, Posted};
+pub use credits::{Decided, Due, Ledger, Page, Posted, Reserved};
 pub use entry::{Decision, Entry, Kind, OnceKey, Origin, Outcome, RunOutcome, Verdict};
 pub use error::CreditsError;
 pub use hold::{Hold, Nonce};

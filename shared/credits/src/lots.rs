@@ -55,7 +55,7 @@ impl Lots {
             }
             Kind::Run(outcome) => match outcome.verdict {
                 Verdict::Charged(amount) => self.spend(Some(run_of(entry)), amount),
-                Verdict::Released(_) => Ok(()),
+                Verdict::Released { .. } => Ok(()),
             },
             Kind::Refund { run, .. } => {
                 let rest = self.cover_debt(amount)?;

@@ -93,6 +93,18 @@ fn incoming(account: &Account, amount: Credits, kind: Kind) -> Result<Effect, Cr
     })
 }
 
+impl Effect {
+    /// What of it is money that came in from outside, or was taken back.
+    pub(crate) fn paid_in(&self) -> CreditsDelta {
+        match self.kind {
+            Kind::Grant { origin: Origin::TopUp, .. }
+            | Kind::Reversal { .. }
+            | Kind::Reinstatement { .. } => self.entry_amount,
+            Kind::Grant { .. } | Kind::Run(_) | Kind::Refund { .. } => CreditsDelta::ZERO,
+        }
+    }
+}
+
 impl Account {
     /// Available credit that should pay outstanding debt: appears when a hold is released after a reversal.
     pub fn coverable_debt(&self) -> Credits {

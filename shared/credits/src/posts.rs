@@ -3,6 +3,7 @@
 
 use crate::CreditsError;
 use crate::account::{Account, Block};
+use crate::ceilings::Ceilings;
 use crate::credits::{Attributes, Ledger, Posted, no_attributes};
 use crate::entry::{Entry, Kind, OnceKey, Origin};
 use crate::items::{
@@ -138,7 +139,7 @@ impl Ledger {
             amount: effect.entry_amount,
             at: now,
         };
-        let update = account_update(&self.accounts, &account, &effect)?;
+        let update = account_update(&self.accounts, &account, &effect, &self.ceilings)?;
         let mut items = vec![TransactWriteItem::builder().update(update).build()];
         let proof = Proof::of(posting);
         let proofs = proof.iter().map(|proof| self.check(id, proof)).collect::<Result<Vec<_>, _>>()?;
@@ -306,13 +307,27 @@ fn cancellation(error: &TransactWriteItemsError) -> Cancelled {
     }
 }
 
-fn account_update(table: &str, account: &Account, effect: &Effect) -> Result<Update, StoreError> {
+fn account_update(
+    table: &str,
+    account: &Account,
+    effect: &Effect,
+    ceilings: &Ceilings,
+) -> Result<Update, StoreError> {
     let (had_debt, has_debt) = (!account.debt.is_zero(), !effect.debt_after.is_zero());
     let mut update = Update::builder()
         .table_name(table)
         .set_key(Some(account_key(&account.id)))
         .expression_attribute_values(":change", number(effect.available.get()));
     let mut change = "SET avail = avail + :change".to_owned();
+    let paid_in = effect.paid_in();
+    if paid_in != CreditsDelta::ZERO {
+        let share = i128::from(ceilings.budget_of(paid_in.magnitude()));
+        let share = if paid_in > CreditsDelta::ZERO { share } else { -share };
+        change += ", budget = if_not_exists(budget, :none) + :share";
+        update = update
+            .expression_attribute_values(":none", number(0_u32))
+            .expression_attribute_values(":share", number(share));
+    }
     if has_debt {
         change += ", debt = :debt";
         update = update.expression_attribute_values(":debt", number(effect.debt_after.get()));

@@ -1,9 +1,11 @@
 use crate::account::{Account, Block, Refusal, Reservation};
+use crate::ceilings::Ceilings;
 use crate::entry::{Decision, Entry, OnceKey, Origin, Outcome};
 use crate::lots::read_lots;
 use crate::posting::Posting;
 use crate::{Hold, Nonce};
-use primitives::{AccountId, Credits, CreditsDelta, EntryId, Fingerprint, RunId, Timestamp};
+use platform::Limits;
+use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, Fingerprint, RunId, Timestamp};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,8 +27,31 @@ fn account(available: u64) -> Account {
         block: None,
         awaits_welcome: false,
         run_counts: Vec::new(),
+        losses: Vec::new(),
+        loss_budget: CostCents::ZERO,
         due: None,
     }
+}
+
+fn cents(text: &str) -> CostCents {
+    text.parse().unwrap()
+}
+
+/// At most two open holds (one without a payment), five runs a minute, and losses of 25 cents or a tenth of what was
+/// paid, 1,000 at most.
+fn ceilings() -> Ceilings {
+    Ceilings::of(&Limits {
+        open_holds_max: 2,
+        unpaid_open_holds_max: 1,
+        waiting_repeats_max: 8,
+        runs_per_minute_max: 5,
+        user_requests_per_minute_max: 300,
+        network_requests_per_minute_max: 300,
+        welcomes_per_network_day_max: 20,
+        given_back_day_cents: cents("25"),
+        given_back_percent_of_paid: 10,
+        given_back_day_cents_max: cents("1000"),
+    })
 }
 
 fn wish(price: u64) -> Reservation {
@@ -59,17 +84,23 @@ fn each_refusal_is_named_and_the_gravest_comes_first() {
     let wish = wish(10);
     let minute = start().seconds() / 60;
     let ours = Nonce::random();
-    let judge = |account: &Account| account.refusal(&wish, &[Nonce::random(), ours], start(), 2, 5);
+    let judge = |account: &Account| account.refusal(&wish, &[Nonce::random(), ours], start(), &ceilings());
 
     assert_eq!(judge(&account(9)), Some(Refusal::InsufficientCredit { available: credits(9) }));
 
     let counted = Account { run_counts: vec![(minute, 5)], ..account(9) };
     assert!(matches!(judge(&counted), Some(Refusal::TooManyRunsThisMinute { .. })));
 
-    let full = Account { holds: vec![hold(1), hold(1)], ..counted };
-    assert_eq!(judge(&full), Some(Refusal::TooManyOpenRuns { open: 2 }));
+    let full = Account { holds: vec![hold(1)], ..counted };
+    assert_eq!(judge(&full), Some(Refusal::TooManyOpenRuns { open: 1 }));
 
-    let indebted = Account { debt: credits(3), ..full };
+    let day = start().seconds() / 86_400;
+    let costly = Account { losses: vec![(day - 1, cents("900")), (day, cents("25"))], ..full };
+    let until = Timestamp::from_seconds((day + 1) * 86_400);
+    let retry_after = until.since(start());
+    assert_eq!(judge(&costly), Some(Refusal::LossesUsedUp { until, retry_after }));
+
+    let indebted = Account { debt: credits(3), ..costly };
     assert_eq!(judge(&indebted), Some(Refusal::DebtOutstanding { debt: credits(3) }));
 
     let suspended = Account { block: Some(Block::Suspended), ..indebted };
@@ -84,6 +115,65 @@ fn each_refusal_is_named_and_the_gravest_comes_first() {
 
     let ours = Account { holds: vec![wish.hold(ours, start(), Duration::ZERO)], ..suspended };
     assert_eq!(judge(&ours), None, "a lost reply is no refusal");
+}
+
+#[test]
+fn what_is_borne_in_a_day_grows_with_what_was_paid_in_up_to_a_ceiling() {
+    let day = start().seconds() / 86_400;
+    let is_refused = |lost: &str, budget: u64| {
+        let loss_budget = CostCents::from_micro_cents(budget);
+        let account = Account { losses: vec![(day, cents(lost))], loss_budget, ..account(9) };
+        account.has_used_up_losses(start(), &ceilings())
+    };
+    let paid = |units| ceilings().budget_of(credits(units));
+    for (lost, paid_in, refused) in [
+        ("24.999999", 0, false),
+        ("25", 0, true),
+        // A tenth of 200 is less than everybody has.
+        ("24.999999", 200, false),
+        ("25", 200, true),
+        ("49.999999", 500, false),
+        ("50", 500, true),
+        ("999.999999", 10_000, false),
+        ("1000", 10_000, true),
+        ("1000", 500_000, true),
+        ("1000", Credits::MAX.get(), true),
+    ] {
+        assert_eq!(is_refused(lost, paid(paid_in)), refused, "{lost} lost, {paid_in} paid");
+    }
+    let yesterday = Account { losses: vec![(day - 1, cents("25"))], ..account(9) };
+    assert!(!yesterday.has_used_up_losses(start(), &ceilings()));
+}
+
+#[test]
+fn only_who_has_paid_may_have_many_runs_open() {
+    let paid = Account { loss_budget: CostCents::from_micro_cents(1), ..account(9) };
+    assert_eq!((account(9).open_holds_max(&ceilings()), paid.open_holds_max(&ceilings())), (1, 2));
+}
+
+#[test]
+fn old_counters_are_dropped_and_those_of_a_clock_that_lags_a_little_are_kept() {
+    let (day, minute) = (start().seconds() / 86_400, start().seconds() / 60);
+    let losses = [day - 2, day - 1, day, day + 1].map(|day| (day, cents("1"))).to_vec();
+    let run_counts = [minute - 2, minute - 1, minute].map(|minute| (minute, 1)).to_vec();
+    let account = Account { losses, run_counts, ..account(9) };
+    assert_eq!(
+        (account.stale_days(start()), account.stale_minutes(start())),
+        (vec![day - 2], vec![minute - 2])
+    );
+}
+
+#[test]
+fn a_loss_counts_with_the_hold_it_was_decided_for_and_with_no_other() {
+    let first = hold(4);
+    let second = Hold { nonce: Nonce::random(), ..first.clone() };
+    let of = |decision: Decision| Entry::of_decision(&"user_ann".parse().unwrap(), &decision, start());
+    let released = of(Decision::release(&first, "content_rejected", cents("2.5"), String::new()));
+    assert_eq!((released.lost(&first), released.lost(&second)), (cents("2.5"), CostCents::ZERO));
+    let expired = of(Decision::expire(&first, String::new()));
+    assert_eq!(expired.lost(&first), cents("4"), "nobody knows what it cost, at most its price");
+    let charged = of(Decision::charge(&first, credits(4), String::new()).unwrap());
+    assert_eq!(charged.lost(&first), CostCents::ZERO);
 }
 
 #[test]
@@ -120,7 +210,7 @@ fn a_reversal_takes_what_is_left_and_books_the_rest_as_debt_until_credit_covers_
     book.reverse(top_up, 500);
     assert_eq!((book.account.available, book.account.debt), (credits(0), credits(80)));
     assert_eq!(
-        book.account.refusal(&wish(1), &[], start(), 64, 60),
+        book.account.refusal(&wish(1), &[], start(), &ceilings()),
         Some(Refusal::DebtOutstanding { debt: credits(80) })
     );
 
@@ -225,7 +315,7 @@ impl Book {
     fn decide(&mut self, hold: &Hold, succeeds: bool) {
         let decision = match succeeds {
             true => Decision::charge(hold, hold.amount, String::new()).unwrap(),
-            false => Decision::release(hold, "unavailable", String::new()),
+            false => Decision::release(hold, "unavailable", CostCents::ZERO, String::new()),
         };
         let outcome = Entry::of_decision(&self.id(), &decision, self.now);
         if self.outcomes.contains_key(&hold.run) {

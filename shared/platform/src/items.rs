@@ -2,6 +2,7 @@ use crate::StoreError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use primitives::Timestamp;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::str::FromStr;
 
 /// The key of one item.
@@ -29,7 +30,7 @@ pub(crate) mod itoa {
     macro_rules! integral {
         ($($type:ty),*) => { $(impl Integral for $type { fn to_text(&self) -> String { self.to_string() } })* };
     }
-    integral!(u8, u16, u32, u64, usize, i32, i64);
+    integral!(u8, u16, u32, u64, usize, i32, i64, i128);
 }
 
 /// Builds an item attribute by attribute; absent values are left out.
@@ -64,6 +65,19 @@ impl ItemBuilder {
             Some(value) => self.number(name, value),
             None => self,
         }
+    }
+
+    /// A list of texts; left out when there is none.
+    pub fn maybe_list(self, name: &str, values: &[impl Display]) -> Self {
+        match values {
+            [] => self,
+            values => self.value(name, AttributeValue::L(values.iter().map(text).collect())),
+        }
+    }
+
+    /// A fact that is noted only where it holds; [`Item::flag`] reads it.
+    pub fn maybe_true(self, name: &str, holds: bool) -> Self {
+        if holds { self.value(name, AttributeValue::Bool(true)) } else { self }
     }
 
     pub fn build(self) -> HashMap<String, AttributeValue> {
@@ -128,6 +142,17 @@ impl<'a> Item<'a> {
             Some(AttributeValue::M(map)) => Ok(map),
             _ => Err(self.corrupt(name)),
         }
+    }
+
+    /// A list of texts of one kind; empty when it is absent.
+    pub fn maybe_list<T: FromStr>(&self, name: &str) -> Result<Vec<T>, StoreError> {
+        let values = match self.attributes.get(name) {
+            None => return Ok(Vec::new()),
+            Some(AttributeValue::L(values)) => values.iter(),
+            Some(_) => return Err(self.corrupt(name)),
+        };
+        let parse = |value: &AttributeValue| value.as_s().ok().and_then(|text| text.parse().ok());
+        values.map(|value| parse(value).ok_or_else(|| self.corrupt(name))).collect()
     }
 
     pub fn flag(&self, name: &str) -> bool {

@@ -39,6 +39,10 @@ pub struct LedgerRules {
 pub struct Limits {
     /// Open reservations per account (`OPEN_HOLDS_MAX`).
     pub open_holds_max: u32,
+    /// The same for an account that never paid anything in (`UNPAID_OPEN_HOLDS_MAX`).
+    pub unpaid_open_holds_max: u32,
+    /// Repeats of a running run that wait for its end, per account and two seconds (`WAITING_REPEATS_MAX`).
+    pub waiting_repeats_max: u32,
     /// Runs started per account and minute (`RUNS_PER_MINUTE_MAX`).
     pub runs_per_minute_max: u32,
     /// Requests per person and minute (`USER_REQUESTS_PER_MINUTE_MAX`).
@@ -47,6 +51,12 @@ pub struct Limits {
     pub network_requests_per_minute_max: u32,
     /// Welcome credits per network and day (`WELCOMES_PER_NETWORK_DAY_MAX`).
     pub welcomes_per_network_day_max: u32,
+    /// Our own cost of runs that were given back, borne per account and UTC day (`GIVEN_BACK_DAY_CENTS`).
+    pub given_back_day_cents: CostCents,
+    /// So many hundredths of what was paid in are borne instead, if that is more (`GIVEN_BACK_PERCENT_OF_PAID`).
+    pub given_back_percent_of_paid: u32,
+    /// Never more than this, whatever was paid in (`GIVEN_BACK_DAY_CENTS_MAX`).
+    pub given_back_day_cents_max: CostCents,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -101,6 +111,8 @@ pub struct ToolSeed {
     /// The first provider and its fallbacks, as `provider/setting-of-the-model`.
     pub chain: Vec<String>,
     pub prompt_chars_max: u32,
+    /// For text: each begun stretch of so many bytes of the prompt (UTF-8) costs `provider_cost_cents` once more.
+    pub prompt_bytes_per_unit: Option<u32>,
     /// For text: the provider may write this many tokens.
     pub output_tokens_max: Option<u32>,
 }
@@ -162,6 +174,9 @@ impl Limits {
     fn override_from(&mut self, settings: &mut Settings<'_>) {
         let overrides = [
             ("OPEN_HOLDS_MAX", &mut self.open_holds_max),
+            ("UNPAID_OPEN_HOLDS_MAX", &mut self.unpaid_open_holds_max),
+            ("WAITING_REPEATS_MAX", &mut self.waiting_repeats_max),
+            ("GIVEN_BACK_PERCENT_OF_PAID", &mut self.given_back_percent_of_paid),
             ("RUNS_PER_MINUTE_MAX", &mut self.runs_per_minute_max),
             ("USER_REQUESTS_PER_MINUTE_MAX", &mut self.user_requests_per_minute_max),
             ("NETWORK_REQUESTS_PER_MINUTE_MAX", &mut self.network_requests_per_minute_max),
@@ -169,6 +184,13 @@ impl Limits {
         ];
         for (name, limit) in overrides {
             *limit = settings.parsed_or(name, *limit, "a whole number");
+        }
+        let overrides = [
+            ("GIVEN_BACK_DAY_CENTS", &mut self.given_back_day_cents),
+            ("GIVEN_BACK_DAY_CENTS_MAX", &mut self.given_back_day_cents_max),
+        ];
+        for (name, limit) in overrides {
+            *limit = settings.parsed_or(name, *limit, "an amount of cents such as 25");
         }
     }
 }

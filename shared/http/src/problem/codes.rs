@@ -27,6 +27,7 @@ pub enum ProblemCode {
     UnknownTool,
     ContentRejected,
     TooManyOpenRuns,
+    GivenBackTooMuch,
     RateLimited,
     ProviderFailed,
     OutcomeUnknown,
@@ -93,6 +94,7 @@ impl ProblemCode {
             UnknownTool,
             ContentRejected,
             TooManyOpenRuns,
+            GivenBackTooMuch,
             RateLimited,
             ProviderFailed,
             OutcomeUnknown,
@@ -296,6 +298,14 @@ impl ProblemCode {
                 "Too many open runs",
                 NotTaken,
                 "As many runs as the account may have are under way. Wait until one is finished.",
+            ),
+            ProblemCode::GivenBackTooMuch => (
+                "given_back_too_much",
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many runs were given back today",
+                NotTaken,
+                "Runs of this account that ended without a charge have cost us as much as we bear in a day. Runs are \
+                 possible again when the day ends (UTC); `Retry-After` says when.",
             ),
             ProblemCode::RateLimited => (
                 "rate_limited",
