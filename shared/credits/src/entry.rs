@@ -102,10 +102,10 @@ impl Decision {
         }
     }
 
-    /// Gives back the whole hold of a run that was never ended. What it cost us is not known, and no run may cost more
-    /// than its price: so much counts as lost.
-    pub fn expire(hold: &Hold, receipt: String) -> Decision {
-        Decision::release(hold, "expired", CostCents::paid_by(hold.amount), receipt)
+    /// Gives the whole hold back of a run whose cost is not known, because its end was not seen. No run may cost more than
+    /// its price: so much counts as lost.
+    pub fn unknown(hold: &Hold, reason: &str, receipt: String) -> Decision {
+        Decision::release(hold, reason, CostCents::paid_by(hold.amount), receipt)
     }
 }
 

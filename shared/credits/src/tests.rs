@@ -170,7 +170,7 @@ fn a_loss_counts_with_the_hold_it_was_decided_for_and_with_no_other() {
     let of = |decision: Decision| Entry::of_decision(&"user_ann".parse().unwrap(), &decision, start());
     let released = of(Decision::release(&first, "content_rejected", cents("2.5"), String::new()));
     assert_eq!((released.lost(&first), released.lost(&second)), (cents("2.5"), CostCents::ZERO));
-    let expired = of(Decision::expire(&first, String::new()));
+    let expired = of(Decision::unknown(&first, "expired", String::new()));
     assert_eq!(expired.lost(&first), cents("4"), "nobody knows what it cost, at most its price");
     let charged = of(Decision::charge(&first, credits(4), String::new()).unwrap());
     assert_eq!(charged.lost(&first), CostCents::ZERO);

@@ -1,8 +1,10 @@
-use crate::items::{TOOL_PRICING, price_item, read_price};
+use crate::items::{TOOL_PRICING, price_item, price_name, read_price};
 use crate::{PriceRow, RunsError};
-use platform::{Platform, StoreError};
+use platform::{InvalidSettings, Platform, StoreError};
 use primitives::Timestamp;
+use providers::WorstCosts;
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ struct Inner {
     platform: Platform,
     table: String,
     seeds: Vec<PriceRow>,
+    worst_costs: WorstCosts,
     fresh_for: Duration,
     cached: Mutex<Option<Cached>>,
 }
@@ -32,16 +35,17 @@ struct Cached {
 }
 
 impl Catalog {
-    pub(crate) fn new(platform: &Platform) -> Catalog {
+    pub(crate) fn new(platform: &Platform) -> Result<Catalog, InvalidSettings> {
         let profile = platform.profile();
         let seeds = profile.tools.iter().enumerate().map(|(at, seed)| PriceRow::of_seed(seed, at)).collect();
-        Catalog(Arc::new(Inner {
+        Ok(Catalog(Arc::new(Inner {
+            worst_costs: WorstCosts::new(platform)?,
             platform: platform.clone(),
             table: platform.table(&TOOL_PRICING),
             seeds,
             fresh_for: Duration::from_secs(profile.ledger.pricing_cache_seconds),
             cached: Mutex::new(None),
-        }))
+        })))
     }
 
     /// Every row, in order of display.
@@ -121,10 +125,21 @@ impl Catalog {
             let item = item.map_err(StoreError::of_sdk)?;
             match read_price(&item) {
                 Ok(row) => {
-                    rows.insert(row.name(), row);
+                    let seed = rows.get(&row.name());
+                    // A row of an older version says nothing of it.
+                    let stretch =
+                        row.prompt_bytes_per_unit.or(seed.and_then(|seed| seed.prompt_bytes_per_unit));
+                    rows.insert(row.name(), PriceRow { prompt_bytes_per_unit: stretch, ..row });
                 }
-                // One mistyped row must not close the shop; that variant keeps the profile's price.
-                Err(error) => tracing::error!(error = %error, "a row of tool_pricing can't be read"),
+                Err(error) => {
+                    let name = price_name(&item)?;
+                    close(&name, rows.get_mut(&name), &error);
+                }
+            }
+        }
+        for row in rows.values_mut().filter(|row| row.is_enabled) {
+            if let Err(why) = row.check_cost(&self.0.worst_costs) {
+                close(&row.name(), Some(row), &why);
             }
         }
         let mut rows: Vec<PriceRow> = rows.into_values().collect();
@@ -133,5 +148,17 @@ impl Catalog {
         let fresh = Cached { rows: rows.clone(), read_at: now, is_refreshing: false };
         *self.0.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
         Ok(rows)
+    }
+}
+
+/// Takes a variant off the shelf: a row that can't be read, or would sell below its cost, sells nothing until a person
+/// has mended it.
+fn close(name: &str, row: Option<&mut PriceRow>, why: &dyn Error) {
+    tracing::error!(
+        metric = "tool_closed", tool = name, error = %why,
+        "{name} is not sold: mend its row of tool_pricing"
+    );
+    if let Some(row) = row {
+        row.is_enabled = false;
     }
 }

@@ -13,11 +13,18 @@ use std::time::Duration;
 /// How long an `Idempotency-Key` is remembered.
 const MEMORY: Duration = Duration::from_secs(48 * 3600);
 
+/// How long a repeat waits for the end of its run at most, and how long the places of waiting repeats are counted
+/// together. On Lambda every waiting request occupies an environment.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long such a count is kept: longer than clocks differ.
+const WAITS_KEPT: Duration = Duration::from_secs(3600);
+
 /// Remembers which run an `Idempotency-Key` stands for. The key itself is not stored, only its hash.
 #[derive(Clone)]
 pub(crate) struct Claims {
     dynamo: Client,
     table: String,
+    waiting_max: u32,
 }
 
 /// The run a key stood for already.
@@ -29,7 +36,11 @@ pub(crate) struct EarlierClaim {
 
 impl Claims {
     pub(crate) fn new(platform: &Platform) -> Claims {
-        Claims { dynamo: platform.dynamo().clone(), table: platform.table(&IDEMPOTENCY) }
+        Claims {
+            dynamo: platform.dynamo().clone(),
+            table: platform.table(&IDEMPOTENCY),
+            waiting_max: platform.profile().limits.waiting_repeats_max,
+        }
     }
 
     /// The run the key stands for, if it is claimed.
@@ -81,6 +92,37 @@ impl Claims {
         let item = Item::new(IDEMPOTENCY.name, old.ok_or_else(missing)?);
         let fingerprint = Fingerprint::decode(item.text("fp")?).ok_or(item.corrupt("fp"))?;
         Ok(Some(EarlierClaim { run: item.parsed("run")?, fingerprint }))
+    }
+
+    /// Takes a place among the account's waiting repeats. False: all are taken, or the count can't be made.
+    ///
+    /// A place is counted for the stretch of [`WAIT_MAX`] in which it was taken and never given back, so that it does not
+    /// matter who is killed while waiting: at any moment at most two stretches' places wait.
+    pub(crate) async fn may_wait(&self, account: &AccountId, now: Timestamp) -> bool {
+        let stretch = now.seconds() / WAIT_MAX.as_secs();
+        let update = self.dynamo.update_item().table_name(&self.table);
+        let update = update
+            .set_key(Some(platform::key([("id", &format!("{account}#waits#{stretch}"))])))
+            .update_expression("SET waits = if_not_exists(waits, :zero) + :one, #ttl = :ttl")
+            .condition_expression("attribute_not_exists(waits) OR waits < :max")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":zero", number(0_u32))
+            .expression_attribute_values(":one", number(1_u32))
+            .expression_attribute_values(":max", number(self.waiting_max))
+            .expression_attribute_values(":ttl", number(now.after(WAITS_KEPT).seconds()));
+        match update.send().await {
+            Ok(_) => true,
+            Err(error)
+                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                false
+            }
+            Err(error) => {
+                let error = StoreError::of_sdk(error);
+                tracing::warn!(account.id = %account, error = %error, "a repeat does not wait, because waiting can't be counted");
+                false
+            }
+        }
     }
 }
 

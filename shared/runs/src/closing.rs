@@ -118,10 +118,15 @@ impl Closing {
 
     /// Ends a hold nobody ended: obeys the outcome if there is one, else gives the credit back.
     pub(crate) async fn finish_abandoned(&self, account: &AccountId, hold: &Hold) -> Result<(), RunsError> {
-        let decision = Decision::release(hold, EXPIRED, self.abandoned_receipt(hold).to_text());
+        let decision = Decision::unknown(hold, EXPIRED, self.abandoned_receipt(hold).to_text());
         let outcome = match self.ledger.decide(account, &decision, self.now()).await? {
             Decided::Now(outcome) => {
-                tracing::warn!(run.id = %hold.run, account.id = %account, "a run was never ended; the credit is back");
+                // What it cost is not known; at most its price.
+                let lost = CostCents::paid_by(hold.amount).micro_cents();
+                tracing::warn!(
+                    metric = "given_back_micro_cents", value = lost, run.id = %hold.run, account.id = %account,
+                    "a run was never ended; the credit is back"
+                );
                 outcome
             }
             Decided::Before(outcome) => outcome,
@@ -169,6 +174,8 @@ impl Closing {
             served: None,
             output: None,
             tried: Vec::new(),
+            // The task that knew was killed.
+            left: false,
         }
     }
 }

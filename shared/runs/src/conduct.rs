@@ -1,13 +1,13 @@
-use crate::RunsError;
 use crate::problem::{OUTPUT_LOST, STOPPED};
 use crate::receipt::Receipt;
 use crate::reserving::Started;
 use crate::runs::{Order, Priced, Runs, Who};
 use crate::telling::{RunEvent, Stage, Teller};
 use crate::view::{BalanceView, OutputView, RunBegun, RunStatus, RunView};
+use crate::{RunsError, Tried};
 use credits::{Decided, Decision, Hold, Outcome};
 use media::{OutputKind, StoredOutput};
-use primitives::{AccountId, Private, Timestamp};
+use primitives::{AccountId, CostCents, Private, Timestamp};
 use providers::{Artifact, Event, Failed, FailureClass, Job, MediaType, Request, Served};
 use tokio::sync::mpsc;
 
@@ -33,7 +33,7 @@ pub(crate) const BYTES_PER_TOKEN_MAX: usize = 16;
 /// Also bounds what a listener that reads slowly, or not at all, can make us keep: pieces are never empty, so at most
 /// this many wait in the channel.
 fn text_bytes_max(priced: &Priced) -> usize {
-    priced.output_tokens_max() as usize * BYTES_PER_TOKEN_MAX
+    priced.row.output_tokens_max() as usize * BYTES_PER_TOKEN_MAX
 }
 
 impl Conduct {
@@ -97,8 +97,9 @@ impl Conduct {
         let job = Job {
             run: hold.run,
             account: priced.account.clone(),
-            request: priced.input.request(hold.run, priced.output_tokens_max()),
+            request: priced.input.request(hold.run, priced.row.output_tokens_max()),
             budget: self.runs.0.settings.budget,
+            cost_max: CostCents::paid_by(hold.amount),
         };
         let (sender, receiver) = mpsc::channel(64);
         let work = async {
@@ -131,7 +132,7 @@ impl Conduct {
             tracing::warn!(run.id = %hold.run, "a run is broken off while its order may be on its way; the credit stays held");
             return Err(RunsError::OutcomeUnknown { run: hold.run, held_until: self.released_at(hold) });
         }
-        let decision = Decision::release(hold, STOPPED, self.receipt(priced, hold, first_at).to_text());
+        let decision = Decision::unknown(hold, STOPPED, self.receipt(priced, hold, first_at).to_text());
         self.settle(priced, hold, &decision).await?;
         tracing::warn!(run.id = %hold.run, "a run is broken off with its process; the credit is back");
         Err(RunsError::BrokenOff { run: hold.run })
@@ -177,7 +178,7 @@ impl Conduct {
     ) -> Result<(), RunsError> {
         let first_at = gathered.first_at;
         let mut receipt = self.receipt(priced, hold, first_at);
-        receipt.tried = Receipt::tried_of(&served.attempts);
+        receipt.tried = Tried::all(&served.attempts, receipt.reserved_at());
         receipt.served = Some(Receipt::served_of(served, gathered.is_cut));
         let Some((kind, content)) = gathered.content() else {
             return self.give_back(priced, hold, receipt, FailureClass::BrokenStream).await;
@@ -190,11 +191,12 @@ impl Conduct {
             Ok(output) => output,
             Err(error) => {
                 tracing::error!(run.id = %hold.run, error = %error, "an output could not be stored; the credit goes back");
-                let decision = Decision::release(hold, OUTPUT_LOST, receipt.to_text());
+                let decision = Decision::release(hold, OUTPUT_LOST, receipt.whole_cost(), receipt.to_text());
                 self.settle(priced, hold, &decision).await?;
                 return Err(RunsError::OutputLost { run: hold.run });
             }
         };
+        self.warn_of_loss(hold, &receipt);
         receipt.output = Some(output.clone());
         receipt.finished_at = self.runs.now().millis();
         let decision = Decision::charge(hold, hold.amount, receipt.to_text())?;
@@ -247,8 +249,20 @@ impl Conduct {
             return Err(RunsError::OutcomeUnknown { run: hold.run, held_until: self.released_at(hold) });
         }
         let mut receipt = self.receipt(priced, hold, first_at);
-        receipt.tried = Receipt::tried_of(&failed.attempts);
+        receipt.tried = Tried::all(&failed.attempts, receipt.reserved_at());
         self.give_back(priced, hold, receipt, failed.class).await
+    }
+
+    /// Prices are made so that no run can cost more: if one does, a provider bills more than our settings say.
+    fn warn_of_loss(&self, hold: &Hold, receipt: &Receipt) {
+        let (cost, paid) = (receipt.whole_cost(), CostCents::paid_by(hold.amount));
+        if cost > paid {
+            let by = receipt.served.as_ref().map(|served| served.by.as_str());
+            tracing::error!(
+                metric = "run_below_cost", run.id = %hold.run, provider.name = by, cost = %cost, price = %paid,
+                "a run cost more than its price"
+            );
+        }
     }
 
     async fn give_back(
@@ -258,11 +272,14 @@ impl Conduct {
         receipt: Receipt,
         class: FailureClass,
     ) -> Result<(), RunsError> {
-        let decision = Decision::release(hold, class.as_str(), receipt.to_text());
+        let lost = receipt.whole_cost();
+        let decision = Decision::release(hold, class.as_str(), lost, receipt.to_text());
         self.settle(priced, hold, &decision).await?;
         let shown = receipt.first_at.is_some();
         tracing::info!(
+            metric = "given_back_micro_cents", value = lost.micro_cents(),
             run.id = %hold.run, account.id = %priced.account, reason = class.as_str(), content_was_shown = shown,
+            client_left = receipt.left,
             "run failed; the credit is back"
         );
         Err(RunsError::NotServed { run: hold.run, class })
@@ -302,14 +319,13 @@ impl Conduct {
     }
 
     fn receipt(&self, priced: &Priced, hold: &Hold, first_at: Option<Timestamp>) -> Receipt {
-        let quote = priced.quote.as_ref();
         Receipt {
             tool: priced.row.tool.clone(),
             option: priced.row.option.clone(),
             price: hold.amount,
-            quote: quote.map(|quote| quote.number),
-            cost: quote.map_or(priced.row.provider_cost, |quote| quote.cost),
-            markup: Some(quote.map_or(priced.row.markup, |quote| quote.markup)),
+            quote: priced.quote,
+            cost: priced.cost,
+            markup: Some(priced.markup),
             chars: Some(priced.input.chars() as u64),
             fp: hold.fingerprint.encode(),
             reserved_at: hold.expires_at.before(self.runs.hold_lifetime()).millis(),
@@ -318,6 +334,7 @@ impl Conduct {
             served: None,
             output: None,
             tried: Vec::new(),
+            left: self.tell.is_unheard(),
         }
     }
 }

@@ -21,7 +21,8 @@ pub const USAGE_LOG: TableSpec = TableSpec {
     ttl: Some("ttl"),
 };
 
-/// `id` (account and a hash of the `Idempotency-Key`) → the run it stands for; gone after two days.
+/// `id` (account and a hash of the `Idempotency-Key`) → the run it stands for; gone after two days. `id` (account, `waits`
+/// and a stretch of two seconds) → how many repeats began to wait in it; gone after an hour.
 pub const IDEMPOTENCY: TableSpec =
     TableSpec { name: "idempotency", partition_key: "id", sort_key: None, indexes: &[], ttl: Some("ttl") };
 
@@ -38,9 +39,16 @@ pub(crate) fn price_item(row: &PriceRow) -> HashMap<String, AttributeValue> {
         .value("enabled", AttributeValue::Bool(row.is_enabled))
         .value("chain", AttributeValue::L(chain))
         .number("promptCharsMax", row.prompt_chars_max)
+        .maybe_number("promptBytesPerUnit", row.prompt_bytes_per_unit)
         .maybe_number("outputTokensMax", row.output_tokens_max)
         .number("position", row.position)
         .build()
+}
+
+/// The name of a row, which stands in its key: the store always has it.
+pub(crate) fn price_name(attributes: &HashMap<String, AttributeValue>) -> Result<String, StoreError> {
+    let item = Item::new(TOOL_PRICING.name, attributes);
+    Ok(format!("{}/{}", item.text("tool")?, item.text("option")?))
 }
 
 pub(crate) fn read_price(attributes: &HashMap<String, AttributeValue>) -> Result<PriceRow, StoreError> {
@@ -49,20 +57,31 @@ pub(crate) fn read_price(attributes: &HashMap<String, AttributeValue>) -> Result
         Some(AttributeValue::L(steps)) => steps.iter().map(|step| step.as_s().cloned()).collect(),
         _ => return Err(item.corrupt("chain")),
     };
-    let row = PriceRow {
+    Ok(PriceRow {
         tool: item.text("tool")?.to_owned(),
         option: item.text("option")?.to_owned(),
         title: item.text("title")?.to_owned(),
         provider_cost: decimal(&item, attributes, "providerCostCents")?,
         markup: decimal(&item, attributes, "markupRatio")?,
-        is_enabled: item.flag("enabled"),
+        is_enabled: switch(&item, attributes, "enabled")?,
         chain: Result::map_err(chain, |_| item.corrupt("chain"))?,
         prompt_chars_max: item.number("promptCharsMax")?,
+        prompt_bytes_per_unit: item.maybe_number("promptBytesPerUnit")?,
         output_tokens_max: item.maybe_number("outputTokensMax")?,
         position: item.maybe_number("position")?.unwrap_or(u32::MAX),
-    };
-    row.price().map_err(|_| item.corrupt("providerCostCents"))?;
-    Ok(row)
+    })
+}
+
+/// `"true"` as a text is a slip of a person who meant to sell; it must not close the tool without a word.
+fn switch(
+    item: &Item<'_>,
+    attributes: &HashMap<String, AttributeValue>,
+    name: &str,
+) -> Result<bool, StoreError> {
+    match attributes.get(name) {
+        Some(AttributeValue::Bool(is_on)) => Ok(*is_on),
+        _ => Err(item.corrupt(name)),
+    }
 }
 
 /// People edit these rows: `2.5` may come as text or as a number, and both are exact.

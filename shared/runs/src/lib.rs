@@ -20,6 +20,7 @@ mod telling;
 mod tests;
 mod tool;
 mod tool_schema;
+mod tried;
 mod usage;
 mod view;
 
@@ -28,7 +29,7 @@ pub use closing::{Closing, SweepReport};
 pub use error::RunsError;
 pub use history::History;
 pub use items::{IDEMPOTENCY, TABLES, TOOL_PRICING, USAGE_LOG};
-pub use pricing::PriceRow;
+pub use pricing::{Case, PriceCase, PriceRow, Unsellable};
 pub use quote::{Quote, QuoteSeal};
 pub use receipt::Receipt;
 pub use runs::{Order, Runs, RunsSettings, Who};
@@ -36,8 +37,9 @@ pub use shop::{Shop, ShopSettings};
 pub use telling::{RunEvent, Stage};
 pub use tool::{FieldError, ImageSize, ToolInput};
 pub use tool_schema::{ImageInput, ScriptInput};
+pub use tried::{MalformedAttempt, Tried};
 pub use usage::UsageRow;
 pub use view::{
-    BalanceView, OutputView, PriceView, QuoteView, ReceiptView, RunBegun, RunPage, RunStatus, RunSummary,
-    RunView, TimelineStep, ToolParameter,
+    AttemptView, BalanceView, OutputView, PriceCaseView, PriceView, QuoteView, ReceiptView, RunBegun,
+    RunPage, RunStatus, RunSummary, RunView, TimelineStep, ToolParameter,
 };

@@ -124,6 +124,12 @@ fn refused(refusal: &Refusal, price: Credits) -> Problem {
             "A payment was taken back after its credit was spent. Top up at least {debt} to run tools again. \
              No credit was taken."
         )),
+        Refusal::LossesUsedUp { until, retry_after } => {
+            Problem::new(ProblemCode::GivenBackTooMuch).retry_after(*retry_after).detail(format!(
+                "Runs of this account that were given back have cost us as much as we bear in a day. Runs are possible \
+                 again from {until} on; the more was paid in, the more is borne. No credit was taken."
+            ))
+        }
         Refusal::TooManyOpenRuns { open } => Problem::new(ProblemCode::TooManyOpenRuns)
             .retry_after(LATER)
             .detail(format!("{open} runs are open at once. Wait for one to end. No credit was taken.")),

@@ -1,7 +1,11 @@
+use crate::Tried;
 use media::StoredOutput;
-use primitives::{CostCents, Credits, Markup, RunId};
-use providers::{Attempt, Served};
+use primitives::{CostCents, Credits, Markup, RunId, Timestamp};
+use providers::{Ending, Served};
 use serde::{Deserialize, Serialize};
+
+/// Beside it the entry has account, id, kind, amount, time, nonce and what was lost: about 170 bytes.
+pub(crate) const TEXT_BYTES_MAX: usize = 850;
 
 /// What the ledger keeps with a run's outcome: everything a person may ask about it later, and no content.
 ///
@@ -31,8 +35,12 @@ pub struct Receipt {
     pub served: Option<ServedBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<StoredOutput>,
+    /// Every attempt, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<Tried>,
+    /// Nobody listened any more when the run ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
 }
 
 /// Who did the work and what it cost us.
@@ -47,26 +55,12 @@ pub struct ServedBy {
     pub tokens_in: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tokens_out: u64,
+    /// The text was cut at its length limit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
-}
-
-/// An attempt that did not serve.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tried {
-    pub by: String,
-    pub why: String,
-    pub ms: u64,
-    /// What it costs us all the same.
-    #[serde(default, skip_serializing_if = "is_free")]
-    pub cost: CostCents,
-    /// The provider's own name for it, for asking there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-}
-
-fn is_free(cost: &CostCents) -> bool {
-    *cost == CostCents::ZERO
+    /// The provider's content rules ended the text after a part of it had been shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub filtered: bool,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -74,7 +68,22 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Receipt {
+    /// Entry and receipt stay under one kilobyte: where they would not, the providers' own ids give way, which the
+    /// usage log keeps too.
     pub(crate) fn to_text(&self) -> String {
+        let text = self.json();
+        if text.len() <= TEXT_BYTES_MAX {
+            return text;
+        }
+        let without_id = |tried: &Tried| Tried { id: None, ..tried.clone() };
+        Receipt { tried: self.tried.iter().map(without_id).collect(), ..self.clone() }.json()
+    }
+
+    pub(crate) fn reserved_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.reserved_at)
+    }
+
+    fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
@@ -83,14 +92,10 @@ impl Receipt {
         serde_json::from_str(text).ok()
     }
 
-    pub(crate) fn tried_of(attempts: &[Attempt]) -> Vec<Tried> {
-        let failed = attempts.iter().filter_map(|attempt| {
-            let why = attempt.failure?.as_str().to_owned();
-            let id = attempt.provider_request_id.as_ref().map(|id| id.chars().take(36).collect());
-            let by = attempt.provider.as_str().to_owned();
-            Some(Tried { by, why, ms: attempt.millis, cost: attempt.cost, id })
-        });
-        failed.take(3).collect()
+    /// All that the run cost us: what is lost if it is given back.
+    pub(crate) fn whole_cost(&self) -> CostCents {
+        let served = self.served.as_ref().map_or(CostCents::ZERO, |served| served.cost);
+        Tried::failed_cost(&self.tried).saturating_add(served)
     }
 
     pub(crate) fn served_of(served: &Served, is_cut: bool) -> ServedBy {
@@ -101,7 +106,19 @@ impl Receipt {
             estimated: served.cost_is_estimated,
             tokens_in: served.usage.input_tokens,
             tokens_out: served.usage.output_tokens,
-            cut: is_cut || served.ending == providers::Ending::LengthLimit,
+            cut: is_cut || served.ending == Ending::LengthLimit,
+            filtered: served.ending == Ending::ContentFilter,
+        }
+    }
+}
+
+impl ServedBy {
+    /// How the output ended: `complete`, `length_limit` or `content_filter`.
+    pub(crate) fn ending(&self) -> Ending {
+        match (self.filtered, self.cut) {
+            (true, _) => Ending::ContentFilter,
+            (false, true) => Ending::LengthLimit,
+            (false, false) => Ending::Complete,
         }
     }
 }

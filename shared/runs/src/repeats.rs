@@ -1,18 +1,16 @@
 //! A repeat of a run that goes on or is over: its story is told again, nothing is done again.
 
 use crate::RunsError;
+use crate::claim::WAIT_MAX;
 use crate::conduct::Conduct;
 use crate::reserving::known_run;
 use crate::runs::Order;
 use crate::telling::RunEvent;
 use crate::view::RunBegun;
-use credits::{Block, Outcome, Refusal, Verdict};
+use credits::{Block, Outcome, Refusal, RunOutcome};
 use primitives::{AccountId, Credits, Private, RunId};
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// How long a repeat waits for the end of the run. On Lambda every waiting request occupies an environment.
-const REPEAT_WAIT_MAX: Duration = Duration::from_secs(15);
 
 impl Conduct {
     /// For an order that can't be priced (any more): the run its key stands for, or the refusal.
@@ -53,9 +51,9 @@ impl Conduct {
         view.replayed = true;
         self.tell.begin(RunBegun::of_repeat(&view));
         if view.output.is_none()
-            && let Some(Verdict::Released(reason)) = outcome.run().map(|run| run.verdict.clone())
+            && let Some(reason) = outcome.run().and_then(RunOutcome::failure)
         {
-            return Err(RunsError::of_release(run, &reason));
+            return Err(RunsError::of_release(run, reason));
         }
         if let Some(output) = &mut view.output {
             if let Some(text) = output.text.take() {
@@ -70,7 +68,8 @@ impl Conduct {
     async fn await_outcome(&self, account: &AccountId, run: RunId) -> Result<Outcome, RunsError> {
         let ledger = &self.runs.0.ledger;
         let mut pause = Duration::from_millis(100);
-        let give_up_at = Instant::now() + REPEAT_WAIT_MAX;
+        let give_up_at = Instant::now() + WAIT_MAX;
+        let mut has_place = false;
         loop {
             if let Some(outcome) = ledger.outcome(account, run).await? {
                 return Ok(outcome);
@@ -84,7 +83,8 @@ impl Conduct {
                 self.runs.0.closing.finish_abandoned(account, hold).await?;
                 continue;
             }
-            if Instant::now() >= give_up_at {
+            has_place = has_place || self.runs.0.claims.may_wait(account, self.runs.now()).await;
+            if !has_place || Instant::now() >= give_up_at {
                 return Err(RunsError::StillRunning { run });
             }
             tokio::time::sleep(pause).await;

@@ -5,7 +5,7 @@ use crate::claim::EarlierClaim;
 use crate::conduct::Conduct;
 use crate::receipt::Receipt;
 use crate::runs::Priced;
-use credits::{Account, Hold, Outcome, Refusal, Reservation};
+use credits::{Account, Hold, Outcome, Refusal, Reservation, Reserved};
 use identity::Welcome;
 use primitives::{Fingerprint, RunId, Timestamp};
 use std::time::Duration;
@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 /// How long a twin with the same key may take to see that it is one.
 const TWIN_PAUSE: Duration = Duration::from_millis(100);
-/// How much later than the look for an outcome a reservation may come without looking again.
+/// How much later than the look for an outcome a reservation may come without looking again. In less time no run is
+/// reserved, served, stored, decided and applied.
 const LOOK_AGE_MAX: Duration = Duration::from_millis(50);
 
 /// When to ask again about a welcome that only a webhook can bring.
@@ -30,7 +31,7 @@ pub(crate) enum Started {
 }
 
 enum Attempted {
-    Reserved(Account, Hold),
+    Reserved(Reserved),
     Known(RunId),
     /// The idempotency key was claimed for this run earlier.
     StandsFor(RunId),
@@ -60,7 +61,7 @@ impl Conduct {
                 Attempted::StandsFor(run) => {
                     (priced.run, priced.key, priced.may_be_known) = (run, None, true);
                 }
-                Attempted::Reserved(account, hold) => {
+                Attempted::Reserved(Reserved { account, hold, .. }) => {
                     tracing::info!(run.id = %hold.run, account.id = %account.id, amount = hold.amount.get(), "reserved");
                     let grace = self.runs.0.platform.profile().ledger.hold_grace();
                     return Ok(Started::Reserved { hold, overdue: account.overdue(now, grace) });
@@ -152,10 +153,10 @@ impl Conduct {
             fingerprint: priced.fingerprint,
         };
         let parts = &self.runs.0;
-        let ((reserved, reserved_at), (earlier, looked_at), claimed, ()) = tokio::join!(
+        let ((reserved, reserved_at), (earlier, looked_at), (claimed, claimed_at), ()) = tokio::join!(
             timed(parts.ledger.reserve(&wish, now)),
             timed(self.earlier_outcome(priced)),
-            self.claim(priced, now),
+            timed(self.claim(priced, now)),
             parts.providers.refresh_health(),
         );
         let reserved = reserved?;
@@ -163,19 +164,22 @@ impl Conduct {
         if let Err(refusal @ Refusal::Closed) = reserved {
             return Ok(Attempted::Refused(refusal));
         }
-        // A reservation that took its time may have come after the end of the run it repeats: look again.
-        let is_stale = priced.may_be_known && reserved_at.saturating_duration_since(looked_at) > LOOK_AGE_MAX;
-        let earlier = if is_stale && reserved.is_ok() { self.earlier_outcome(priced).await } else { earlier };
+        let known_at =
+            if priced.may_be_known { Some(looked_at) } else { priced.key.as_ref().map(|_| claimed_at) };
+        let earlier = match &reserved {
+            Ok(reserved) if may_be_over(reserved, reserved_at, known_at) => self.outcome(priced).await,
+            _ => earlier,
+        };
         let verdict = self.judge(priced, earlier, claimed);
         let must_go = !matches!(verdict, Ok(None));
-        if let (Ok((_, hold)), true) = (&reserved, must_go) {
-            parts.ledger.cancel(&priced.account, hold, now).await?;
+        if let (Ok(reserved), true) = (&reserved, must_go) {
+            parts.ledger.cancel(&priced.account, &reserved.hold, now).await?;
         }
         if let Some(attempted) = verdict? {
             return Ok(attempted);
         }
         match reserved {
-            Ok((account, hold)) => Ok(Attempted::Reserved(account, hold)),
+            Ok(reserved) => Ok(Attempted::Reserved(reserved)),
             Err(Refusal::Running(hold)) => {
                 let run = same_input(hold.run, hold.fingerprint, priced.fingerprint)?;
                 Ok(Attempted::Known(run))
@@ -188,6 +192,10 @@ impl Conduct {
         if !priced.may_be_known {
             return Ok(None);
         }
+        self.outcome(priced).await
+    }
+
+    async fn outcome(&self, priced: &Priced) -> Result<Option<Outcome>, RunsError> {
         Ok(self.runs.0.ledger.outcome(&priced.account, priced.run).await?)
     }
 
@@ -231,6 +239,14 @@ impl Conduct {
         }
         Ok(!overdue.is_empty())
     }
+}
+
+/// Whether a twin may have brought this very run to its end before the reservation came: then the provider must not be
+/// called before the outcome is looked for again. `known_at` is when the outcome was looked for, or, for an id that was
+/// made for a key, when others could know of it.
+fn may_be_over(reserved: &Reserved, reserved_at: Instant, known_at: Option<Instant>) -> bool {
+    let is_late = known_at.is_some_and(|at| reserved_at.saturating_duration_since(at) > LOOK_AGE_MAX);
+    reserved.was_tried_again || is_late
 }
 
 async fn timed<T>(work: impl Future<Output = T>) -> (T, Instant) {

@@ -2,12 +2,12 @@ use crate::claim::Claims;
 use crate::conduct::Conduct;
 use crate::items::TABLES;
 use crate::telling::Teller;
-use crate::{Closing, History, PriceRow, Quote, RunEvent, RunsError, Shop, ToolInput};
+use crate::{Closing, History, PriceRow, RunEvent, RunsError, Shop, ToolInput};
 use credits::Ledger;
 use media::Media;
 use platform::{InvalidSettings, Platform, Settings, TableSpec};
 use primitives::times::{self, Wait};
-use primitives::{AccountId, Credits, Fingerprint, RunId, Timestamp, UserId};
+use primitives::{AccountId, CostCents, Credits, Fingerprint, Markup, RunId, Timestamp, UserId};
 use providers::{Chain, Providers};
 use signup::Signup;
 use std::sync::Arc;
@@ -75,15 +75,12 @@ pub(crate) struct Priced {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) row: PriceRow,
     pub(crate) price: Credits,
-    pub(crate) quote: Option<Quote>,
+    /// The cost and ratio that `price` was made of.
+    pub(crate) cost: CostCents,
+    pub(crate) markup: Markup,
+    /// The number of the quote that fixed it.
+    pub(crate) quote: Option<RunId>,
     pub(crate) chain: Chain,
-}
-
-impl Priced {
-    /// What the provider may write at most.
-    pub(crate) fn output_tokens_max(&self) -> u32 {
-        self.row.output_tokens_max.unwrap_or(2_000)
-    }
 }
 
 impl RunsSettings {
@@ -162,21 +159,31 @@ impl Runs {
             return Err(RunsError::TwoKeys);
         }
         let row = self.0.shop.sellable_row(&order.input, now).await?;
-        if let Some(expected) =
-            order.price.filter(|expected| order.quote.is_none() && row.price() != Ok(*expected))
-        {
-            return Err(RunsError::PriceChanged { expected, now: row.price()? });
+        let listed = row.price_of(&order.input)?;
+        if let Some(expected) = order.price.filter(|expected| order.quote.is_none() && listed != *expected) {
+            return Err(RunsError::PriceChanged { expected, now: listed });
         }
         let quote = match order.quote.as_deref() {
             Some(text) => Some(self.0.shop.checked_quote(text, &account, &row, &order.input, now)?),
             None => None,
         };
-        let price = match &quote {
-            Some(quote) => quote.price,
-            None => row.price()?,
+        let (price, cost, markup) = match &quote {
+            Some(quote) => (quote.price, quote.cost, quote.markup),
+            None => (listed, row.cost_of(&order.input)?, row.markup),
         };
         let chain = self.0.providers.chain(&row.chain);
         let chain = chain.map_err(|unknown| RunsError::UnknownChain(unknown.to_string()))?;
+        let measure = order.input.measure(row.output_tokens_max());
+        if !chain.is_paid_by(measure, CostCents::paid_by(price)) {
+            tracing::error!(
+                metric = "tool_closed",
+                tool = row.name(),
+                price = price.get(),
+                "{} could cost more than an order's price and is not sold",
+                row.name()
+            );
+            return Err(RunsError::ToolDisabled);
+        }
         let (run, may_be_known) = match order.run {
             Some(run) => (run, true),
             None => (RunId::mint(now), false),
@@ -190,7 +197,9 @@ impl Runs {
             input: order.input.clone(),
             row,
             price,
-            quote,
+            cost,
+            markup,
+            quote: quote.map(|quote| quote.number),
             chain,
         })
     }

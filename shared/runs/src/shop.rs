@@ -28,7 +28,7 @@ impl Shop {
     pub fn new(platform: &Platform) -> Result<Shop, InvalidSettings> {
         let settings = platform.env().section(ShopSettings::read)?;
         Ok(Shop {
-            catalog: Catalog::new(platform),
+            catalog: Catalog::new(platform)?,
             seal: QuoteSeal::new(&settings.quote_secret),
             quote_lifetime: Duration::from_secs(platform.profile().ledger.quote_seconds),
         })
@@ -49,7 +49,12 @@ impl Shop {
             if is_default {
                 seen.push(row.tool.clone());
             }
-            views.push(PriceView::of(row, is_default)?);
+            match PriceView::of(row, is_default) {
+                Ok(view) => views.push(view),
+                // What is closed and can't even be listed must not hide what is sold.
+                Err(_) if !row.is_enabled => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(views)
     }
@@ -65,8 +70,8 @@ impl Shop {
         let quote = Quote {
             account: account.clone(),
             name: row.name(),
-            price: row.price()?,
-            cost: row.provider_cost,
+            price: row.price_of(input)?,
+            cost: row.cost_of(input)?,
             markup: row.markup,
             fingerprint: input.fingerprint_as(&row.option),
             expires_at: now.after(self.quote_lifetime),

@@ -1,9 +1,12 @@
+mod prices;
+
 use crate::quote::{Quote, QuoteSeal};
-use crate::receipt::{Receipt, ServedBy, Tried};
-use crate::{FieldError, ImageSize, ToolInput};
+use crate::receipt::{Receipt, ServedBy, TEXT_BYTES_MAX};
+use crate::{FieldError, ImageSize, ToolInput, Tried};
 use media::{OutputKind, StoredOutput};
-use primitives::{Credits, Fingerprint, RunId, Secret, Timestamp};
+use primitives::{CostCents, Credits, Fingerprint, RunId, Secret, Timestamp};
 use proptest::prelude::*;
+use providers::Ending;
 use serde_json::{Value, json};
 
 fn now() -> Timestamp {
@@ -89,16 +92,9 @@ fn complaints_name_the_place_and_never_what_was_sent() {
     assert!(complaints.iter().all(|complaint| !complaint.detail.contains("canary")));
 }
 
-#[test]
-fn the_longest_receipt_leaves_room_in_the_entrys_kilobyte() {
-    let tried = Tried {
-        by: "anthropic".to_owned(),
-        why: "unknown_outcome".to_owned(),
-        ms: 280_000,
-        cost: "0.123456".parse().unwrap(),
-        id: None,
-    };
-    let receipt = Receipt {
+/// As long as a receipt gets, with the attempts given.
+fn longest_receipt(tried: Vec<Tried>) -> Receipt {
+    Receipt {
         tool: "script".to_owned(),
         option: "flux-schnell".to_owned(),
         price: Credits::new(9_999).unwrap(),
@@ -118,6 +114,7 @@ fn the_longest_receipt_leaves_room_in_the_entrys_kilobyte() {
             tokens_in: 123_456,
             tokens_out: 123_456,
             cut: true,
+            filtered: false,
         }),
         output: Some(StoredOutput {
             kind: OutputKind::Text,
@@ -126,10 +123,56 @@ fn the_longest_receipt_leaves_room_in_the_entrys_kilobyte() {
             sha256: "x".repeat(43),
             expires_at: now(),
         }),
-        tried: vec![tried],
+        tried,
+        left: true,
+    }
+}
+
+fn attempt(failure: Option<&str>, cost: &str) -> Tried {
+    Tried {
+        by: "anthropic".to_owned(),
+        failure: failure.map(str::to_owned),
+        after_ms: 280_000,
+        ms: 280_000,
+        cost: cost.parse().unwrap(),
+        id: Some("x".repeat(36)),
+    }
+}
+
+#[test]
+fn the_longest_receipt_keeps_every_attempt_and_leaves_room_in_the_entrys_kilobyte() {
+    // Two tries at each of two providers, the last of which served: more a run can't have.
+    let failed = || attempt(Some("request_refused"), "0.123456");
+    let served = longest_receipt(vec![failed(), failed(), failed(), attempt(None, "12.123456")]);
+    // Nothing was served: there is room for the providers' own ids.
+    let lost = Receipt {
+        served: None,
+        output: None,
+        ..longest_receipt(vec![failed(), failed(), failed(), failed()])
     };
-    let text = receipt.to_text();
-    assert_eq!(Receipt::parse(&text), Some(receipt));
-    // Beside it the entry has account, id, kind, amount, time and nonce: about 160 bytes.
-    assert!(text.len() <= 860, "{} bytes: {text}", text.len());
+    for (receipt, keeps_ids) in [(served, false), (lost, true)] {
+        let text = receipt.to_text();
+        let read = Receipt::parse(&text).unwrap();
+        assert_eq!(read.tried.len(), 4);
+        assert_eq!(read.tried.iter().all(|tried| tried.id.is_some()), keeps_ids, "{text}");
+        assert_eq!((read.whole_cost(), read.left), (receipt.whole_cost(), true));
+        assert!(text.len() <= TEXT_BYTES_MAX, "{} bytes: {text}", text.len());
+    }
+}
+
+#[test]
+fn a_receipt_knows_how_its_output_ended_and_what_all_of_it_cost() {
+    let receipt = longest_receipt(vec![attempt(Some("empty_answer"), "0.5"), attempt(None, "123.456789")]);
+    assert_eq!(receipt.whole_cost(), "123.956789".parse().unwrap());
+    let served = receipt.served.unwrap();
+    assert_eq!(served.ending(), Ending::LengthLimit);
+    assert_eq!(ServedBy { filtered: true, ..served.clone() }.ending(), Ending::ContentFilter);
+    assert_eq!(ServedBy { cut: false, ..served }.ending(), Ending::Complete);
+}
+
+#[test]
+fn a_receipt_of_an_older_version_is_read() {
+    let older = r#"{"tool":"image","option":"flux-dev","price":4,"cost":"2.5","markup":"8/5","chars":10,"fp":"AAAAAAAAAAA","reserved_at":1,"finished_at":2,"tried":[{"by":"fal","why":"unavailable","ms":3}]}"#;
+    let read = Receipt::parse(older).unwrap();
+    assert_eq!((read.tried.len(), read.left, read.whole_cost()), (1, false, CostCents::ZERO));
 }

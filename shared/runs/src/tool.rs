@@ -1,5 +1,5 @@
 use primitives::{Fingerprint, Private, RunId, is_blank};
-use providers::{ImageRequest, Request, TextRequest};
+use providers::{ImageRequest, Measure, Request, TextRequest};
 use serde_json::{Map, Value};
 
 /// What a person wants from a tool, checked. Prompts never show in logs or errors.
@@ -34,6 +34,9 @@ impl FieldError {
 }
 
 impl ImageSize {
+    /// fal's own, when a request names none.
+    pub const DEFAULT: ImageSize = ImageSize::Landscape43;
+
     pub const ALL: [ImageSize; 6] = [
         ImageSize::SquareHd,
         ImageSize::Square,
@@ -64,6 +67,12 @@ impl ImageSize {
             ImageSize::Landscape43 => (1024, 768),
             ImageSize::Landscape169 => (1024, 576),
         }
+    }
+
+    /// What fal bills for it: megapixels, begun ones counting whole (`docs/facts/prices.md`).
+    pub fn units(self) -> u64 {
+        let (width, height) = self.pixels();
+        (u64::from(width) * u64::from(height)).div_ceil(1_000_000)
     }
 }
 
@@ -112,6 +121,24 @@ impl ToolInput {
     /// Characters of the prompt: all that is kept of it.
     pub fn chars(&self) -> usize {
         self.prompt().expose().chars().count()
+    }
+
+    /// What its cost depends on.
+    pub(crate) fn measure(&self, output_tokens_max: u32) -> Measure {
+        match self {
+            ToolInput::Script { .. } => {
+                Measure::Text { prompt_bytes: self.prompt_bytes(), output_tokens_max }
+            }
+            ToolInput::Image { size, .. } => {
+                let (width, height) = size.pixels();
+                Measure::Image { width, height }
+            }
+        }
+    }
+
+    /// Bytes of the prompt in UTF-8: no tokenizer makes more tokens of it.
+    pub fn prompt_bytes(&self) -> u64 {
+        self.prompt().expose().len() as u64
     }
 
     fn prompt(&self) -> &Private<String> {
@@ -201,14 +228,14 @@ impl Reader<'_> {
 
     fn size(&mut self) -> ImageSize {
         let wish = match self.fields.get("size") {
-            None | Some(Value::Null) => return ImageSize::Landscape43,
+            None | Some(Value::Null) => return ImageSize::DEFAULT,
             Some(wish) => wish.as_str(),
         };
         let size = ImageSize::ALL.into_iter().find(|size| Some(size.as_str()) == wish);
         size.unwrap_or_else(|| {
             let names = ImageSize::ALL.map(ImageSize::as_str).join(", ");
             self.complain("/input/size", format!("choose one of {names}"));
-            ImageSize::Landscape43
+            ImageSize::DEFAULT
         })
     }
 

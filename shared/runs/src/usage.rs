@@ -1,8 +1,8 @@
 use crate::items::USAGE_LOG;
-use crate::{Receipt, RunsError};
+use crate::{Receipt, RunsError, Tried};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use credits::{Outcome, Verdict};
+use credits::Outcome;
 use media::StoredOutput;
 use platform::{Item, ItemBuilder, Platform, StoreError, key, text};
 use primitives::{AccountId, CostCents, Credits, RunId, Timestamp};
@@ -23,7 +23,14 @@ pub struct UsageRow {
     pub failure: Option<String>,
     pub provider: Option<String>,
     pub model: Option<String>,
+    /// Of the attempt that served.
     pub provider_cost: Option<CostCents>,
+    /// Every attempt, in order, with how it ended, its times and its cost.
+    pub attempts: Vec<Tried>,
+    /// What the attempts cost us that did not serve.
+    pub failed_cost: CostCents,
+    /// The client was gone when the run ended.
+    pub client_left: bool,
     /// An output that came after the credit had been given back.
     pub gift: Option<StoredOutput>,
 }
@@ -65,6 +72,9 @@ impl UsageLog {
             .maybe_text("provider", row.provider.as_ref())
             .maybe_text("model", row.model.as_ref())
             .maybe_text("providerCostCents", row.provider_cost)
+            .maybe_text("failedCostCents", Some(row.failed_cost).filter(|cost| *cost > CostCents::ZERO))
+            .maybe_list("attempts", &row.attempts)
+            .maybe_true("clientLeft", row.client_left)
             .number("ttl", row.at.after(self.kept_for).seconds());
         let put = self.dynamo.put_item().table_name(&self.table).set_item(Some(item.build()));
         // A gift noted by the late finisher must survive somebody's repeat of this write.
@@ -140,10 +150,7 @@ impl UsageRow {
         let run = outcome.run()?;
         let receipt = Receipt::parse(&run.receipt)?;
         let served = receipt.served;
-        let failure = match &run.verdict {
-            Verdict::Charged(_) => None,
-            Verdict::Released(reason) => Some(reason.clone()),
-        };
+        let failure = run.failure().map(str::to_owned);
         Some(UsageRow {
             run: RunId::from(outcome.id),
             at: outcome.at,
@@ -155,6 +162,9 @@ impl UsageRow {
             provider: served.as_ref().map(|served| served.by.clone()),
             model: served.as_ref().map(|served| served.model.clone()),
             provider_cost: served.map(|served| served.cost),
+            failed_cost: Tried::failed_cost(&receipt.tried),
+            attempts: receipt.tried,
+            client_left: receipt.left,
             gift: None,
         })
     }
@@ -178,6 +188,9 @@ fn read_row(attributes: &HashMap<String, AttributeValue>) -> Result<UsageRow, St
         provider: item.maybe_text("provider")?.map(str::to_owned),
         model: item.maybe_text("model")?.map(str::to_owned),
         provider_cost: item.maybe_parsed("providerCostCents")?,
+        attempts: item.maybe_list("attempts")?,
+        failed_cost: item.maybe_parsed("failedCostCents")?.unwrap_or_default(),
+        client_left: item.flag("clientLeft"),
         gift: gift.map_err(|_| item.corrupt("gift"))?,
     })
 }

@@ -1,8 +1,9 @@
 //! The shapes people see: what `GET /v1/runs/{id}`, the JSON answer of a run and the `done` event share.
 
+use crate::pricing::{Case, PriceCase};
 use crate::receipt::Receipt;
-use crate::{PriceRow, RunsError};
-use credits::{Balance, Hold, Outcome, Verdict};
+use crate::{ImageSize, PriceRow, RunsError, Tried};
+use credits::{Balance, Hold, Outcome};
 use media::{Link, OutputKind, StoredOutput};
 use primitives::{Credits, RunId, Timestamp};
 use serde::Serialize;
@@ -54,6 +55,9 @@ pub struct RunView {
     /// True when the output came after the credit had been given back: it is free.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gift: bool,
+    /// True when the client that had started the run was gone at its end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub client_left: bool,
 }
 
 /// The first event of a stream: what was asked for, what it costs, and how long the price is held.
@@ -148,6 +152,27 @@ pub struct ReceiptView {
     /// The provider stopped at its length limit.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cut_at_limit: bool,
+    /// How the output ended: `complete`, `length_limit`, or `content_filter` when the provider's content rules ended a
+    /// text of which a part had been shown. Absent when nothing was served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ending: Option<String>,
+    /// Every attempt at a provider, in order; the one that served is the last.
+    pub attempts: Vec<AttemptView>,
+    /// What the attempts cost us that did not serve, in cents; you don't pay for it.
+    pub failed_cost_cents: String,
+}
+
+/// One call to one provider within the run.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AttemptView {
+    pub provider: String,
+    /// `served`, or why it did not: `unavailable`, `content_rejected`, …
+    pub outcome: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    pub duration_ms: u64,
+    /// What it cost us, in cents.
+    pub cost_cents: String,
 }
 
 /// A line of the history.
@@ -181,14 +206,29 @@ pub struct PriceView {
     pub tool: String,
     pub model: String,
     pub title: String,
-    /// The exact price of one run, in ledger units.
+    /// The price of a run with a short prompt and without parameters, in ledger units.
     #[schema(value_type = u64)]
     pub price: Credits,
+    /// Every price of a run, by what it depends on. The price of your input is charged, whichever provider serves it.
+    pub prices: Vec<PriceCaseView>,
     /// False: not sold at the moment.
     pub enabled: bool,
     /// Taken when the request names no model.
     pub is_default: bool,
     pub parameters: Vec<ToolParameter>,
+}
+
+/// One price of a variant: of a size, or of prompts up to a length.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PriceCaseView {
+    #[schema(value_type = u64)]
+    pub price: Credits,
+    /// The parameter `size` that has this price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// Prompts up to so many bytes (UTF-8), longer than those of the line before, have this price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_bytes_max: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -299,6 +339,7 @@ impl RunView {
             balance: None,
             replayed: false,
             gift: false,
+            client_left: false,
         }
     }
 
@@ -306,10 +347,7 @@ impl RunView {
     pub(crate) fn of_outcome(outcome: &Outcome) -> Result<RunView, RunsError> {
         let run = outcome.run().ok_or(RunsError::NotFound)?;
         let receipt = Receipt::parse(&run.receipt).ok_or(RunsError::Malformed("a receipt"))?;
-        let failure = match &run.verdict {
-            Verdict::Charged(_) => None,
-            Verdict::Released(reason) => Some(reason.clone()),
-        };
+        let failure = run.failure().map(str::to_owned);
         let status = if failure.is_none() { RunStatus::Succeeded } else { RunStatus::Failed };
         Ok(RunView {
             id: RunId::from(outcome.id),
@@ -319,7 +357,7 @@ impl RunView {
             price: receipt.price,
             charged: outcome.amount.magnitude(),
             input_chars: receipt.chars,
-            created_at: Timestamp::from_millis(receipt.reserved_at),
+            created_at: receipt.reserved_at(),
             finished_at: Some(outcome.at),
             timeline: timeline(&receipt, outcome, failure.as_deref()),
             failure,
@@ -328,14 +366,19 @@ impl RunView {
             balance: None,
             replayed: false,
             gift: false,
+            client_left: receipt.left,
         })
     }
 }
 
 fn timeline(receipt: &Receipt, outcome: &Outcome, failure: Option<&str>) -> Vec<TimelineStep> {
-    let reserved_at = Timestamp::from_millis(receipt.reserved_at);
+    let reserved_at = receipt.reserved_at();
     let mut steps = vec![step(Some(reserved_at), "reserved", Some(receipt.price.to_string()))];
-    steps.extend(receipt.tried.iter().map(|tried| step(None, "attempt_failed", Some(tried.why.clone()))));
+    let failed = receipt.tried.iter().filter(|tried| tried.failure.is_some());
+    steps.extend(
+        failed
+            .map(|tried| step(Some(tried.started_at(reserved_at)), "attempt_failed", tried.failure.clone())),
+    );
     if let Some(first_at) = receipt.first_at {
         steps.push(step(Some(Timestamp::from_millis(first_at)), "first_content", None));
     }
@@ -360,21 +403,57 @@ impl ReceiptView {
             input_tokens: served.map_or(0, |served| served.tokens_in),
             output_tokens: served.map_or(0, |served| served.tokens_out),
             cut_at_limit: served.is_some_and(|served| served.cut),
+            ending: served.map(|served| served.ending().as_str().to_owned()),
+            attempts: receipt
+                .tried
+                .iter()
+                .map(|tried| AttemptView::of(tried, receipt.reserved_at()))
+                .collect(),
+            failed_cost_cents: Tried::failed_cost(&receipt.tried).to_string(),
+        }
+    }
+}
+
+impl AttemptView {
+    fn of(tried: &Tried, reserved_at: Timestamp) -> AttemptView {
+        AttemptView {
+            provider: tried.by.clone(),
+            outcome: tried.outcome().to_owned(),
+            started_at: tried.started_at(reserved_at),
+            duration_ms: tried.ms,
+            cost_cents: tried.cost.to_string(),
         }
     }
 }
 
 impl PriceView {
     pub(crate) fn of(row: &PriceRow, is_default: bool) -> Result<PriceView, RunsError> {
+        let cases = row.cases().map_err(|_| RunsError::Malformed("a price"))?;
+        let is_usual = |case: &&PriceCase| match case.of {
+            Case::Size(size) => size == ImageSize::DEFAULT,
+            Case::PromptBytesMax(_) => case.units == 1,
+        };
+        let usual = cases.iter().find(is_usual).ok_or(RunsError::Malformed("a price"))?;
         Ok(PriceView {
             tool: row.tool.clone(),
             model: row.option.clone(),
             title: row.title.clone(),
-            price: row.price()?,
+            price: usual.price,
+            prices: cases.iter().map(PriceCaseView::of).collect(),
             enabled: row.is_enabled,
             is_default,
             parameters: parameters(row),
         })
+    }
+}
+
+impl PriceCaseView {
+    fn of(case: &PriceCase) -> PriceCaseView {
+        let (size, prompt_bytes_max) = match case.of {
+            Case::Size(size) => (Some(size.as_str().to_owned()), None),
+            Case::PromptBytesMax(bytes) => (None, Some(bytes)),
+        };
+        PriceCaseView { price: case.price, size, prompt_bytes_max }
     }
 }
 
@@ -392,8 +471,8 @@ fn parameters(row: &PriceRow) -> Vec<ToolParameter> {
     let mut parameters = vec![prompt];
     if row.tool == "image" {
         let size = ToolParameter {
-            choices: crate::ImageSize::ALL.map(|size| size.as_str().to_owned()).to_vec(),
-            default: Some(crate::ImageSize::Landscape43.as_str().to_owned()),
+            choices: ImageSize::ALL.map(|size| size.as_str().to_owned()).to_vec(),
+            default: Some(ImageSize::DEFAULT.as_str().to_owned()),
             ..parameter("size", "choice", false)
         };
         parameters.push(size);
