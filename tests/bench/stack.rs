@@ -74,8 +74,9 @@ impl Drop for Site {
 }
 
 /// The limits protect a service against its callers; here they would only end the measurement.
-const UNLIMITED: [(&str, &str); 5] = [
+const UNLIMITED: [(&str, &str); 6] = [
     ("OPEN_HOLDS_MAX", "100000"),
+    ("UNPAID_OPEN_HOLDS_MAX", "100000"),
     ("RUNS_PER_MINUTE_MAX", "100000000"),
     ("USER_REQUESTS_PER_MINUTE_MAX", "100000000"),
     ("NETWORK_REQUESTS_PER_MINUTE_MAX", "100000000"),

@@ -2,7 +2,7 @@
 
 use crate::world::World;
 use aws_sdk_dynamodb::types::AttributeValue;
-use credits::{Account, Entry, Kind, Ledger, Lots, Origin, read_lots};
+use credits::{Account, Entry, Kind, Ledger, Lots, Origin, Verdict, read_lots};
 use payments::{Credited, Dossier, FactKey, FactState, Payment, Payments, TopUp, TopUps};
 use primitives::{AccountId, Credits, CreditsDelta, EntryId};
 use std::collections::HashMap;
@@ -40,6 +40,28 @@ pub(crate) async fn check(world: &World) {
         let id: AccountId = row["id"].as_s().unwrap().parse().unwrap();
         let account = ledger.account(&id).await.unwrap().unwrap();
         check_account(&account, &entries(world, &id).await);
+    }
+}
+
+/// What runs that were given back have cost us stands in their accounts exactly once: the counters of the days add up to
+/// what the outcomes say, for all whose hold is gone. Only in a world of less than two days, because older days are dropped.
+pub(crate) async fn check_losses(world: &World) {
+    let ledger = Ledger::new(&world.product.platform);
+    for row in scan(world, "accounts").await {
+        let id: AccountId = row["id"].as_s().unwrap().parse().unwrap();
+        let account = ledger.account(&id).await.unwrap().unwrap();
+        let counters = row.iter().filter(|(name, _)| {
+            name.strip_prefix('l').is_some_and(|day| day.bytes().all(|digit| digit.is_ascii_digit()))
+        });
+        let counted: u64 = counters.map(|(_, lost)| lost.as_n().unwrap().parse::<u64>().unwrap()).sum();
+        let lost_of = |entry: &Entry| match entry.run().map(|run| &run.verdict) {
+            Some(Verdict::Released { lost, .. }) if account.hold(entry.id.into()).is_none() => {
+                lost.micro_cents()
+            }
+            _ => 0,
+        };
+        let lost: u64 = entries(world, &id).await.iter().map(lost_of).sum();
+        assert_eq!(counted, lost, "{id}: each loss is counted once");
     }
 }
 

@@ -6,9 +6,13 @@ use sandbox::Service;
 use serde_json::json;
 use std::time::Duration;
 
+/// So many that no ceiling is in the way.
+const MANY: [(&str, &str); 3] =
+    [("OPEN_HOLDS_MAX", "1000"), ("UNPAID_OPEN_HOLDS_MAX", "1000"), ("RUNS_PER_MINUTE_MAX", "1000")];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_parallel_runs_with_credit_for_fifty_exactly_fifty_succeed() {
-    let world = World::with(&[("OPEN_HOLDS_MAX", "1000"), ("RUNS_PER_MINUTE_MAX", "1000")]).await;
+    let world = World::with(&MANY).await;
     let ann = world.person("ann");
     ann.balance().await;
     // 100 cents and premium scripts at 8: after ten of them 20 are left, worth 20 chats.
@@ -107,7 +111,7 @@ async fn holds_that_a_dead_instance_left_do_not_lock_their_owner_out() {
 /// The prompt only makes the runs differ.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_runs_at_once_see_no_conflict_although_the_store_reports_some() {
-    let world = World::with(&[("OPEN_HOLDS_MAX", "1000"), ("RUNS_PER_MINUTE_MAX", "1000")]).await;
+    let world = World::with(&MANY).await;
     let ann = world.person("ann");
     ann.balance().await;
     for nth in [3, 9, 17, 40, 77] {

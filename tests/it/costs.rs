@@ -4,7 +4,7 @@
 
 use crate::books;
 use crate::world::{Tally, World, image, new_run_id, script};
-use sandbox::Service;
+use sandbox::{Fault, FaultRule, Service};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -87,5 +87,23 @@ async fn a_run_that_no_provider_serves_costs_a_unit_more_for_each_that_refused()
     // Reserve, outcome, usage log, apply; and one more for the health of each provider that refused.
     assert_eq!((tally.table_units, tally.index_units, tally.transactional_units), (6, 0, 0));
     assert_eq!((tally.puts, tally.gets), (0, 0), "there is nothing to store");
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_given_back_at_our_cost_is_counted_without_a_write_of_its_own() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.script("open the account").await;
+    world.sandbox.faults().set(Service::Fal, FaultRule::always(Fault::Nsfw));
+    // The second finds a counter to raise.
+    for _ in 0..2 {
+        world.product.meddler.forget();
+        assert_eq!(ann.run(&image("a red kite")).await.problem(), "content_rejected");
+        let tally = world.product.meddler.tally();
+        assert_eq!((tally.table_units, tally.index_units, tally.transactional_units), (4, 0, 0));
+        assert_eq!((tally.read_halves, tally.rounds), (0, 4), "reserve, decide, log, apply");
+    }
+    books::check_losses(&world).await;
     books::check(&world).await;
 }

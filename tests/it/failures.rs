@@ -107,6 +107,44 @@ async fn a_refused_content_is_final_and_free() {
 }
 
 #[tokio::test]
+async fn a_text_that_its_own_request_ended_after_a_part_was_shown_is_kept_and_charged() {
+    for (model, provider, price) in
+        [("chat", "deepseek", 1), ("reasoner", "deepseek", 3), ("premium", "anthropic", 8)]
+    {
+        let world = World::start().await;
+        let ann = world.person("ann");
+        let prompt = "a red kite [[sandbox:content_filter]]";
+        let wish = json!({ "tool": "script", "input": { "prompt": prompt, "model": model } });
+
+        let events = ann.stream(&wish).await.unwrap();
+
+        let done = &events.last().unwrap().data;
+        assert_eq!(
+            (done["status"].as_str(), done["charged"].as_u64()),
+            (Some("succeeded"), Some(price)),
+            "{done}"
+        );
+        let receipt = &done["receipt"];
+        assert_eq!(
+            (receipt["provider"].as_str(), receipt["ending"].as_str(), receipt["cut_at_limit"].as_bool()),
+            (Some(provider), Some("content_filter"), None)
+        );
+        let shown = text_of(&events);
+        assert!(!shown.is_empty() && !shown.contains("THE END"), "a part of it: {shown}");
+        let kept = ann.get(&format!("/v1/runs/{}", done["id"].as_str().unwrap())).await;
+        assert_eq!(kept.body["output"]["text"].as_str(), Some(shown.as_str()));
+        assert_eq!(kept.body["receipt"]["ending"], "content_filter");
+        assert_eq!(ann.balance().await, (100 - price, 0, 0));
+        assert_eq!(
+            world.sandbox.journal().iter().filter(|entry| entry.method == "POST").count(),
+            1,
+            "no fallback"
+        );
+        books::check(&world).await;
+    }
+}
+
+#[tokio::test]
 async fn a_submit_whose_answer_was_lost_is_never_repeated_and_the_credit_is_held_until_the_sweep() {
     let world = World::start().await;
     let ann = world.person("ann");

@@ -3,7 +3,7 @@
 use crate::books;
 use crate::world::{Fault, World, image};
 use credits::{Decided, Decision, Hold, Ledger, OnceKey, Origin, Posted, Posting, Reservation, read_lots};
-use primitives::{AccountId, Credits, EntryId, Fingerprint, RunId};
+use primitives::{AccountId, CostCents, Credits, EntryId, Fingerprint, RunId};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -162,7 +162,7 @@ async fn reserve(ledger: &Ledger, world: &World, id: &AccountId, run: RunId, pri
         tool: "script/chat".to_owned(),
         fingerprint: Fingerprint::of(&[b"x"]),
     };
-    ledger.reserve(&wish, world.now()).await.unwrap().unwrap().1
+    ledger.reserve(&wish, world.now()).await.unwrap().unwrap().hold
 }
 
 #[derive(Debug, Clone)]
@@ -187,7 +187,9 @@ async fn random_sequences_on_the_real_store_keep_the_books() {
     let steps = prop::collection::vec(step, 40);
     let mut runner = TestRunner::default();
     for case in 0..12 {
-        let world = World::start().await;
+        // The credit alone decides here; what else a reservation waits for has tests of its own.
+        let unlimited = [("UNPAID_OPEN_HOLDS_MAX", "64"), ("GIVEN_BACK_DAY_CENTS", "1000000")];
+        let world = World::with(&unlimited).await;
         let (ledger, id) = open(&world, "ann").await;
         let steps = steps.new_tree(&mut runner).unwrap().current();
         let mut holds: Vec<Hold> = Vec::new();
@@ -208,13 +210,13 @@ async fn random_sequences_on_the_real_store_keep_the_books() {
                     };
                     let reserved = ledger.reserve(&wish, world.now()).await.unwrap();
                     assert_eq!(reserved.is_ok(), before.available >= credits(*price), "{steps:?}");
-                    holds.extend(reserved.ok().map(|(_, hold)| hold));
+                    holds.extend(reserved.ok().map(|reserved| reserved.hold));
                 }
                 Step::Decide(index, ok) if !holds.is_empty() => {
                     let hold = &holds[index % holds.len()];
                     let decision = match ok {
                         true => Decision::charge(hold, hold.amount, "{}".to_owned()).unwrap(),
-                        false => Decision::release(hold, "unavailable", "{}".to_owned()),
+                        false => Decision::release(hold, "unavailable", CostCents::ZERO, "{}".to_owned()),
                     };
                     ledger.decide(&id, &decision, world.now()).await.unwrap();
                 }
@@ -273,7 +275,7 @@ async fn many_runs_that_moved_nothing_do_not_hide_the_movements_before_them() {
     for _ in 0..450 {
         world.advance(std::time::Duration::from_millis(10));
         let hold = reserve(&ledger, &world, &id, RunId::mint(world.now()), 1).await;
-        let released = Decision::release(&hold, "unavailable", "{}".to_owned());
+        let released = Decision::release(&hold, "unavailable", CostCents::ZERO, "{}".to_owned());
         let Decided::Now(outcome) = ledger.decide(&id, &released, world.now()).await.unwrap() else {
             panic!()
         };

@@ -162,7 +162,7 @@ async fn a_successful_run_takes_one_round_trip_before_the_provider_and_at_most_f
 
 #[tokio::test]
 async fn thirteen_open_holds_do_not_make_a_run_dearer() {
-    let world = World::start().await;
+    let world = World::with(&[("UNPAID_OPEN_HOLDS_MAX", "64")]).await;
     let ann = world.person("a_person_with_a_rather_long_name_x");
     ann.script("open the account").await;
     let ledger = credits::Ledger::new(&world.product.platform);

@@ -1,7 +1,7 @@
 //! The same wish twice: one run, one provider call, one charge.
 
 use crate::books;
-use crate::world::{World, image, new_run_id, script, text_of};
+use crate::world::{Answer, Fault, Person, World, image, new_run_id, script, text_of};
 use primitives::{RunId, Timestamp};
 use sandbox::Service;
 use serde_json::json;
@@ -229,4 +229,134 @@ async fn the_id_of_another_kind_of_entry_is_no_run() {
     let mut wish = script("x");
     wish["run_id"] = ann.transactions().await[0]["id"].clone();
     assert_eq!(ann.run(&wish).await.problem(), "run_conflict");
+}
+
+async fn keyed(person: &Person, key: &str, prompt: &str) -> Answer {
+    let request = person.request("POST", "/v1/runs").header("content-type", "application/json");
+    let request = request.header("idempotency-key", key).body(script(prompt).to_string());
+    Answer::of(request.send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn a_reservation_that_comes_after_its_twin_has_run_the_same_id_to_its_end_starts_nothing() {
+    for fault in [Fault::Late, Fault::LateThrottled] {
+        let world = World::start().await;
+        let ann = world.person("ann");
+        ann.balance().await;
+        let slow = world.instance(&[]).await;
+        let there = ann.at(&slow.base);
+        there.get("/v1/pricing").await;
+        slow.meddler.plan(0, fault);
+        let first = tokio::spawn(async move { keyed(&there, "k", "a red kite").await });
+        slow.meddler.holding_back().await;
+        // The key is claimed beside the reservation, so a twin can use its run id from now on.
+        while books::scan(&world, "idempotency").await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let twin = keyed(&ann, "k", "a red kite").await;
+        assert_eq!((twin.status, twin.body["charged"].as_u64()), (200, Some(1)), "{}", twin.text);
+
+        slow.meddler.let_go();
+        let first = first.await.unwrap();
+
+        assert_eq!((first.status, first.body["replayed"].as_bool()), (200, Some(true)), "{}", first.text);
+        assert_eq!(first.body["id"], twin.body["id"]);
+        assert_eq!(world.provider_calls(Service::Deepseek), 1, "{fault:?}: worked on once");
+        assert_eq!(ann.balance().await, (99, 0, 0));
+        books::check(&world).await;
+    }
+}
+
+#[tokio::test]
+async fn a_reservation_by_run_id_that_comes_late_or_again_starts_nothing_either() {
+    for fault in [Fault::Late, Fault::LateThrottled] {
+        let world = World::start().await;
+        let ann = world.person("ann");
+        ann.balance().await;
+        let slow = world.instance(&[]).await;
+        let there = ann.at(&slow.base);
+        there.get("/v1/pricing").await;
+        let mut wish = script("a red kite");
+        wish["run_id"] = json!(new_run_id());
+        slow.meddler.plan(0, fault);
+        let first = tokio::spawn({
+            let wish = wish.clone();
+            async move { there.run(&wish).await }
+        });
+        slow.meddler.holding_back().await;
+        assert_eq!(ann.run(&wish).await.status, 200);
+        slow.meddler.let_go();
+        assert_eq!(first.await.unwrap().body["replayed"], true);
+        assert_eq!(world.provider_calls(Service::Deepseek), 1, "{fault:?}");
+        assert_eq!(ann.balance().await, (99, 0, 0));
+        books::check(&world).await;
+    }
+}
+
+/// A run that goes on for some seconds, whose id is `wish`'s.
+async fn start_slowly(
+    world: &World,
+    person: &Person,
+) -> (serde_json::Value, tokio::task::JoinHandle<Answer>) {
+    let mut wish = script("a red kite [[sandbox:slow ms=4000]]");
+    wish["run_id"] = json!(new_run_id());
+    let running = tokio::spawn({
+        let (person, wish) = (person.clone(), wish.clone());
+        async move { person.run(&wish).await }
+    });
+    while world.provider_calls(Service::Deepseek) == 0 {
+        tokio::task::yield_now().await;
+    }
+    (wish, running)
+}
+
+#[tokio::test]
+async fn a_repeat_of_a_run_that_goes_on_is_sent_away_after_two_seconds() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let (wish, running) = start_slowly(&world, &ann).await;
+    let begun = std::time::Instant::now();
+    let repeat = ann.run(&wish).await;
+    assert_eq!((repeat.problem(), repeat.status), ("run_conflict", 409));
+    assert_eq!(repeat.body["credit"], "held");
+    assert!(repeat.headers.contains_key("retry-after"));
+    assert!(begun.elapsed() < Duration::from_millis(3500), "{:?}", begun.elapsed());
+    assert_eq!(running.await.unwrap().status, 200);
+    assert_eq!(ann.run(&wish).await.body["replayed"], true);
+    assert_eq!(world.provider_calls(Service::Deepseek), 1);
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn of_many_repeats_at_once_a_few_wait_whichever_instance_they_reach() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let (wish, running) = start_slowly(&world, &ann).await;
+    let other = world.instance(&[]).await;
+    ann.at(&other.base).get("/v1/runs").await;
+    let waiting = || async {
+        let rows = books::scan(&world, "idempotency").await;
+        rows.iter()
+            .filter_map(|row| row.get("waits"))
+            .map(|waits| waits.as_n().unwrap().clone())
+            .collect::<Vec<_>>()
+    };
+    let repeats: Vec<_> = (0..40)
+        .map(|turn| {
+            let base = if turn % 2 == 0 { &world.product.base } else { &other.base };
+            let (there, wish) = (ann.at(base), wish.clone());
+            tokio::spawn(async move { there.run(&wish).await })
+        })
+        .collect();
+    for repeat in repeats {
+        let answer = repeat.await.unwrap();
+        assert_eq!((answer.problem(), answer.status), ("run_conflict", 409), "{}", answer.text);
+    }
+    assert_eq!(waiting().await, ["8"], "eight waited, the others were answered at once");
+    // Two seconds later there are places again.
+    world.advance(Duration::from_secs(2));
+    assert_eq!(ann.run(&wish).await.problem(), "run_conflict");
+    assert_eq!(waiting().await.len(), 2);
+    assert_eq!(running.await.unwrap().status, 200);
+    books::check(&world).await;
 }

@@ -115,6 +115,11 @@ impl Teller {
         }
     }
 
+    /// Whether the listener is gone.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.events.is_closed()
+    }
+
     /// Whether somebody has surely taken the work that was last asked for.
     pub(crate) fn has_been_taken(&self) -> bool {
         self.stage() != Stage::Waiting

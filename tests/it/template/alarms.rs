@@ -62,6 +62,7 @@ pub(super) type Metrics = BTreeMap<String, BTreeSet<String>>;
 
 /// Which functions can log a metric, by what their source builds or calls.
 const LOGGED_BY: &[(&str, &[&str])] = &[
+    ("given_back_micro_cents", &["Closing::new", "Runs::new"]),
     ("held_overdue_seconds", &["Closing::new"]),
     ("payment_differences", &["Reconciliation::new"]),
     ("payment_unmatched", &["BankDesk::new", "CardDesk::new", "ChainDesk::new", "Reconciliation::new"]),
@@ -74,12 +75,16 @@ const LOGGED_BY: &[(&str, &[&str])] = &[
     ("rail_silent", &["Reconciliation::new"]),
     ("rail_uncompared", &["Reconciliation::new"]),
     ("rate_refused", &[".refresh("]),
+    ("run_below_cost", &["Runs::new"]),
     ("runs_failed", &["Runs::new"]),
+    ("tool_closed", &["Runs::new", "Shop::new"]),
 ];
 
 /// Metrics of ours that only stand on the dashboard, and why nobody needs to be woken by them.
-const SHOWN_ONLY: &[(&str, &str)] =
-    &[("provider_balance_cents", "how much is too little is a setting; provider_balance_low judges by it")];
+const SHOWN_ONLY: &[(&str, &str)] = &[
+    ("provider_balance_cents", "how much is too little is a setting; provider_balance_low judges by it"),
+    ("given_back_micro_cents", "it is bounded for every account and day by the profile"),
+];
 
 /// When an alarm rings.
 struct Bell {

@@ -17,7 +17,7 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
             ("accounts", &["GetItem", "PutItem", "UpdateItem"]),
             ("credit_transactions", &["GetItem", "PutItem"]),
             ("usage_log", &["GetItem", "PutItem", "UpdateItem"]),
-            ("idempotency", &["GetItem", "PutItem"]),
+            ("idempotency", &["GetItem", "PutItem", "UpdateItem"]),
             ("users", &["GetItem", "PutItem", "UpdateItem"]),
             ("provider_health", &["BatchGetItem", "GetItem", "PutItem"]),
             ("request_limits", &["UpdateItem"]),

@@ -30,6 +30,9 @@ struct Inner {
     underway: Arc<AtomicUsize>,
     /// True once the instance has died.
     is_dead: watch::Sender<bool>,
+    /// How many calls wait to be let go, or have waited.
+    held_back: watch::Sender<u32>,
+    is_let_go: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -65,6 +68,10 @@ pub(crate) enum Fault {
     /// The call is stuck on the way: the caller hears nothing, and it is carried out when the test says so. Only
     /// for the first write to an account from the planned call on.
     Stuck,
+    /// The first write to an account from the planned call on waits until the test lets it go, and is carried out then.
+    Late,
+    /// The same, but then DynamoDB asks to come back later.
+    LateThrottled,
     /// DynamoDB says that a transaction was in the way.
     Conflict,
     /// DynamoDB asks to come back later.
@@ -93,14 +100,14 @@ pub(crate) struct StoreCall {
 
 impl Meddler {
     pub(crate) fn around(stores: SharedHttpClient, table_prefix: &str) -> Meddler {
-        let (is_dead, _) = watch::channel(false);
-        let table_prefix = table_prefix.to_owned();
         Meddler(Arc::new(Inner {
             stores,
-            table_prefix,
+            table_prefix: table_prefix.to_owned(),
             state: Mutex::default(),
             underway: Arc::default(),
-            is_dead,
+            is_dead: watch::channel(false).0,
+            held_back: watch::channel(0).0,
+            is_let_go: watch::channel(false).0,
         }))
     }
 
@@ -123,6 +130,15 @@ impl Meddler {
         let Some((stores, request)) = stuck else { return false };
         stores.call(request).await.unwrap();
         true
+    }
+
+    /// Resolves when a call is held back.
+    pub(crate) async fn holding_back(&self) {
+        self.0.held_back.subscribe().wait_for(|calls| *calls > 0).await.unwrap();
+    }
+
+    pub(crate) fn let_go(&self) {
+        self.0.is_let_go.send_replace(true);
     }
 
     /// The instance dies at its next reading of an account, which comes after a hold was given back.
@@ -182,6 +198,20 @@ impl Meddler {
         let turn = state.seen;
         state.seen += 1;
         state.plan.filter(|(nth, _)| *nth == turn).map(|(_, fault)| fault)
+    }
+
+    /// Waits, if this write to an account is the one to come late. True: it is refused then.
+    async fn come_late(&self) -> bool {
+        let is_refused = {
+            let mut state = self.0.state.lock().unwrap();
+            let due = state.plan.filter(|(nth, _)| state.seen >= *nth).map(|(_, fault)| fault);
+            let Some(fault @ (Fault::Late | Fault::LateThrottled)) = due else { return false };
+            state.plan = None;
+            fault == Fault::LateThrottled
+        };
+        self.0.held_back.send_modify(|calls| *calls += 1);
+        self.0.is_let_go.subscribe().wait_for(|go| *go).await.unwrap();
+        is_refused
     }
 
     fn may_stick(&self) -> bool {
@@ -252,9 +282,14 @@ impl Between {
             let delay = self.meddler.0.state.lock().unwrap().media_delay;
             tokio::time::sleep(delay).await;
         }
-        if operation == "UpdateItem" && table == "accounts" && self.meddler.may_stick() {
-            self.meddler.0.state.lock().unwrap().stuck = Some((self.stores.clone(), request));
-            return Err(ConnectorError::timeout("nothing was heard".into()));
+        if operation == "UpdateItem" && table == "accounts" {
+            if self.meddler.may_stick() {
+                self.meddler.0.state.lock().unwrap().stuck = Some((self.stores.clone(), request));
+                return Err(ConnectorError::timeout("nothing was heard".into()));
+            }
+            if self.meddler.come_late().await {
+                return Ok(refused("ThrottlingException", &operation));
+            }
         }
         let dies = self.meddler.0.state.lock().unwrap().dies_reading_an_account;
         if dies && operation == "GetItem" && table == "accounts" {
@@ -274,7 +309,8 @@ impl Between {
                 Ok(refused("TransactionConflictException", &operation))
             }
             Some(Fault::Throttled) if is_dynamo => Ok(refused("ThrottlingException", &operation)),
-            Some(Fault::Conflict | Fault::Throttled | Fault::Stuck) | None => {
+            Some(Fault::Conflict | Fault::Throttled | Fault::Stuck | Fault::Late | Fault::LateThrottled)
+            | None => {
                 let turn = self.meddler.0.state.lock().unwrap().seen;
                 let rights = rights(&request, &operation, &self.meddler.0.table_prefix);
                 let object = (!is_dynamo).then(|| object_call(&request));

@@ -1,0 +1,234 @@
+//! The price follows from the input, is shown, and is what is charged; a row that can't be trusted sells nothing.
+
+use crate::books;
+use crate::world::World;
+use aws_sdk_dynamodb::types::AttributeValue;
+use sandbox::{Fault, FaultRule, Service};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+async fn price_list(world: &World) -> Vec<Value> {
+    let list = world.person("ann").get("/v1/pricing").await;
+    assert_eq!(list.status, 200, "{}", list.text);
+    list.body["tools"].as_array().unwrap().clone()
+}
+
+async fn listed(world: &World, model: &str) -> Value {
+    price_list(world).await.into_iter().find(|tool| tool["model"] == model).unwrap()
+}
+
+/// Changes one column of a row and waits until every instance has seen it.
+async fn edit(world: &World, (tool, option): (&str, &str), column: &str, value: AttributeValue) {
+    let update = world.product.platform.dynamo().update_item().table_name("citipen-tool_pricing");
+    let update = update.key("tool", platform::text(tool)).key("option", platform::text(option));
+    let update =
+        update.update_expression("SET #column = :value").expression_attribute_names("#column", column);
+    update.expression_attribute_values(":value", value).send().await.unwrap();
+    world.advance(Duration::from_secs(61));
+}
+
+#[tokio::test]
+async fn every_listed_price_of_an_image_is_quoted_and_charged() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let ledger = credits::Ledger::new(&world.product.platform);
+    ann.balance().await;
+    let key = credits::OnceKey::new("test", "top-up");
+    let amount = primitives::Credits::new(1_000).unwrap();
+    let grant = credits::Posting::Grant { amount, origin: credits::Origin::TopUp, key };
+    ledger.post(&ann.id().parse().unwrap(), &grant, world.now()).await.unwrap();
+
+    for tool in price_list(&world).await.iter().filter(|tool| tool["tool"] == "image") {
+        let prices = tool["prices"].as_array().unwrap();
+        assert_eq!(prices.len(), 6, "{tool}");
+        for line in prices {
+            let (model, size, price) = (&tool["model"], &line["size"], line["price"].as_u64().unwrap());
+            let is_hd = size == "square_hd";
+            let expected = match model.as_str().unwrap() {
+                "flux-dev" => {
+                    if is_hd {
+                        8
+                    } else {
+                        4
+                    }
+                }
+                _ => {
+                    if is_hd {
+                        3
+                    } else {
+                        2
+                    }
+                }
+            };
+            assert_eq!(price, expected, "{model} {size}");
+            let input = json!({ "prompt": "a red kite", "model": model, "size": size });
+            let quote = ann.send("POST", "/v1/quotes", &json!({ "tool": "image", "input": input })).await;
+            assert_eq!(quote.body["price"], price, "{}", quote.text);
+            let wrong = json!({ "tool": "image", "input": input, "price": price + 1 });
+            assert_eq!(ann.run(&wrong).await.problem(), "price_changed");
+            let shown = json!({ "tool": "image", "input": input, "price": price });
+            let quoted = json!({ "tool": "image", "input": input, "quote_id": quote.body["quote_id"] });
+            for wish in [shown, quoted] {
+                let run = ann.run(&wish).await;
+                assert_eq!((run.status, run.body["charged"].as_u64()), (200, Some(price)), "{}", run.text);
+            }
+        }
+    }
+    for row in books::scan(&world, "usage_log").await {
+        let cost: primitives::CostCents = row["providerCostCents"].as_s().unwrap().parse().unwrap();
+        let charged = row["credits"].as_n().unwrap().parse().unwrap();
+        let paid = primitives::CostCents::paid_by(primitives::Credits::new(charged).unwrap());
+        assert!(cost <= paid, "{cost} cents for {charged}");
+    }
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn the_price_of_a_long_prompt_is_listed_and_charged() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let premium = listed(&world, "premium").await;
+    let prices: Vec<(u64, u64)> = premium["prices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (line["prompt_bytes_max"].as_u64().unwrap(), line["price"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(premium["price"], 8);
+    assert_eq!((prices[0], prices[1], prices.len()), ((12_000, 8), (24_000, 16), 7));
+    for (bytes, price) in [(12_000, 8), (12_001, 16)] {
+        let wish = json!({ "tool": "script", "input": { "prompt": "x".repeat(bytes), "model": "premium" } });
+        assert_eq!(ann.run(&wish).await.body["charged"], price, "{bytes} bytes");
+    }
+    // Bytes, not characters: no tokenizer makes more tokens than a text has bytes.
+    let wish = json!({ "tool": "script", "input": { "prompt": "Đ".repeat(6_001), "model": "premium" } });
+    assert_eq!(ann.run(&wish).await.body["charged"], 16);
+}
+
+#[tokio::test]
+async fn a_row_that_can_not_be_read_closes_its_variant_and_no_other() {
+    for (column, value) in [
+        ("providerCostCents", platform::text("2,5")),
+        ("providerCostCents", platform::text("")),
+        ("markupRatio", AttributeValue::Null(true)),
+        ("enabled", platform::text("true")),
+        ("chain", platform::text("fal/flux-dev")),
+        ("chain", AttributeValue::L(vec![platform::number(7_u32)])),
+        ("promptCharsMax", platform::text("4000")),
+        ("title", platform::number(1_u32)),
+        ("position", platform::text("first")),
+    ] {
+        let world = World::start().await;
+        let ann = world.person("ann");
+        assert_eq!(listed(&world, "flux-dev").await["enabled"], true);
+        edit(&world, ("image", "flux-dev"), column, value.clone()).await;
+
+        let wish = json!({ "tool": "image", "input": { "prompt": "x", "model": "flux-dev" } });
+        assert_eq!(ann.run(&wish).await.problem(), "tool_disabled", "{column} {value:?}");
+        let quote = ann.send("POST", "/v1/quotes", &wish).await;
+        assert_eq!(quote.problem(), "tool_disabled", "{column} {value:?}");
+        let closed = listed(&world, "flux-dev").await;
+        assert_eq!((&closed["enabled"], &closed["is_default"]), (&json!(false), &json!(false)), "{column}");
+        assert_eq!(listed(&world, "flux-schnell").await["is_default"], true, "{column}");
+        assert_eq!(ann.script("x").await.status, 200, "{column}: other tools are sold");
+        assert_eq!(world.provider_calls(Service::Fal), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_a_new_variant_that_can_not_be_read_hides_nothing_else() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    edit(&world, ("image", "flux-pro"), "title", platform::text("Image, better")).await;
+    assert_eq!(price_list(&world).await.len(), 5);
+    let wish = json!({ "tool": "image", "input": { "prompt": "x", "model": "flux-pro" } });
+    assert_eq!(ann.run(&wish).await.problem(), "invalid_input");
+    assert_eq!(ann.script("x").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_row_that_would_sell_below_its_cost_is_closed_until_it_is_mended() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let wish = |size: &str| json!({ "tool": "image", "input": { "prompt": "x", "model": "flux-dev", "size": size } });
+    for (column, value, is_sold) in [
+        ("markupRatio", "2.5", true),
+        // 3 for one megapixel, which costs 2.5; 6 for two, which cost 5.
+        ("providerCostCents", "1.2", true),
+        // 1.92, rounded to 2.
+        ("markupRatio", "1.6", false),
+        ("markupRatio", "2.5", true),
+        ("providerCostCents", "2.5", true),
+        ("markupRatio", "0.9", false),
+        ("markupRatio", "1.6", true),
+    ] {
+        edit(&world, ("image", "flux-dev"), column, platform::text(value)).await;
+        for size in ["square", "square_hd"] {
+            let answer = ann.send("POST", "/v1/quotes", &wish(size)).await;
+            assert_eq!(answer.status == 200, is_sold, "{column} {value} {size}: {}", answer.text);
+        }
+        assert_eq!(listed(&world, "flux-dev").await["enabled"], is_sold, "{column} {value}");
+    }
+    // A price beyond every ledger can't even be listed; the others are.
+    edit(&world, ("image", "flux-dev"), "providerCostCents", platform::text("10000000000000")).await;
+    assert_eq!(ann.run(&wish("square")).await.problem(), "tool_disabled");
+    assert_eq!(price_list(&world).await.len(), 4);
+    edit(&world, ("image", "flux-dev"), "providerCostCents", platform::text("2.5")).await;
+    let names = vec![platform::text("fal/flux-pro")];
+    edit(&world, ("image", "flux-dev"), "chain", AttributeValue::L(names)).await;
+    assert_eq!(ann.run(&wish("square")).await.problem(), "tool_disabled", "a step that does not exist");
+}
+
+#[tokio::test]
+async fn a_provider_that_became_dearer_than_the_price_is_not_asked() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let quote = ann.send("POST", "/v1/quotes", &json!({ "tool": "image", "input": { "prompt": "x" } })).await;
+    // Its settings say so; the price list of this instance does not know yet.
+    let dear =
+        world.instance(&[("FAL_FLUX_DEV_UNIT_PRICE_CENTS", "4.1"), ("COMFYUI_COST_CENTS", "4.1")]).await;
+    let there = ann.at(&dear.base);
+    let wish = json!({ "tool": "image", "input": { "prompt": "x", "model": "flux-dev" } });
+    assert_eq!(there.run(&wish).await.problem(), "tool_disabled");
+    let mut quoted = json!({ "tool": "image", "input": { "prompt": "x" } });
+    quoted["quote_id"] = quote.body["quote_id"].clone();
+    assert!(there.run(&quoted).await.status != 200);
+    assert_eq!((world.provider_calls(Service::Fal), world.provider_calls(Service::Comfyui)), (0, 0));
+    assert_eq!(ann.balance().await, (100, 0, 0));
+}
+
+#[tokio::test]
+async fn a_fallback_that_the_price_does_not_pay_is_not_asked() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    world.sandbox.faults().set(Service::Deepseek, FaultRule::always(Fault::Refuse));
+    // A cent pays Claude for reading 4,000 bytes, and then for no answer.
+    let run = ann.script(&"x".repeat(4_000)).await;
+    assert_eq!(run.problem(), "provider_failed", "{}", run.text);
+    assert_eq!(world.provider_calls(Service::Anthropic), 0);
+    let run = ann.script("a red kite").await;
+    assert_eq!(
+        (run.status, run.body["receipt"]["provider"].as_str()),
+        (200, Some("anthropic")),
+        "{}",
+        run.text
+    );
+    assert_eq!(ann.balance().await, (99, 0, 0));
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_thinking_used_up_is_final_and_free_and_no_dearer_provider_serves_it() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    // No word fits one token, so the limit is reached after the thinking.
+    edit(&world, ("script", "reasoner"), "outputTokensMax", platform::number(1_u32)).await;
+    let run = ann.run(&json!({ "tool": "script", "input": { "prompt": "x", "model": "reasoner" } })).await;
+    assert_eq!((run.problem(), run.status), ("provider_failed", 502), "{}", run.text);
+    assert_eq!(ann.get("/v1/runs").await.body["runs"][0]["failure"], "length_limit");
+    assert_eq!(world.provider_calls(Service::Anthropic), 0);
+    assert_eq!(ann.balance().await, (100, 0, 0));
+    // What the thinking cost us counts as lost.
+    books::check_losses(&world).await;
+    books::check(&world).await;
+}
