@@ -225,10 +225,10 @@ async fn asked_of_claude(world: &World, job: Job) -> Option<u64> {
 #[tokio::test]
 async fn a_fallback_is_asked_for_no_more_than_the_price_pays() {
     let world = World::start(|request| all_but_deepseek(request, || reply(500, &[], ""))).await;
-    // The prompt's 26 bytes and the template are 90 tokens at most, at 250 cents a million; an answer's cost 1,000.
+    // The prompt's 27 bytes and the template are 91 tokens at most, at 250 cents a million; an answer's cost 1,000.
     for (cents, tokens) in [
         ("9", Some(500)),
-        ("0.5225", Some(500)),
+        ("0.52275", Some(500)),
         ("0.4", Some(376)),
         ("0.28", Some(256)),
         ("0.27", None),
