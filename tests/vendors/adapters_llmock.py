@@ -130,14 +130,16 @@ def _():
                 equal(asked(), [(provider, status)], "the requests")
 
 
-@check("both: the content filter's end is not charged")
+@check("both: a text that the content filter ended after a part was shown is kept and charged")
 def _():
-    for _, model, _, _ in BOTH:
+    for _, model, price, _ in BOTH:
         with Product(**SETTINGS) as product:
             call("POST", f"{LLMOCK}/_llmock/reset")
             reply = {"type": "reply", "text": "half a forb", "finish_reason": "content_filter"}
             call("POST", f"{LLMOCK}/_llmock/scenario", {"behaviors": [reply]})
-            product.run("ann", "kite", model=model).given_back("content_rejected")
+            story = product.run("ann", "kite", model=model)
+            equal(story.charged(price)["ending"], "content_filter", "the ending")
+            equal(story.text, "half a forb", "the text")
 
 
 check.run()

@@ -111,6 +111,10 @@ impl Adapter for Anthropic {
         let mut seen = Seen::of(request.prompt.expose(), request_id);
         match stream::forward(response, &mut seen, deadlines, outlet).await {
             Ok(()) => self.answer(request, seen, outlet),
+            Err(broken) if broken.class == FailureClass::ContentRejected && outlet.content_was_sent() => {
+                seen.ending = Some(Ending::ContentFilter);
+                self.answer(request, seen, outlet)
+            }
             Err(broken) => {
                 let prices = &self.model.prices;
                 let failure = seen.told().failure(broken, ProviderName::Anthropic, prices, request, outlet);

@@ -120,6 +120,10 @@ impl Adapter for Deepseek {
         seen.id = seen.id.take().or(header);
         match outcome {
             Ok(()) => self.answer(request, seen, outlet),
+            Err(broken) if broken.class == FailureClass::ContentRejected && outlet.content_was_sent() => {
+                seen.ending = Some(Ending::ContentFilter);
+                self.answer(request, seen, outlet)
+            }
             Err(broken) => {
                 let prices = &self.model.prices;
                 let failure = seen.told.failure(broken, ProviderName::Deepseek, prices, request, outlet);

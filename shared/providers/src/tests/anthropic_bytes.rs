@@ -125,7 +125,7 @@ async fn only_a_real_end_ends_a_text() {
         (vec![last("7")], Err("broken_stream")),
         (vec![last("\"end_turn\""), HO.to_owned()], Err("broken_stream")),
         (vec!["data: [DONE]".to_owned()], Err("broken_stream")),
-        (vec![last("\"refusal\""), STOP.to_owned()], Err("content_rejected")),
+        (vec![last("\"refusal\""), STOP.to_owned()], Ok(Ending::ContentFilter)),
         (vec![last("\"end_turn\"")], Ok(Ending::Complete)),
         (vec![last("\"max_tokens\"")], Ok(Ending::LengthLimit)),
         (vec![last("\"novel\""), STOP.to_owned()], Ok(Ending::Complete)),
