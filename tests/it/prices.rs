@@ -19,7 +19,7 @@ async fn listed(world: &World, model: &str) -> Value {
 
 /// Changes one column of a row and waits until every instance has seen it.
 async fn edit(world: &World, (tool, option): (&str, &str), column: &str, value: AttributeValue) {
-    let update = world.product.platform.dynamo().update_item().table_name("citipen-tool_pricing");
+    let update = world.product.platform.dynamo().update_item().table_name(world.table("tool_pricing"));
     let update = update.key("tool", platform::text(tool)).key("option", platform::text(option));
     let update =
         update.update_expression("SET #column = :value").expression_attribute_names("#column", column);

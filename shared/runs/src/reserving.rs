@@ -5,7 +5,7 @@ use crate::claim::EarlierClaim;
 use crate::conduct::Conduct;
 use crate::receipt::Receipt;
 use crate::runs::Priced;
-use credits::{Account, Hold, Outcome, Refusal, Reservation, Reserved};
+use credits::{Hold, Outcome, Refusal, Reservation, Reserved};
 use identity::Welcome;
 use primitives::{Fingerprint, RunId, Timestamp};
 use std::time::Duration;
