@@ -95,7 +95,7 @@ pub(crate) struct PaymentListView {
 pub(crate) struct InboxPaymentView {
     id: String,
     rail: String,
-    /// `credited`, `unmatched`, `dismissed`, `ignored` or `voided`
+    /// `credited`, `unmatched`, `claimed`, `dismissed`, `ignored` or `voided`
     state: String,
     amount: String,
     currency: String,
@@ -130,6 +130,14 @@ pub(crate) struct InboxPaymentView {
     /// Orders that it may have meant, the likeliest first. A hint: nothing follows from it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     likely_orders: Vec<LikelyOrderView>,
+    /// Everyone who says that it is theirs, the first one first
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    claimant_ids: Vec<String>,
+    /// Then a `claimed` payment becomes the claimant's credit by itself, unless it is assigned or dismissed before, or
+    /// claimed by another person
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    claimed_until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     deliveries: Vec<DeliveryView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -273,6 +281,8 @@ impl InboxPaymentView {
             entry_id: None,
             repeat_of: fact.repeats.as_ref().map(ToString::to_string),
             likely_orders: fact.likely.iter().map(LikelyOrderView::of).collect(),
+            claimant_ids: fact.claimants.iter().map(ToString::to_string).collect(),
+            claimed_until: None,
             deliveries: Vec::new(),
             reversals: Vec::new(),
             audit: Vec::new(),
@@ -289,6 +299,11 @@ impl InboxPaymentView {
                 view.why = Some(why.as_str().to_owned());
                 view.account_id = near.as_ref().map(|(account, _)| account.to_string());
                 view.top_up_id = near.as_ref().map(|(_, order)| order.to_string());
+            }
+            FactState::Claimed(claim) => {
+                view.account_id = Some(claim.account.to_string());
+                view.top_up_id = Some(claim.order.to_string());
+                view.claimed_until = Some(claim.until);
             }
             FactState::Ignored(why) => view.why = Some(why.as_str().to_owned()),
             FactState::Dismissed { why } => view.why = Some(why.as_str().to_owned()),

@@ -1,18 +1,19 @@
 //! `POST /v1/top-ups/claims`: a person names the transaction of a USDT transfer whose amount fitted no order.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use edge::{Allowed, Edge, JsonBody, Problem, ProblemCode, Spend};
-use payments::{ChainDesk, Credited};
+use payments::{ChainDesk, ClaimOutcome, WaitingClaim};
 use platform::{InvalidSettings, Platform};
-use primitives::Credits;
+use primitives::{Credits, Timestamp};
 use rails::tron::TxId;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 #[derive(OpenApi)]
-#[openapi(paths(claim), components(schemas(ClaimRequest, ClaimAnswer, edge::ProblemDocument)))]
+#[openapi(paths(claim), components(schemas(ClaimRequest, ClaimAnswer, WaitingView, edge::ProblemDocument)))]
 pub struct Api;
 
 #[derive(Clone)]
@@ -30,28 +31,56 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ClaimRequest {
-    /// The TRON transaction's hash
-    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
+    /// The TRON transaction's id: 64 hexadecimal digits, with or without `0x` before them; or the address of its page
+    /// in an explorer
+    #[schema(
+        min_length = 64,
+        max_length = 500,
+        example = "https://tronscan.org/#/transaction/7c2d4206c03a883dd9066d6c839f4e5fbb5a2e1a5f5b4b8d8f8d0b1a3c9e6d70"
+    )]
     transaction_id: String,
 }
 
-/// What of the transaction is yours now.
+/// An address of an explorer's page is far shorter.
+const TEXT_CHARS_MAX: usize = 500;
+
+/// What of the transaction is yours now, and what waits.
 #[derive(Serialize, ToSchema)]
 struct ClaimAnswer {
     #[schema(value_type = u64)]
     credited: Credits,
     /// The orders it was credited to
     top_up_ids: Vec<String>,
+    /// Transfers of the transaction that become yours later
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<WaitingView>,
+}
+
+/// A claim that becomes credit by itself if no other person claims the same transfer.
+#[derive(Serialize, ToSchema)]
+struct WaitingView {
+    /// What it will bring
+    #[schema(value_type = u64)]
+    credits: Credits,
+    /// Your order it will be credited to
+    top_up_id: String,
+    #[schema(value_type = String, format = DateTime)]
+    waiting_until: Timestamp,
+    /// The same in words
+    message: String,
 }
 
 /// Claim a USDT transfer that arrived with another amount than your order's, e.g. because an exchange kept a fee.
 ///
-/// Its time and amount must fit one of your own orders and nobody else's. What is not that plain is noted, and a
-/// person decides (`claim_unclear`).
+/// The exact amount of an order of yours that came too late is credited at once. An amount near your order's waits a
+/// day, because everyone can see the chain: it becomes credit by itself if no other person claims the same transfer
+/// until then (`202`, `waiting`); claim it again to see how it stands. What is not that plain, or claimed by two
+/// people, is decided by a person (`claim_unclear`).
 #[utoipa::path(
     post, path = "/v1/top-ups/claims", operation_id = "claim_transfer", tag = "top-ups", request_body = ClaimRequest,
     responses(
         (status = 200, description = "It is yours, now or since before", body = ClaimAnswer),
+        (status = 202, description = "It waits for others to object", body = ClaimAnswer),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
     ),
@@ -61,21 +90,46 @@ async fn claim(
     State(desk): State<Desk>,
     person: Allowed<Spend>,
     JsonBody(wish): JsonBody<ClaimRequest>,
-) -> Result<Json<ClaimAnswer>, Problem> {
+) -> Result<(StatusCode, Json<ClaimAnswer>), Problem> {
     let chain = desk.chain.ok_or(ProblemCode::MethodUnavailable)?;
-    let tx: TxId = wish.transaction_id.trim().parse().map_err(|_| {
-        Problem::new(ProblemCode::InvalidInput)
-            .pointer("/transaction_id", "send the transaction's hash: 64 hexadecimal digits")
+    let tx = transaction(&wish.transaction_id).ok_or_else(|| {
+        Problem::new(ProblemCode::InvalidInput).pointer(
+            "/transaction_id",
+            "send the transaction's id, 64 hexadecimal digits, or the address of its page in an explorer",
+        )
     })?;
-    let credited =
+    let outcome =
         chain.claim(person.account(), tx, desk.platform.now()).await.map_err(|error| error.problem())?;
-    answer(&credited).map(Json)
+    let status = if outcome.waiting.is_empty() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(answer(&outcome)?)))
 }
 
-fn answer(credited: &[Credited]) -> Result<ClaimAnswer, Problem> {
+fn transaction(text: &str) -> Option<TxId> {
+    let is_short = text.chars().count() <= TEXT_CHARS_MAX;
+    is_short.then(|| TxId::in_text(text).ok()).flatten()
+}
+
+fn answer(outcome: &ClaimOutcome) -> Result<ClaimAnswer, Problem> {
+    let credited = &outcome.credited;
     let sum = credited.iter().try_fold(Credits::ZERO, |sum, one| sum.checked_add(one.credits));
     Ok(ClaimAnswer {
         credited: sum.map_err(|_| Problem::new(ProblemCode::Internal))?,
         top_up_ids: credited.iter().filter_map(|one| one.order).map(|order| order.to_string()).collect(),
+        waiting: outcome.waiting.iter().map(WaitingView::of).collect(),
     })
+}
+
+impl WaitingView {
+    fn of(claim: &WaitingClaim) -> WaitingView {
+        WaitingView {
+            credits: claim.credits,
+            top_up_id: claim.order.to_string(),
+            waiting_until: claim.until,
+            message: format!(
+                "The transfer waits until {}. If no other person claims it by then, it becomes your credit by itself; \
+                 otherwise support decides and writes to you.",
+                claim.until
+            ),
+        }
+    }
 }

@@ -135,7 +135,27 @@ enum PayView {
         qr_png_url: String,
     },
     /// Send exactly this amount over the TRON network (TRC-20): the amount is how it is recognised.
-    Usdt { network: String, address: String, contract: String, amount: String },
+    Usdt {
+        network: String,
+        address: String,
+        contract: String,
+        /// What to send, in USDT
+        #[schema(example = "20.123")]
+        amount: String,
+        /// What you ordered, in USDT
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(example = "20.00")]
+        amount_ordered: Option<String>,
+        /// What `amount` is above that: the digits by which your payment is recognised. They are paid and credited too.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(example = "0.123")]
+        amount_added: Option<String>,
+        /// The credit that exactly this amount brings
+        #[schema(value_type = u64, example = 2012)]
+        credits: Credits,
+        /// The same in words
+        note: String,
+    },
 }
 
 #[derive(Serialize, ToSchema)]
@@ -225,6 +245,22 @@ impl PaymentView {
     }
 }
 
+/// A USDT order asks for up to one USDT more than was ordered; that is said where it is asked for.
+fn usdt_note(order: &TopUp) -> String {
+    let due = order.due;
+    let parts = match (order.ordered_amount(), order.added_amount()) {
+        (Some(ordered), Some(added)) => {
+            format!(" That is {ordered} as ordered and {added} more, by which we recognise your payment.")
+        }
+        _ => String::new(),
+    };
+    let credits = order.credits;
+    format!(
+        "Send exactly {due} USDT: every digit counts.{parts} All of it is credited, {credits} US cents; parts of a cent \
+         are cut off. Add your wallet's or exchange's fee on top, so that {due} arrives."
+    )
+}
+
 fn pay(order: &TopUp, top_ups: &TopUps) -> Option<PayView> {
     let link = |page: &str| {
         let key = order.page_key.expose();
@@ -255,6 +291,10 @@ fn pay(order: &TopUp, top_ups: &TopUps) -> Option<PayView> {
             address: wallet,
             contract,
             amount: order.due.to_string(),
+            amount_ordered: order.ordered_amount().map(|amount| amount.to_string()),
+            amount_added: order.added_amount().map(|amount| amount.to_string()),
+            credits: order.credits,
+            note: usdt_note(order),
         },
     })
 }

@@ -1,4 +1,5 @@
-//! A schedule: reads the chain for USDT that came to our wallet. Safe to run twice, at once, or to be killed.
+//! A schedule: reads the chain for USDT that came to our wallet, and grants claims whose wait is over. Safe to run
+//! twice, at once, or to be killed.
 
 use payments::{ChainDesk, PaymentsError, PollReport};
 use platform::{InvalidSettings, Platform};
@@ -20,7 +21,7 @@ pub fn check(platform: &Platform) -> Result<(), InvalidSettings> {
 /// Without a wallet there is nothing to poll, and the report is empty.
 pub async fn handle(platform: &Platform) -> Result<PollReport, PollError> {
     match ChainDesk::new(platform)? {
-        Some(desk) => Ok(desk.poll(platform.now()).await?),
+        Some(desk) => Ok(desk.tick(platform.now()).await?),
         None => Ok(PollReport::default()),
     }
 }

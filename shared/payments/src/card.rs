@@ -242,7 +242,7 @@ impl CardDesk {
                         Err(error) => Err(error),
                     };
                 }
-                FactState::Unmatched { .. } | FactState::Dismissed { .. } => {
+                FactState::Unmatched { .. } | FactState::Claimed(_) | FactState::Dismissed { .. } => {
                     if self.payments.mark_voided(&fact, now).await? {
                         return Ok(CardNews::Voided);
                     }

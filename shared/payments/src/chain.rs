@@ -9,6 +9,7 @@ use rails::ApiError;
 use rails::tron::{Batch, Reason, Source, Transfer, Trongrid, Tronscan, Walk, Watch};
 use serde::Serialize;
 use serde_json::json;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 /// USDT that came to our wallet becomes credit.
@@ -34,6 +35,8 @@ pub struct PollReport {
     pub unreadable: u32,
     /// No source could tell all; the next poll goes on from where this one came to.
     pub is_cut_short: bool,
+    /// Claims whose wait ended, granted.
+    pub claims_granted: u32,
 }
 
 /// Indexers lag, and a block is final after about a minute: what lies this far back is read again.
@@ -67,6 +70,13 @@ impl ChainDesk {
         })
     }
 
+    /// A poll, and the end of the claims whose wait is over. The latter does not need the chain.
+    pub async fn tick(&self, now: Timestamp) -> Result<PollReport, PaymentsError> {
+        let mut report = self.poll(now).await?;
+        report.claims_granted = self.end_waits(now).await?;
+        Ok(report)
+    }
+
     /// Reads on from where the last poll came to, and books everything on the way. Can be killed anywhere: the mark
     /// moves only behind what is booked.
     pub async fn poll(&self, now: Timestamp) -> Result<PollReport, PaymentsError> {
@@ -81,9 +91,18 @@ impl ChainDesk {
         // Whatever failed holds the mark back, but nobody else's deposit.
         let mut reach = now.before(YOUNG);
         loop {
-            let batch = match self.next(&mut walk).await {
-                Ok(Some(batch)) => batch,
+            let (batch, other) = match self.next(&mut walk).await {
+                Ok(Some(told)) => told,
                 Ok(None) => break,
+                Err(error @ ApiError::Incomplete) => {
+                    // The next poll meets the same: the mark stays until an index shows this moment whole.
+                    tracing::error!(
+                        metric = "rail_uncompared", value = 1, rail = %Rail::TronUsdt, error = %error,
+                        "neither index of the chain shows a moment whole; the poll stops before it"
+                    );
+                    report.is_cut_short = true;
+                    break;
+                }
                 Err(error) => {
                     tracing::error!(error = %error, "no indexer can be read; the next poll goes on from here");
                     report.is_cut_short = true;
@@ -91,7 +110,8 @@ impl ChainDesk {
                 }
             };
             report.note_refused(&batch);
-            if let Some(failed_at) = self.book(&batch.transfers, Via::Poll, &mut report, now).await? {
+            let told = self.sure(batch.transfers, batch.alike, other).await?;
+            if let Some(failed_at) = self.book(&told, Via::Poll, &mut report, now).await? {
                 reach = reach.min(failed_at.before(Duration::from_millis(1)));
             }
             let covered = batch.covered_to.min(reach);
@@ -104,15 +124,50 @@ impl ChainDesk {
         Ok(report)
     }
 
-    /// TronScan's next batch, or TronGrid's when TronScan fails: both tell the same transfers by the same keys.
-    async fn next(&self, walk: &mut Walk) -> Result<Option<Batch>, ApiError> {
+    /// TronScan's next batch, or TronGrid's when TronScan fails: both tell the same transfers by the same keys. With it
+    /// the index that was not asked.
+    async fn next(&self, walk: &mut Walk) -> Result<Option<(Batch, &Source)>, ApiError> {
         match walk.next(&self.tronscan, &self.http).await {
-            Ok(batch) => Ok(batch),
+            Ok(batch) => Ok(batch.map(|batch| (batch, &self.trongrid))),
             Err(error) => {
                 tracing::warn!(error = %error, "TronScan can't be read; TronGrid is asked");
-                walk.next(&self.trongrid, &self.http).await
+                let batch = walk.next(&self.trongrid, &self.http).await?;
+                Ok(batch.map(|batch| (batch, &self.tronscan)))
             }
         }
+    }
+
+    /// The transfers of a batch, with those rows that are told twice and stand twice in the other index too.
+    ///
+    /// A row that one index lists twice is one transfer; two equal transfers of one transaction are listed twice by
+    /// both. When the other can't be asked the second row is left out: the next comparison meets it again.
+    async fn sure(
+        &self,
+        mut transfers: Vec<Transfer>,
+        alike: Vec<Transfer>,
+        other: &Source,
+    ) -> Result<Vec<Transfer>, PaymentsError> {
+        let keys: Vec<FactKey> = alike.iter().filter_map(fact_key).collect();
+        let known = self.payments.store.facts(&keys).await?;
+        let mut of_moments: BTreeMap<Timestamp, Vec<Transfer>> = BTreeMap::new();
+        for transfer in alike.into_iter().filter(|transfer| transfer.amount.get() >= DUST_BELOW_MICROS) {
+            match fact_key(&transfer).is_some_and(|key| known.contains_key(&key)) {
+                true => transfers.push(transfer),
+                false => of_moments.entry(transfer.at).or_default().push(transfer),
+            }
+        }
+        for (moment, alike) in of_moments {
+            let theirs = match Walk::new(self.watch, moment, moment).next(other, &self.http).await {
+                Ok(batch) => batch.map(|batch| [batch.transfers, batch.alike].concat()).unwrap_or_default(),
+                Err(error) => {
+                    tracing::warn!(error = %error, "whether rows are told twice is not known; they are left out");
+                    continue;
+                }
+            };
+            let names: HashSet<String> = theirs.iter().map(Transfer::key).collect();
+            transfers.extend(alike.into_iter().filter(|transfer| names.contains(&transfer.key())));
+        }
+        Ok(transfers)
     }
 
     /// Books each transfer that is not known yet, and returns the time of the earliest that failed.
@@ -161,7 +216,7 @@ impl ChainDesk {
             key,
             amount: Amount::Usdt(transfer.amount),
             paid_at: transfer.at,
-            // A second equal transfer in one transaction hardly exists; a row told twice does.
+            // A second equal transfer in one transaction hardly exists, so a person looks at it.
             claim: match transfer.nth {
                 0 => Claim::References(vec![amount_name(&wallet, transfer.amount)]),
                 _ => Claim::Nothing(Unmatched::Odd),
@@ -174,7 +229,10 @@ impl ChainDesk {
         }
     }
 
-    /// What TronGrid lists of a stretch of time that we have not booked, booked now.
+    /// What either index lists of a stretch of time that we have not booked, booked now.
+    ///
+    /// TronGrid's list is the one our books are compared with, because polls read TronScan's; TronScan's is read beside
+    /// it, because either may list a transfer late or never.
     pub(crate) async fn compare(
         &self,
         from: Timestamp,
@@ -182,19 +240,42 @@ impl ChainDesk {
         now: Timestamp,
     ) -> Result<Compared, PaymentsError> {
         let mut compared = Compared::default();
-        let mut walk = Walk::new(self.watch, from, to);
-        while let Some(batch) = walk.next(&self.trongrid, &self.http).await? {
+        let walk = Walk::new(self.watch, from, to);
+        compared.listed = self.listed(walk, [&self.trongrid, &self.tronscan], &mut compared, now).await?;
+        let walk = Walk::new(self.watch, from, to);
+        match self.listed(walk, [&self.tronscan, &self.trongrid], &mut compared, now).await {
+            Ok(listed) => compared.also_listed = listed,
+            Err(PaymentsError::Processor(error)) => {
+                tracing::warn!(error = %error, "TronScan could not be compared with TronGrid");
+                compared.failure = Some(format!("TronScan could not be compared with TronGrid: {error}"));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(compared)
+    }
+
+    /// Books what the first of the two indexes lists, and returns it. The other one is asked about rows told twice.
+    async fn listed(
+        &self,
+        mut walk: Walk,
+        [source, other]: [&Source; 2],
+        compared: &mut Compared,
+        now: Timestamp,
+    ) -> Result<Vec<Listed>, PaymentsError> {
+        let mut listed = Vec::new();
+        while let Some(batch) = walk.next(source, &self.http).await? {
             let mut report = PollReport::default();
             report.note_refused(&batch);
             compared.unreadable = compared.unreadable.saturating_add(report.unreadable);
-            let listed = batch.transfers.iter().filter(|transfer| transfer.amount.get() >= DUST_BELOW_MICROS);
-            compared.listed.extend(listed.filter_map(|transfer| {
+            let transfers = self.sure(batch.transfers, batch.alike, other).await?;
+            let worth_it = transfers.iter().filter(|transfer| transfer.amount.get() >= DUST_BELOW_MICROS);
+            listed.extend(worth_it.filter_map(|transfer| {
                 Some(Listed { key: fact_key(transfer)?, units: transfer.amount.get(), at: Some(transfer.at) })
             }));
-            self.book(&batch.transfers, Via::Reconciliation, &mut report, now).await?;
+            self.book(&transfers, Via::Reconciliation, &mut report, now).await?;
             compared.repaired += report.credited + report.kept;
         }
-        Ok(compared)
+        Ok(listed)
     }
 
     pub(crate) fn payments(&self) -> &Payments {
@@ -232,6 +313,8 @@ pub(crate) struct Listed {
 pub(crate) struct Compared {
     /// Every incoming payment of the list.
     pub(crate) listed: Vec<Listed>,
+    /// Those of a second list of the same payments.
+    pub(crate) also_listed: Vec<Listed>,
     /// Payments nobody had told us of.
     pub(crate) repaired: u32,
     /// Rows that can't be read: perhaps money, and nobody has looked at it.
@@ -250,6 +333,11 @@ impl Compared {
             Some(before) => format!("{before}; {failure}"),
             None => failure,
         });
+    }
+
+    /// Whether all lists were read to their ends.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.is_cut_short && self.failure.is_none()
     }
 }
 

@@ -1,59 +1,91 @@
-use crate::fact::{Credited, Fact, FactState, Unmatched};
+//! Claims: a person names the transaction of a transfer whose amount fitted no order.
+
+use crate::claim_ruling::{ClaimRuling, Claimed, rule_claim};
+use crate::claim_store::{Counted, DueClaim};
+use crate::fact::{Credited, Fact, FactState, PendingClaim, Unmatched};
 use crate::inbox::Assignment;
-use crate::items::{AuditRow, ReferenceRow, reference_name};
+use crate::items::{AuditRow, ReferenceRow, amount_name, claim_item, reference_name};
+use crate::order::TopUp;
+use crate::payments::TRIES;
 use crate::ruling::{CLOCKS_APART, Ruling, within_limits};
+use crate::store::{When, Written};
 use crate::{Amount, ChainDesk, PaymentsError, Rail, usdt_cents_down};
-use primitives::{AccountId, Timestamp};
+use platform::StoreError;
+use primitives::{AccountId, Credits, Timestamp, TopUpId};
 use rails::UsdtMicros;
 use rails::tron::TxId;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// A claim may start a poll of its own when the last one is older than this.
-const POLL_EVERY: Duration = Duration::from_secs(60);
-/// How far back a claim looks in the second index, and how old a transfer may be to be given by itself: later, an
-/// amount may have had another owner in between.
+/// A claim may start a look at the chain of its own when the last one is older than this.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// What such a look may take; the function has 28 seconds.
+const LOOK_TIME: Duration = Duration::from_secs(20);
+/// How far back a claim looks in both indexes, and how old a transfer may be to be given without a person's look.
 const LOOK_BACK: Duration = Duration::from_secs(86_400);
-/// Blocks are timed in whole seconds, orders are not.
-const CLOCK_STEP: Duration = Duration::from_secs(1);
-/// Exchanges keep a fee of up to this from what is sent.
-const FEE_MAX_MICROS: u64 = 5_000_000;
-/// Somebody who rounds up sends at most this more.
-const EXTRA_MAX_MICROS: u64 = 1_000_000;
+/// More names than this are not kept beside one payment.
+const CLAIMANTS_MAX: usize = 20;
+/// Of the claims whose wait is over, so many are ended by one poll.
+const ENDED_AT_ONCE: i32 = 100;
+
+/// What of a transaction is the claimant's, and what may become so.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct ClaimOutcome {
+    pub credited: Vec<Credited>,
+    pub waiting: Vec<WaitingClaim>,
+}
+
+/// A claim that waits for others to object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingClaim {
+    /// What it brings.
+    pub credits: Credits,
+    pub order: TopUpId,
+    pub until: Timestamp,
+}
+
+/// What became of one transfer's claim.
+enum Step {
+    Credited(Credited),
+    Waits(WaitingClaim),
+    Unclear,
+    Nothing,
+}
+
+/// `None`: something that this was decided on has changed.
+type Stepped = Option<Step>;
 
 impl ChainDesk {
-    /// Gives a transfer whose amount fitted no order to the person who names its transaction, if nobody else could
-    /// mean it: the chain is public, so knowing the transaction proves nothing.
+    /// Gives a transfer that no order explains to the person who names its transaction: at once when its exact amount
+    /// was theirs, after a wait when it is near an order of theirs, and otherwise by an administrator.
     ///
-    /// It must lie within the time of one of the person's own orders and near its amount, and nobody else may have had
-    /// an order for as much or more at that time. Everything else waits for an administrator, with the claim noted beside it.
+    /// The chain is public, so knowing a transaction proves nothing. During the wait anybody may object by claiming
+    /// the same transfer; then an administrator decides, who sees all the names. Can be repeated at any time.
     pub async fn claim(
         &self,
         account: &AccountId,
         tx: TxId,
         now: Timestamp,
-    ) -> Result<Vec<Credited>, PaymentsError> {
-        let facts = self.facts_of(tx, now).await?;
-        let own = facts.iter().filter_map(|fact| match &fact.state {
-            FactState::Credited(credited) if credited.account == *account => Some(credited.clone()),
-            _ => None,
-        });
-        let mut credited: Vec<Credited> = own.collect();
-        let mut is_unclear = false;
-        for fact in facts.iter().filter(|fact| fact.is_open()) {
+    ) -> Result<ClaimOutcome, PaymentsError> {
+        let (mut outcome, mut is_unclear) = (ClaimOutcome::default(), false);
+        for fact in self.facts_of(tx, now).await? {
             match self.claim_one(account, fact, now).await? {
-                Some(given) => credited.push(given),
-                None => is_unclear = true,
+                Step::Credited(credited) => outcome.credited.push(credited),
+                Step::Waits(claim) => outcome.waiting.push(claim),
+                Step::Unclear => is_unclear = true,
+                Step::Nothing => {}
             }
         }
-        match credited.is_empty() {
-            false => Ok(credited),
+        match outcome.credited.is_empty() && outcome.waiting.is_empty() {
+            false => Ok(outcome),
             true if is_unclear => Err(PaymentsError::ClaimUnclear),
             true => Err(PaymentsError::NothingToClaim),
         }
     }
 
     /// The transaction's transfers to us; if none is known yet, after a look at the chain.
+    ///
+    /// # Errors
+    /// `TransferUnknown` only when both indexes were just read whole and do not have it.
     async fn facts_of(&self, tx: TxId, now: Timestamp) -> Result<Vec<Fact>, PaymentsError> {
         let source = reference_name(Rail::TronUsdt, &tx.to_string());
         let facts = self.payments().facts_of(&source).await?;
@@ -61,134 +93,367 @@ impl ChainDesk {
             return Ok(facts);
         }
         let store = &self.payments().store;
-        let limit = now.before(POLL_EVERY).after(Duration::from_millis(1));
-        if store.mark_unless_after(Rail::TronUsdt, crate::POLL_BEGAN, now, limit).await? {
-            self.poll(now).await?;
-            // The other index may know what the first does not list yet.
-            if self.payments().facts_of(&source).await?.is_empty()
-                && let Err(error) = self.compare(now.before(LOOK_BACK), now, now).await
-            {
-                tracing::warn!(error = %error, "the second index could not be asked for a claim");
-            }
+        let limit = now.before(LOOK_EVERY).after(Duration::from_millis(1));
+        let is_whole = if store.mark_unless_after(Rail::TronUsdt, crate::POLL_BEGAN, now, limit).await? {
+            let is_whole = match tokio::time::timeout(LOOK_TIME, self.look(now)).await {
+                Ok(looked) => looked?,
+                Err(_) => false,
+            };
             let facts = self.payments().facts_of(&source).await?;
             if !facts.is_empty() {
                 return Ok(facts);
             }
+            is_whole
+        } else {
+            let marks = store.marks(Rail::TronUsdt).await?;
+            marks.get(crate::LOOKED).is_some_and(|looked| now.since(*looked) <= LOOK_EVERY)
+        };
+        match is_whole {
+            true => Err(PaymentsError::TransferUnknown { retry_after: LOOK_EVERY }),
+            false => Err(PaymentsError::ChainUnread { retry_after: LOOK_EVERY }),
         }
-        Err(PaymentsError::TransferUnknown { retry_after: POLL_EVERY })
+    }
+
+    /// Polls the chain and compares both indexes over the last day. Whether all of it was read.
+    async fn look(&self, now: Timestamp) -> Result<bool, PaymentsError> {
+        let report = self.poll(now).await?;
+        let is_compared = match self.compare(now.before(LOOK_BACK), now, now).await {
+            Ok(compared) => compared.is_whole(),
+            Err(error) => {
+                tracing::warn!(error = %error, "the second index could not be asked for a claim");
+                false
+            }
+        };
+        let is_whole = is_compared && !report.is_cut_short && report.failed == 0;
+        if is_whole {
+            self.payments().store.note(Rail::TronUsdt, crate::LOOKED, now).await;
+        }
+        Ok(is_whole)
     }
 
     async fn claim_one(
         &self,
         account: &AccountId,
-        fact: &Fact,
+        mut fact: Fact,
         now: Timestamp,
-    ) -> Result<Option<Credited>, PaymentsError> {
-        let (Amount::Usdt(amount), FactState::Unmatched { why, .. }) = (fact.amount, &fact.state) else {
-            return Ok(None);
-        };
-        let credits = usdt_cents_down(amount)?;
-        let order = self.only_owner(account, amount, fact.paid_at).await?;
-        let is_plain = *why == Unmatched::NoOrder
-            && now.since(fact.paid_at) <= LOOK_BACK
-            && within_limits(credits, &self.payments().rules) == Ruling::Credit(credits);
-        let Some((order, version)) = order.filter(|_| is_plain) else {
-            // Perhaps the same claim, sent twice, was granted a moment ago: then the order has its payment.
-            if let Some(FactState::Credited(credited)) =
-                self.payments().fact(&fact.key).await?.map(|now| now.state)
-            {
-                return Ok((credited.account == *account).then_some(credited));
+    ) -> Result<Step, PaymentsError> {
+        for tries in 0..TRIES {
+            if let Some(step) = self.claim_once(account, &fact, now).await? {
+                return Ok(step);
             }
-            let note = AuditRow {
-                who: account.to_string(),
-                what: "claimed".to_owned(),
-                note: String::new(),
-                at: now,
-            };
-            self.payments().note_claim(fact, &note).await?;
-            tracing::warn!(payment = %fact.key, %account, "a claim waits for an administrator");
-            return Ok(None);
-        };
-        let wish = Assignment {
-            account: account.clone(),
-            order: Some(order.order),
-            credits: Some(credits),
-            rate: None,
-            who: account.to_string(),
-            what: "claimed",
-            note: String::new(),
-            seen: Some((fact.version, version)),
-        };
-        self.payments().assign(&fact.key, &wish, now).await.map(Some)
+            platform::pause(u32::try_from(tries).unwrap_or(u32::MAX)).await;
+            fact = self.payments().fact(&fact.key).await?.ok_or(PaymentsError::NoFact)?;
+        }
+        Err(StoreError::Conflict.into())
     }
 
-    /// The claimant's unpaid order with the nearest amount, unless another person was to pay as much or more
-    /// at that time.
-    async fn only_owner(
+    async fn claim_once(
+        &self,
+        account: &AccountId,
+        fact: &Fact,
+        now: Timestamp,
+    ) -> Result<Stepped, PaymentsError> {
+        let Amount::Usdt(amount) = fact.amount else { return Ok(Some(Step::Nothing)) };
+        match &fact.state {
+            FactState::Credited(credited) if credited.account == *account => {
+                Ok(Some(Step::Credited(credited.clone())))
+            }
+            FactState::Credited(credited) if fact.claimants.contains(&credited.account) => {
+                self.note_late_claim(account, fact, now).await
+            }
+            FactState::Claimed(claim) if claim.account == *account && claim.until <= now => {
+                self.end_wait(fact, claim, now).await?;
+                Ok(None)
+            }
+            FactState::Claimed(claim) if claim.account == *account => {
+                let (order, until) = (claim.order, claim.until);
+                Ok(Some(Step::Waits(WaitingClaim { credits: usdt_cents_down(amount)?, order, until })))
+            }
+            FactState::Claimed(_) => self.leave_to_a_person(account, fact, now).await,
+            FactState::Unmatched { why, .. } => self.decide(account, fact, *why, amount, now).await,
+            FactState::Credited(_)
+            | FactState::Dismissed { .. }
+            | FactState::Ignored(_)
+            | FactState::Voided => Ok(Some(Step::Nothing)),
+        }
+    }
+
+    async fn decide(
+        &self,
+        account: &AccountId,
+        fact: &Fact,
+        why: Unmatched,
+        amount: UsdtMicros,
+        now: Timestamp,
+    ) -> Result<Stepped, PaymentsError> {
+        let rules = &self.payments().rules;
+        let credits = usdt_cents_down(amount)?;
+        let is_usual = within_limits(credits, rules) == Ruling::Credit(credits);
+        match self.ruling(account, amount, fact.paid_at).await? {
+            ClaimRuling::Own(row)
+                if is_usual && matches!(why, Unmatched::NoOrder | Unmatched::ClaimUnclear) =>
+            {
+                match self.unpaid(account, &[row]).await? {
+                    Some(order) => self.grant(account, fact, &order, "claimed", "", now).await,
+                    None => self.leave_to_a_person(account, fact, now).await,
+                }
+            }
+            ClaimRuling::Near(rows) if is_usual && may_wait(account, fact, why, now) => {
+                let Some(order) = self.unpaid(account, &rows).await? else {
+                    return self.leave_to_a_person(account, fact, now).await;
+                };
+                let counted = self.payments().store.count_claim(account, credits, rules, now).await?;
+                if !counted.is_within(rules) {
+                    return self.leave_counted(account, fact, counted.without(credits)?, now).await;
+                }
+                let until = now.after(rules.claim_wait());
+                let claim = PendingClaim { account: account.clone(), order: order.id, at: now, until };
+                let is_written =
+                    self.note(account, fact, FactState::Claimed(claim), &counted, Some(until), now).await?;
+                if is_written {
+                    tracing::warn!(payment = %fact.key, %account, %until, "a claim waits for others to object");
+                }
+                Ok(is_written.then_some(Step::Waits(WaitingClaim { credits, order: order.id, until })))
+            }
+            _ => self.leave_to_a_person(account, fact, now).await,
+        }
+    }
+
+    /// What the amounts that are or were given out say about the claim.
+    async fn ruling(
         &self,
         account: &AccountId,
         amount: UsdtMicros,
         paid_at: Timestamp,
-    ) -> Result<Option<(ReferenceRow, u64)>, PaymentsError> {
+    ) -> Result<ClaimRuling, PaymentsError> {
         let (store, rules) = (&self.payments().store, &self.payments().rules);
-        let wallet = format!("{}.{}.", Rail::TronUsdt, self.wallet());
+        let exact = store.references(&[amount_name(&self.wallet(), amount)]).await?;
         let last = paid_at.after(rules.order_lifetime()).after(rules.grace()).after(CLOCKS_APART);
-        let held = store.amounts_held(paid_at, last).await?;
-        // Whoever sent too little, by a fee or by mistake, may be anybody who was to pay at least that much.
-        let mut rows = store.references(&held).await?;
-        let may_mean_it = |due: UsdtMicros| due.get().saturating_add(EXTRA_MAX_MICROS) >= amount.get();
-        rows.retain(|row| row.covers(paid_at) && row.micros().is_none_or(may_mean_it));
-        let owners: BTreeSet<&AccountId> = rows.iter().map(|row| &row.account).collect();
-        if owners.len() != 1 || !owners.contains(account) {
-            return Ok(None);
-        }
-        rows.retain(|row| {
-            row.name.starts_with(&wallet) && row.micros().is_some_and(|due| is_near(due, amount))
-        });
-        // Whoever made the order after seeing the transfer, gave it up, or was paid, has no claim by itself.
-        rows.retain(|row| row.held.is_some_and(|(from, _)| from.before(CLOCK_STEP) <= paid_at));
-        let distance =
-            |row: &ReferenceRow| row.micros().map_or(u64::MAX, |due| due.get().abs_diff(amount.get()));
-        rows.sort_by_key(distance);
+        let mut held = store.amounts_held(paid_at, last).await?;
+        let wallet = format!("{}.{}.", Rail::TronUsdt, self.wallet());
+        held.retain(|name| name.starts_with(&wallet));
+        let held = store.references(&held).await?;
+        Ok(rule_claim(Claimed { account, amount, paid_at }, exact.first(), &held))
+    }
+
+    /// The first of the orders that is neither paid nor given up.
+    async fn unpaid(
+        &self,
+        account: &AccountId,
+        rows: &[ReferenceRow],
+    ) -> Result<Option<TopUp>, PaymentsError> {
         for row in rows {
-            let order = store.top_up(account, row.order).await?;
+            let order = self.payments().store.top_up(account, row.order).await?;
             let unpaid = order.filter(|order| order.cancelled_at.is_none() && order.payments.is_empty());
-            if let Some(order) = unpaid {
-                return Ok(Some((row, order.version)));
+            if unpaid.is_some() {
+                return Ok(unpaid);
             }
         }
         Ok(None)
     }
-}
 
-/// Whether somebody who was to send `due` may have sent this: a fee less, or rounded up.
-fn is_near(due: UsdtMicros, sent: UsdtMicros) -> bool {
-    let (due, sent) = (due.get(), sent.get());
-    sent <= due.saturating_add(EXTRA_MAX_MICROS)
-        && sent >= due.saturating_sub(FEE_MAX_MICROS)
-        && sent >= due.div_ceil(2)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fee_less_or_a_little_more_is_near_and_half_is_not() {
-        let micros = |units| UsdtMicros::new(units).unwrap();
-        let due = micros(20_123_000);
-        for (sent, expected) in [
-            (20_123_000, true),
-            (19_123_000, true),
-            (15_123_000, true),
-            (15_122_999, false),
-            (21_123_000, true),
-            (21_123_001, false),
-        ] {
-            assert_eq!(is_near(due, micros(sent)), expected, "{sent}");
+    async fn grant(
+        &self,
+        account: &AccountId,
+        fact: &Fact,
+        order: &TopUp,
+        what: &'static str,
+        note: &str,
+        now: Timestamp,
+    ) -> Result<Stepped, PaymentsError> {
+        let Amount::Usdt(amount) = fact.amount else { return Ok(Some(Step::Nothing)) };
+        let wish = Assignment {
+            account: account.clone(),
+            order: Some(order.id),
+            credits: Some(usdt_cents_down(amount)?),
+            rate: None,
+            who: account.to_string(),
+            what,
+            note: note.to_owned(),
+            seen: Some((fact.version, order.version)),
+        };
+        match self.payments().assign(&fact.key, &wish, now).await {
+            Ok(credited) => Ok(Some(Step::Credited(credited))),
+            // Payment or order changed meanwhile: another claim, a person's decision, the order's own payment.
+            Err(
+                PaymentsError::ClaimUnclear | PaymentsError::DoneOtherwise | PaymentsError::WrongState { .. },
+            ) => Ok(None),
+            Err(error) => Err(error),
         }
-        assert!(
-            is_near(micros(5_123_000), micros(2_561_500)) && !is_near(micros(5_123_000), micros(2_561_499))
-        );
     }
+
+    async fn leave_to_a_person(
+        &self,
+        account: &AccountId,
+        fact: &Fact,
+        now: Timestamp,
+    ) -> Result<Stepped, PaymentsError> {
+        if fact.claimants.contains(account) {
+            return Ok(Some(Step::Unclear));
+        }
+        let (store, rules) = (&self.payments().store, &self.payments().rules);
+        let counted = store.count_claim(account, Credits::ZERO, rules, now).await?;
+        self.leave_counted(account, fact, counted, now).await
+    }
+
+    async fn leave_counted(
+        &self,
+        account: &AccountId,
+        fact: &Fact,
+        counted: Counted,
+        now: Timestamp,
+    ) -> Result<Stepped, PaymentsError> {
+        let state = match &fact.state {
+            FactState::Unmatched { why, near } if *why != Unmatched::NoOrder => {
+                FactState::Unmatched { why: *why, near: near.clone() }
+            }
+            _ => FactState::Unmatched { why: Unmatched::ClaimUnclear, near: None },
+        };
+        let is_written = self.note(account, fact, state, &counted, None, now).await?;
+        if is_written {
+            tracing::warn!(
+                metric = "payment_unmatched", value = 1, rail = %Rail::TronUsdt, payment = %fact.key, %account,
+                "a claim waits for an administrator"
+            );
+        }
+        Ok(is_written.then_some(Step::Unclear))
+    }
+
+    /// The transfer became another person's credit by a claim of theirs: perhaps this one is its owner.
+    async fn note_late_claim(
+        &self,
+        account: &AccountId,
+        fact: &Fact,
+        now: Timestamp,
+    ) -> Result<Stepped, PaymentsError> {
+        if fact.claimants.contains(account) {
+            return Ok(Some(Step::Nothing));
+        }
+        let (store, rules) = (&self.payments().store, &self.payments().rules);
+        let counted = store.count_claim(account, Credits::ZERO, rules, now).await?;
+        let is_written = self.note(account, fact, fact.state.clone(), &counted, None, now).await?;
+        if is_written {
+            tracing::error!(
+                metric = "payment_unmatched", value = 1, rail = %Rail::TronUsdt, payment = %fact.key, %account,
+                "a transfer that was granted to its claimant is claimed by another person"
+            );
+        }
+        Ok(is_written.then_some(Step::Nothing))
+    }
+
+    /// Writes the payment's state with one more claimant, the claim's audit row, and the person's tally together.
+    /// False: one of them changed meanwhile.
+    async fn note(
+        &self,
+        account: &AccountId,
+        fact: &Fact,
+        state: FactState,
+        counted: &Counted,
+        until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool, PaymentsError> {
+        let store = &self.payments().store;
+        let mut changed = fact.became(state);
+        if changed.claimants.len() < CLAIMANTS_MAX && !changed.claimants.contains(account) {
+            changed.claimants.push(account.clone());
+        }
+        let row =
+            AuditRow { who: account.to_string(), what: "claimed".to_owned(), note: String::new(), at: now };
+        let written = platform::retry_conflicts(|| async {
+            let items = vec![
+                store.put_fact(&changed, When::Version(fact.version))?,
+                store.put(&store.inbox, claim_item(&fact.key, &row, until), When::Always)?,
+                store.put_tally(account, counted)?,
+            ];
+            store.write(items, now).await
+        });
+        Ok(matches!(written.await?, Written::Done))
+    }
+
+    /// Ends every wait that is over: the claim is granted, or left to a person when something speaks against it by
+    /// now. Can be killed anywhere and run at once: each end is one transaction on the payment's version.
+    ///
+    /// Returns how many were granted.
+    pub async fn end_waits(&self, now: Timestamp) -> Result<u32, PaymentsError> {
+        let mut granted = 0;
+        for due in self.payments().store.due_claims(now, ENDED_AT_ONCE).await? {
+            match self.end_due(&due, now).await {
+                Ok(is_granted) => granted += u32::from(is_granted),
+                Err(error) => {
+                    tracing::error!(payment = %due.fact, error = %error, "a claim's wait could not be ended");
+                }
+            }
+        }
+        Ok(granted)
+    }
+
+    async fn end_due(&self, due: &DueClaim, now: Timestamp) -> Result<bool, PaymentsError> {
+        let mut is_granted = false;
+        if let Some(fact) = self.payments().fact(&due.fact).await?
+            && let FactState::Claimed(claim) = &fact.state
+            && claim.until <= now
+        {
+            is_granted = self.end_wait(&fact, claim, now).await?;
+        }
+        // Not before it is decided: what changed at this moment is looked at by the next poll.
+        let fact = self.payments().fact(&due.fact).await?;
+        if !fact.is_some_and(|fact| matches!(fact.state, FactState::Claimed(_))) {
+            self.payments().store.clear_due(due).await?;
+        }
+        Ok(is_granted)
+    }
+
+    /// Whether it was granted now.
+    async fn end_wait(
+        &self,
+        fact: &Fact,
+        claim: &PendingClaim,
+        now: Timestamp,
+    ) -> Result<bool, PaymentsError> {
+        let Amount::Usdt(amount) = fact.amount else { return Ok(false) };
+        let rows = match self.ruling(&claim.account, amount, fact.paid_at).await? {
+            ClaimRuling::Near(rows) => rows,
+            ClaimRuling::Own(row) => vec![row],
+            ClaimRuling::Unclear => Vec::new(),
+        };
+        let rows: Vec<ReferenceRow> = rows.into_iter().filter(|row| row.order == claim.order).collect();
+        let Some(order) = self.unpaid(&claim.account, &rows).await? else {
+            return self.release(fact, Unmatched::ClaimUnclear, now).await;
+        };
+        match self.grant(&claim.account, fact, &order, "granted", "nobody else claimed it in time", now).await
+        {
+            Ok(step) => Ok(matches!(step, Some(Step::Credited(_)))),
+            Err(PaymentsError::AccountClosed | PaymentsError::NoAccount) => {
+                self.release(fact, Unmatched::AccountClosed, now).await
+            }
+            Err(PaymentsError::UnfitAssignment { .. }) => {
+                self.release(fact, Unmatched::ClaimUnclear, now).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Leaves a claim that waited to an administrator. Nothing was granted.
+    async fn release(&self, fact: &Fact, why: Unmatched, now: Timestamp) -> Result<bool, PaymentsError> {
+        let changed = fact.became(FactState::Unmatched { why, near: None });
+        let store = &self.payments().store;
+        let written = platform::retry_conflicts(|| async {
+            store.write(vec![store.put_fact(&changed, When::Version(fact.version))?], now).await
+        });
+        if let Written::Done = written.await? {
+            tracing::warn!(
+                metric = "payment_unmatched", value = 1, rail = %Rail::TronUsdt, payment = %fact.key,
+                why = why.as_str(), "a claim whose wait is over waits for an administrator"
+            );
+        }
+        Ok(false)
+    }
+}
+
+/// Whether a transfer near an order of the claimant may become theirs by waiting: it is young, known for nothing else,
+/// and no other person says that it is theirs.
+fn may_wait(account: &AccountId, fact: &Fact, why: Unmatched, now: Timestamp) -> bool {
+    why == Unmatched::NoOrder
+        && now.since(fact.paid_at) <= LOOK_BACK
+        && fact.claimants.iter().all(|claimant| claimant == account)
 }

@@ -60,6 +60,12 @@ pub enum PaymentsError {
     /// The chain's transfer was not seen yet.
     #[error("the transfer is not known yet")]
     TransferUnknown { retry_after: Duration },
+    /// The chain's indexes were not read whole, so whether the transfer is there is not known.
+    #[error("the chain's indexes could not be read whole")]
+    ChainUnread { retry_after: Duration },
+    /// The person named as many transfers today as one may.
+    #[error("the person has claimed too many transfers today")]
+    TooManyClaims { retry_after: Duration },
     /// The claim is not plain enough to be decided by itself; an administrator looks at it.
     #[error("the claim is left to an administrator")]
     ClaimUnclear,

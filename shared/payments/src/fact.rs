@@ -39,6 +39,8 @@ pub struct Fact {
     pub repeats: Option<FactKey>,
     /// Orders it may have meant; looked up when it began to wait.
     pub likely: Vec<LikelyOrder>,
+    /// Accounts whose people say that it is theirs, the first one first.
+    pub claimants: Vec<AccountId>,
     /// Counts the changes, so that two administrators don't overwrite each other.
     pub version: u64,
 }
@@ -57,12 +59,26 @@ pub enum FactState {
     Credited(Credited),
     /// Authentic, and nobody knows whose: an administrator looks at it.
     Unmatched { why: Unmatched, near: Option<(AccountId, TopUpId)> },
+    /// One person claims it, and nothing speaks against them but that they named it themselves: it becomes their
+    /// credit when the time is over and nobody else has claimed it. An administrator may decide before.
+    Claimed(PendingClaim),
     /// An administrator said that it is not a top-up; `why` is what it had waited for.
     Dismissed { why: Unmatched },
     /// Money that left, or came into another account: kept, never credited.
     Ignored(Ignored),
     /// Taken back by the processor before it was credited; whatever comes later is not credited.
     Voided,
+}
+
+/// A claim that waits for others to object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingClaim {
+    pub account: AccountId,
+    /// The claimant's unpaid order that the payment is near to.
+    pub order: TopUpId,
+    pub at: Timestamp,
+    /// From here on it is granted.
+    pub until: Timestamp,
 }
 
 /// Credit that came of a payment.
@@ -107,6 +123,8 @@ pub enum Unmatched {
     LikelyRepeat,
     /// The webhook said before that it is not ours to credit: money that left, or another account's.
     Contradicted,
+    /// Several people claim it, or one whom neither time nor amount shows to be its sender.
+    ClaimUnclear,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,9 +212,9 @@ impl fmt::Display for FactKey {
 }
 
 impl Fact {
-    /// Whether an administrator should look at it.
+    /// Whether an administrator may decide about it: nothing was credited or dismissed.
     pub fn is_open(&self) -> bool {
-        matches!(self.state, FactState::Unmatched { .. })
+        matches!(self.state, FactState::Unmatched { .. } | FactState::Claimed(_))
     }
 }
 
@@ -206,6 +224,7 @@ impl FactState {
         match self {
             FactState::Credited(_) => "credited",
             FactState::Unmatched { .. } => "unmatched",
+            FactState::Claimed(_) => "claimed",
             FactState::Dismissed { .. } => "dismissed",
             FactState::Ignored(_) => "ignored",
             FactState::Voided => "voided",
@@ -245,6 +264,7 @@ words!(Unmatched {
     OtherAccount => "other_account",
     LikelyRepeat => "likely_repeat",
     Contradicted => "contradicted",
+    ClaimUnclear => "claim_unclear",
 });
 words!(LikelyWhy {
     SumOfOrders => "sum_of_orders",

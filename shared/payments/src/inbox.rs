@@ -229,12 +229,15 @@ impl Payments {
             let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
             match &fact.state {
                 FactState::Dismissed { .. } => return Ok(fact),
-                FactState::Unmatched { .. } => {}
+                FactState::Unmatched { .. } | FactState::Claimed(_) => {}
                 other => return Err(PaymentsError::WrongState { state: other.as_str() }),
             }
             let row =
                 AuditRow { who: who.to_owned(), what: "dismissed".into(), note: note.to_owned(), at: now };
-            let FactState::Unmatched { why, .. } = fact.state else { continue };
+            let why = match fact.state {
+                FactState::Unmatched { why, .. } => why,
+                _ => Unmatched::ClaimUnclear,
+            };
             let changed = fact.became(FactState::Dismissed { why });
             let written = platform::retry_conflicts(|| async {
                 let items = vec![
@@ -248,12 +251,6 @@ impl Payments {
             }
         }
         Err(StoreError::Conflict.into())
-    }
-
-    /// Notes beside a payment that a person says it is theirs; said again, it replaces the first note.
-    pub(crate) async fn note_claim(&self, fact: &Fact, row: &AuditRow) -> Result<(), PaymentsError> {
-        let item = audit_item(&fact.key, &format!("claim-{}", row.who), row);
-        Ok(self.store.put_alone(item).await?)
     }
 
     pub(crate) fn put_audit(
@@ -293,7 +290,7 @@ impl Fact {
             | FactState::Dismissed { why: Unmatched::Unconfirmed } => {
                 Err(PaymentsError::WrongState { state: "unconfirmed" })
             }
-            FactState::Unmatched { .. } | FactState::Dismissed { .. } => Ok(None),
+            FactState::Unmatched { .. } | FactState::Claimed(_) | FactState::Dismissed { .. } => Ok(None),
             FactState::Ignored(Ignored::OtherAccount) => Ok(None),
             // Taken back whole, e.g. because it had been given to the wrong person.
             FactState::Credited(credited) if credited.reversed == credited.credits => Ok(None),

@@ -6,16 +6,18 @@ mod references;
 
 pub use facts::{AuditRow, ReversalRow};
 pub(crate) use facts::{
-    audit_item, day_name, event_item, fact_item, open_mark, read_audit, read_fact, read_reversal,
-    reversal_item,
+    audit_item, claim_item, claimed_fact, day_name, due_mark, event_item, fact_item, open_mark, read_audit,
+    read_fact, read_reversal, reversal_item,
 };
-pub(crate) use orders::{MADE, MadeRow, SLOT, read_top_up, slot_item, slot_name, top_up_item};
+pub(crate) use orders::{
+    ClaimTally, MADE, MadeRow, SLOT, TALLY, read_top_up, slot_item, slot_name, top_up_item,
+};
 pub(crate) use references::{IdempotencyRow, ReferenceRow, amount_name, key_name, reference_name};
 
 use platform::{Index, KeyType, TableSpec};
 
 /// `account`, `id` → an order; `account`, `slot#<n>` → the order that takes up one of a person's open places;
-/// `account`, `slot#made` → how many orders the person has made today.
+/// `account`, `slot#made` → how many orders the person has made today; `account`, `tally#claims` → what the person claimed today.
 pub const TOP_UPS: TableSpec = TableSpec {
     name: "top_ups",
     partition_key: "account",
@@ -58,7 +60,7 @@ pub const PAYMENT_INBOX: TableSpec = TableSpec {
     ttl: Some("gone_at"),
 };
 
-/// Facts that wait for an administrator; sparse.
+/// Facts that wait for an administrator, and claims by the end of their wait; sparse.
 pub(crate) const OPEN_INDEX: &str = "by-open";
 /// Facts of a rail by the UTC day they were paid, for the comparison with the processor's own list.
 pub(crate) const DAY_INDEX: &str = "by-day";

@@ -6,6 +6,8 @@ mod bank;
 mod card;
 mod chain;
 mod claim;
+mod claim_ruling;
+mod claim_store;
 mod error;
 mod fact;
 mod inbox;
@@ -31,8 +33,9 @@ pub use arrival::{Arrival, Claim, Delivery, Received, TransferMarks};
 pub use bank::BankDesk;
 pub use card::{CardDesk, CardNews};
 pub use chain::{ChainDesk, PollReport};
+pub use claim::{ClaimOutcome, WaitingClaim};
 pub use error::PaymentsError;
-pub use fact::{Credited, Fact, FactKey, FactState, Ignored, InvalidFactKey, Unmatched, Via};
+pub use fact::{Credited, Fact, FactKey, FactState, Ignored, InvalidFactKey, PendingClaim, Unmatched, Via};
 pub use inbox::{Assignment, DeliveryRow, Dossier, InboxPage};
 pub use items::{AuditRow, PAYMENT_INBOX, PAYMENT_RAILS, PAYMENT_REFERENCES, ReversalRow, TABLES, TOP_UPS};
 pub use likely::{LikelyOrder, LikelyWhy};
@@ -50,6 +53,8 @@ pub use top_ups::{TopUpPage, TopUpWish, TopUps};
 const POLLED_TO: &str = "polled_to";
 /// the last poll began,
 const POLL_BEGAN: &str = "poll_began";
+/// a claim last had both indexes of the chain read whole,
+const LOOKED: &str = "looked";
 /// something authentic last came by itself: a webhook, or a poll that came to its end,
 const HEARD: &str = "heard";
 /// the processor's list was last compared whole.

@@ -1,3 +1,4 @@
+use crate::amount::usdt_of_cents;
 use crate::{Amount, DongRate, FactKey, Rail};
 use primitives::{AccountId, Credits, EntryId, Overflow, Secret, Timestamp, TopUpId};
 use std::time::Duration;
@@ -10,6 +11,8 @@ pub struct TopUp {
     pub rail: Rail,
     /// The credit that the exact payment brings.
     pub credits: Credits,
+    /// The credit that was asked for, where an exact amount adds to it; orders made before this was noted have none.
+    pub ordered: Option<Credits>,
     /// What shall be paid, exactly.
     pub due: Amount,
     /// Fixed when the order was made; absent where the ledger's own currency is paid.
@@ -109,6 +112,18 @@ impl TopUp {
     pub fn received_amount(&self) -> Amount {
         let units = self.received();
         Amount::of(self.due.currency(), units).unwrap_or(self.due)
+    }
+
+    /// What was ordered, in the currency that is paid, where an exact amount adds to it.
+    pub fn ordered_amount(&self) -> Option<Amount> {
+        let micros = usdt_of_cents(self.ordered?).ok()?;
+        matches!(self.due, Amount::Usdt(_)).then_some(Amount::Usdt(micros))
+    }
+
+    /// What is due beyond that: the digits by which the payment is recognised.
+    pub fn added_amount(&self) -> Option<Amount> {
+        let added = self.due.units().checked_sub(self.ordered_amount()?.units())?;
+        Amount::of(self.due.currency(), added).ok()
     }
 
     /// Credit that came of it.

@@ -357,6 +357,7 @@ impl Arrival {
             state,
             repeats: None,
             likely: Vec::new(),
+            claimants: before.map(|fact| fact.claimants.clone()).unwrap_or_default(),
             version: before.map_or(0, |fact| fact.version + 1),
         }
     }

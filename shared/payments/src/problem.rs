@@ -37,6 +37,14 @@ impl PaymentsError {
                 ))
                 .retry_after(*wait),
             PaymentsError::TransferUnknown { retry_after } => problem.retry_after(*retry_after),
+            PaymentsError::ChainUnread { retry_after } => problem.retry_after(*retry_after).detail(
+                "The lists of transfers on TRON could not be read whole just now, so we do not know whether yours is \
+                 in them. Nothing is lost; send the same claim again in a minute.",
+            ),
+            PaymentsError::TooManyClaims { retry_after } => problem.retry_after(*retry_after).detail(
+                "You have claimed as many transfers today as one person may. Claim the next one tomorrow, or write to \
+                 support with its transaction id.",
+            ),
             _ => problem,
         }
     }
@@ -65,7 +73,10 @@ impl PaymentsError {
             PaymentsError::TransferUnknown { .. } => ProblemCode::TransferUnknown,
             PaymentsError::ClaimUnclear => ProblemCode::ClaimUnclear,
             PaymentsError::NothingToClaim => ProblemCode::NothingToClaim,
-            PaymentsError::Processor(_) => ProblemCode::ProcessorUnavailable,
+            PaymentsError::Processor(_) | PaymentsError::ChainUnread { .. } => {
+                ProblemCode::ProcessorUnavailable
+            }
+            PaymentsError::TooManyClaims { .. } => ProblemCode::RateLimited,
             PaymentsError::Store(StoreError::Conflict | StoreError::Unavailable { .. }) => {
                 ProblemCode::StoreUnavailable
             }
@@ -86,6 +97,7 @@ impl PaymentsError {
                 | PaymentsError::NoRate(_)
                 | PaymentsError::NoFreeAmount
                 | PaymentsError::Processor(_)
+                | PaymentsError::ChainUnread { .. }
         )
     }
 }

@@ -123,10 +123,9 @@ impl ChainSettings {
         let contract = settings.text_or("TRON_CONTRACT", USDT_CONTRACT);
         let mut address = |name: &str, text: &str| {
             let address = text.parse::<Address>();
-            if address.is_err() {
-                settings.complain(name, "must be a TRON address: 34 characters that begin with T");
-            }
-            address.ok()
+            address
+                .inspect_err(|wrong| settings.complain(name, &format!("must be a TRON address: {wrong}")))
+                .ok()
         };
         let watch = Watch {
             wallet: address("TRON_WALLET", &wallet)?,

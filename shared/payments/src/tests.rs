@@ -1,3 +1,4 @@
+use crate::methods::Methods;
 use crate::order::{FixedRate, PAYMENTS_MAX, Payment, TopUp};
 use crate::{Amount, DongRate, FactKey, Rail, Ruling, Status, Unmatched, rule, worth};
 use platform::{Platform, TopUpRules};
@@ -26,14 +27,34 @@ fn at(seconds: u64) -> Timestamp {
 
 /// The real profile's rules.
 fn rules() -> TopUpRules {
-    let settings = [
+    platform(&[]).profile().top_ups.clone()
+}
+
+fn platform(settings: &[(&str, &str)]) -> Platform {
+    let usual = [
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "x"),
         ("AWS_SECRET_ACCESS_KEY", "x"),
         ("MEDIA_BUCKET", "x"),
     ];
-    let env = settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Platform::build(env, Clock::system(), None).unwrap().profile().top_ups.clone()
+    let settings = usual.iter().chain(settings);
+    let env = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Platform::build(env, Clock::system(), None).unwrap()
+}
+
+#[test]
+fn a_wallet_that_is_no_address_is_refused_with_what_is_wrong_with_it() {
+    let table = [
+        ("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6T", "checksum"),
+        ("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6", "34 characters"),
+        ("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj60", "a character that no address has"),
+        ("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "another network"),
+    ];
+    for (wallet, wrong) in table {
+        let Err(refused) = Methods::new(&platform(&[("TRON_WALLET", wallet)])) else { panic!("{wallet}") };
+        let told = refused.to_string();
+        assert!(told.contains("TRON_WALLET") && told.contains(wrong), "{wallet}: {told}");
+    }
 }
 
 /// 500 cents at 26,270 dong, made at 0, expiring after an hour.
@@ -45,6 +66,7 @@ fn order(rail: Rail) -> TopUp {
         account: "ann".parse().unwrap(),
         rail,
         credits: cents(if is_usdt { 512 } else { 500 }),
+        ordered: is_usdt.then(|| cents(500)),
         due: if is_usdt { usdt(5_123_000) } else { dong(131_350) },
         rate: (!is_usdt).then(|| FixedRate { rate, source: "vietcombank sell".to_owned(), at: at(0) }),
         reference: "CITAB2CDE".to_owned(),

@@ -181,6 +181,7 @@ impl TopUps {
             account: wish.account.clone(),
             rail: wish.rail,
             credits: drawn.credits,
+            ordered: (wish.rail == Rail::TronUsdt).then_some(wish.credits),
             due: drawn.due,
             rate: priced.rate.clone(),
             reference: drawn.reference,

@@ -91,6 +91,12 @@ pub struct TopUpRules {
     pub arrival_min: Credits,
     /// So is one worth more than this.
     pub arrival_max: Credits,
+    /// How long a claim of a transfer waits for others to object, when nothing but its claimant's word speaks for it.
+    pub claim_wait_hours: u64,
+    /// So much of claims without proof is granted per account and UTC day without a person's look.
+    pub claim_credits_day_max: Credits,
+    /// Transfers that an account may claim on one UTC day.
+    pub claims_day_max: u32,
     /// How long the sealed raw body of a payment's delivery is kept.
     pub body_days: u32,
     /// What a transfer's reference code begins with.
@@ -134,6 +140,10 @@ impl TopUpRules {
 
     pub fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_hours.saturating_mul(3600))
+    }
+
+    pub fn claim_wait(&self) -> Duration {
+        Duration::from_secs(self.claim_wait_hours.saturating_mul(3600))
     }
 
     pub fn body_lifetime(&self) -> Duration {

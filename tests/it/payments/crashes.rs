@@ -21,6 +21,10 @@ enum Path {
     Void,
     Poll,
     Claim,
+    /// A claim beside which another person's stands.
+    Objection,
+    /// The end of a claim's wait.
+    WaitEnds,
     Assign,
     AssignToOrder,
     Dismiss,
@@ -29,7 +33,7 @@ enum Path {
     Reconcile,
 }
 
-const PATHS: [Path; 13] = [
+const PATHS: [Path; 15] = [
     Path::Order,
     Path::BankWebhook,
     Path::Unmatched,
@@ -37,6 +41,8 @@ const PATHS: [Path; 13] = [
     Path::Void,
     Path::Poll,
     Path::Claim,
+    Path::Objection,
+    Path::WaitEnds,
     Path::Assign,
     Path::AssignToOrder,
     Path::Dismiss,
@@ -188,13 +194,27 @@ impl Case {
                 desk.send_usdt(due);
                 new(100 + due / 10_000)
             }
-            Path::Claim => {
-                // So far apart that nobody else could mean the transfer.
-                let cents = 500 + 1_000 * u64::try_from(nth).unwrap();
+            Path::Claim | Path::Objection | Path::WaitEnds => {
+                // So far apart that no other person's order is near the transfer, and below a day's sum.
+                let cents = 600 + 700 * u64::try_from(nth % 13).unwrap();
                 let sent = micros(&desk.order(&person, "tron_usdt", cents).await) - 1_000_000;
                 let tx = desk.send_usdt(sent);
                 desk.poll().await;
-                Case { wish: json!({ "transaction_id": tx }), ..new(100 + sent / 10_000) }
+                let wish = json!({ "transaction_id": tx });
+                let id = format!("tron_usdt.{tx}.{sent}-0");
+                if path == Path::Claim {
+                    person.balance().await;
+                    return Case { id, wish, ..new(100) };
+                }
+                let waits = person.send("POST", "/v1/top-ups/claims", &wish).await;
+                assert_eq!(waits.status, 202, "{}", waits.text);
+                if path == Path::Objection {
+                    let other = person.named(&format!("other_{nth}"));
+                    other.balance().await;
+                    return Case { person: other, id, wish, ..new(100) };
+                }
+                world.advance(Duration::from_secs(86_400));
+                Case { id, wish, ..new(100 + sent / 10_000) }
             }
             Path::Assign | Path::AssignToOrder | Path::Dismiss => {
                 person.balance().await;
@@ -238,7 +258,7 @@ impl Case {
             Path::BankWebhook | Path::Unmatched | Path::Ipn | Path::Void => {
                 deliver(instance, self.delivery.as_ref().unwrap()).await
             }
-            Path::Poll => {
+            Path::Poll | Path::WaitEnds => {
                 let report =
                     tron_poll::handle(&instance.role("TronPoll")).await.map_err(|error| error.to_string())?;
                 let is_whole = report.failed == 0 && !report.is_cut_short;
@@ -256,6 +276,12 @@ impl Case {
             Path::Claim => {
                 self.person.at(&instance.base).send("POST", "/v1/top-ups/claims", &self.wish).await
             }
+            Path::Objection => {
+                let told =
+                    self.person.at(&instance.base).send("POST", "/v1/top-ups/claims", &self.wish).await;
+                let is_left = (told.status, told.problem()) == (409, "claim_unclear");
+                return is_left.then_some(Value::Null).ok_or(told.text);
+            }
             Path::Assign | Path::AssignToOrder => change(&admin(), &self.id, "assign", &self.wish).await,
             Path::Dismiss => change(&admin(), &self.id, "dismiss", &self.wish).await,
             Path::Reverse => change(&admin(), &self.id, "reverse", &self.wish).await,
@@ -271,7 +297,7 @@ impl Case {
         let mut kinds: Vec<&str> = entries.iter().map(|entry| entry.kind.as_str()).collect();
         kinds.sort_unstable();
         let expected: &[&str] = match self.path {
-            Path::Order | Path::Unmatched | Path::Dismiss => &["grant"],
+            Path::Order | Path::Unmatched | Path::Dismiss | Path::Claim | Path::Objection => &["grant"],
             Path::Void | Path::Reverse => &["grant", "grant", "reversal"],
             Path::Reinstate => &["grant", "grant", "reinstatement", "reversal"],
             _ => &["grant", "grant"],
@@ -286,6 +312,13 @@ impl Case {
             }
             Path::Reverse | Path::Reinstate => {
                 assert!(first.is_none_or(|first| first == again), "{what}: one entry");
+            }
+            Path::Claim | Path::Objection => {
+                let payment = desk.payment(&self.id).await;
+                let state = if self.path == Path::Claim { "claimed" } else { "unmatched" };
+                assert_eq!(payment["state"], state, "{what}: {payment}");
+                let is_named = payment["claimant_ids"].as_array().unwrap().contains(&json!(self.person.id()));
+                assert!(is_named, "{what}: {payment}");
             }
             Path::Unmatched => assert_eq!(desk.payment(&self.id).await["state"], "unmatched", "{what}"),
             Path::Assign | Path::AssignToOrder | Path::Dismiss => {

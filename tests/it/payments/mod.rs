@@ -10,6 +10,7 @@ pub(crate) mod desk;
 mod gateway;
 mod happy;
 mod inbox;
+mod indexes;
 mod odd_messages;
 mod orders;
 mod reconciliation;

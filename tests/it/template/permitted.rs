@@ -141,7 +141,10 @@ pub(super) const RIGHTS: &[(&str, Places)] = &[
         "TronPoll",
         &[
             ("payment_inbox", &["BatchGetItem", "GetItem", "PutItem"]),
+            // Claims whose wait is over, judged once more.
+            ("payment_inbox/index/by-open", &["Query"]),
             ("payment_references", &["BatchGetItem"]),
+            ("payment_references/index/by-until", &["Query"]),
             ("top_ups", &["GetItem", "PutItem"]),
             ("payment_rails", &["GetItem", "UpdateItem"]),
             ("accounts", &["GetItem", "UpdateItem"]),
@@ -214,7 +217,7 @@ pub(super) const ACCOUNT_WRITERS: &[(&str, &[&str], &str)] = &[
     ("RunTool", &["PutItem", "UpdateItem"], "reserves, settles, opens accounts at the first run"),
     ("SepayWebhook", &["UpdateItem"], "grants transfers and cards, takes voided cards back"),
     ("TopUps", &["PutItem"], "opens accounts at the first order; an order itself is no credit"),
-    ("TronPoll", &["UpdateItem"], "grants USDT"),
+    ("TronPoll", &["UpdateItem"], "grants USDT, and claims whose wait is over"),
 ];
 
 /// Stands in every source: what each function builds before anything of its own.
@@ -271,7 +274,7 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
         &["SEPAY_IPN_SECRETS", "SEPAY_MERCHANT_ID", "SEPAY_SECRET_KEY"],
     ),
     ("ChainDesk::new", &["SEALING_KEYS"], &["TRONGRID_API_KEY", "TRONSCAN_API_KEY", "TRON_WALLET"]),
-    // Believes no message and asks TronGrid alone: no secrets of webhooks, and no key of TronScan.
+    // Believes no message: no secrets of webhooks.
     (
         "Reconciliation::new",
         &["SEALING_KEYS"],
@@ -282,6 +285,7 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
             "SEPAY_MERCHANT_ID",
             "SEPAY_SECRET_KEY",
             "TRONGRID_API_KEY",
+            "TRONSCAN_API_KEY",
             "TRON_WALLET",
         ],
     ),

@@ -140,7 +140,11 @@ async fn claim_a_transfer(desk: &Desk, seen: &mut Seen) {
     desk.world.advance(Duration::from_secs(61));
     let wish = json!({ "transaction_id": transaction });
     fine(seen.at("ClaimTransfer", desk, bob.send("POST", "/v1/top-ups/claims", &wish)).await);
-    let cents = micros(&exact) / 10_000 + (micros(&short) - 1_000_000) / 10_000;
+    let exact = micros(&exact) / 10_000;
+    assert_eq!(bob.balance().await, (100 + exact, 0, 0));
+    desk.world.advance(Duration::from_secs(86_400));
+    assert_eq!(seen.at("TronPoll", desk, desk.poll()).await.claims_granted, 1);
+    let cents = exact + (micros(&short) - 1_000_000) / 10_000;
     assert_eq!(bob.balance().await, (100 + cents, 0, 0));
 }
 

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+use crate::Fault;
+use crate::door::Mood;
+
 /// TRON makes a block every 3 s.
 pub(super) const BLOCK_MS: u64 = 3_000;
 /// Both contracts of the sandbox print the same symbol: only the contract's address tells them apart.
@@ -31,6 +34,8 @@ pub(crate) struct Transfer {
     pub(super) final_at_ms: Option<u64>,
     /// Unix milliseconds from which on the indexers know it.
     pub(super) indexed_at_ms: u64,
+    /// `tronscan` or `trongrid`, which never knows it.
+    pub(super) unlisted_by: Option<Arc<str>>,
     pub(super) is_reverted: bool,
     /// `SUCCESS`, `REVERT`, `OUT_OF_ENERGY`, …
     #[serde(with = "shared_text")]
@@ -88,6 +93,11 @@ impl Transfer {
         self.indexed_at_ms <= now_ms
     }
 
+    /// Whether the indexer of this name lists it at all.
+    pub(super) fn is_listed_by(&self, indexer: &str) -> bool {
+        self.unlisted_by.as_deref() != Some(indexer)
+    }
+
     /// Whether the contract did it and nothing undid it: only then there is an event.
     pub(super) fn has_happened(&self) -> bool {
         !self.is_reverted && &*self.contract_ret == "SUCCESS"
@@ -95,6 +105,14 @@ impl Transfer {
 
     pub(super) fn event(&self) -> &'static str {
         if self.is_approval { "Approval" } else { "Transfer" }
+    }
+}
+
+/// The rows of a page; each twice when the indexer is told to.
+pub(super) fn twice(rows: Vec<Transfer>, mood: &Mood) -> Vec<Transfer> {
+    match mood.fault {
+        Some(Fault::Duplicate) => rows.into_iter().flat_map(|row| [row.clone(), row]).collect(),
+        _ => rows,
     }
 }
 

@@ -9,7 +9,7 @@ mod filter;
 
 use super::address::is_address;
 use super::fingerprint::Fingerprint;
-use super::transfer::{DECIMALS, SYMBOL, TOKEN_NAME, Transfer};
+use super::transfer::{DECIMALS, SYMBOL, TOKEN_NAME, Transfer, twice};
 use super::tronscan::has_valid_key;
 use crate::call::Call;
 use crate::door::Mood;
@@ -61,8 +61,9 @@ fn transfers(world: &World, account: &str, call: &Call, mood: &Mood) -> Response
         _ => page(world, &filter, cursor.as_ref(), now_ms),
     };
 
+    let rows = twice(rows, mood);
     let mut meta = json!({ "at": now_ms, "page_size": rows.len() });
-    if let Some(last) = rows.last().filter(|_| has_more) {
+    if let Some(last) = rows.last().filter(|_| has_more && mood.fault != Some(Fault::Unmarked)) {
         meta["fingerprint"] = Value::from(Fingerprint::after(last, &filter.name()).text());
     }
     let rows: Vec<Value> = rows.iter().map(row).collect();

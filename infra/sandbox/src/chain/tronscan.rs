@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 mod filter;
 
 use super::control;
-use super::transfer::{DECIMALS, SYMBOL, TOKEN_NAME, Transfer};
+use super::transfer::{DECIMALS, SYMBOL, TOKEN_NAME, Transfer, twice};
 use crate::call::Call;
 use crate::door::Mood;
 use crate::faults::Moment;
@@ -64,8 +64,9 @@ fn transfers(world: &World, call: &Call, mood: &Mood) -> Response {
         } else {
             rows.iter().rev().filter(fits).skip(filter.start).take(filter.limit).cloned().collect()
         };
-        (total, page)
+        (total, twice(page, mood))
     });
+    let total = if mood.fault == Some(Fault::Unmarked) { page.len() } else { total };
     let rows: Vec<Value> = page.iter().map(|transfer| row(transfer, now_ms)).collect();
     let risks: serde_json::Map<String, Value> = page
         .iter()

@@ -37,6 +37,8 @@ pub struct UsdtWish {
     pub age_seconds: u64,
     /// How long after its block the indexers know it.
     pub indexed_after_seconds: u64,
+    /// The indexer that never lists it: `tronscan` or `trongrid`; both do when absent.
+    pub unlisted_by: Option<String>,
     /// The transaction (64 hexadecimal digits) to put it into; a fresh one when absent.
     pub tx: Option<String>,
 }
@@ -55,6 +57,9 @@ impl UsdtWish {
         });
         if let Some((name, _)) = wrong {
             return Some(format!("`{name}` is no TRON address"));
+        }
+        if self.unlisted_by.as_deref().is_some_and(|name| !["tronscan", "trongrid"].contains(&name)) {
+            return Some("`unlisted_by` is tronscan or trongrid".to_owned());
         }
         let tx = self.tx.as_deref().unwrap_or_default();
         let is_tx = tx.len() == 64 && tx.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -85,6 +90,7 @@ impl UsdtWish {
             micros: self.amount_micros,
             final_at_ms: final_after.map(after),
             indexed_at_ms: after(self.indexed_after_seconds),
+            unlisted_by: self.unlisted_by.as_deref().map(Into::into),
             is_reverted: self.reverted,
             contract_ret: self.contract_ret.as_deref().unwrap_or(usual_outcome).into(),
             is_approval: self.approval,

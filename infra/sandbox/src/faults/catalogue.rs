@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::Service;
-use crate::Service::{Anthropic, Bank, Clerk, Comfyui, Deepseek, Fal, Sepay};
+use crate::Service::{Anthropic, Bank, Clerk, Comfyui, Deepseek, Fal, Sepay, Trongrid, Tronscan};
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
@@ -47,10 +47,11 @@ pub(crate) const CATALOGUE: &[CatalogueLine] = &[
     line("nsfw", &[Fal], "", "has_nsfw_concepts is true and the image black"),
     line(
         "duplicate",
-        &[Clerk, Deepseek, Anthropic, Sepay, Bank],
+        &[Clerk, Deepseek, Anthropic, Sepay, Bank, Tronscan, Trongrid],
         "",
-        "webhooks twice; the usage event twice",
+        "webhooks twice; the usage event twice; the rows of the chain's list twice",
     ),
+    line("unmarked", &[Tronscan, Trongrid, Sepay], "", "a page does not say that its list goes on"),
     line("not_an_image", QUEUED, "", "the output's address serves an HTML page"),
     line("huge", QUEUED, "announced=true", "the output is larger than 64 MiB"),
 ];

@@ -81,7 +81,7 @@ pub enum Fault {
     Nsfw,
     /// The vendor's content rules stop the answer.
     ContentFilter,
-    /// A webhook is delivered twice; a stream repeats its usage.
+    /// A webhook is delivered twice; a stream repeats its usage; a chain's list shows its rows twice.
     Duplicate,
     /// Exactly this answer, whatever the vendor would say; nothing is accepted.
     Scripted {
@@ -101,6 +101,8 @@ pub enum Fault {
         #[serde(default)]
         then: Then,
     },
+    /// A page of a list does not say that the list goes on.
+    Unmarked,
     /// The output's address serves an HTML page.
     NotAnImage,
     /// The output is larger than 64 MiB.
@@ -147,6 +149,7 @@ impl Fault {
             Fault::ContentFilter => "content_filter",
             Fault::Duplicate => "duplicate",
             Fault::Scripted { .. } => "scripted",
+            Fault::Unmarked => "unmarked",
             Fault::NotAnImage => "not_an_image",
             Fault::Huge { .. } => "huge",
         }
@@ -164,7 +167,20 @@ impl Fault {
             Moment::Control => false,
             Moment::Delivery => matches!(self, Fault::Duplicate | Fault::Lost),
             Moment::Work => true,
-            Moment::Read => self.is_about_the_call() || (*self == Fault::Empty && has_empty_reads(service)),
+            Moment::Read => {
+                self.is_about_the_call()
+                    || (*self == Fault::Empty && has_empty_reads(service))
+                    || self.is_about_a_list(service)
+            }
+        }
+    }
+
+    fn is_about_a_list(&self, service: Service) -> bool {
+        use Service::{Sepay, Trongrid, Tronscan};
+        match self {
+            Fault::Duplicate => matches!(service, Tronscan | Trongrid),
+            Fault::Unmarked => matches!(service, Tronscan | Trongrid | Sepay),
+            _ => false,
         }
     }
 

@@ -44,6 +44,12 @@ pub(super) fn of(world: &World, call: &Call, mood: &Mood) -> Response {
         "current_page": wish.page,
         "page_count": total.div_ceil(wish.per_page),
     });
+    let meta = match mood.fault {
+        Some(Fault::Unmarked) => {
+            json!({ "per_page": wish.per_page, "has_more": false, "current_page": wish.page })
+        }
+        _ => meta,
+    };
     reply::json(200, &json!({ "data": page, "meta": meta }))
 }
 

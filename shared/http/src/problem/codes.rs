@@ -435,7 +435,7 @@ impl ProblemCode {
                 StatusCode::CONFLICT,
                 "The claim is looked at by a person",
                 NotTaken,
-                "The transfer can't be told to be yours by its amount and time alone. The claim is noted; support decides and writes to you.",
+                "The transfer can't be told to be yours by its amount and time alone, or another person claims it too. The claim is noted; support decides and writes to you.",
             ),
             ProblemCode::AccountClosed => (
                 "account_closed",

@@ -1,9 +1,9 @@
 use super::PAYMENT_INBOX;
 use super::orders::{amount, credits};
-use crate::fact::{Credited, Fact, FactKey, FactState, Ignored, Unmatched, Via};
+use crate::fact::{Credited, Fact, FactKey, FactState, Ignored, PendingClaim, Unmatched, Via};
 use crate::{LikelyOrder, LikelyWhy, Rail};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Item, ItemBuilder, StoreError};
+use platform::{Item, ItemBuilder, StoreError, number, text};
 use primitives::{AccountId, Credits, EntryId, Timestamp};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -62,6 +62,9 @@ pub(crate) fn fact_item(fact: &Fact) -> Attributes {
         true => item,
         false => item.value("likely", AttributeValue::L(fact.likely.iter().map(likely_value).collect())),
     };
+    let names = || fact.claimants.iter().map(text).collect();
+    let item =
+        if fact.claimants.is_empty() { item } else { item.value("claimants", AttributeValue::L(names())) };
     match &fact.state {
         FactState::Credited(credited) => item
             .text("account", &credited.account)
@@ -74,6 +77,12 @@ pub(crate) fn fact_item(fact: &Fact) -> Attributes {
             .text("why", why.as_str())
             .maybe_text("account", near.as_ref().map(|(account, _)| account))
             .maybe_text("order", near.as_ref().map(|(_, order)| order)),
+        FactState::Claimed(claim) => item
+            .text("open", open_mark())
+            .text("account", &claim.account)
+            .text("order", claim.order)
+            .number("claimed_at", claim.at.millis())
+            .number("claimed_until", claim.until.millis()),
         FactState::Ignored(why) => item.text("why", why.as_str()),
         FactState::Dismissed { why } => item.text("why", why.as_str()),
         FactState::Voided => item,
@@ -95,6 +104,7 @@ pub(crate) fn read_fact(attributes: &Attributes) -> Result<Fact, StoreError> {
         state: read_state(&item)?,
         repeats: item.maybe_parsed("repeats")?,
         likely: read_likely(&item, attributes)?,
+        claimants: read_claimants(&item, attributes)?,
         version: item.number("version")?,
     })
 }
@@ -124,6 +134,14 @@ fn read_likely(item: &Item<'_>, attributes: &Attributes) -> Result<Vec<LikelyOrd
     list.iter().map(read).collect()
 }
 
+fn read_claimants(item: &Item<'_>, attributes: &Attributes) -> Result<Vec<AccountId>, StoreError> {
+    let corrupt = || item.corrupt("claimants");
+    let Some(list) = attributes.get("claimants") else { return Ok(Vec::new()) };
+    let names = list.as_l().map_err(|_| corrupt())?;
+    let read = |name: &AttributeValue| name.as_s().ok()?.parse().ok();
+    names.iter().map(|name| read(name).ok_or_else(corrupt)).collect()
+}
+
 fn read_state(item: &Item<'_>) -> Result<FactState, StoreError> {
     let why = || item.text("why");
     Ok(match item.text("state")? {
@@ -138,6 +156,12 @@ fn read_state(item: &Item<'_>) -> Result<FactState, StoreError> {
             why: Unmatched::parse(why()?).ok_or_else(|| item.corrupt("why"))?,
             near: item.maybe_parsed::<AccountId>("account")?.zip(item.maybe_parsed("order")?),
         },
+        "claimed" => FactState::Claimed(PendingClaim {
+            account: item.parsed("account")?,
+            order: item.parsed("order")?,
+            at: item.time("claimed_at")?,
+            until: item.time("claimed_until")?,
+        }),
         "dismissed" => {
             FactState::Dismissed { why: Unmatched::parse(why()?).ok_or_else(|| item.corrupt("why"))? }
         }
@@ -165,6 +189,30 @@ pub(crate) fn event_item(
         .number("gone_at", now.after(lifetime).seconds())
         .build()
 }
+
+/// The partition of claims that wait, in the index of open facts; their sort attribute is the end of the wait.
+pub(crate) fn due_mark() -> &'static str {
+    "claimed"
+}
+
+/// The audit row of a claim. With `until` it is found by that moment, so that no look at all open facts is needed.
+pub(crate) fn claim_item(key: &FactKey, row: &AuditRow, until: Option<Timestamp>) -> Attributes {
+    let mut item = audit_item(key, &format!("{CLAIM}{}", row.who), row);
+    if let Some(until) = until {
+        item.insert("open".to_owned(), text(due_mark()));
+        item.insert("heard_at".to_owned(), number(until.millis()));
+    }
+    item
+}
+
+/// The payment whose claim's audit row stands at this key.
+pub(crate) fn claimed_fact(source: &str, part: &str) -> Option<FactKey> {
+    let (part, _) = part.split_once(&format!("/audit/{CLAIM}"))?;
+    format!("{source}.{part}").parse().ok()
+}
+
+/// What the name of a claim's audit row begins with.
+const CLAIM: &str = "claim-";
 
 /// `id` tells the rows of one payment apart.
 pub(crate) fn audit_item(key: &FactKey, id: &str, row: &AuditRow) -> Attributes {

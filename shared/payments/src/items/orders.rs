@@ -79,6 +79,40 @@ pub(crate) fn slot_name(rail: Rail, nth: u32) -> String {
     }
 }
 
+/// Sorts after the places, so that neither a list of orders nor one of places meets it.
+pub(crate) const TALLY: &str = "tally#claims";
+
+/// What a person claimed on one UTC day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClaimTally {
+    pub(crate) day: String,
+    /// Transfers the person named.
+    pub(crate) claims: u32,
+    /// What of these is granted without a person's look, or waits to be.
+    pub(crate) credits: Credits,
+}
+
+impl ClaimTally {
+    pub(crate) fn item(&self, account: &AccountId) -> Attributes {
+        ItemBuilder::default()
+            .text("account", account)
+            .text("id", TALLY)
+            .text("day", &self.day)
+            .number("claims", self.claims)
+            .number("credits", self.credits.get())
+            .build()
+    }
+
+    pub(crate) fn read(attributes: &Attributes) -> Result<ClaimTally, StoreError> {
+        let item = Item::new(TOP_UPS.name, attributes);
+        Ok(ClaimTally {
+            day: item.text("day")?.to_owned(),
+            claims: item.number("claims")?,
+            credits: credits(&item, "credits")?,
+        })
+    }
+}
+
 pub(crate) fn slot_item(order: &TopUp, nth: u32, until: Timestamp) -> Attributes {
     ItemBuilder::default()
         .text("account", &order.account)
@@ -94,6 +128,7 @@ pub(crate) fn top_up_item(order: &TopUp) -> Attributes {
         .text("id", order.id)
         .text("rail", order.rail)
         .number("credits", order.credits.get())
+        .maybe_number("ordered", order.ordered.map(Credits::get))
         .number("due", order.due.units())
         .text("currency", order.due.currency())
         .text("reference", &order.reference)
@@ -139,6 +174,11 @@ pub(crate) fn read_top_up(attributes: &Attributes) -> Result<TopUp, StoreError> 
         account: item.parsed("account")?,
         rail: item.parsed("rail")?,
         credits: credits(&item, "credits")?,
+        ordered: item
+            .maybe_number("ordered")?
+            .map(Credits::new)
+            .transpose()
+            .map_err(|_| item.corrupt("ordered"))?,
         due: amount(&item, "due")?,
         rate: read_rate(&item)?,
         reference: item.text("reference")?.to_owned(),

@@ -14,6 +14,7 @@ const LENGTH_MAX: usize = 16 * 1024 * 1024;
 const PAGE_ROWS: usize = 5_000;
 /// 50 000 transfers are not missed between two looks.
 const PAGES_MAX: usize = 10;
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Access to SePay's list of transactions, the safety net below the webhook.
 #[derive(Debug, Clone)]
@@ -45,10 +46,23 @@ struct Reply {
 /// As it is written, so that no number in it passes through a float.
 type Row = Box<RawValue>;
 
-/// Why no further page is asked for.
-enum End {
-    Reached,
+/// How the list goes on behind a page.
+enum Next {
+    End,
+    /// Oldest first: with the transfers from this id on.
+    Since(u64),
+    /// Newest first: with those that are no younger than this.
+    Until(Timestamp),
+    /// Nothing that can be asked brings the rest.
     OutOfSight,
+}
+
+/// The part of the list that is asked for.
+#[derive(Clone, Copy)]
+struct Part {
+    since_id: Option<u64>,
+    from: Timestamp,
+    until: Option<Timestamp>,
 }
 
 impl Api {
@@ -63,9 +77,9 @@ impl Api {
     ) -> Result<Listed, ApiError> {
         let mut listed = Listed { transfers: Vec::new(), unreadable: 0, is_complete: false };
         let mut seen = HashSet::new();
-        let mut since_id = since_id;
+        let mut part = Part { since_id, from, until: None };
         for page in 0..PAGES_MAX {
-            let rows = match self.page(http, since_id, from).await {
+            let rows = match self.page(http, part).await {
                 Ok(rows) => rows,
                 Err(error) if page == 0 => return Err(error),
                 Err(error) => {
@@ -74,25 +88,19 @@ impl Api {
                 }
             };
             match listed.add(rows, &mut seen, self.offset_minutes) {
-                None => since_id = listed.last_id(),
-                Some(End::Reached) => return Ok(Listed { is_complete: true, ..listed }),
-                Some(End::OutOfSight) => break,
+                Next::Since(id) => part.since_id = Some(id),
+                Next::Until(moment) => part.until = Some(moment),
+                Next::End => return Ok(Listed { is_complete: true, ..listed }),
+                Next::OutOfSight => break,
             }
         }
         tracing::warn!(transfers = listed.transfers.len(), "SePay's list of transactions was not seen whole");
         Ok(listed)
     }
 
-    async fn page(
-        &self,
-        http: &reqwest::Client,
-        since_id: Option<u64>,
-        from: Timestamp,
-    ) -> Result<Vec<Row>, ApiError> {
-        let request = http
-            .get(self.address(since_id, from))
-            .bearer_auth(self.token.expose())
-            .timeout(times::VENDOR_CALL.limit);
+    async fn page(&self, http: &reqwest::Client, part: Part) -> Result<Vec<Row>, ApiError> {
+        let request =
+            http.get(self.address(part)).bearer_auth(self.token.expose()).timeout(times::VENDOR_CALL.limit);
         let answer = request.send().await.map_err(unreachable)?;
         match answer.status().as_u16() {
             200 => {}
@@ -104,12 +112,16 @@ impl Api {
         reply.map(|reply| reply.transactions).map_err(|_| ApiError::Unreadable(Unreadable("transactions")))
     }
 
-    fn address(&self, since_id: Option<u64>, from: Timestamp) -> String {
+    fn address(&self, part: Part) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("account_number", &self.account_number);
-        query.append_pair("transaction_date_min", &self.bank_date(from));
+        query.append_pair("transaction_date_min", &self.bank_date(part.from));
+        if let Some(until) = part.until {
+            // Whether a day counts itself in is not documented, so the next one is named.
+            query.append_pair("transaction_date_max", &self.bank_date(until.after(DAY)));
+        }
         query.append_pair("limit", &PAGE_ROWS.to_string());
-        if let Some(id) = since_id {
+        if let Some(id) = part.since_id {
             query.append_pair("since_id", &id.to_string());
         }
         format!("{}/userapi/transactions/list?{}", self.base_url, query.finish())
@@ -122,32 +134,31 @@ impl Api {
 }
 
 impl Listed {
-    /// `None` when the next page may hold more.
+    /// Takes a page's rows.
     ///
-    /// The order of the list is not documented. Only oldest first can be followed by `since_id`: a full page that
-    /// starts with the newest hides what lies between `since_id` and its own end.
-    fn add(&mut self, rows: Vec<Row>, seen: &mut HashSet<u64>, offset_minutes: i16) -> Option<End> {
+    /// No answer tells whether rows lie behind it, so a full page is never the end. The order of the list is not
+    /// documented: oldest first, it is followed by `since_id`; newest first, by the day of the oldest row.
+    fn add(&mut self, rows: Vec<Row>, seen: &mut HashSet<u64>, offset_minutes: i16) -> Next {
         let is_full = rows.len() >= PAGE_ROWS;
-        let (known, mut ids) = (seen.len(), Vec::new());
+        let (known, mut ids, mut oldest) = (seen.len(), Vec::new(), None::<Timestamp>);
         for row in rows {
             let Some(transfer) = read(&row, offset_minutes) else {
                 self.unreadable += 1;
                 continue;
             };
             ids.push(transfer.id);
+            oldest = [oldest, transfer.at].into_iter().flatten().min();
             if seen.insert(transfer.id) {
                 self.transfers.push(transfer);
             }
         }
-        match is_full {
-            false => Some(End::Reached),
-            true if !ids.is_sorted() || seen.len() == known => Some(End::OutOfSight),
-            true => None,
+        match (ids.last(), oldest) {
+            _ if !is_full => Next::End,
+            _ if seen.len() == known => Next::OutOfSight,
+            (Some(last), _) if ids.is_sorted() => Next::Since(*last),
+            (_, Some(oldest)) if ids.is_sorted_by(|one, next| one >= next) => Next::Until(oldest),
+            _ => Next::OutOfSight,
         }
-    }
-
-    fn last_id(&self) -> Option<u64> {
-        self.transfers.iter().map(|transfer| transfer.id).max()
     }
 }
 

@@ -132,7 +132,7 @@ impl Api {
         Ok(OrderPage {
             unreadable: rows.len() - orders.len(),
             orders,
-            has_more: answer["meta"]["has_more"].as_bool().unwrap_or(rows.len() >= PER_PAGE),
+            has_more: has_more(&answer["meta"], rows.len()),
         })
     }
 
@@ -166,6 +166,15 @@ impl Api {
         }
         Ok(response)
     }
+}
+
+/// Whether rows may lie behind a page. A full page is never the last one, whatever is said about it: only a page that
+/// is not full ends the list. SePay may also fill its pages with fewer rows than were asked for.
+fn has_more(meta: &Value, rows: usize) -> bool {
+    let number = |name: &str| meta[name].as_u64().and_then(|number| usize::try_from(number).ok());
+    let per_page = number("per_page").filter(|rows| *rows > 0).map_or(PER_PAGE, |rows| rows.min(PER_PAGE));
+    let is_behind = number("current_page").zip(number("page_count")).is_some_and(|(this, last)| this < last);
+    meta["has_more"].as_bool() == Some(true) || rows >= per_page || (rows > 0 && is_behind)
 }
 
 fn succeeded(response: Response) -> Result<Response, ApiError> {

@@ -19,13 +19,13 @@ pub struct Address([u8; LENGTH]);
 /// Why a text is not an address of TRON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAddress {
-    #[error("an address has 34 letters, or 42 hexadecimal digits")]
+    #[error("it must have 34 characters")]
     Length,
-    #[error("a letter that no address has")]
+    #[error("it has a character that no address has")]
     Letter,
-    #[error("the checksum does not match: a letter is wrong")]
+    #[error("its checksum does not match, so a character is wrong or missing")]
     Checksum,
-    #[error("an address of another network")]
+    #[error("it is an address of another network")]
     Network,
 }
 

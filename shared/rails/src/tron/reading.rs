@@ -70,9 +70,50 @@ async fn gather(
                 let is_end = source.page(http, &question, &cursor).await?.rows.is_empty();
                 return Ok(is_end.then(|| reading.sorted()));
             }
+            Next::Unmarked { is_full } => {
+                // A moment can't be asked for in parts, so a full page of one stays in doubt.
+                let is_end = !is_full
+                    && (window.is_moment() || nothing_beyond(source, http, &question, &page.times).await?);
+                return Ok(is_end.then(|| reading.sorted()));
+            }
             Next::More(cursor) if window.is_moment() && reading.rows < ROWS_MAX => cursor,
             Next::More(_) => return Ok(None),
         };
+    }
+}
+
+/// Whether the list, asked again from a page's last row on, shows no more rows than the page did.
+///
+/// A page that begins with its newest row is continued before its last one; one in no order, at both ends.
+async fn nothing_beyond(
+    source: &Source,
+    http: &reqwest::Client,
+    question: &Question,
+    seen: &[Timestamp],
+) -> Result<bool, ApiError> {
+    for rest in rests(question, seen) {
+        let asked = Question { first: rest.first.before(MARGIN), last: rest.last.after(MARGIN), ..*question };
+        let page = source.page(http, &asked, &Cursor::default()).await?;
+        let count =
+            |times: &[Timestamp]| times.iter().filter(|at| (rest.first..=rest.last).contains(at)).count();
+        if count(&page.times) > count(seen) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The stretches of time in which a page of rows at these times may have been cut off.
+fn rests(question: &Question, seen: &[Timestamp]) -> Vec<Window> {
+    let (Some(oldest), Some(newest)) = (seen.iter().min(), seen.iter().max()) else { return Vec::new() };
+    let ahead = Window { first: *newest, last: question.last };
+    let behind = Window { first: question.first, last: *oldest };
+    if seen.is_sorted() {
+        vec![ahead]
+    } else if seen.is_sorted_by(|one, next| one >= next) {
+        vec![behind]
+    } else {
+        vec![behind, ahead]
     }
 }
 

@@ -27,6 +27,11 @@ impl<'a> Row<'a> {
         if micros.get() == 0 { Err(Reason::Nothing) } else { Ok(micros) }
     }
 
+    /// The number of the event within its transaction. No document promises one; what can't be read counts as absent.
+    pub(super) fn event_index(self) -> Option<u64> {
+        ["event_index", "log_index"].into_iter().find_map(|name| whole(self.0.get(name)?))
+    }
+
     pub(super) fn parsed<T: FromStr>(self, name: &'static str) -> Result<T, Reason> {
         self.text(name)?.parse().map_err(|_| Reason::Malformed(name))
     }

@@ -1,7 +1,9 @@
+use super::row::Row;
 use super::verdict::{Reason, Sighting, Verdict};
 use super::{Trongrid, Tronscan, Watch};
 use crate::{ApiError, Unreadable};
 use primitives::Timestamp;
+use serde_json::Value;
 
 /// An indexer of the chain. Both tell the same transfers with the same keys, so either stands in for the other.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub(crate) struct Cursor {
 
 pub(crate) struct Page {
     pub(crate) rows: Vec<Verdict>,
+    /// The times of the rows that tell one, in the page's order, whatever else is wrong with a row.
+    pub(crate) times: Vec<Timestamp>,
     pub(crate) next: Next,
 }
 
@@ -38,6 +42,10 @@ pub(crate) enum Next {
     /// It looks like the last page, but the answer speaks of more rows: only an empty page proves the end.
     Doubtful(Cursor),
     More(Cursor),
+    /// It names no next page, which says nothing about the end: rows may lie behind it all the same.
+    Unmarked {
+        is_full: bool,
+    },
 }
 
 impl Source {
@@ -58,6 +66,10 @@ impl Question {
     pub(crate) fn contains(&self, at: Timestamp) -> bool {
         (self.first..=self.last).contains(&at)
     }
+}
+
+pub(crate) fn times(list: &[Value], field: &'static str) -> Vec<Timestamp> {
+    list.iter().filter_map(|row| Row(row).whole(field).ok()).map(Timestamp::from_millis).collect()
 }
 
 /// A page none of whose rows answers the question: the indexer did not understand us, or we don't understand it any

@@ -45,17 +45,75 @@ impl Transfer {
     }
 }
 
-/// Numbers the transfers of a whole window; a transaction has one time, so no window shows a part of it. Ascending.
-pub(super) fn numbered(mut sightings: Vec<Sighting>) -> Vec<Transfer> {
-    sightings.sort_unstable_by_key(|seen| (seen.tx, seen.amount, seen.from, seen.at));
-    let mut transfers: Vec<Transfer> = Vec::with_capacity(sightings.len());
-    for Sighting { at, tx, amount, from } in sightings {
-        let equal = transfers.last().filter(|last| (last.tx, last.amount) == (tx, amount));
-        let nth = equal.map_or(0, |last| last.nth.saturating_add(1));
-        transfers.push(Transfer { tx, nth, from, amount, at });
+/// Transfers with their numbers, ascending in time.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Numbered {
+    /// Each is surely a transfer of its own.
+    pub(super) transfers: Vec<Transfer>,
+    /// Rows in which nothing differs from a row before them.
+    pub(super) alike: Vec<Transfer>,
+}
+
+/// Numbers the transfers of a whole window; a transaction has one time, so no window shows a part of it.
+///
+/// A row with the event index of another is the same row listed twice. Without an index only the sender tells equal
+/// amounts of one transaction apart; those that are equal in every way have the last numbers, so that the numbers
+/// depend on how many there are and not on what an indexer tells of them.
+pub(super) fn numbered(mut sightings: Vec<Sighting>) -> Numbered {
+    sightings.sort_unstable_by_key(|seen| (seen.tx, seen.amount, seen.from, seen.index, seen.at));
+    sightings
+        .dedup_by(|next, seen| next.index.is_some() && next.index == seen.index && next.is_same_event(seen));
+    let mut numbered = Numbered::default();
+    for equals in sightings.chunk_by(|one, next| (one.tx, one.amount) == (next.tx, next.amount)) {
+        let is_alike = |nth: usize| nth > 0 && equals[nth].is_same_event(&equals[nth - 1]);
+        let (alike, sure): (Vec<usize>, Vec<usize>) = (0..equals.len()).partition(|nth| is_alike(*nth));
+        let mut nths = 0..;
+        let mut number = |place: &usize| {
+            let Sighting { at, tx, amount, from, .. } = equals[*place];
+            Transfer { tx, nth: nths.next().unwrap_or(u32::MAX), from, amount, at }
+        };
+        numbered.transfers.extend(sure.iter().map(&mut number));
+        numbered.alike.extend(alike.iter().map(&mut number));
     }
-    transfers.sort_by_key(|transfer| transfer.at);
-    transfers
+    numbered.transfers.sort_by_key(|transfer| transfer.at);
+    numbered.alike.sort_by_key(|transfer| transfer.at);
+    numbered
+}
+
+impl Sighting {
+    /// Whether nothing tells the two apart.
+    fn is_same_event(&self, other: &Sighting) -> bool {
+        let is_same_index = self.index == other.index || self.index.is_none() || other.index.is_none();
+        (self.tx, self.amount, self.from) == (other.tx, other.amount, other.from) && is_same_index
+    }
+}
+
+impl TxId {
+    /// The one transaction id in what a person pasted: the hash in any case, with `0x` before it, or the address of
+    /// an explorer's page about it (`https://tronscan.org/#/transaction/…`).
+    ///
+    /// # Errors
+    /// There is none, or there are several.
+    pub fn in_text(text: &str) -> Result<TxId, InvalidTxId> {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        let mut found: Vec<TxId> = words.filter_map(TxId::of_word).collect();
+        found.dedup();
+        match found[..] {
+            [id] => Ok(id),
+            _ => Err(InvalidTxId),
+        }
+    }
+
+    /// A word may begin with `0x`, or with the end of an escaped character (`%2F`).
+    fn of_word(word: &str) -> Option<TxId> {
+        let bare = word.strip_prefix("0x").or(word.strip_prefix("0X"));
+        let escaped = word
+            .strip_prefix("2F")
+            .or(word.strip_prefix("2f"))
+            .or(word.strip_prefix("3D"))
+            .or(word.strip_prefix("3d"));
+        [Some(word), bare, escaped].into_iter().flatten().find_map(|word| word.parse().ok())
+    }
 }
 
 impl FromStr for TxId {
@@ -102,13 +160,77 @@ mod tests {
             tx: tx.repeat(64).parse().unwrap(),
             amount: UsdtMicros::new(micros).unwrap(),
             from: from(sender),
+            index: None,
         };
         let mut seen = vec![seen("a", 5, "02"), seen("b", 5, "01"), seen("a", 5, "01"), seen("a", 7, "01")];
         let ascending = numbered(seen.clone());
         seen.reverse();
         assert_eq!(numbered(seen), ascending);
-        let keys: Vec<String> = ascending.iter().map(Transfer::key).collect();
+        assert_eq!(ascending.alike, []);
+        let keys: Vec<String> = ascending.transfers.iter().map(Transfer::key).collect();
         let (a, b) = ("a".repeat(64), "b".repeat(64));
         assert_eq!(keys, [format!("{b}#5#0"), format!("{a}#5#0"), format!("{a}#5#1"), format!("{a}#7#0")]);
+    }
+
+    #[test]
+    fn a_row_told_twice_is_alike_and_an_index_or_a_sender_tells_two_apart() {
+        let of = |sender: &str, index| Sighting {
+            at: Timestamp::from_millis(3),
+            tx: "a".repeat(64).parse().unwrap(),
+            amount: UsdtMicros::new(5).unwrap(),
+            from: Address::from_hex(&format!("41{}", sender.repeat(20))).unwrap(),
+            index,
+        };
+        let table = [
+            (vec![of("01", None), of("01", None)], 1, 1),
+            (vec![of("01", None), of("02", None), of("01", None)], 2, 1),
+            (vec![of("01", Some(0)), of("01", Some(1))], 2, 0),
+            (vec![of("01", Some(1)), of("01", Some(1))], 1, 0),
+            (vec![of("01", Some(0)), of("01", Some(1)), of("01", Some(0)), of("01", Some(1))], 2, 0),
+            (vec![of("01", None), of("01", Some(1))], 1, 1),
+        ];
+        for (rows, sure, alike) in table {
+            let numbered = numbered(rows.clone());
+            assert_eq!((numbered.transfers.len(), numbered.alike.len()), (sure, alike), "{rows:?}");
+            let all = numbered.transfers.iter().chain(&numbered.alike);
+            let nths: Vec<u32> = all.map(|transfer| transfer.nth).collect();
+            assert_eq!(nths, (0..u32::try_from(sure + alike).unwrap()).collect::<Vec<_>>(), "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn the_id_is_found_in_what_people_paste() {
+        let id = "abcdef0123".repeat(7)[..64].to_owned();
+        let other = "1".repeat(64);
+        let upper = id.to_uppercase();
+        let good = [
+            id.clone(),
+            format!("  {upper}\r\n"),
+            format!("0x{id}"),
+            format!("0X{upper}"),
+            format!("https://tronscan.org/#/transaction/{id}"),
+            format!("https://tronscan.io/#/transaction/{upper}?lang=vi"),
+            format!("tronscan.org/transaction/{id}/"),
+            format!("https://www.oklink.com/trx/tx/{id}"),
+            format!("https://www.oklink.com/tron/tx/0x{id}#details"),
+            format!("https://blockchair.com/tron/transaction/{id}"),
+            format!("https://trx.tokenview.io/en/tx/{id}"),
+            format!("https://shasta.tronscan.org/#/transaction/{id}"),
+            format!("https://example.com/go?to=https%3A%2F%2Ftronscan.org%2F%23%2Ftransaction%2F{id}"),
+            format!("https://example.com/?hash%3D{id}"),
+            format!("TxID: {id}"),
+            format!("\u{200b}{id}\u{feff}"),
+            format!("{id} {upper}"),
+        ];
+        for text in good {
+            assert_eq!(TxId::in_text(&text).map(|found| found.to_string()), Ok(id.clone()), "{text}");
+        }
+        let (long, short) = (format!("{id}a"), id[1..].to_owned());
+        for text in
+            ["", "0x", "https://tronscan.org/#/", &long, &short, &format!("x{id}"), &format!("{id} {other}")]
+        {
+            assert_eq!(TxId::in_text(text), Err(InvalidTxId), "{text}");
+        }
+        assert!(TxId::in_text(&format!("0x{long}")).is_err() && TxId::in_text(&format!("{id}{id}")).is_err());
     }
 }

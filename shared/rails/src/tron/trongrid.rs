@@ -1,7 +1,7 @@
 //! TronGrid, `GET /v1/accounts/{address}/transactions/trc20` (developers.tron.network).
 
 use super::row::Row;
-use super::source::{Cursor, Next, Page, Question, check_obedience};
+use super::source::{Cursor, Next, Page, Question, check_obedience, times};
 use super::verdict::{Reason, Sighting, Verdict};
 use super::{Address, wire};
 use crate::{ApiError, Unreadable};
@@ -55,15 +55,23 @@ fn read_page(answer: &Value, question: &Question, cursor: &Cursor) -> Result<Pag
     let list = answer.get("data").and_then(Value::as_array).ok_or(unreadable("data"))?;
     let rows: Vec<Verdict> = list.iter().map(|row| judge(row, question)).collect();
     check_obedience(&rows, "block_timestamp")?;
+    let times = times(list, "block_timestamp");
     let meta = answer.get("meta").filter(|meta| meta.is_object()).ok_or(unreadable("meta"))?;
     let fingerprint = match meta.get("fingerprint") {
-        None | Some(Value::Null) => return Ok(Page { rows, next: Next::End }),
+        None | Some(Value::Null) => {
+            // Also full pages come without a fingerprint (TRON-US/trongrid issue 23, tronprotocol/tronweb issue 632).
+            let next = match rows.len() {
+                0 => Next::End,
+                count => Next::Unmarked { is_full: count >= PAGE_ROWS },
+            };
+            return Ok(Page { rows, times, next });
+        }
         Some(Value::String(text)) if text.len() <= FINGERPRINT_MAX => Some(text.clone()),
         Some(_) => return Err(unreadable("meta.fingerprint")),
     };
     let next = Cursor { seen: cursor.seen + rows.len(), fingerprint };
     let is_full = rows.len() >= PAGE_ROWS;
-    Ok(Page { rows, next: if is_full { Next::More(next) } else { Next::Doubtful(next) } })
+    Ok(Page { rows, times, next: if is_full { Next::More(next) } else { Next::Doubtful(next) } })
 }
 
 /// What a row is worth. A missing field is a refusal; names and symbols are never looked at.
@@ -92,5 +100,5 @@ fn check(row: Row<'_>, question: &Question) -> Result<Sighting, Reason> {
     if row.text("type")? != "Transfer" {
         return Err(Reason::OtherEvent);
     }
-    Ok(Sighting { at, tx, amount: row.micros("value")?, from })
+    Ok(Sighting { at, tx, amount: row.micros("value")?, from, index: row.event_index() })
 }

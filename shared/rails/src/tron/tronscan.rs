@@ -1,7 +1,7 @@
 //! TronScan, `GET /api/token_trc20/transfers` (docs.tronscan.org).
 
 use super::row::{Row, whole};
-use super::source::{Cursor, Next, Page, Question, check_obedience};
+use super::source::{Cursor, Next, Page, Question, check_obedience, times};
 use super::verdict::{Reason, Sighting, Verdict};
 use super::{Address, wire};
 use crate::{ApiError, Unreadable};
@@ -53,6 +53,7 @@ fn read_page(answer: &Value, question: &Question, cursor: &Cursor) -> Result<Pag
     let list = list.ok_or(ApiError::Unreadable(Unreadable("token_transfers")))?;
     let rows: Vec<Verdict> = list.iter().map(|row| judge(row, question)).collect();
     check_obedience(&rows, "block_ts")?;
+    let times = times(list, "block_ts");
     let next = Cursor { seen: cursor.seen + rows.len(), fingerprint: None };
     // What exactly is counted is not documented, so a count can raise a doubt and never settle one.
     let count = answer.get("rangeTotal").or_else(|| answer.get("total")).and_then(whole);
@@ -63,7 +64,7 @@ fn read_page(answer: &Value, question: &Question, cursor: &Cursor) -> Result<Pag
         _ if is_all => Next::End,
         _ => Next::Doubtful(next),
     };
-    Ok(Page { rows, next })
+    Ok(Page { rows, times, next })
 }
 
 /// What a row is worth. A missing field is a refusal; names and symbols are never looked at.
@@ -97,7 +98,7 @@ fn check(row: Row<'_>, question: &Question) -> Result<(Sighting, bool), Reason> 
     if row.flag("revert")? {
         return Err(Reason::Reverted);
     }
-    let sighting = Sighting { at, tx, amount, from };
+    let sighting = Sighting { at, tx, amount, from, index: row.event_index() };
     // Only a final transaction has a final result.
     if !row.flag("confirmed")? {
         return Ok((sighting, false));

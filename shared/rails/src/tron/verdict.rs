@@ -18,6 +18,8 @@ pub(crate) struct Sighting {
     pub(crate) tx: TxId,
     pub(crate) amount: UsdtMicros,
     pub(crate) from: Address,
+    /// The number of the event within its transaction, where an indexer tells one.
+    pub(crate) index: Option<u64>,
 }
 
 /// Why a row is no money. Most of them are other people's tricks: tokens named like USDT, transfers of nothing.

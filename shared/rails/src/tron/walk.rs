@@ -1,5 +1,5 @@
 use super::reading::{Reading, Window, read};
-use super::transfer::numbered;
+use super::transfer::{Numbered, numbered};
 use super::{Reason, Source, Transfer, Watch};
 use crate::ApiError;
 use primitives::Timestamp;
@@ -32,6 +32,9 @@ pub struct Walk {
 pub struct Batch {
     /// Ascending in time.
     pub transfers: Vec<Transfer>,
+    /// Rows that look in every way like one of `transfers`, numbered after it: the same transfer listed twice, or
+    /// another one of the same transaction, sender and amount. Only the other indexer's list can tell.
+    pub alike: Vec<Transfer>,
     /// Rows that are no money to us, for the log.
     pub refused: BTreeMap<Reason, u32>,
     /// Transfers the chain may still drop; they are not among `transfers`.
@@ -80,8 +83,10 @@ impl Walk {
         }
         let earliest = reading.not_yet.iter().map(|seen| seen.at.before(Duration::from_millis(1))).min();
         self.held_before = self.held_before.or(earliest);
+        let Numbered { transfers, alike } = numbered(reading.accepted);
         Batch {
-            transfers: numbered(reading.accepted),
+            transfers,
+            alike,
             refused: reading.refused,
             not_yet: u32::try_from(reading.not_yet.len()).unwrap_or(u32::MAX),
             covered_to: self.held_before.unwrap_or(window.last),

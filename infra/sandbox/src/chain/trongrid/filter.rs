@@ -51,6 +51,7 @@ impl Filter {
         self.is_about_the_account(row)
             && self.contract.as_deref().is_none_or(|contract| *row.contract == *contract)
             && row.has_happened()
+            && row.is_listed_by("trongrid")
             && row.is_indexed(now_ms)
             && (!self.only_confirmed || row.is_final(now_ms))
             && (!self.only_unconfirmed || !row.is_final(now_ms))

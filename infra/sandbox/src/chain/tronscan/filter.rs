@@ -83,6 +83,7 @@ impl Filter {
             && is(&self.contract, &row.contract)
             && self.is_related(row)
             && row.is_indexed(now_ms)
+            && row.is_listed_by("tronscan")
             && self.block.is_none_or(|block| block == row.block())
             && self.state.is_none_or(|state| state == row.state(now_ms))
     }

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use primitives::{Secret, Timestamp};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -49,7 +49,7 @@ async fn list(State(sepay): State<Arc<Sepay>>, RawQuery(query): RawQuery, header
     sepay.tokens.lock().unwrap().push(headers["authorization"].to_str().unwrap().to_owned());
     let call = {
         let mut calls = sepay.calls.lock().unwrap();
-        calls.push(query);
+        calls.push(query.clone());
         calls.len() - 1
     };
     if let Some((status, header, body)) = sepay.instead.get(&call) {
@@ -57,7 +57,12 @@ async fn list(State(sepay): State<Arc<Sepay>>, RawQuery(query): RawQuery, header
         return (status, [(*header, "7")], body.clone()).into_response();
     }
     let id = |row: &Value| row["id"].as_str().and_then(|id| id.parse::<u64>().ok()).unwrap_or(u64::MAX);
-    let mut rows: Vec<_> = sepay.rows.iter().filter(|row| id(row) >= since).cloned().collect();
+    let day = |row: &Value| {
+        row["transaction_date"].as_str().and_then(|at| at.get(..10)).unwrap_or_default().to_owned()
+    };
+    let until = query.get("transaction_date_max").cloned().unwrap_or("9999-12-31".to_owned());
+    let fits = |row: &&Value| id(row) >= since && day(row) <= until;
+    let mut rows: Vec<_> = sepay.rows.iter().filter(fits).cloned().collect();
     if sepay.newest_first {
         rows.reverse();
     }
@@ -186,7 +191,11 @@ async fn a_list_whose_older_part_is_out_of_sight_is_not_called_complete() {
     let (sepay, api) = Sepay { rows, newest_first: true, ..Sepay::default() }.start().await;
     let listed = ask(&api, None).await.unwrap();
     assert_eq!((listed.transfers.len(), listed.is_complete), (5_000, false));
-    assert_eq!(sepay.calls.lock().unwrap().len(), 1);
+    assert_eq!(
+        sepay.calls.lock().unwrap().len(),
+        2,
+        "all of it is one day's, so asking by days shows nothing new"
+    );
 
     let rows = (1..=20).map(row).collect();
     let (_, api) = Sepay { rows, newest_first: true, ..Sepay::default() }.start().await;
@@ -195,6 +204,38 @@ async fn a_list_whose_older_part_is_out_of_sight_is_not_called_complete() {
     let (_, api) = Sepay::with(vec![json!({}); 5_000]).await;
     let listed = ask(&api, None).await.unwrap();
     assert_eq!((listed.unreadable, listed.is_complete), (5_000, false));
+}
+
+#[tokio::test]
+async fn a_full_page_that_begins_with_the_newest_is_followed_by_days() {
+    let day = |id: u64| json!(format!("2026-01-{:02} 07:00:00", 1 + id / 1_000));
+    let rows: Vec<Value> = (1..=12_500).map(|id| row_with(id, "transaction_date", day(id))).collect();
+    let (sepay, api) = Sepay { rows, newest_first: true, ..Sepay::default() }.start().await;
+
+    let listed = ask(&api, None).await.unwrap();
+
+    assert!(listed.is_complete);
+    let found: HashSet<u64> = ids(&listed).into_iter().collect();
+    assert_eq!((found.len(), listed.transfers.len()), (12_500, 12_500), "each once");
+    let calls = sepay.calls.lock().unwrap();
+    let until: Vec<_> =
+        calls.iter().map(|query| query.get("transaction_date_max").map(String::as_str)).collect();
+    assert_eq!(until, [None, Some("2026-01-09"), Some("2026-01-06"), Some("2026-01-03")]);
+}
+
+#[tokio::test]
+async fn of_five_thousand_rows_the_last_is_not_taken_for_the_end() {
+    for count in [5_000, 5_001] {
+        let (sepay, api) = Sepay::with((1..=count).map(row).collect()).await;
+        let listed = ask(&api, None).await.unwrap();
+        assert_eq!((u64::try_from(ids(&listed).len()).unwrap(), listed.is_complete), (count, true));
+        assert_eq!(sepay.calls.lock().unwrap().len(), 2);
+    }
+    // In no order, a full page can't be followed.
+    let mut rows: Vec<Value> = (1..=5_000).map(row).collect();
+    rows.swap(10, 4_000);
+    let (_, api) = Sepay::with(rows).await;
+    assert!(!ask(&api, None).await.unwrap().is_complete);
 }
 
 #[tokio::test]

@@ -99,6 +99,31 @@ async fn without_a_word_about_more_a_full_page_is_not_the_last() {
 }
 
 #[tokio::test]
+async fn a_full_page_is_not_the_last_whatever_is_said_about_it() {
+    let meta = |has_more: bool, per_page: u64, this: u64, last: u64| json!({ "has_more": has_more, "per_page": per_page, "current_page": this, "page_count": last });
+    let table = [
+        (100, meta(false, 100, 1, 1), true),
+        (99, meta(false, 100, 1, 1), false),
+        (99, meta(true, 100, 1, 1), true),
+        (20, meta(false, 20, 1, 1), true),
+        (20, json!({ "per_page": 20 }), true),
+        (20, json!({ "per_page": 0 }), false),
+        (7, meta(false, 100, 1, 3), true),
+        (0, meta(false, 100, 3, 3), false),
+        (0, json!({}), false),
+        (0, meta(false, 100, 1, 3), false),
+    ];
+    for (count, meta, has_more) in table {
+        let told = meta.clone();
+        let sepay =
+            Sepay::answering(move |_| (200, json!({ "data": vec![row(); count], "meta": told }))).await;
+        let page =
+            sepay.api().orders(Timestamp::from_seconds(0), Timestamp::from_seconds(0), 1).await.unwrap();
+        assert_eq!(page.has_more, has_more, "{count} rows, {meta}");
+    }
+}
+
+#[tokio::test]
 async fn voiding_and_cancelling_name_the_invoice_and_tell_what_was_said() {
     let table = [
         (200, Some(Closing::Accepted)),

@@ -36,6 +36,10 @@ pub(super) struct Quirks {
     pub(super) tells_no_total: bool,
     /// Every total is this.
     pub(super) total: Option<usize>,
+    /// TronGrid tells no fingerprint on any page.
+    pub(super) unmarked: bool,
+    /// Every row stands in the list twice.
+    pub(super) told_twice: bool,
     /// Tells a fingerprint on the last page too.
     pub(super) always_fingerprint: bool,
     /// The request that is answered with this status, counted from 0.
@@ -137,7 +141,8 @@ impl Chain {
         if self.quirks.newest_first {
             found.reverse();
         }
-        found
+        let times = if self.quirks.told_twice { 2 } else { 1 };
+        found.into_iter().flat_map(|coin| std::iter::repeat_n(coin, times)).collect()
     }
 
     /// The status of a request that is to be refused.
@@ -204,11 +209,12 @@ async fn trongrid(State(chain): State<Shared>, headers: axum::http::HeaderMap, p
     }
     let start = params.get("fingerprint").map_or(0, |text| text.parse::<usize>().unwrap());
     let found = chain.found(&params, ["min_timestamp", "max_timestamp"]);
+    let limit = chain.quirks.cut.unwrap_or(200);
     let rows: Vec<Value> =
-        found.iter().skip(start).take(200).map(|coin| chain.shown(trongrid_row(coin))).collect();
+        found.iter().skip(start).take(limit).map(|coin| chain.shown(trongrid_row(coin))).collect();
     let mut meta = json!({"at": 1, "page_size": rows.len()});
     let end = start + rows.len();
-    if end < found.len() || chain.quirks.always_fingerprint {
+    if (end < found.len() || chain.quirks.always_fingerprint) && !chain.quirks.unmarked {
         meta["fingerprint"] = json!(end.to_string());
     }
     Json(json!({"success": true, "data": rows, "meta": meta})).into_response()

@@ -19,6 +19,7 @@ fn sighting() -> Sighting {
         tx: format!("{:064x}", 0xAB).parse().unwrap(),
         amount: UsdtMicros::new(5_123_000).unwrap(),
         from: address(SENDER),
+        index: None,
     }
 }
 

@@ -13,14 +13,15 @@ fn blocks(count: u64) -> Vec<Coin> {
 }
 
 fn keys(batches: &[Batch]) -> Vec<String> {
-    batches.iter().flat_map(|batch| &batch.transfers).map(Transfer::key).collect()
+    batches.iter().flat_map(|batch| batch.transfers.iter().chain(&batch.alike)).map(Transfer::key).collect()
 }
 
 /// Every coin once, oldest first, and the coverage reaches the end.
 fn assert_all_once(batches: &[Batch], coins: &[Coin], to: u64) {
-    let told: Vec<&Transfer> = batches.iter().flat_map(|batch| &batch.transfers).collect();
+    let all = |batch: &'_ Batch| batch.transfers.iter().chain(&batch.alike).cloned().collect::<Vec<_>>();
+    let told: Vec<Transfer> = batches.iter().flat_map(all).collect();
     assert_eq!(told.len(), coins.len());
-    assert!(told.is_sorted_by_key(|transfer| transfer.at));
+    assert!(batches.iter().flat_map(|batch| &batch.transfers).is_sorted_by_key(|transfer| transfer.at));
     assert_eq!(keys(batches).into_iter().collect::<BTreeSet<_>>().len(), coins.len());
     let micros = |told: u64, amount: u64| told + amount;
     assert_eq!(
@@ -79,7 +80,8 @@ async fn equal_amounts_of_one_transaction_are_each_counted_across_pages() {
 
 #[tokio::test]
 async fn overlapping_walks_give_the_same_keys() {
-    let coins: Vec<Coin> = blocks(400).into_iter().flat_map(|coin| [coin.clone(), coin]).collect();
+    let twice = |coin: Coin| [coin.clone(), Coin { from: STRANGER, ..coin }];
+    let coins: Vec<Coin> = blocks(400).into_iter().flat_map(twice).collect();
     let indexer = Indexer::start(coins, Quirks::default()).await;
     let all = keys(&indexer.walk(&indexer.tronscan, NOON, NOON + BLOCK * 400).await.unwrap());
     for from in [NOON + 1, NOON + 17 * BLOCK, NOON + 301 * BLOCK] {
@@ -90,7 +92,7 @@ async fn overlapping_walks_give_the_same_keys() {
 
 #[tokio::test]
 async fn a_row_that_slips_to_the_next_page_is_not_counted_twice() {
-    let mut coins: Vec<Coin> = (0..60).map(|_| coin(1, NOON, 5)).collect();
+    let mut coins: Vec<Coin> = (10..70).map(|n| coin(n, NOON, 5)).collect();
     coins.push(coin(0, NOON - 9, 3));
     let quirks = Quirks { newest_first: true, late: Some(coin(2, NOON, 4)), ..Quirks::default() };
     let indexer = Indexer::start(coins, quirks).await;
@@ -224,4 +226,77 @@ async fn windows_grow_again_behind_a_flood() {
     let indexer = Indexer::start(coins.clone(), Quirks::default()).await;
     assert_all_once(&indexer.walk(&indexer.tronscan, NOON, to).await.unwrap(), &coins, to);
     assert!(indexer.requests() < 60, "{} requests", indexer.requests());
+}
+
+#[tokio::test]
+async fn a_full_page_without_a_mark_is_not_the_end() {
+    let to = NOON + BLOCK * 450;
+    for count in [200, 201, 450] {
+        for newest_first in [false, true] {
+            let coins = blocks(count);
+            let quirks = Quirks { unmarked: true, newest_first, ..Quirks::default() };
+            let indexer = Indexer::start(coins.clone(), quirks).await;
+            let batches = indexer.walk(&indexer.trongrid, NOON, to).await.unwrap();
+            assert_all_once(&batches, &coins, to);
+            assert!(indexer.requests() < 40, "{count}: {} requests", indexer.requests());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_cut_short_without_a_mark_is_found_out_by_asking_from_its_last_row_on() {
+    let (coins, to) = (blocks(100), NOON + BLOCK * 100);
+    for newest_first in [false, true] {
+        let quirks = Quirks { unmarked: true, cut: Some(20), newest_first, ..Quirks::default() };
+        let indexer = Indexer::start(coins.clone(), quirks).await;
+        let batches = indexer.walk(&indexer.trongrid, NOON, to).await.unwrap();
+        assert_all_once(&batches, &coins, to);
+        assert!(indexer.requests() < 60, "{} requests", indexer.requests());
+    }
+}
+
+#[tokio::test]
+async fn a_moments_full_page_without_a_mark_is_an_error_after_few_questions() {
+    let mut coins = blocks(3);
+    coins.extend((10..210).map(|n| coin(n, NOON + BLOCK, 5)));
+    let indexer = Indexer::start(coins, Quirks { unmarked: true, ..Quirks::default() }).await;
+    let mut walk = Walk::new(watch(), Timestamp::from_millis(NOON), Timestamp::from_millis(NOON + 9 * BLOCK));
+    let mut told = 0;
+    let error = loop {
+        match walk.next(&indexer.trongrid, &indexer.http).await {
+            Ok(batch) => told += batch.expect("it can't reach the end").transfers.len(),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, ApiError::Incomplete), "{error}");
+    assert_eq!(told, 1, "what lies before the moment");
+    assert!(indexer.requests() < 60, "{} requests", indexer.requests());
+    // The other indexer can leave rows out at the front, and takes over from there.
+    while let Some(batch) = walk.next(&indexer.tronscan, &indexer.http).await.unwrap() {
+        told += batch.transfers.len();
+    }
+    assert_eq!(told, 203);
+}
+
+#[tokio::test]
+async fn a_row_listed_twice_is_one_transfer_and_one_doubt() {
+    for (count, moment) in [(9, false), (120, true)] {
+        let at = |n: u64| if moment { NOON } else { NOON + BLOCK * n };
+        let coins: Vec<Coin> = (0..count).map(|n| coin(n, at(n), 5)).collect();
+        let indexer = Indexer::start(coins, Quirks { told_twice: true, ..Quirks::default() }).await;
+        for source in [&indexer.tronscan, &indexer.trongrid] {
+            let batches = indexer.walk(source, NOON, NOON + BLOCK * 9).await.unwrap();
+            let of = |part: fn(&Batch) -> &Vec<Transfer>| {
+                batches
+                    .iter()
+                    .flat_map(part)
+                    .map(|transfer| (transfer.tx, transfer.nth))
+                    .collect::<BTreeSet<_>>()
+            };
+            let (sure, alike) = (of(|batch| &batch.transfers), of(|batch| &batch.alike));
+            assert!(sure.iter().all(|(_, nth)| *nth == 0) && alike.iter().all(|(_, nth)| *nth == 1));
+            let count = usize::try_from(count).unwrap();
+            assert_eq!((sure.len(), alike.len()), (count, count));
+        }
+    }
 }
