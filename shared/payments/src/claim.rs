@@ -11,15 +11,13 @@ use crate::ruling::{CLOCKS_APART, Ruling, within_limits};
 use crate::store::{When, Written};
 use crate::{Amount, ChainDesk, PaymentsError, Rail, usdt_cents_down};
 use platform::StoreError;
-use primitives::{AccountId, Credits, Timestamp, TopUpId};
+use primitives::{AccountId, Credits, Timestamp, TopUpId, times};
 use rails::UsdtMicros;
 use rails::tron::TxId;
 use std::time::Duration;
 
 /// A claim may start a look at the chain of its own when the last one is older than this.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// What such a look may take; the function has 28 seconds.
-const LOOK_TIME: Duration = Duration::from_secs(20);
 /// How far back a claim looks in both indexes, and how old a transfer may be to be given without a person's look.
 const LOOK_BACK: Duration = Duration::from_secs(86_400);
 /// More names than this are not kept beside one payment.
@@ -95,7 +93,7 @@ impl ChainDesk {
         let store = &self.payments().store;
         let limit = now.before(LOOK_EVERY).after(Duration::from_millis(1));
         let is_whole = if store.mark_unless_after(Rail::TronUsdt, crate::POLL_BEGAN, now, limit).await? {
-            let is_whole = match tokio::time::timeout(LOOK_TIME, self.look(now)).await {
+            let is_whole = match tokio::time::timeout(times::CHAIN_LOOK.limit, self.look(now)).await {
                 Ok(looked) => looked?,
                 Err(_) => false,
             };

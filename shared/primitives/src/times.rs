@@ -94,7 +94,7 @@ pub static VENDOR_CALL: Wait = wait(
         Inside::Wait(&IPN_QUESTIONS),
         Inside::Function("SepayWebhook"),
         Inside::Function("TopUps"),
-        Inside::Function("ClaimTransfer"),
+        Inside::Wait(&CHAIN_LOOK),
         Inside::Function("Admin"),
         Inside::Function("ExchangeRates"),
         Inside::Wait(&RAIL_COMPARISON),
@@ -104,6 +104,9 @@ pub static VENDOR_CALL: Wait = wait(
 /// All that SePay is asked about one card message. What the message claims is noted afterwards, and SePay gets its answer.
 pub static IPN_QUESTIONS: Wait =
     wait("SePay's answers about a card message", ms(11_000), &[Inside::Function("SepayWebhook")]);
+/// What a claim reads of the chain's two indexes before it answers "try again later".
+pub static CHAIN_LOOK: Wait =
+    wait("a claim's look at the chain", ms(15_000), &[Inside::Function("ClaimTransfer")]);
 pub static RAIL_COMPARISON: Wait =
     wait("one rail's comparison", ms(200_000), &[Inside::Function("PaymentReconciliation")]);
 pub static BALANCE_CALL: Wait =
@@ -164,6 +167,7 @@ pub static ALL: &[&Wait] = &[
     &SIGN_IN_CALL,
     &VENDOR_CALL,
     &IPN_QUESTIONS,
+    &CHAIN_LOOK,
     &RAIL_COMPARISON,
     &BALANCE_CALL,
     &RUN_BEFORE,
