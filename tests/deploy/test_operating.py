@@ -330,9 +330,11 @@ class Restoring(Deployed):
 
     def test_only_restored_tables_are_removed(self):
         self.open_window()
+        before = self.tables.list_tables()["TableNames"]
+        self.assertLessEqual({f"citipen-{name}" for name in KEYS}, set(before))
         self.passed(self.restore("start", THEN, "back-"))
         self.passed(self.restore("remove", "back-", "--yes"))
-        self.assertEqual(sorted(self.tables.list_tables()["TableNames"]), [f"citipen-{name}" for name in sorted(KEYS)])
+        self.assertEqual(self.tables.list_tables()["TableNames"], before)
         self.create("other-accounts", ["id"])
         self.refused(self.restore("remove", "other-", "--yes"), "it stays")
         self.assertIn("other-accounts", self.tables.list_tables()["TableNames"])
