@@ -1,13 +1,14 @@
 //! Stores that run elsewhere: where they are, and making there what the product needs.
 
 use super::{LifecycleRule, SECRET_KEY, StoreStartError, tables};
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, CorsConfiguration, CorsRule, ExpirationStatus, LifecycleExpiration,
     LifecycleRule as S3Rule, LifecycleRuleFilter,
 };
 use platform::{Platform, TableSpec};
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt;
 
 /// Endpoints that a person gave; what is absent is embedded.
@@ -133,22 +134,27 @@ fn readers(origins: &[String]) -> CorsConfiguration {
     CorsConfiguration::builder().cors_rules(rule).build().expect("there is a rule")
 }
 
-fn refused<E, R>(url: &str, error: &aws_sdk_s3::error::SdkError<E, R>) -> StoreStartError
+fn refused<E>(url: &str, error: &SdkError<E>) -> StoreStartError
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
+    E: ProvideErrorMetadata + Error + 'static,
 {
     StoreStartError::Elsewhere { url: url.to_owned(), reason: words(error) }
 }
 
 /// The store's own code, or why there was no answer.
-pub(super) fn words<E, R>(error: &aws_sdk_s3::error::SdkError<E, R>) -> String
+pub(super) fn words<E>(error: &SdkError<E>) -> String
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
+    E: ProvideErrorMetadata + Error + 'static,
 {
-    match error.as_service_error().and_then(ProvideErrorMetadata::code) {
-        Some(code) => code.to_owned(),
-        None => DisplayErrorContext(error).to_string(),
+    if let Some(code) = error.as_service_error().and_then(ProvideErrorMetadata::code) {
+        return code.to_owned();
     }
+    if let Some(answer) = error.raw_response() {
+        return format!("it answers with status {}", answer.status().as_u16());
+    }
+    let mut cause: &dyn Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }

@@ -26,9 +26,9 @@ pub enum StoreStartError {
     #[error(
         "the database `{}` {}, but `{}` has content: it is not started as a new service; put the database back from a \
          copy, or {}",
-        file.display(), if *is_missing { "is missing" } else { "is empty" }, rest.display(), copy_first(folder)
+        file.display(), state, rest.display(), copy_first(folder)
     )]
-    DatabaseGone { file: PathBuf, is_missing: bool, rest: PathBuf, folder: PathBuf },
+    DatabaseGone { file: PathBuf, state: Gone, rest: PathBuf, folder: PathBuf },
 
     #[error(
         "the table `{table}` in `{place}` was made by another version: it has {found}, this one needs {wanted}; go back \
@@ -64,6 +64,25 @@ pub enum StoreError {
     Interrupted(#[from] tokio::task::JoinError),
 }
 
+/// What is left of a database whose content is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    Missing,
+    Empty,
+    /// As after a copy that left the write-ahead log out.
+    WithoutTables,
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Gone::Missing => "is missing",
+            Gone::Empty => "is empty",
+            Gone::WithoutTables => "has no tables",
+        })
+    }
+}
+
 /// What is wrong with a database file, as far as SQLite says. Its own words are for its developers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
@@ -75,6 +94,8 @@ pub enum Damage {
     Newer,
     /// It is no database, or not a whole one.
     Damaged,
+    /// What was written last lies in a file beside it that can't be read.
+    Log,
 }
 
 impl Damage {
@@ -99,7 +120,9 @@ impl Damage {
             Damage::ReadOnly => "let this user write the file and its folder, and start again".to_owned(),
             Damage::Locked => "end the other program and start again".to_owned(),
             Damage::Newer => format!("start it with that version, or {}", copy_first(folder)),
-            Damage::Damaged => format!("put it back from a copy of yours, or {}", copy_first(folder)),
+            Damage::Damaged | Damage::Log => {
+                format!("put it back from a copy of yours, or {}", copy_first(folder))
+            }
         }
     }
 }
@@ -112,6 +135,7 @@ impl fmt::Display for Damage {
             Damage::Locked => "is in use by another program",
             Damage::Newer => "was made by a later version",
             Damage::Damaged => "is damaged, or no database",
+            Damage::Log => "is not whole: its write-ahead log, the file beside it with `-wal`, is damaged",
         })
     }
 }

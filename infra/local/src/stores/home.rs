@@ -1,9 +1,10 @@
-use super::error::Damage;
-use super::tables::TableFault;
+use super::error::{Damage, Gone};
+use super::tables::{self, TableFault};
 use super::{Place, StoreStartError};
 use dynoxide::{Database, DynoxideError};
 use primitives::{Clock, random_bytes};
 use std::fs::{self, File, TryLockError};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,35 +51,43 @@ impl Home {
     }
 
     pub(super) fn open_database(&self, clock: &Clock) -> Result<Database, StoreStartError> {
-        let opened = match self.database_file() {
-            Some(file) => {
-                self.require_database_of_the_rest(&file)?;
-                open_file(&file)
-            }
-            None => Database::memory_with_clock(Arc::new(StoreClock(clock.clone()))),
+        let Some(file) = self.database_file() else {
+            let opened = Database::memory_with_clock(Arc::new(StoreClock(clock.clone())));
+            return opened.map_err(|error| self.unusable(&error));
         };
-        opened.map_err(|error| self.unusable(&error))
+        self.require_database_of_the_rest(&file)?;
+        let database = open_file(&file).map_err(|error| self.unusable(&error))?;
+        match tables::are_there(&database) {
+            Ok(true) => Ok(database),
+            Ok(false) => match self.rest() {
+                Some(rest) => Err(self.gone(file, Gone::WithoutTables, rest)),
+                None => Ok(database),
+            },
+            Err(error) => Err(self.unusable(&error)),
+        }
     }
 
     /// An empty database beside outputs is what a failed copy or a repair leaves. Started as a new service, it would
-    /// answer every account with nothing.
+    /// answer every account with nothing. So would one whose write-ahead log SQLite can't read: it passes over that log.
     fn require_database_of_the_rest(&self, file: &Path) -> Result<(), StoreStartError> {
-        let length = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
-        if length(file) > 0 {
-            return Ok(());
-        }
         let log = self.folder.join(format!("{DATABASE}-wal"));
-        let rest = [log, self.folder.join(SANDBOX)].into_iter().find(|path| length(path) > 0);
-        let rest = rest.or_else(|| holds_a_file(&self.objects()).then(|| self.objects()));
-        rest.map_or(Ok(()), |rest| {
-            let is_missing = !file.exists();
-            Err(StoreStartError::DatabaseGone {
-                file: file.to_owned(),
-                is_missing,
-                rest,
-                folder: self.folder.clone(),
-            })
-        })
+        if length(file) > 0 {
+            let is_readable = is_log_readable(&log).map_err(StoreStartError::folder(&self.folder))?;
+            return if is_readable { Ok(()) } else { Err(self.damaged(Damage::Log)) };
+        }
+        let rest = (length(&log) > 0).then_some(log).or_else(|| self.rest());
+        let state = if file.exists() { Gone::Empty } else { Gone::Missing };
+        rest.map_or(Ok(()), |rest| Err(self.gone(file.to_owned(), state, rest)))
+    }
+
+    /// What only a used database leaves beside it.
+    fn rest(&self) -> Option<PathBuf> {
+        let (sandbox, objects) = (self.folder.join(SANDBOX), self.objects());
+        if length(&sandbox) > 0 { Some(sandbox) } else { holds_a_file(&objects).then_some(objects) }
+    }
+
+    fn gone(&self, file: PathBuf, state: Gone, rest: PathBuf) -> StoreStartError {
+        StoreStartError::DatabaseGone { file, state, rest, folder: self.folder.clone() }
     }
 
     fn unusable(&self, error: &DynoxideError) -> StoreStartError {
@@ -131,6 +140,23 @@ impl Drop for Home {
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |found| found.len())
+}
+
+/// Whether SQLite can read a write-ahead log, or has none to read: it begins with one of two numbers (sqlite.org, "Database
+/// File Format", "WAL File Format").
+fn is_log_readable(log: &Path) -> io::Result<bool> {
+    let mut file = match File::open(log) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    let mut start = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut start)?;
+    Ok(start.is_empty() || matches!(start.as_slice(), [0x37, 0x7f, 0x06, 0x82 | 0x83]))
 }
 
 /// Whether there is any file below the folder. What can't be read counts as one: it is not for us to erase.

@@ -121,6 +121,7 @@ macro_rules! forwarded {
 #[async_trait::async_trait]
 impl S3 for Objects {
     forwarded! {
+        create_bucket: CreateBucketInput => CreateBucketOutput;
         head_bucket: HeadBucketInput => HeadBucketOutput;
         list_buckets: ListBucketsInput => ListBucketsOutput;
         get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput;

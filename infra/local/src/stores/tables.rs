@@ -32,6 +32,12 @@ pub(super) fn prepare(database: &Database, specs: &[TableSpec], prefix: &str) ->
     })
 }
 
+/// Whether the database holds any table.
+pub(super) fn are_there(database: &Database) -> dynoxide::Result<bool> {
+    let list = ask(database, Database::list_tables, &json!({ "Limit": 1 }))?;
+    Ok(list["TableNames"].as_array().is_some_and(|names| !names.is_empty()))
+}
+
 fn create(database: &Database, table: &str, spec: &TableSpec) -> Result<(), TableFault> {
     ask(database, Database::create_table, &definition(table, spec)).map(drop).map_err(TableFault::Unusable)
 }

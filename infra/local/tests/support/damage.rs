@@ -17,6 +17,8 @@ async fn used() -> Folder {
 #[tokio::test]
 async fn a_damaged_database_is_to_be_copied_before_anything_is_erased() {
     let folder = used().await;
+    // A clean end brings the write-ahead log home; as long as it holds everything, SQLite mends the file from it.
+    folder.start(&["--data", "data"]).await.signal("INT").await;
     let database = folder.path().join("data/dynamo.db");
     let length = fs::metadata(&database).unwrap().len();
     let damaged = vec![b'x'; usize::try_from(length).unwrap()];
@@ -45,12 +47,15 @@ async fn an_empty_or_missing_database_beside_outputs_is_no_new_service() {
     }
     fs::write(data.join("dynamo.db"), "").unwrap();
     let empty = refused(&folder, &["--data", "data"], &[]).await;
+    fs::write(data.join("dynamo.db"), &kept[0].1).unwrap();
+    let bare = refused(&folder, &["--data", "data"], &[]).await;
     fs::remove_file(data.join("dynamo.db")).unwrap();
     let missing = refused(&folder, &["--data", "data"], &[]).await;
 
     assert!(empty.contains("`data/dynamo.db` is empty") && empty.contains("`data/objects`"), "{empty}");
+    assert!(bare.contains("`data/dynamo.db` has no tables"), "copied without its log: {bare}");
     assert!(missing.contains("`data/dynamo.db` is missing"), "{missing}");
-    for complaint in [&empty, &missing] {
+    for complaint in [&empty, &bare, &missing] {
         let (copy, fresh) = (complaint.find("keep a copy"), complaint.find("--fresh"));
         assert!(copy.is_some() && copy < fresh, "{complaint}");
     }
@@ -61,6 +66,23 @@ async fn an_empty_or_missing_database_beside_outputs_is_no_new_service() {
     }
     let again = folder.start(&["--data", "data"]).await;
     assert_eq!(Books::of(&again, "ann").await.balance(), (99, 0), "put back, it goes on");
+}
+
+/// SQLite passes over such a log, and with it over what was acknowledged last.
+#[tokio::test]
+async fn a_damaged_log_of_last_writes_is_told_and_left_as_it_is() {
+    let folder = used().await;
+    let log = folder.path().join("data/dynamo.db-wal");
+    let mut damaged = fs::read(&log).unwrap();
+    damaged[..32].fill(0);
+    fs::write(&log, &damaged).unwrap();
+
+    let complaint = refused(&folder, &["--data", "data"], &[]).await;
+
+    assert!(complaint.contains("`data/dynamo.db` is not whole") && complaint.contains("-wal"), "{complaint}");
+    let (copy, fresh) = (complaint.find("keep a copy"), complaint.find("--fresh"));
+    assert!(copy.is_some() && copy < fresh, "{complaint}");
+    assert_eq!(fs::read(&log).unwrap(), damaged, "left as it is");
 }
 
 #[tokio::test]
@@ -187,4 +209,5 @@ async fn a_given_store_that_does_not_answer_is_named() {
     let settings = [("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")];
     let complaint = refused(&folder, &["--data", "data"], &settings).await;
     assert!(complaint.contains("the store at http://127.0.0.1:1 can't be used"), "{complaint}");
+    assert!(complaint.contains("onnection refused") && !complaint.contains("DispatchFailure"), "{complaint}");
 }

@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 /// Longer than anything here takes; a hanging process fails its test instead of holding up all.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -81,7 +81,7 @@ impl Drop for Folder {
     }
 }
 
-async fn banner(lines: &mut Lines<BufReader<ChildStdout>>) -> Vec<String> {
+async fn banner(lines: &mut Lines<BufReader<ChildStdout>>, stderr: &mut ChildStderr) -> Vec<String> {
     let mut banner = Vec::new();
     while let Some(line) = lines.next_line().await.unwrap() {
         let is_last = line.starts_with("A token lives");
@@ -90,7 +90,13 @@ async fn banner(lines: &mut Lines<BufReader<ChildStdout>>) -> Vec<String> {
             return banner;
         }
     }
-    panic!("the program ended with its banner half told: {banner:?}");
+    panic!("the program ended with its banner half told: {banner:?}; {}", complaint(stderr).await);
+}
+
+async fn complaint(stderr: &mut ChildStderr) -> String {
+    let mut complaint = String::new();
+    stderr.read_to_string(&mut complaint).await.unwrap();
+    complaint
 }
 
 /// The program, serving.
@@ -127,7 +133,9 @@ impl Running {
     pub(crate) async fn of(mut command: Command) -> Running {
         let mut child = command.args(["--port", "0"]).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let banner = tokio::time::timeout(PATIENCE, banner(&mut lines)).await.expect("a banner is told");
+        let stderr = child.stderr.as_mut().unwrap();
+        let banner = banner(&mut lines, stderr);
+        let banner = tokio::time::timeout(PATIENCE, banner).await.expect("a banner is told");
         let base = banner[0].split_whitespace().find(|word| word.starts_with("http://"));
         Running { base: base.unwrap().to_owned(), banner, child, lines }
     }
@@ -158,8 +166,7 @@ impl Running {
         while let Some(line) = self.lines.next_line().await.unwrap() {
             stdout.push(line);
         }
-        let mut stderr = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut stderr).await.unwrap();
+        let stderr = complaint(&mut self.child.stderr.take().unwrap()).await;
         let status = self.child.wait().await.unwrap();
         Ended { code: status.code(), stdout: stdout.join("\n"), stderr }
     }
