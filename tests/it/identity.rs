@@ -71,14 +71,16 @@ async fn parallel_first_requests_open_one_account_with_one_welcome() {
         .map(|turn| {
             let ann = ann.clone();
             tokio::spawn(async move {
-                if turn % 2 == 0 { ann.get("/v1/account").await.status } else { ann.script("x").await.status }
+                // No more than an account that never paid may have under way.
+                let runs = turn % 5 == 0;
+                if runs { ann.script("x").await.status } else { ann.get("/v1/account").await.status }
             })
         })
         .collect();
     for status in at_once {
         assert_eq!(status.await.unwrap(), 200);
     }
-    assert_eq!(ann.balance().await, (90, 0, 0));
+    assert_eq!(ann.balance().await, (96, 0, 0));
     assert_eq!(ann.transactions().await.iter().filter(|entry| entry["kind"] == "grant").count(), 1);
     books::check(&world).await;
 }

@@ -298,7 +298,7 @@ async fn start_slowly(
     world: &World,
     person: &Person,
 ) -> (serde_json::Value, tokio::task::JoinHandle<Answer>) {
-    let mut wish = script("a red kite [[sandbox:slow ms=4000]]");
+    let mut wish = script("a red kite [[sandbox:slow ms=6000]]");
     wish["run_id"] = json!(new_run_id());
     let running = tokio::spawn({
         let (person, wish) = (person.clone(), wish.clone());

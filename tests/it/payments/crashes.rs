@@ -132,7 +132,7 @@ async fn at_every_call(path: Path, fault: Fault) {
             assert!(nth >= 3, "{what}: it makes more store calls than that");
             break;
         }
-        assert!(nth < 40, "{what}: the fault moves to an end");
+        assert!(nth < 60, "{what}: the fault moves to an end");
     }
     books::check_payments(&desk.world).await;
     desk.world.advance(Duration::from_secs(600));

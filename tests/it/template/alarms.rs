@@ -72,6 +72,7 @@ const LOGGED_BY: &[(&str, &[&str])] = &[
     ("provider_balance_low", &["Balances::new"]),
     ("provider_balance_unknown", &["Balances::new"]),
     ("provider_refuses_us", &["Runs::new"]),
+    ("provider_usage_implausible", &["Runs::new"]),
     ("rail_silent", &["Reconciliation::new"]),
     ("rail_uncompared", &["Reconciliation::new"]),
     ("rate_refused", &[".refresh("]),
@@ -84,6 +85,10 @@ const LOGGED_BY: &[(&str, &[&str])] = &[
 const SHOWN_ONLY: &[(&str, &str)] = &[
     ("provider_balance_cents", "how much is too little is a setting; provider_balance_low judges by it"),
     ("given_back_micro_cents", "it is bounded for every account and day by the profile"),
+    (
+        "provider_usage_implausible",
+        "such a count is replaced by what the request can cost at most; run_below_cost judges that",
+    ),
 ];
 
 /// When an alarm rings.

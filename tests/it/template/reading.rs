@@ -55,6 +55,7 @@ pub(super) fn list(value: &Value) -> &[Value] {
 pub(super) fn changed(pointer: &str, value: Value) -> Value {
     let mut template = template();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let key = &key.replace("~1", "/").replace("~0", "~");
     match template.pointer_mut(parent).unwrap_or_else(|| panic!("{parent} is not in the template")) {
         Value::Array(items) if key == "-" => items.push(value),
         Value::Array(items) => items[key.parse::<usize>().unwrap()] = value,

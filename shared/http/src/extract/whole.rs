@@ -55,6 +55,7 @@ fn whole(token: &[u8]) -> Option<String> {
         mantissa.split_once('.').map_or((mantissa, ""), |(whole, fraction)| (whole, fraction));
     let are_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
     let is_written_well = !whole.is_empty()
+        && are_digits(whole)
         && (whole == "0" || !whole.starts_with('0'))
         && are_digits(whole)
         && are_digits(fraction)
