@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
 use counting::{Consumed, ObjectCall, Underway};
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicUsize;
@@ -316,6 +317,8 @@ impl Between {
                 let object = (!is_dynamo).then(|| object_call(&request));
                 let (underway, begins_round) = Underway::begin(&self.meddler.0.underway);
                 let response = self.stores.call(request).await?;
+                // A store across a network sends its answer's body after the head; what it cost stands in there.
+                let response = if is_dynamo { whole(response).await? } else { response };
                 drop(underway);
                 let Consumed { table_units, index_units, read_halves } = match object {
                     Some(_) => Consumed::default(),
@@ -387,6 +390,13 @@ fn rights(request: &HttpRequest, operation: &str, prefix: &str) -> Vec<(String, 
 fn object_call(request: &HttpRequest) -> ObjectCall {
     let bytes = request.body().content_length().unwrap_or_default();
     ObjectCall { is_put: request.method() == "PUT", bytes }
+}
+
+async fn whole(mut response: HttpResponse) -> Result<HttpResponse, ConnectorError> {
+    let body = ByteStream::new(response.take_body()).collect().await;
+    let body = body.map_err(|error| ConnectorError::io(error.into()))?;
+    *response.body_mut() = SdkBody::from(body.into_bytes());
+    Ok(response)
 }
 
 /// A refusal in DynamoDB's shape that did nothing.
