@@ -76,12 +76,18 @@ impl Store {
             .dynamo
             .query()
             .table_name(&self.inbox)
-            .key_condition_expression("#source = :source AND begins_with(#part, :prefix)")
             .expression_attribute_names("#source", "source")
-            .expression_attribute_names("#part", "part")
             .expression_attribute_values(":source", text(source))
-            .expression_attribute_values(":prefix", text(prefix))
             .consistent_read(true);
+        // DynamoDB refuses an empty text in a condition on a key; the embedded store lets it pass.
+        let query = if prefix.is_empty() {
+            query.key_condition_expression("#source = :source")
+        } else {
+            query
+                .key_condition_expression("#source = :source AND begins_with(#part, :prefix)")
+                .expression_attribute_names("#part", "part")
+                .expression_attribute_values(":prefix", text(prefix))
+        };
         let mut items = query.into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(item) = items.next().await {
