@@ -18,6 +18,9 @@ pub(crate) struct Gateway {
     is_endless: Arc<AtomicBool>,
     hangs: Arc<AtomicBool>,
     asked: Arc<AtomicUsize>,
+    asked_for: Arc<Mutex<Vec<String>>>,
+    /// With which status a question for an order is refused.
+    refused: Arc<Mutex<HashMap<String, u16>>>,
     base: String,
 }
 
@@ -70,6 +73,20 @@ impl Gateway {
         self.asked.load(Ordering::Relaxed)
     }
 
+    /// From now on a question for this order is answered with an error status.
+    pub(crate) fn refuses(&self, invoice: &str, status: u16) {
+        self.refused.lock().unwrap().insert(invoice.to_owned(), status);
+    }
+
+    pub(crate) fn refuses_no_more(&self, invoice: &str) {
+        self.refused.lock().unwrap().remove(invoice);
+    }
+
+    /// The orders that were asked for since the last call, in that order.
+    pub(crate) fn asked_for(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked_for.lock().unwrap())
+    }
+
     fn find(&self, invoice: &str) -> Option<Value> {
         self.orders.lock().unwrap().get(invoice).cloned()
     }
@@ -77,8 +94,12 @@ impl Gateway {
 
 async fn detail(State(gateway): State<Gateway>, Path(id): Path<String>) -> (StatusCode, String) {
     gateway.asked.fetch_add(1, Ordering::Relaxed);
+    gateway.asked_for.lock().unwrap().push(id.clone());
     if gateway.hangs.load(Ordering::Relaxed) {
         std::future::pending::<()>().await;
+    }
+    if let Some(status) = gateway.refused.lock().unwrap().get(&id) {
+        return (StatusCode::from_u16(*status).unwrap(), json!({ "message": "Refused" }).to_string());
     }
     match gateway.find(&id) {
         Some(order) => (StatusCode::OK, json!({ "data": order }).to_string()),

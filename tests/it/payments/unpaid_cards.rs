@@ -231,3 +231,85 @@ async fn an_ipn_is_answered_although_sepay_hangs_at_every_question() {
     assert_eq!((waiting.len(), &waiting[0]["why"]), (1, &"unconfirmed".into()), "what it claims is noted");
     books::check_payments(&desk.world).await;
 }
+
+fn invoice(order: &Value) -> String {
+    order["reference"].as_str().unwrap().to_owned()
+}
+
+/// Orders of one person, a minute apart.
+async fn ordered(desk: &Desk, person: &Person, count: usize) -> Vec<Value> {
+    let mut orders = Vec::new();
+    for _ in 0..count {
+        orders.push(desk.order(person, "sepay_card", 500).await);
+        desk.world.advance(Duration::from_secs(60));
+    }
+    orders
+}
+
+#[tokio::test]
+async fn when_sepay_asks_to_slow_down_its_list_is_read_and_another_order_has_the_next_turn() {
+    let gateway = Gateway::open().await;
+    let desk = Desk::with(&gateway.settings()).await;
+    let ann = desk.world.person("ann");
+    let orders = ordered(&desk, &ann, 2).await;
+    for order in &orders {
+        gateway.tells(captured(&invoice(order), dong(order)));
+        gateway.refuses(&invoice(order), 429);
+    }
+
+    let reports = desk.reconcile().await;
+
+    let report = of(&reports, "sepay_card");
+    assert_eq!((&report.failure, report.listed), (&None, 2), "{report:?}");
+    let missing = report.differences.iter().filter(|found| found.what == "listed, but not in our books");
+    assert_eq!(missing.count(), 2, "{report:?}");
+    let asked = gateway.asked_for();
+    assert_eq!(asked.len(), 1, "SePay was asked no further: {asked:?}");
+    // SePay goes on refusing the one, and answers for the other.
+    for order in orders.iter().filter(|order| invoice(order) != asked[0]) {
+        gateway.refuses_no_more(&invoice(order));
+    }
+    desk.reconcile().await;
+    assert_eq!(ann.balance().await, (600, 0, 0), "the refused order does not stand before the other");
+    gateway.refuses_no_more(&asked[0]);
+    desk.world.advance(HOUR);
+    desk.reconcile().await;
+    assert_eq!(ann.balance().await, (1_100, 0, 0));
+    books::check_payments(&desk.world).await;
+}
+
+#[tokio::test]
+async fn failures_that_do_not_follow_each_other_end_no_look() {
+    let gateway = Gateway::open().await;
+    let desk = Desk::with(&[&gateway.settings()[..], &[("OPEN_TOP_UPS_MAX", "50")]].concat()).await;
+    let ann = desk.world.person("ann");
+    let orders = ordered(&desk, &ann, 7).await;
+    // The looks go in from both ends: the last, the first, the last but one, the second, …
+    for nth in [6, 0, 1, 4] {
+        gateway.refuses(&invoice(&orders[nth]), 500);
+    }
+    gateway.tells(captured(&invoice(&orders[2]), dong(&orders[2])));
+    gateway.lists_endlessly();
+
+    desk.reconcile().await;
+
+    assert_eq!(ann.balance().await, (600, 0, 0), "{:?}", gateway.asked_for());
+    books::check_payments(&desk.world).await;
+}
+
+#[tokio::test]
+async fn the_orders_that_sepay_fails_at_are_not_asked_for_first_again() {
+    let gateway = Gateway::open().await;
+    let desk = Desk::with(&[&gateway.settings()[..], &[("OPEN_TOP_UPS_MAX", "50")]].concat()).await;
+    let ann = desk.world.person("ann");
+    for order in ordered(&desk, &ann, 7).await {
+        gateway.refuses(&invoice(&order), 500);
+    }
+    let mut seen = std::collections::HashSet::new();
+    for looks in [3, 3, 1] {
+        desk.reconcile().await;
+        let asked = gateway.asked_for();
+        assert_eq!(asked.len(), looks, "{asked:?}");
+        assert!(asked.into_iter().all(|invoice| seen.insert(invoice)), "one was asked for twice");
+    }
+}

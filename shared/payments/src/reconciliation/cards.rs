@@ -28,6 +28,8 @@ const LOOKS_MAX: usize = 150;
 const CANDIDATES_MAX: usize = 1_000;
 /// The shortest time between two looks: the comparison's own pace.
 const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
+/// When an order that SePay did not answer for is asked for again: not by the next comparison, which begins with others.
+const REFUSED_LOOK_AFTER: Duration = Duration::from_secs(30 * 60);
 /// SePay fails at so many orders in a row: it is down, and is not asked for the next.
 const FAILURES_MAX: u32 = 3;
 /// When each part of a comparison ends, from its begin. One question takes up to 30 seconds, the rail has 200.
@@ -43,6 +45,8 @@ enum Asked {
     News,
     Nothing,
     Failed,
+    /// SePay asks us to slow down: it is asked for no further order.
+    TooFast,
 }
 
 impl Reconciliation {
@@ -54,9 +58,13 @@ impl Reconciliation {
     ) -> Result<Compared, PaymentsError> {
         let (mut compared, begun) = (Compared::default(), Instant::now());
         let compare = async {
-            self.look_for_unpaid(desk, &mut compared, begun + LOOKS_UNTIL, now).await?;
+            let may_ask = self.look_for_unpaid(desk, &mut compared, begun + LOOKS_UNTIL, now).await?;
             let listed = self.read_list(desk, from, now, begun + LIST_UNTIL, &mut compared).await?;
-            self.compare_orders(desk, listed, &mut compared, begun + ASKS_UNTIL, now).await
+            let unsettled = self.unsettled(&listed, &mut compared, now).await?;
+            if may_ask {
+                self.ask_for(desk, unsettled, &mut compared, begun + ASKS_UNTIL, now).await;
+            }
+            Ok::<_, PaymentsError>(())
         };
         if let Err(error) = compare.await {
             compared.fail(error.to_string());
@@ -64,14 +72,14 @@ impl Reconciliation {
         Ok(compared)
     }
 
-    /// Asks SePay for our own unpaid orders whose time has come.
+    /// Asks SePay for our own unpaid orders whose time has come. False: SePay asks us to slow down.
     async fn look_for_unpaid(
         &self,
         desk: &CardDesk,
         compared: &mut Compared,
         until: Instant,
         now: Timestamp,
-    ) -> Result<(), PaymentsError> {
+    ) -> Result<bool, PaymentsError> {
         let store = &self.payments.store;
         let awaited = awaited_name(Rail::SepayCard, Amount::Vnd(Vnd::ZERO));
         let newest = store.awaited(&awaited, Timestamp::from_millis(0), now, CANDIDATES_MAX).await?;
@@ -86,23 +94,19 @@ impl Reconciliation {
                 continue;
             };
             let Ok(invoice) = order.reference.parse::<InvoiceNumber>() else { continue };
-            let next = match ask(desk, &invoice, now).await? {
-                Asked::News => {
-                    compared.repaired += 1;
-                    None
-                }
-                Asked::Nothing => next_look(&order, now),
-                Asked::Failed => {
-                    failures += 1;
-                    next_look(&order, now)
-                }
-            };
+            let asked = ask(desk, &invoice, now).await;
+            failures = if matches!(asked, Asked::Failed) { failures + 1 } else { 0 };
+            compared.repaired += u32::from(matches!(asked, Asked::News));
+            store.look_again(&account, id, next_look(&asked, &order, now)).await?;
+            if matches!(asked, Asked::TooFast) {
+                compared.is_cut_short = true;
+                return Ok(false);
+            }
             if failures >= FAILURES_MAX {
                 break;
             }
-            store.look_again(&account, id, next).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// SePay's list, the latest days first.
@@ -137,16 +141,14 @@ impl Reconciliation {
         Ok(orders)
     }
 
-    /// Notes what is listed, and asks SePay for each order that is not settled in our books: what nobody has heard of
-    /// first, the newest first, and no more after SePay asks us to slow down.
-    async fn compare_orders(
+    /// Notes what is listed, and returns the orders that are not settled in our books: what we have not heard of first,
+    /// the newest first.
+    async fn unsettled(
         &self,
-        desk: &CardDesk,
-        listed: HashMap<String, CardOrder>,
+        listed: &HashMap<String, CardOrder>,
         compared: &mut Compared,
-        until: Instant,
         now: Timestamp,
-    ) -> Result<(), PaymentsError> {
+    ) -> Result<Vec<InvoiceNumber>, PaymentsError> {
         let mut orders = Vec::new();
         for order in listed.values() {
             let Ok(key) = FactKey::new(Rail::SepayCard, order.invoice.as_str(), "0") else { continue };
@@ -160,23 +162,33 @@ impl Reconciliation {
         let facts = self.payments.store.facts(&keys).await?;
         orders.retain(|(key, order)| is_worth_asking(order, facts.get(key), now));
         orders.sort_by_key(|(key, order)| (facts.contains_key(key), Reverse(order.created_at)));
-        let unsettled = orders.iter().map(|(_, order)| order.invoice.clone());
-        let unlisted = self.unlisted(&listed, compared.is_cut_short, now).await?;
-        for invoice in unsettled.chain(unlisted) {
+        let unlisted = self.unlisted(listed, compared.is_cut_short, now).await?;
+        Ok(orders.iter().map(|(_, order)| order.invoice.clone()).chain(unlisted).collect())
+    }
+
+    /// Asks SePay for each of the orders, and for no more after SePay asks us to slow down.
+    async fn ask_for(
+        &self,
+        desk: &CardDesk,
+        invoices: Vec<InvoiceNumber>,
+        compared: &mut Compared,
+        until: Instant,
+        now: Timestamp,
+    ) {
+        for invoice in invoices {
             if Instant::now() >= until {
                 compared.is_cut_short = true;
-                break;
+                return;
             }
             match ask(desk, &invoice, now).await {
-                Ok(asked) => compared.repaired += u32::from(matches!(asked, Asked::News)),
-                Err(error) => {
-                    tracing::warn!(error = %error, "SePay asks us to slow down; the next comparison goes on");
+                Asked::News => compared.repaired += 1,
+                Asked::Nothing | Asked::Failed => {}
+                Asked::TooFast => {
                     compared.is_cut_short = true;
-                    break;
+                    return;
                 }
             }
         }
-        Ok(())
     }
 
     /// Orders that the list does not show and that SePay's record may settle: those that a message called paid while the
@@ -234,10 +246,15 @@ fn in_turns(orders: Vec<(AccountId, TopUpId)>) -> Vec<(AccountId, TopUpId)> {
     ranked.into_iter().map(|(_, order)| order).collect()
 }
 
-/// As long again as the order is old, the last time when a payment begins to be too late.
-fn next_look(order: &TopUp, now: Timestamp) -> Option<Timestamp> {
+/// As long again as the order is old, the last time when a payment begins to be too late. One that SePay asked us to
+/// slow down at has had no look, so it keeps its turn, behind the others.
+fn next_look(asked: &Asked, order: &TopUp, now: Timestamp) -> Option<Timestamp> {
     let (age, last) = (now.since(order.created_at), order.grace_ends(CARD_GRACE));
-    (now < last).then(|| now.after(age.max(LOOK_EVERY)).min(last))
+    match asked {
+        Asked::News => None,
+        Asked::TooFast => Some(now.after(REFUSED_LOOK_AFTER)),
+        Asked::Nothing | Asked::Failed => (now < last).then(|| now.after(age.max(LOOK_EVERY)).min(last)),
+    }
 }
 
 /// One day, then two, then four, back to `from`.
@@ -285,17 +302,19 @@ fn is_open_to_news(fact: &Fact) -> bool {
     }
 }
 
-/// An error: SePay asks us to slow down, so it is not asked for the next order either.
-async fn ask(desk: &CardDesk, invoice: &InvoiceNumber, now: Timestamp) -> Result<Asked, PaymentsError> {
+async fn ask(desk: &CardDesk, invoice: &InvoiceNumber, now: Timestamp) -> Asked {
     match desk.ask(invoice, Via::Reconciliation, now).await {
         Ok(CardNews::Received(Received::Credited { .. } | Received::Kept(_)) | CardNews::Voided) => {
-            Ok(Asked::News)
+            Asked::News
         }
-        Ok(CardNews::Received(_) | CardNews::Nothing | CardNews::Later) => Ok(Asked::Nothing),
-        Err(PaymentsError::Processor(error @ rails::ApiError::TooFast { .. })) => Err(error.into()),
+        Ok(CardNews::Received(_) | CardNews::Nothing | CardNews::Later) => Asked::Nothing,
+        Err(PaymentsError::Processor(error @ rails::ApiError::TooFast { .. })) => {
+            tracing::warn!(%invoice, error = %error, "SePay asks us to slow down; the next comparison goes on");
+            Asked::TooFast
+        }
         Err(error) => {
             tracing::error!(%invoice, error = %error, "an order could not be settled");
-            Ok(Asked::Failed)
+            Asked::Failed
         }
     }
 }
