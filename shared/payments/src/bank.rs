@@ -7,8 +7,8 @@ use crate::{Amount, Likeness, Payments, PaymentsError, Rail};
 use http::HeaderMap;
 use platform::{InvalidSettings, Platform};
 use primitives::Timestamp;
-use rails::sepay_bank::{Direction, Transfer, WebhookKeys, authenticate};
-use rails::viet_qr::{CodePrefix, near_codes};
+use rails::sepay_bank::{Direction, Glimpse, Transfer, WebhookKeys, authenticate};
+use rails::viet_qr::{CodePrefix, find_codes, near_codes};
 use rails::{Refused, Vnd};
 use ring::digest::{SHA256, digest};
 use std::collections::HashSet;
@@ -112,14 +112,28 @@ impl BankDesk {
         let id = seen.id.map(|id| id.to_string());
         let texts = seen.texts.iter().map(|text| text.expose().as_str());
         let near = self.near(texts, &[]);
+        let likeness = self.glimpsed_likeness(&seen);
         let arrival = unreadable_arrival(Rail::VietQr, id.as_deref(), raw, now)?;
         Ok(Arrival {
             amount: Amount::Vnd(seen.amount.unwrap_or(Vnd::ZERO)),
             paid_at: seen.at.unwrap_or(now).min(now),
             trace: seen.reference_code.unwrap_or(arrival.trace),
-            marks: Some(TransferMarks { likeness: None, near }),
+            marks: Some(TransferMarks { likeness, near }),
             ..arrival
         })
+    }
+
+    /// By which a transfer whose message can't be read is recognised when it is told again; `None` when too little of it
+    /// is known.
+    fn glimpsed_likeness(&self, seen: &Glimpse) -> Option<Likeness> {
+        let (reference, at) = (seen.reference_code.as_deref()?, seen.at?);
+        seen.amount?;
+        let codes = seen.texts.iter().flat_map(|text| find_codes(self.prefix, text.expose()));
+        let mut names: Vec<String> =
+            codes.map(|code| reference_name(Rail::VietQr, &code.to_string())).collect();
+        names.sort_unstable();
+        names.dedup();
+        Some(Likeness::new(Some(reference), &names, [], Some(at), false))
     }
 
     /// The names of orders whose codes are one mistake away, without those that the text names.

@@ -10,6 +10,8 @@ use ring::digest::{SHA256, digest};
 
 /// So many transfers are remembered under one key: some banks give the same reference to all.
 const TOLD_MAX: usize = 50;
+/// SePay's list and its webhook may tell times of one transfer that differ by so many seconds.
+const TELLERS_APART_SECONDS: u64 = 600;
 
 /// What tells one transfer into our account from another, apart from SePay's number of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(crate) struct Told {
     pub(crate) heard_at: Timestamp,
     pub(crate) at: Option<Timestamp>,
     pub(crate) reference: Option<String>,
+    /// The orders that its text may stand for.
+    pub(crate) names: Vec<String>,
     pub(crate) accounts: Vec<String>,
     pub(crate) is_listed: bool,
 }
@@ -85,6 +89,7 @@ impl Likeness {
             heard_at,
             at: self.at,
             reference: self.reference.clone(),
+            names: self.names.clone(),
             accounts: self.accounts.clone(),
             is_listed: self.is_listed,
         }
@@ -93,22 +98,25 @@ impl Likeness {
     /// Whether the two are probably one transfer; both stand in a row of the same amount, and of the same reference or
     /// the same names.
     fn is_told_by(&self, told: &Told) -> bool {
-        let is_same_account = self.accounts.is_empty()
-            || told.accounts.is_empty()
-            || self.accounts.iter().any(|account| told.accounts.contains(account));
         let seconds = |at: Option<Timestamp>| at.map(Timestamp::seconds);
-        let times = seconds(self.at).zip(seconds(told.at));
-        let is_same_time = times.is_none_or(|(one, other)| one == other);
+        let apart = seconds(self.at).zip(seconds(told.at)).map(|(one, other)| one.abs_diff(other));
         let is_from_elsewhere = self.is_listed != told.is_listed;
-        is_same_account
+        let may_be_apart = if is_from_elsewhere { TELLERS_APART_SECONDS } else { 0 };
+        // Two payers of a bank that gives one reference to all are told apart by their orders.
+        may_share(&self.accounts, &told.accounts)
+            && may_share(&self.names, &told.names)
             && match self.reference.as_ref().zip(told.reference.as_ref()) {
-                // Nobody has confirmed that list and webhook tell the same second.
-                Some((one, other)) if one == other => is_same_time || is_from_elsewhere,
-                // Nor that they tell the same reference.
-                Some(_) => is_from_elsewhere && times.is_some() && is_same_time,
-                None => is_same_time,
+                Some((one, other)) if one == other => apart.is_none_or(|apart| apart <= may_be_apart),
+                // Nobody has confirmed that list and webhook tell the same reference.
+                Some(_) => is_from_elsewhere && apart == Some(0),
+                None => apart.is_none_or(|apart| apart == 0),
             }
     }
+}
+
+/// Whether what two messages tell may be the same: they have something in common, or one of them tells nothing.
+fn may_share(one: &[String], other: &[String]) -> bool {
+    one.is_empty() || other.is_empty() || one.iter().any(|told| other.contains(told))
 }
 
 /// Of a hash, since a reference may be any text.
@@ -230,6 +238,9 @@ mod tests {
             ("another reference", Case { reference: Some("FT2"), ..FIRST }),
             ("another amount", Case { amount: 131_351, ..FIRST }),
             ("another account", Case { accounts: &["456"], ..FIRST }),
+            ("another order by the same reference", Case { names: &["viet_qr.X"], ..FIRST }),
+            ("another order, from the list", Case { names: &["viet_qr.X"], is_listed: true, ..FIRST }),
+            ("from the list, hours later", Case { is_listed: true, at: Some(7200), ..FIRST }),
             ("another time", Case { at: Some(1), ..FIRST }),
             ("another time, no reference", Case { reference: None, at: Some(1), ..FIRST }),
             ("another order, no reference", Case { reference: None, names: &["viet_qr.X"], ..FIRST }),

@@ -66,7 +66,8 @@ impl Payments {
                 Err(error) if error.is_lasting() => {
                     // Told again it would fail again: a person has to look, and nobody else waits for it.
                     tracing::error!(payment = %arrival.key, error = %error, "an arrival can't be judged");
-                    let judged = Judged { before: before.as_ref(), alike: &Alike::default() };
+                    let alike = self.readable_alike(arrival).await?;
+                    let judged = Judged { before: before.as_ref(), alike: &alike };
                     self.keep(arrival, &judged, Unmatched::Odd, None, now).await?
                 }
                 settled => settled?,
@@ -85,10 +86,12 @@ impl Payments {
         before: Option<&Fact>,
         now: Timestamp,
     ) -> Result<Settled, PaymentsError> {
-        let alike = arrival.likeness().map(|likeness| likeness.row_names(arrival.amount)).unwrap_or_default();
-        let (references, alike) = self.store.references_and_alike(arrival.claim.names(), alike).await?;
+        let (references, alike) =
+            self.store.references_and_alike(arrival.claim.names(), arrival.row_names()).await?;
         let judged = Judged { before, alike: &alike };
-        if let Some(first) = arrival.repeated_in(&alike) {
+        // One that can't be read is kept as such; what it may repeat is noted beside it.
+        let is_readable = arrival.claim != Claim::Nothing(Unmatched::Unreadable);
+        if let Some(first) = arrival.repeated_in(&alike).filter(|_| is_readable) {
             return self.keep_repeat(arrival, &judged, first, now).await;
         }
         let references = match &arrival.claim {
@@ -113,6 +116,17 @@ impl Payments {
         match rule(&order, arrival.amount, arrival.paid_at, &self.rules)? {
             Ruling::Credit(credits) => self.credit(arrival, &judged, &order, credits, now).await,
             Ruling::Keep(why) => self.keep(arrival, &judged, why, near, now).await,
+        }
+    }
+
+    /// What was told like it before; nothing when those very rows can't be read.
+    async fn readable_alike(&self, arrival: &Arrival) -> Result<Alike, PaymentsError> {
+        match self.store.references_and_alike(&[], arrival.row_names()).await {
+            Ok((_, alike)) => Ok(alike),
+            Err(error) => match PaymentsError::from(error) {
+                error if error.is_lasting() => Ok(Alike::default()),
+                error => Err(error),
+            },
         }
     }
 
@@ -339,6 +353,10 @@ impl Arrival {
 
     fn likeness(&self) -> Option<&Likeness> {
         self.marks.as_ref()?.likeness.as_ref()
+    }
+
+    fn row_names(&self) -> Vec<String> {
+        self.likeness().map(|likeness| likeness.row_names(self.amount)).unwrap_or_default()
     }
 
     fn repeated_in(&self, alike: &Alike) -> Option<FactKey> {

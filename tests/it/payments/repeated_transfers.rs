@@ -211,3 +211,111 @@ async fn a_repeat_is_recognised_when_list_and_webhook_bring_it_and_when_the_firs
     assert_eq!((&again["why"], &again["repeat_of"]), (&"likely_repeat".into(), &"viet_qr.6001.0".into()));
     books::check_payments(&desk.world).await;
 }
+
+#[tokio::test]
+async fn of_a_bank_with_one_reference_for_all_two_payers_of_the_same_second_are_both_credited() {
+    let (desk, ann) = open().await;
+    let bob = desk.world.person("bob");
+    let (hers, his) = (desk.order(&ann, "viet_qr", 500).await, desk.order(&bob, "viet_qr", 500).await);
+    let common = json!({ "referenceCode": "MBVCB", "transactionDate": bank_time(&desk, 0) });
+    assert_eq!(tell(&desk, &hers, 7_001, common.clone()).await["state"], "credited");
+    let second = tell(&desk, &his, 7_002, common.clone()).await;
+    assert_eq!(second["state"], "credited", "{second}");
+    assert_eq!(
+        tell(&desk, &his, 7_003, common).await["repeat_of"],
+        "viet_qr.7002.0",
+        "and each has its repeats"
+    );
+    assert_eq!((ann.balance().await, bob.balance().await), ((600, 0, 0), (600, 0, 0)));
+    books::check_payments(&desk.world).await;
+}
+
+/// What SePay's list says of a transfer, told by a webhook under another id.
+async fn told_elsewhere(desk: &Desk, wish: TransferWish, changes: Value) {
+    let id = desk.world.sandbox.bank_transfer(wish);
+    let mut body: Value = serde_json::from_slice(&desk.world.sandbox.bank_webhook(id).unwrap().body).unwrap();
+    body["id"] = json!(id + 500);
+    for (name, value) in changes.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    assert_taken(&desk.deliver(&bank_message(body.to_string())).await);
+}
+
+#[tokio::test]
+async fn what_the_list_tells_hours_later_or_for_another_order_repeats_no_webhook() {
+    let (desk, ann) = open().await;
+    desk.world.advance(Duration::from_secs(4 * 3600));
+    let (one, two) = (desk.order(&ann, "viet_qr", 500).await, desk.order(&ann, "viet_qr", 500).await);
+    let other = desk.order(&ann, "viet_qr", 500).await;
+    // Of the same reference: the one names another order, the other was paid two hours before.
+    let wish = TransferWish { lose_webhook: true, ..TransferWish::new(dong(&one), code(&one)) };
+    told_elsewhere(
+        &desk,
+        wish,
+        json!({ "content": code(&other), "description": code(&other), "code": null }),
+    )
+    .await;
+    let wish = TransferWish { lose_webhook: true, ..TransferWish::new(dong(&two), code(&two)) };
+    let before = bank_time_before(&desk, 2 * 3600);
+    told_elsewhere(&desk, wish, json!({ "transactionDate": before })).await;
+    assert_eq!(ann.balance().await, (1_100, 0, 0), "the webhooks' word");
+
+    desk.reconcile().await;
+
+    assert_eq!(ann.balance().await, (2_100, 0, 0), "{:?}", desk.waiting().await);
+    books::check_payments(&desk.world).await;
+}
+
+fn bank_time_before(desk: &Desk, seconds: u64) -> String {
+    let there = desk.world.now().after(Duration::from_secs(7 * 3600)).before(Duration::from_secs(seconds));
+    let there = there.to_string();
+    format!("{} {}", &there[..10], &there[11..19])
+}
+
+#[tokio::test]
+async fn a_transfer_that_a_person_assigned_although_it_was_unreadable_is_not_credited_again_under_another_id()
+{
+    let (desk, ann) = open().await;
+    let order = desk.order(&ann, "viet_qr", 500).await;
+    let at = json!({ "transactionDate": bank_time(&desk, 0), "referenceCode": "FT8001" });
+    let mut odd = at.clone();
+    odd["transferType"] = json!("credit");
+    assert_eq!(tell(&desk, &order, 8_001, odd.clone()).await["why"], "unreadable");
+    let wish = json!({ "account_id": ann.id(), "top_up_id": order["id"], "note": "it is on the statement" });
+    assert_eq!(desk.assign("viet_qr.8001.0", &wish).await.status, 200);
+    assert_eq!(ann.balance().await, (600, 0, 0));
+
+    let again = tell(&desk, &order, 8_002, at).await;
+
+    assert_eq!(
+        (&again["why"], &again["repeat_of"]),
+        (&"likely_repeat".into(), &"viet_qr.8001.0".into()),
+        "{again}"
+    );
+    let unreadable = tell(&desk, &order, 8_003, odd).await;
+    assert_eq!(
+        (&unreadable["why"], &unreadable["repeat_of"]),
+        (&"unreadable".into(), &"viet_qr.8001.0".into()),
+        "it is kept for what it is, and shows what it may repeat: {unreadable}"
+    );
+    assert_eq!(ann.balance().await, (600, 0, 0), "credited once");
+    books::check_payments(&desk.world).await;
+}
+
+#[tokio::test]
+async fn a_transfer_kept_because_its_order_can_not_be_read_is_known_when_it_is_told_under_another_id() {
+    let (desk, ann) = open().await;
+    let order = desk.order(&ann, "viet_qr", 500).await;
+    let at = json!({ "transactionDate": bank_time(&desk, 0), "referenceCode": "FT8101" });
+    super::usdt::damage(&desk, &order).await;
+    assert_eq!(tell(&desk, &order, 8_101, at.clone()).await["why"], "odd");
+    assert_eq!(desk.assign("viet_qr.8101.0", &to(&ann)).await.status, 200);
+
+    let again = tell(&desk, &order, 8_102, at).await;
+
+    assert_eq!(
+        (&again["why"], &again["repeat_of"]),
+        (&"likely_repeat".into(), &"viet_qr.8101.0".into()),
+        "{again}"
+    );
+}

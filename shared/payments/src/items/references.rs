@@ -138,29 +138,34 @@ impl AlikeRow {
 
 impl Told {
     fn item(&self) -> Attributes {
-        let accounts = self.accounts.iter().map(|account| AttributeValue::S(account.clone())).collect();
+        let list = |told: &[String]| AttributeValue::L(told.iter().cloned().map(AttributeValue::S).collect());
         ItemBuilder::default()
             .text("key", &self.key)
             .number("heard_at", self.heard_at.millis())
             .maybe_number("at", self.at.map(Timestamp::millis))
             .maybe_text("bank_reference", self.reference.as_ref())
-            .value("accounts", AttributeValue::L(accounts))
+            .value("names", list(&self.names))
+            .value("accounts", list(&self.accounts))
             .value("is_listed", AttributeValue::Bool(self.is_listed))
             .build()
     }
 
     fn read(attributes: &Attributes) -> Result<Told, StoreError> {
         let item = Item::new(PAYMENT_REFERENCES.name, attributes);
-        let accounts = attributes.get("accounts").and_then(|value| value.as_l().ok());
-        let accounts = accounts.ok_or_else(|| item.corrupt("accounts"))?;
-        let text = |value: &AttributeValue| value.as_s().cloned().map_err(|_| item.corrupt("accounts"));
+        let list = |name: &'static str| -> Result<Vec<String>, StoreError> {
+            let list = attributes.get(name).and_then(|value| value.as_l().ok());
+            let list = list.ok_or_else(|| item.corrupt(name))?;
+            list.iter().map(|value| value.as_s().cloned().map_err(|_| item.corrupt(name))).collect()
+        };
         let is_listed = attributes.get("is_listed").and_then(|value| value.as_bool().ok());
         Ok(Told {
             key: item.parsed("key")?,
             heard_at: item.time("heard_at")?,
             at: item.maybe_time("at")?,
             reference: item.maybe_text("bank_reference")?.map(str::to_owned),
-            accounts: accounts.iter().map(text).collect::<Result<_, _>>()?,
+            // Rows of before the names were kept have none.
+            names: if attributes.contains_key("names") { list("names")? } else { Vec::new() },
+            accounts: list("accounts")?,
             is_listed: *is_listed.ok_or_else(|| item.corrupt("is_listed"))?,
         })
     }
