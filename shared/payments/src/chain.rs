@@ -33,6 +33,8 @@ pub struct PollReport {
     pub failed: u32,
     /// Rows that can't be read: perhaps money. The comparison with the other index tells.
     pub unreadable: u32,
+    /// Rows that one index tells twice while the other can't be asked: left out for now.
+    pub unsure: u32,
     /// No source could tell all; the next poll goes on from where this one came to.
     pub is_cut_short: bool,
     /// Claims whose wait ended, granted.
@@ -70,10 +72,12 @@ impl ChainDesk {
         })
     }
 
-    /// A poll, and the end of the claims whose wait is over. The latter does not need the chain.
+    /// The end of the claims whose wait is over, and a poll. The former does not need the chain, so it comes first: an
+    /// index that hangs may take all the time there is.
     pub async fn tick(&self, now: Timestamp) -> Result<PollReport, PaymentsError> {
+        let granted = self.end_waits(now).await;
         let mut report = self.poll(now).await?;
-        report.claims_granted = self.end_waits(now).await?;
+        report.claims_granted = granted?;
         Ok(report)
     }
 
@@ -110,7 +114,7 @@ impl ChainDesk {
                 }
             };
             report.note_refused(&batch);
-            let told = self.sure(batch.transfers, batch.alike, other).await?;
+            let told = self.sure(batch.transfers, batch.alike, other, &mut report).await?;
             if let Some(failed_at) = self.book(&told, Via::Poll, &mut report, now).await? {
                 reach = reach.min(failed_at.before(Duration::from_millis(1)));
             }
@@ -146,6 +150,7 @@ impl ChainDesk {
         mut transfers: Vec<Transfer>,
         alike: Vec<Transfer>,
         other: &Source,
+        report: &mut PollReport,
     ) -> Result<Vec<Transfer>, PaymentsError> {
         let keys: Vec<FactKey> = alike.iter().filter_map(fact_key).collect();
         let known = self.payments.store.facts(&keys).await?;
@@ -161,6 +166,8 @@ impl ChainDesk {
                 Ok(batch) => batch.map(|batch| [batch.transfers, batch.alike].concat()).unwrap_or_default(),
                 Err(error) => {
                     tracing::warn!(error = %error, "whether rows are told twice is not known; they are left out");
+                    report.unsure =
+                        report.unsure.saturating_add(u32::try_from(alike.len()).unwrap_or(u32::MAX));
                     continue;
                 }
             };
@@ -266,14 +273,15 @@ impl ChainDesk {
         while let Some(batch) = walk.next(source, &self.http).await? {
             let mut report = PollReport::default();
             report.note_refused(&batch);
-            compared.unreadable = compared.unreadable.saturating_add(report.unreadable);
-            let transfers = self.sure(batch.transfers, batch.alike, other).await?;
+            let transfers = self.sure(batch.transfers, batch.alike, other, &mut report).await?;
             let worth_it = transfers.iter().filter(|transfer| transfer.amount.get() >= DUST_BELOW_MICROS);
             listed.extend(worth_it.filter_map(|transfer| {
                 Some(Listed { key: fact_key(transfer)?, units: transfer.amount.get(), at: Some(transfer.at) })
             }));
             self.book(&transfers, Via::Reconciliation, &mut report, now).await?;
             compared.repaired += report.credited + report.kept;
+            compared.unreadable = compared.unreadable.saturating_add(report.unreadable);
+            compared.unbooked = compared.unbooked.saturating_add(report.unbooked());
         }
         Ok(listed)
     }
@@ -288,6 +296,16 @@ impl ChainDesk {
 }
 
 impl PollReport {
+    /// Transfers that were read and are not in our books all the same.
+    fn unbooked(&self) -> u32 {
+        self.failed.saturating_add(self.unsure)
+    }
+
+    /// Whether everything that happened on the chain until now is in our books.
+    pub(crate) fn knows_all(&self) -> bool {
+        !self.is_cut_short && self.unreadable == 0 && self.unbooked() == 0
+    }
+
     /// Foreign tokens and the like are everyday; what can't be read is not.
     fn note_refused(&mut self, batch: &Batch) {
         let malformed = batch.refused.iter().filter(|(reason, _)| matches!(reason, Reason::Malformed(_)));
@@ -319,6 +337,8 @@ pub(crate) struct Compared {
     pub(crate) repaired: u32,
     /// Rows that can't be read: perhaps money, and nobody has looked at it.
     pub(crate) unreadable: u32,
+    /// Payments of the list that could not be booked, or that no other index could confirm.
+    pub(crate) unbooked: u32,
     /// The list goes on beyond what was read.
     pub(crate) is_cut_short: bool,
     /// Why part of it could not be read at all.
@@ -333,6 +353,11 @@ impl Compared {
             Some(before) => format!("{before}; {failure}"),
             None => failure,
         });
+    }
+
+    /// Whether everything the lists hold is in our books.
+    pub(crate) fn knows_all(&self) -> bool {
+        self.is_whole() && self.unreadable == 0 && self.unbooked == 0
     }
 
     /// Whether all lists were read to their ends.

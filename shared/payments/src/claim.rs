@@ -19,9 +19,11 @@ use std::time::Duration;
 /// A claim may start a look at the chain of its own when the last one is older than this.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// How far back a claim looks in both indexes, and how old a transfer may be to be given without a person's look.
-const LOOK_BACK: Duration = Duration::from_secs(86_400);
+pub(crate) const LOOK_BACK: Duration = Duration::from_secs(86_400);
 /// More names than this are not kept beside one payment.
 const CLAIMANTS_MAX: usize = 20;
+/// Objections pass up to so many times a day's claims.
+const OBJECTIONS_FACTOR: u32 = 5;
 /// Of the claims whose wait is over, so many are ended by one poll.
 const ENDED_AT_ONCE: i32 = 100;
 
@@ -64,19 +66,25 @@ impl ChainDesk {
         tx: TxId,
         now: Timestamp,
     ) -> Result<ClaimOutcome, PaymentsError> {
-        let (mut outcome, mut is_unclear) = (ClaimOutcome::default(), false);
+        let (mut outcome, mut is_unclear, mut failure) = (ClaimOutcome::default(), false, None);
         for fact in self.facts_of(tx, now).await? {
-            match self.claim_one(account, fact, now).await? {
-                Step::Credited(credited) => outcome.credited.push(credited),
-                Step::Waits(claim) => outcome.waiting.push(claim),
-                Step::Unclear => is_unclear = true,
-                Step::Nothing => {}
+            match self.claim_one(account, fact, now).await {
+                Ok(Step::Credited(credited)) => outcome.credited.push(credited),
+                Ok(Step::Waits(claim)) => outcome.waiting.push(claim),
+                Ok(Step::Unclear) => is_unclear = true,
+                Ok(Step::Nothing) => {}
+                Err(error) => {
+                    tracing::warn!(%tx, %account, error = %error, "one transfer of a claim could not be decided");
+                    failure = failure.or(Some(error));
+                }
             }
         }
-        match outcome.credited.is_empty() && outcome.waiting.is_empty() {
-            false => Ok(outcome),
-            true if is_unclear => Err(PaymentsError::ClaimUnclear),
-            true => Err(PaymentsError::NothingToClaim),
+        // What was credited is told whatever became of the rest, which can be claimed again.
+        match (outcome.credited.is_empty() && outcome.waiting.is_empty(), failure) {
+            (false, _) => Ok(outcome),
+            (true, Some(error)) => Err(error),
+            (true, None) if is_unclear => Err(PaymentsError::ClaimUnclear),
+            (true, None) => Err(PaymentsError::NothingToClaim),
         }
     }
 
@@ -112,17 +120,17 @@ impl ChainDesk {
         }
     }
 
-    /// Polls the chain and compares both indexes over the last day. Whether all of it was read.
+    /// Polls the chain and compares both indexes over the last day. Whether all of it was read and is in our books.
     async fn look(&self, now: Timestamp) -> Result<bool, PaymentsError> {
         let report = self.poll(now).await?;
         let is_compared = match self.compare(now.before(LOOK_BACK), now, now).await {
-            Ok(compared) => compared.is_whole(),
+            Ok(compared) => compared.knows_all(),
             Err(error) => {
                 tracing::warn!(error = %error, "the second index could not be asked for a claim");
                 false
             }
         };
-        let is_whole = is_compared && !report.is_cut_short && report.failed == 0;
+        let is_whole = is_compared && report.knows_all();
         if is_whole {
             self.payments().store.note(Rail::TronUsdt, crate::LOOKED, now).await;
         }
@@ -200,7 +208,8 @@ impl ChainDesk {
                 let Some(order) = self.unpaid(account, &rows).await? else {
                     return self.leave_to_a_person(account, fact, now).await;
                 };
-                let counted = self.payments().store.count_claim(account, credits, rules, now).await?;
+                let store = &self.payments().store;
+                let counted = store.count_claim(account, credits, rules.claims_day_max, now).await?;
                 if !counted.is_within(rules) {
                     return self.leave_counted(account, fact, counted.without(credits)?, now).await;
                 }
@@ -289,9 +298,17 @@ impl ChainDesk {
         if fact.claimants.contains(account) {
             return Ok(Some(Step::Unclear));
         }
-        let (store, rules) = (&self.payments().store, &self.payments().rules);
-        let counted = store.count_claim(account, Credits::ZERO, rules, now).await?;
+        let claims_max = match fact.state {
+            FactState::Claimed(_) => self.objections_max(),
+            _ => self.payments().rules.claims_day_max,
+        };
+        let counted = self.payments().store.count_claim(account, Credits::ZERO, claims_max, now).await?;
         self.leave_counted(account, fact, counted, now).await
+    }
+
+    /// With so many claims in a day a person may still object to another's: no money moves by it.
+    fn objections_max(&self) -> u32 {
+        self.payments().rules.claims_day_max.saturating_mul(OBJECTIONS_FACTOR)
     }
 
     async fn leave_counted(
@@ -327,8 +344,8 @@ impl ChainDesk {
         if fact.claimants.contains(account) {
             return Ok(Some(Step::Nothing));
         }
-        let (store, rules) = (&self.payments().store, &self.payments().rules);
-        let counted = store.count_claim(account, Credits::ZERO, rules, now).await?;
+        let store = &self.payments().store;
+        let counted = store.count_claim(account, Credits::ZERO, self.objections_max(), now).await?;
         let is_written = self.note(account, fact, fact.state.clone(), &counted, None, now).await?;
         if is_written {
             tracing::error!(

@@ -76,19 +76,19 @@ impl Store {
     /// The account's tally of today with one more claim, worth `credits` without a person's look.
     ///
     /// # Errors
-    /// `TooManyClaims` when the account has named as many transfers today as it may.
+    /// `TooManyClaims` when the account has named `claims_max` transfers today.
     pub(crate) async fn count_claim(
         &self,
         account: &AccountId,
         credits: Credits,
-        rules: &TopUpRules,
+        claims_max: u32,
         now: Timestamp,
     ) -> Result<Counted, PaymentsError> {
         let row = key([("account", account.as_str()), ("id", TALLY)]);
         let before = self.get(&self.top_ups, row).await?.as_ref().map(ClaimTally::read).transpose()?;
         let today = before.clone().filter(|tally| tally.day == now.date());
         let (claims, sum) = today.map_or((0, Credits::ZERO), |tally| (tally.claims, tally.credits));
-        if claims >= rules.claims_day_max {
+        if claims >= claims_max {
             let left = DAY_SECONDS - now.seconds() % DAY_SECONDS;
             return Err(PaymentsError::TooManyClaims { retry_after: Duration::from_secs(left) });
         }

@@ -8,26 +8,26 @@ use sandbox::{FaultRule, Service, UsdtWish};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 /// How long a claim waits for others to object.
-const WAIT: Duration = Duration::from_secs(24 * 3600);
+pub(super) const WAIT: Duration = Duration::from_secs(24 * 3600);
 /// What an exchange keeps of a withdrawal.
 const FEE: u64 = 1_000_000;
 
-async fn claim(person: &Person, tx: &str) -> Answer {
+pub(super) async fn claim(person: &Person, tx: &str) -> Answer {
     person.send("POST", "/v1/top-ups/claims", &json!({ "transaction_id": tx })).await
 }
 
 /// An order, a minute later.
-async fn ordered(desk: &Desk, person: &Person, cents: u64) -> Value {
+pub(super) async fn ordered(desk: &Desk, person: &Person, cents: u64) -> Value {
     let order = desk.order(person, "tron_usdt", cents).await;
     desk.world.advance(MINUTE);
     order
 }
 
 /// What an exchange sends for an order: the amount without its fee. Polled, and nobody's.
-async fn withdrawn(desk: &Desk, order: &Value) -> (String, u64) {
+pub(super) async fn withdrawn(desk: &Desk, order: &Value) -> (String, u64) {
     let sent = micros(order) - FEE;
     let tx = desk.send_usdt(sent);
     let report = desk.poll().await;
@@ -36,7 +36,7 @@ async fn withdrawn(desk: &Desk, order: &Value) -> (String, u64) {
 }
 
 /// Refused with this code, no credit moved, and the claim is noted for the administrator.
-async fn assert_unclear(desk: &Desk, person: &Person, tx: &str, sent: u64) {
+pub(super) async fn assert_unclear(desk: &Desk, person: &Person, tx: &str, sent: u64) {
     let before = person.balance().await;
     let refused = claim(person, tx).await;
     assert_eq!((refused.status, refused.problem()), (409, "claim_unclear"), "{}", refused.text);
@@ -50,7 +50,7 @@ async fn assert_unclear(desk: &Desk, person: &Person, tx: &str, sent: u64) {
 }
 
 /// Accepted, no credit moved yet, and told until when it waits.
-async fn assert_waits(desk: &Desk, person: &Person, order: &Value, tx: &str, sent: u64) -> Answer {
+pub(super) async fn assert_waits(desk: &Desk, person: &Person, order: &Value, tx: &str, sent: u64) -> Answer {
     let before = person.balance().await;
     let told = claim(person, tx).await;
     assert_eq!(told.status, 202, "{}", told.text);
@@ -72,7 +72,7 @@ async fn assert_waits(desk: &Desk, person: &Person, order: &Value, tx: &str, sen
 }
 
 /// What a person has who was given this beside the welcome.
-fn with(sent: u64) -> (u64, u64, u64) {
+pub(super) fn with(sent: u64) -> (u64, u64, u64) {
     (100 + sent / 10_000, 0, 0)
 }
 

@@ -5,6 +5,7 @@ mod bank;
 mod bank_messages;
 mod card;
 mod claims;
+mod claims_cut_short;
 mod crashes;
 pub(crate) mod desk;
 mod gateway;
