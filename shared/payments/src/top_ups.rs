@@ -1,3 +1,4 @@
+use crate::claim::LOOK_BACK;
 use crate::items::{
     IdempotencyRow, MADE, MadeRow, ReferenceRow, SLOT, amount_name, key_name, read_top_up, reference_name,
     slot_item, slot_name, top_up_item,
@@ -100,16 +101,16 @@ impl TopUps {
 
     async fn create_new(&self, wish: &TopUpWish, now: Timestamp) -> Result<TopUp, PaymentsError> {
         let priced = self.methods.price(wish.rail, wish.credits, &self.rates, now).await?;
-        let polled_to = self.polled_to(wish.rail).await?;
-        let mut room = self.room(wish, now).await?;
+        let free_before = self.free_before(wish.rail).await?;
+        let (mut room, mut is_amount_taken) = (self.room(wish, now).await?, false);
         for tries in 0..TRIES {
             let (order, reference) = self.draft(wish, &priced, tries < SHORT_TRIES, now)?;
-            let items = self.creation(wish, &order, &reference, &room, polled_to, now)?;
+            let items = self.creation(wish, &order, &reference, &room, free_before, now)?;
             match platform::retry_conflicts(|| self.store.write(items.clone(), now)).await {
                 Ok(Written::Done) => return Ok(order),
                 // An earlier attempt got through and its answer was lost: nobody else knows this id.
                 Ok(Written::Refused(ORDER)) => return self.show(&wish.account, order.id).await,
-                Ok(Written::Refused(REFERENCE)) => {}
+                Ok(Written::Refused(REFERENCE)) => is_amount_taken = true,
                 Ok(Written::Refused(PLACE | MADE_TODAY)) => {
                     // Perhaps our own repeat took it, and there is nothing left to order.
                     if let Some(before) = self.made_before(wish, now).await? {
@@ -126,7 +127,8 @@ impl TopUps {
                 Err(error) => return self.show(&wish.account, order.id).await.map_err(|_| error.into()),
             }
         }
-        Err(PaymentsError::NoFreeAmount)
+        // Otherwise other orders of the same person were faster each time, and the caller may try again.
+        Err(if is_amount_taken { PaymentsError::NoFreeAmount } else { StoreError::Conflict.into() })
     }
 
     fn check(&self, wish: &TopUpWish) -> Result<(), PaymentsError> {
@@ -157,13 +159,15 @@ impl TopUps {
         Ok(self.store.top_up(&wish.account, row.order).await?)
     }
 
-    /// An amount is only used again when everything paid until the end of its quarantine is known.
-    async fn polled_to(&self, rail: Rail) -> Result<Timestamp, PaymentsError> {
+    /// An amount is only used again when everything paid until the end of its quarantine is known, and no claim can name
+    /// it any more: its row says whose it was.
+    async fn free_before(&self, rail: Rail) -> Result<Timestamp, PaymentsError> {
         if rail != Rail::TronUsdt {
             return Ok(Timestamp::from_millis(0));
         }
         let marks = self.store.marks(Rail::TronUsdt).await?;
-        Ok(marks.get(crate::POLLED_TO).copied().unwrap_or(Timestamp::from_millis(0)))
+        let polled_to = marks.get(crate::POLLED_TO).copied().unwrap_or(Timestamp::from_millis(0));
+        Ok(polled_to.before(LOOK_BACK))
     }
 
     fn draft(
@@ -208,14 +212,14 @@ impl TopUps {
         order: &TopUp,
         reference: &ReferenceRow,
         room: &(Place, MadeRow),
-        polled_to: Timestamp,
+        free_before: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let store = &self.store;
-        let free_again = "attribute_not_exists(#reference) OR #until < :polled";
+        let free_again = "attribute_not_exists(#reference) OR #until < :free";
         let when = match reference.held {
             None => When::New,
-            Some(_) => When::If(free_again, vec![(":polled", number(polled_to.millis()))]),
+            Some(_) => When::If(free_again, vec![(":free", number(free_before.millis()))]),
         };
         // An exact amount is taken up until its quarantine is over, so its place is too.
         let until = reference.held.map_or(order.expires_at, |(_, until)| until);

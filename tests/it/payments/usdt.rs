@@ -364,6 +364,9 @@ async fn an_amount_is_used_again_only_when_all_that_was_paid_in_its_quarantine_i
     assert_eq!(desk.poll().await.credited, 1);
 
     assert_eq!(desk.show(&ann, &order).await["status"], "paid_late", "it was not given away");
+    assert!(!is_free().await, "a claim may still name what was sent at the end of the quarantine");
+    desk.world.advance(2 * HOUR);
+    desk.poll().await;
     assert!(is_free().await);
     assert_eq!(ann.balance().await, (100 + credits(&order), 0, 0));
     assert_eq!(bob.balance().await, (100, 0, 0));
@@ -541,7 +544,7 @@ async fn a_transfer_whose_order_can_not_be_read_is_kept_and_holds_up_nobody() {
 }
 
 /// Makes an order unreadable.
-async fn damage(desk: &Desk, order: &Value) {
+pub(super) async fn damage(desk: &Desk, order: &Value) {
     let rows = books::scan(&desk.world, "top_ups").await;
     let is_it = |row: &std::collections::HashMap<String, _>| {
         let id: &aws_sdk_dynamodb::types::AttributeValue = &row["id"];
