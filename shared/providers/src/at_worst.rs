@@ -23,12 +23,12 @@ pub enum Measure {
     Image { width: u32, height: u32 },
 }
 
-/// What one step is paid for, and how much.
+/// What a step is paid for, and how much of it costs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum StepPrice {
-    PerToken(TokenPrices),
-    PerMegapixel(CostCents),
-    PerImage(CostCents),
+    Tokens(TokenPrices),
+    Megapixels(CostCents),
+    Image(CostCents),
 }
 
 /// The most that each step of a chain can cost, by this deployment's settings. Asks nobody.
@@ -49,13 +49,13 @@ impl WorstCosts {
 
     pub(crate) fn of(settings: &ProviderSettings) -> WorstCosts {
         WorstCosts {
-            chat: StepPrice::PerToken(settings.deepseek.chat.prices),
-            reasoner: StepPrice::PerToken(settings.deepseek.reasoner.prices),
-            premium: StepPrice::PerToken(settings.anthropic.premium.prices),
-            flux_dev: StepPrice::PerMegapixel(settings.fal.flux_dev.unit_price),
-            flux_schnell: StepPrice::PerMegapixel(settings.fal.flux_schnell.unit_price),
+            chat: StepPrice::Tokens(settings.deepseek.chat.prices),
+            reasoner: StepPrice::Tokens(settings.deepseek.reasoner.prices),
+            premium: StepPrice::Tokens(settings.anthropic.premium.prices),
+            flux_dev: StepPrice::Megapixels(settings.fal.flux_dev.unit_price),
+            flux_schnell: StepPrice::Megapixels(settings.fal.flux_schnell.unit_price),
             // Without ComfyUI nothing is paid for it.
-            comfyui: StepPrice::PerImage(settings.comfyui.as_ref().map_or(CostCents::ZERO, |own| own.cost)),
+            comfyui: StepPrice::Image(settings.comfyui.as_ref().map_or(CostCents::ZERO, |own| own.cost)),
         }
     }
 
@@ -88,16 +88,16 @@ impl StepPrice {
     /// `None` when the step does not make this kind of thing.
     pub(crate) fn at_worst(self, measure: Measure) -> Option<CostCents> {
         match (self, measure) {
-            (StepPrice::PerToken(prices), Measure::Text { prompt_bytes, output_tokens_max }) => {
+            (StepPrice::Tokens(prices), Measure::Text { prompt_bytes, output_tokens_max }) => {
                 let output = u64::from(output_tokens_max);
                 Some(prices.at_worst(input_tokens_max(prompt_bytes), output))
             }
-            (StepPrice::PerMegapixel(unit), Measure::Image { width, height }) => {
+            (StepPrice::Megapixels(unit), Measure::Image { width, height }) => {
                 Some(unit.scaled_half_up(megapixels(width, height), 1).unwrap_or(CostCents::MAX))
             }
-            (StepPrice::PerImage(cost), Measure::Image { .. }) => Some(cost),
-            (StepPrice::PerToken(_), Measure::Image { .. })
-            | (StepPrice::PerMegapixel(_) | StepPrice::PerImage(_), Measure::Text { .. }) => None,
+            (StepPrice::Image(cost), Measure::Image { .. }) => Some(cost),
+            (StepPrice::Tokens(_), Measure::Image { .. })
+            | (StepPrice::Megapixels(_) | StepPrice::Image(_), Measure::Text { .. }) => None,
         }
     }
 
@@ -106,8 +106,7 @@ impl StepPrice {
         if self.at_worst(measure)? <= cost_max {
             return Some(measure);
         }
-        let (StepPrice::PerToken(prices), Measure::Text { prompt_bytes, output_tokens_max }) =
-            (self, measure)
+        let (StepPrice::Tokens(prices), Measure::Text { prompt_bytes, output_tokens_max }) = (self, measure)
         else {
             return None;
         };
@@ -189,7 +188,7 @@ mod tests {
 
     #[test]
     fn an_image_is_paid_by_the_begun_megapixel() {
-        let dev = StepPrice::PerMegapixel(cents("2.5"));
+        let dev = StepPrice::Megapixels(cents("2.5"));
         for (width, height, cost) in [
             (512, 512, "2.5"),
             (1024, 768, "2.5"),
@@ -205,16 +204,16 @@ mod tests {
     #[test]
     fn a_text_is_paid_by_its_bytes_at_the_dearest_price_of_an_input_token() {
         let measure = Measure::Text { prompt_bytes: 10_000 - TEMPLATE_TOKENS, output_tokens_max: 4_000 };
-        assert_eq!(StepPrice::PerToken(claude()).at_worst(measure), Some(cents("6.5")));
+        assert_eq!(StepPrice::Tokens(claude()).at_worst(measure), Some(cents("6.5")));
     }
 
     #[test]
     fn a_step_makes_one_kind_of_thing() {
         let image = Measure::Image { width: 1, height: 1 };
         let text = Measure::Text { prompt_bytes: 1, output_tokens_max: 1 };
-        assert_eq!(StepPrice::PerToken(claude()).at_worst(image), None);
-        assert_eq!(StepPrice::PerMegapixel(cents("1")).at_worst(text), None);
-        assert_eq!(StepPrice::PerImage(cents("1")).within(text, CostCents::MAX), None);
+        assert_eq!(StepPrice::Tokens(claude()).at_worst(image), None);
+        assert_eq!(StepPrice::Megapixels(cents("1")).at_worst(text), None);
+        assert_eq!(StepPrice::Image(cents("1")).within(text, CostCents::MAX), None);
     }
 
     proptest! {
@@ -222,7 +221,7 @@ mod tests {
         fn what_a_step_is_asked_for_is_always_paid_for(
             prompt_bytes in 0..200_000_u64, output_tokens_max in 1..100_000_u32, cost in 0..100_000_000_u64,
         ) {
-            let (price, cost_max) = (StepPrice::PerToken(claude()), CostCents::from_micro_cents(cost));
+            let (price, cost_max) = (StepPrice::Tokens(claude()), CostCents::from_micro_cents(cost));
             let asked = price.within(Measure::Text { prompt_bytes, output_tokens_max }, cost_max);
             if let Some(asked) = asked {
                 prop_assert!(price.at_worst(asked).unwrap() <= cost_max);
