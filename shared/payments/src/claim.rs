@@ -412,10 +412,11 @@ impl ChainDesk {
         }
         // Not before it is decided: what changed at this moment is looked at by the next poll.
         let fact = self.payments().fact(&due.fact).await?;
-        if !fact.is_some_and(|fact| matches!(fact.state, FactState::Claimed(_))) {
-            self.payments().store.clear_due(due).await?;
+        if fact.is_some_and(|fact| matches!(fact.state, FactState::Claimed(_))) {
+            return Ok(false);
         }
-        Ok(is_granted)
+        // Of two polls at the same moment one counts the grant.
+        Ok(self.payments().store.clear_due(due).await? && is_granted)
     }
 
     /// Whether it was granted now.

@@ -42,9 +42,9 @@ impl Store {
         answer.items().iter().map(DueClaim::read).collect()
     }
 
-    /// Takes a decided claim out of those that wait. Its audit row stays.
-    pub(crate) async fn clear_due(&self, due: &DueClaim) -> Result<(), StoreError> {
-        let Some(mut item) = self.get(&self.inbox, due.row.clone()).await? else { return Ok(()) };
+    /// Takes a decided claim out of those that wait. Its audit row stays. False: another poll did it before.
+    pub(crate) async fn clear_due(&self, due: &DueClaim) -> Result<bool, StoreError> {
+        let Some(mut item) = self.get(&self.inbox, due.row.clone()).await? else { return Ok(false) };
         item.remove("open");
         item.remove("heard_at");
         platform::retry_conflicts(|| async {
@@ -58,14 +58,14 @@ impl Store {
                 .expression_attribute_values(":due", text(due_mark()))
                 .expression_attribute_values(":until", number(due.until));
             match put.send().await {
-                Ok(_) => Ok(()),
+                Ok(_) => Ok(true),
                 // Another poll cleared it at the same moment.
                 Err(error)
                     if error
                         .as_service_error()
                         .is_some_and(|failed| failed.is_conditional_check_failed_exception()) =>
                 {
-                    Ok(())
+                    Ok(false)
                 }
                 Err(error) => Err(StoreError::of_sdk(error)),
             }
