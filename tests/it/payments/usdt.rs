@@ -382,7 +382,7 @@ async fn a_poll_that_was_cut_short_gives_no_amount_away() {
     take_all_amounts(&desk, &order).await;
     desk.world.advance(20 * HOUR);
     send(&desk, exact(&order));
-    desk.world.advance(28 * HOUR);
+    desk.world.advance(30 * HOUR);
     for service in [Service::Tronscan, Service::Trongrid] {
         desk.world.sandbox.faults().set(service, FaultRule::always(sandbox::Fault::Garbage));
     }
