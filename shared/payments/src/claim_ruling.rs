@@ -124,10 +124,10 @@ mod tests {
     #[test]
     fn an_amount_that_another_account_was_given_is_never_the_claimants() {
         let own = row("ann", 20_123_000, 0);
-        assert_eq!(ruled(20_456_000, Some(row("bob", 20_456_000, 0)), &[own.clone()]), None);
+        assert_eq!(ruled(20_456_000, Some(row("bob", 20_456_000, 0)), std::slice::from_ref(&own)), None);
         // Also long after, also when it was given away only later.
         let late = ReferenceRow { held: Some((at(0), at(60))), ..row("bob", 20_456_000, 0) };
-        assert_eq!(ruled(20_456_000, Some(late), &[own.clone()]), None);
+        assert_eq!(ruled(20_456_000, Some(late), std::slice::from_ref(&own)), None);
         assert_eq!(ruled(20_456_000, Some(row("bob", 20_456_000, 2 * HOUR)), &[own]), None);
     }
 
@@ -147,7 +147,7 @@ mod tests {
     fn a_far_order_of_another_account_speaks_against_no_claim_and_a_near_one_does() {
         let own = row("ann", 20_123_000, 0);
         let near = Some((false, vec![20_123_000]));
-        assert_eq!(ruled(20_000_000, None, &[own.clone()]), near);
+        assert_eq!(ruled(20_000_000, None, std::slice::from_ref(&own)), near);
         for far in [500_999_000, 25_200_000, 18_900_000, 5_001_000] {
             assert_eq!(ruled(20_000_000, None, &[own.clone(), row("bob", far, 0)]), near, "{far}");
         }

@@ -31,7 +31,7 @@ pub(crate) enum Started {
 }
 
 enum Attempted {
-    Reserved(Reserved),
+    Reserved(Box<Reserved>),
     Known(RunId),
     /// The idempotency key was claimed for this run earlier.
     StandsFor(RunId),
@@ -61,7 +61,8 @@ impl Conduct {
                 Attempted::StandsFor(run) => {
                     (priced.run, priced.key, priced.may_be_known) = (run, None, true);
                 }
-                Attempted::Reserved(Reserved { account, hold, .. }) => {
+                Attempted::Reserved(reserved) => {
+                    let Reserved { account, hold, .. } = *reserved;
                     tracing::info!(run.id = %hold.run, account.id = %account.id, amount = hold.amount.get(), "reserved");
                     let grace = self.runs.0.platform.profile().ledger.hold_grace();
                     return Ok(Started::Reserved { hold, overdue: account.overdue(now, grace) });
@@ -179,7 +180,7 @@ impl Conduct {
             return Ok(attempted);
         }
         match reserved {
-            Ok(reserved) => Ok(Attempted::Reserved(reserved)),
+            Ok(reserved) => Ok(Attempted::Reserved(Box::new(reserved))),
             Err(Refusal::Running(hold)) => {
                 let run = same_input(hold.run, hold.fingerprint, priced.fingerprint)?;
                 Ok(Attempted::Known(run))

@@ -644,7 +644,8 @@ async fn claims_of_two_people_at_once_are_nobodys_grant() {
     let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
     let order = ordered(&desk, &ann, 2000).await;
     let (tx, _) = withdrawn(&desk, &order).await;
-    (ann.balance().await, bob.balance().await);
+    ann.balance().await;
+    bob.balance().await;
 
     let told = at_once((0..20).map(|nth| {
         let (person, tx) = (if nth % 2 == 0 { ann.clone() } else { bob.clone() }, tx.clone());
