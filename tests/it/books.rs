@@ -43,7 +43,7 @@ pub(crate) async fn check(world: &World) {
     }
 }
 
-/// What runs that were given back have cost us stands in their accounts exactly once: the counters of the days add up to
+/// What counts of the losses by runs that were given back stands in their accounts exactly once: the counters of the days add up to
 /// what the outcomes say, for all whose hold is gone. Only in a world of less than two days, because older days are dropped.
 pub(crate) async fn check_losses(world: &World) {
     let ledger = Ledger::new(&world.product.platform);
@@ -55,8 +55,8 @@ pub(crate) async fn check_losses(world: &World) {
         });
         let counted: u64 = counters.map(|(_, lost)| lost.as_n().unwrap().parse::<u64>().unwrap()).sum();
         let lost_of = |entry: &Entry| match entry.run().map(|run| &run.verdict) {
-            Some(Verdict::Released { lost, .. }) if account.hold(entry.id.into()).is_none() => {
-                lost.micro_cents()
+            Some(Verdict::Released { counted, .. }) if account.hold(entry.id.into()).is_none() => {
+                counted.micro_cents()
             }
             _ => 0,
         };

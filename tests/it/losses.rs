@@ -159,17 +159,73 @@ async fn pictures_at_once_can_not_cost_more_than_the_few_that_may_be_open() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_never_ended_counts_with_its_price_because_its_cost_is_not_known() {
-    let world = World::with(&[("GIVEN_BACK_DAY_CENTS", "4")]).await;
+async fn a_run_that_was_never_ended_is_lost_with_its_price_of_which_a_twentieth_counts() {
+    let world = World::with(&[("GIVEN_BACK_DAY_CENTS", "0.4")]).await;
     let ann = world.person("ann");
-    world.sandbox.faults().set(Service::Fal, FaultRule::once(Fault::DropConnection));
-    assert_eq!(ann.run(&image("x")).await.problem(), "outcome_unknown");
-    world.advance_and_sweep().await;
-    let counted = losses(&world, &ann).await;
-    assert_eq!(counted.iter().map(|(_, lost)| lost).collect::<Vec<_>>(), [&4_000_000]);
+    for counted_micro in [200_000, 400_000] {
+        world.sandbox.faults().set(Service::Fal, FaultRule::once(Fault::DropConnection));
+        let run = ann.run(&image("x")).await;
+        assert_eq!(run.problem(), "outcome_unknown", "{}", run.text);
+        world.advance_and_sweep().await;
+        let counted = losses(&world, &ann).await;
+        assert_eq!(counted.iter().map(|(_, lost)| *lost).collect::<Vec<_>>(), [counted_micro]);
+        let told = ann.get(&format!("/v1/runs/{}", run.body["run_id"].as_str().unwrap())).await;
+        assert_eq!(told.body["receipt"]["failed_cost_cents"], "4", "{}", told.text);
+    }
+    // Whoever could bring it about at will is stopped too.
     assert_eq!(ann.script("x").await.problem(), "given_back_too_much");
     books::check_losses(&world).await;
     books::check_settled(&world).await;
+}
+
+#[tokio::test]
+async fn an_output_that_we_lost_counts_nothing_and_is_told_in_entry_and_receipt() {
+    let world = World::with(&[("GIVEN_BACK_DAY_CENTS", "2")]).await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    let broken = world.instance(&[]).await;
+    broken.meddler.break_media();
+    let there = ann.at(&broken.base);
+    for _ in 0..5 {
+        let run = there.run(&image("x")).await;
+        assert_eq!(run.problem(), "output_not_stored", "{}", run.text);
+    }
+    assert_eq!(losses(&world, &ann).await, []);
+    let id: AccountId = ann.id().parse().unwrap();
+    let entries = Ledger::new(&world.product.platform).entries(&id, 100, None).await.unwrap().items;
+    let lost: Vec<_> =
+        entries.iter().filter_map(|entry| entry.run()).map(|run| run.lost().to_string()).collect();
+    assert_eq!(lost, ["2.5"; 5], "the entry tells what fal billed");
+    assert_eq!(ann.script("x").await.status, 200, "our fault locks no customer out");
+    books::check_losses(&world).await;
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn whether_an_account_has_paid_is_told_by_what_was_paid_in_and_not_by_a_percentage() {
+    let world = World::with(&[("GIVEN_BACK_PERCENT_OF_PAID", "0"), ("UNPAID_OPEN_HOLDS_MAX", "0")]).await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    assert_eq!(ann.script("x").await.problem(), "too_many_open_runs");
+    let payment = top_up(&world, &ann, 500).await;
+    assert_eq!(ann.script("x").await.status, 200);
+
+    // Taken back under another percentage: of nothing that was paid in, nothing is borne.
+    let ten = world.instance(&[("GIVEN_BACK_PERCENT_OF_PAID", "10")]).await;
+    let key = OnceKey::new("test", "taken back");
+    let amount = Credits::new(500).unwrap();
+    let reversal = Posting::Reversal { of: payment, amount, unspent: amount, key };
+    let id: AccountId = ann.id().parse().unwrap();
+    Ledger::new(&ten.platform).post(&id, &reversal, world.now()).await.unwrap();
+    let row = account_row(&world, &ann).await;
+    assert_eq!((row["paid"].as_n().unwrap().as_str(), row["budget"].as_n().unwrap().as_str()), ("0", "0"));
+    top_up(&world, &ann, 700).await;
+    let other =
+        Posting::Grant { amount, origin: Origin::TopUp, key: OnceKey::new("test", "under ten percent") };
+    Ledger::new(&ten.platform).post(&id, &other, world.now()).await.unwrap();
+    let row = account_row(&world, &ann).await;
+    assert_eq!(row["budget"].as_n().unwrap(), "120000000", "ten percent of all of twelve dollars");
+    books::check(&world).await;
 }
 
 #[tokio::test]

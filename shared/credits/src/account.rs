@@ -1,4 +1,5 @@
 use crate::ceilings::{Ceilings, day_of, end_of_day};
+use crate::items::ended_mark;
 use crate::{Hold, Nonce};
 use primitives::{AccountId, CostCents, Credits, CreditsDelta, Fingerprint, Overflow, RunId, Timestamp};
 use std::time::Duration;
@@ -24,6 +25,10 @@ pub struct Account {
     pub(crate) losses: Vec<(u64, CostCents)>,
     /// The share of what was paid in up to which such losses are borne in a day; zero for an account that never paid.
     pub(crate) loss_budget: CostCents,
+    /// What was paid in, less what was taken back of it.
+    pub(crate) paid: CreditsDelta,
+    /// Ends of the ids of runs that ended in the minute written beside them (minutes since 1970).
+    pub(crate) ended: Vec<(u64, Vec<String>)>,
     /// When the sweep looks at this account, if it is marked at all (Unix seconds).
     pub(crate) due: Option<u64>,
 }
@@ -173,6 +178,18 @@ impl Account {
     pub(crate) fn stale_minutes(&self, now: Timestamp) -> Vec<u64> {
         let minute = now.seconds() / 60;
         self.run_counts.iter().map(|(counted, _)| *counted).filter(|counted| counted + 1 < minute).collect()
+    }
+
+    /// The same for the minutes in which runs ended.
+    pub(crate) fn stale_ended(&self, now: Timestamp) -> Vec<u64> {
+        let minute = now.seconds() / 60;
+        self.ended.iter().map(|(ended, _)| *ended).filter(|ended| ended + 1 < minute).collect()
+    }
+
+    /// Whether a run of this id, or of one much like it, ended in the last minutes.
+    pub(crate) fn has_lately_ended(&self, run: RunId) -> bool {
+        let mark = ended_mark(run);
+        self.ended.iter().any(|(_, marks)| marks.contains(&mark))
     }
 
     /// The same for the days of losses.

@@ -1,6 +1,6 @@
 use crate::Account;
 use platform::Limits;
-use primitives::{CostCents, Credits, Timestamp};
+use primitives::{CostCents, CreditsDelta, Timestamp};
 
 pub(crate) const DAY_SECONDS: u64 = 86_400;
 
@@ -27,11 +27,15 @@ impl Ceilings {
         }
     }
 
-    /// What a payment of `paid` adds to the losses of a day that are borne for its account, in millionths of a cent.
-    pub(crate) fn budget_of(&self, paid: Credits) -> u64 {
-        let whole = u128::from(CostCents::paid_by(paid).micro_cents());
+    /// The losses of a day that are borne for an account into which `paid` was paid, taken back already deducted; none
+    /// where more was taken back than paid in.
+    pub(crate) fn budget_of(&self, paid: CreditsDelta) -> CostCents {
+        if paid <= CreditsDelta::ZERO {
+            return CostCents::ZERO;
+        }
+        let whole = u128::from(CostCents::paid_by(paid.magnitude()).micro_cents());
         let share = whole * u128::from(self.losses_percent_of_paid) / 100;
-        u64::try_from(share).unwrap_or(u64::MAX)
+        CostCents::from_micro_cents(u64::try_from(share).unwrap_or(u64::MAX))
     }
 
     /// For an account that never paid, and for one that did.
@@ -48,7 +52,7 @@ impl Ceilings {
 impl Account {
     /// Whether more was paid in than was taken back.
     pub(crate) fn has_paid(&self) -> bool {
-        self.loss_budget > CostCents::ZERO
+        self.paid > CreditsDelta::ZERO
     }
 
     pub(crate) fn open_holds_max(&self, ceilings: &Ceilings) -> u32 {

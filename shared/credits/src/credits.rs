@@ -2,8 +2,8 @@ use crate::account::{Account, Balance, Block, Refusal, Reservation};
 use crate::ceilings::{Ceilings, day_of};
 use crate::entry::{Decision, Entry, Outcome};
 use crate::items::{
-    ACCOUNTS, CREDIT_TRANSACTIONS, SWEEP_INDEX, account_key, day_counter, entry_item, entry_key,
-    minute_counter, read_account, read_entry, shard_name, sweep_shard,
+    ACCOUNTS, CREDIT_TRANSACTIONS, SWEEP_INDEX, account_key, day_counter, ended_in, ended_mark, entry_item,
+    entry_key, minute_counter, read_account, read_entry, shard_name, sweep_shard,
 };
 use crate::{CreditsError, Hold, Nonce};
 use aws_sdk_dynamodb::Client;
@@ -34,8 +34,9 @@ pub struct Reserved {
     /// After the write.
     pub account: Account,
     pub hold: Hold,
-    /// The first try was not answered or refused for a while: the run may have been another request's in between.
-    pub was_tried_again: bool,
+    /// The write found a run of this id, or of one much like it, that ended in the last minutes: the outcome must be
+    /// looked for again before the provider is called.
+    pub may_be_over: bool,
 }
 
 /// Who decided a run.
@@ -115,7 +116,8 @@ impl Ledger {
                     pause(u32::try_from(ours.len()).unwrap_or(u32::MAX)).await;
                 }
                 Ok(Ok((account, hold))) => {
-                    return Ok(Ok(Reserved { account, hold, was_tried_again: ours.len() > 1 }));
+                    let may_be_over = account.has_lately_ended(hold.run);
+                    return Ok(Ok(Reserved { account, hold, may_be_over }));
                 }
                 Ok(Err(refusal)) => return Ok(Err(refusal)),
                 Err(error) => return Err(error),
@@ -145,7 +147,7 @@ impl Ledger {
             .condition_expression(
                 "avail >= :price AND attribute_not_exists(holds.#run) \
                  AND attribute_not_exists(blocked) AND attribute_not_exists(debt) \
-                 AND (size(holds) < :unpaid_open_max OR (size(holds) < :open_max AND budget > :zero)) \
+                 AND (size(holds) < :unpaid_open_max OR (size(holds) < :open_max AND paid > :zero)) \
                  AND (attribute_not_exists(#minute) OR #minute < :minute_max) \
                  AND (attribute_not_exists(#lost) OR #lost < :lost_base OR (#lost < budget AND #lost < :lost_max))",
             )
@@ -253,8 +255,10 @@ impl Ledger {
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<Option<Balance>, CreditsError> {
-        let (back, lost) = (outcome.returned(hold)?, outcome.lost(hold));
-        let Some(account) = retry_conflicts(|| self.apply_once(account, hold, back, lost, now)).await? else {
+        let (back, counted) = (outcome.returned(hold)?, outcome.counted(hold));
+        let Some(account) =
+            retry_conflicts(|| self.apply_once(account, hold, back, Some(counted), now)).await?
+        else {
             return Ok(None);
         };
         if account.coverable_debt().is_zero() {
@@ -280,18 +284,19 @@ impl Ledger {
 
     /// Takes back a reservation whose run was never started: nothing was sent to anybody, so no outcome is due.
     pub async fn cancel(&self, account: &AccountId, hold: &Hold, now: Timestamp) -> Result<(), CreditsError> {
-        let nothing = CostCents::ZERO;
-        retry_conflicts(|| self.apply_once(account, hold, hold.amount, nothing, now)).await.map(|_| ())
+        retry_conflicts(|| self.apply_once(account, hold, hold.amount, None, now)).await.map(|_| ())
     }
 
+    /// Takes the hold away. `ended`: the run has an outcome, of which so much counts as lost.
     async fn apply_once(
         &self,
         account: &AccountId,
         hold: &Hold,
         back: Credits,
-        lost: CostCents,
+        ended: Option<CostCents>,
         now: Timestamp,
     ) -> Result<Option<Account>, CreditsError> {
+        let minute = now.seconds() / 60;
         let mut update = self
             .dynamo
             .update_item()
@@ -300,13 +305,14 @@ impl Ledger {
             .condition_expression("holds.#run = :hold")
             .expression_attribute_names("#run", hold.run.to_string())
             // The minute and the day before the last are dropped here, for nothing; older ones by the sweep.
-            .expression_attribute_names("#minute", minute_counter((now.seconds() / 60).saturating_sub(2)))
+            .expression_attribute_names("#minute", minute_counter(minute.saturating_sub(2)))
+            .expression_attribute_names("#old", ended_in(minute.saturating_sub(2)))
             .expression_attribute_names("#day", day_counter(day_of(now).saturating_sub(2)))
             .expression_attribute_values(":back", number(back.get()))
             .expression_attribute_values(":hold", text(hold.encode()))
             .return_values(ReturnValue::AllNew);
         let mut change = "SET avail = avail + :back".to_owned();
-        if lost > CostCents::ZERO {
+        if let Some(lost) = ended.filter(|lost| *lost > CostCents::ZERO) {
             // In the write that takes the hold away, so that it counts exactly once, whatever is repeated.
             change += ", #lost = if_not_exists(#lost, :zero) + :lost";
             update = update
@@ -314,7 +320,13 @@ impl Ledger {
                 .expression_attribute_values(":zero", number(0_u32))
                 .expression_attribute_values(":lost", number(lost.micro_cents()));
         }
-        change += " REMOVE holds.#run, #minute, #day";
+        change += " REMOVE holds.#run, #minute, #day, #old";
+        if ended.is_some() {
+            change += " ADD #ended :mark";
+            update = update
+                .expression_attribute_names("#ended", ended_in(minute))
+                .expression_attribute_values(":mark", AttributeValue::Ss(vec![ended_mark(hold.run)]));
+        }
         match update.update_expression(change).send().await {
             Ok(answer) => Ok(Some(read_account(answer.attributes().ok_or_else(no_attributes)?)?)),
             Err(error) => match error.as_service_error() {
@@ -485,6 +497,7 @@ impl Ledger {
         let Some(due) = account.due else { return Ok(()) };
         let earliest = account.holds.iter().map(|hold| hold.expires_at.seconds()).min();
         let mut removed: Vec<String> = account.stale_minutes(now).into_iter().map(minute_counter).collect();
+        removed.extend(account.stale_ended(now).into_iter().map(ended_in));
         removed.extend(account.stale_days(now).into_iter().map(day_counter));
         let mut update = self
             .dynamo

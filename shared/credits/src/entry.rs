@@ -55,10 +55,12 @@ pub struct RunOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Charged(Credits),
-    /// Given back; `reason` is a stable code such as `unavailable` or `expired`, `lost` what the run cost us.
+    /// Given back; `reason` is a stable code such as `unavailable` or `expired`, `lost` what the run cost us, `counted`
+    /// what of it counts against what is borne for the account in a day.
     Released {
         reason: String,
         lost: CostCents,
+        counted: CostCents,
     },
 }
 
@@ -75,7 +77,11 @@ pub enum Origin {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct OnceKey(String);
 
-/// What shall become of a hold. Only [`Decision::charge`] and [`Decision::release`] make one.
+/// Of a run whose end was not seen, this part of its price counts: so small that all runs which an account can have open
+/// use up less than what is borne for it, when one fault of ours ends them all.
+const UNSEEN_PART: u64 = 20;
+
+/// What shall become of a hold. Only its constructors make one.
 #[derive(Debug, Clone)]
 pub struct Decision {
     pub(crate) hold: Hold,
@@ -92,20 +98,33 @@ impl Decision {
         Ok(Decision { hold: hold.clone(), verdict: Verdict::Charged(amount), receipt })
     }
 
-    /// Gives the whole hold back, although the run cost us `lost`: that counts against what is borne for the account in
-    /// a day.
+    /// Gives the whole hold back of a run that its input or its provider ended, although it cost us `lost`: all of that
+    /// counts against what is borne for the account in a day.
     pub fn release(hold: &Hold, reason: &str, lost: CostCents, receipt: String) -> Decision {
-        Decision {
-            hold: hold.clone(),
-            verdict: Verdict::Released { reason: reason.to_owned(), lost },
-            receipt,
-        }
+        Decision::released(hold, reason, (lost, lost), receipt)
     }
 
-    /// Gives the whole hold back of a run whose cost is not known, because its end was not seen. No run may cost more than
-    /// its price: so much counts as lost.
-    pub fn unknown(hold: &Hold, reason: &str, receipt: String) -> Decision {
-        Decision::release(hold, reason, CostCents::paid_by(hold.amount), receipt)
+    /// Gives the whole hold back of a run that we failed: what it cost us does not count against its account.
+    pub fn release_for_our_fault(hold: &Hold, reason: &str, lost: CostCents, receipt: String) -> Decision {
+        Decision::released(hold, reason, (lost, CostCents::ZERO), receipt)
+    }
+
+    /// Gives the whole hold back of a run whose end was not seen. Its cost is not known; no run may cost more than its
+    /// price: so much is lost. Mostly it is our fault, but an input might bring it about: a small part counts.
+    pub fn release_unseen(hold: &Hold, reason: &str, receipt: String) -> Decision {
+        let lost = CostCents::paid_by(hold.amount);
+        let counted = CostCents::from_micro_cents(lost.micro_cents() / UNSEEN_PART);
+        Decision::released(hold, reason, (lost, counted), receipt)
+    }
+
+    fn released(
+        hold: &Hold,
+        reason: &str,
+        (lost, counted): (CostCents, CostCents),
+        receipt: String,
+    ) -> Decision {
+        let verdict = Verdict::Released { reason: reason.to_owned(), lost, counted };
+        Decision { hold: hold.clone(), verdict, receipt }
     }
 }
 
@@ -152,14 +171,14 @@ impl Entry {
         }
     }
 
-    /// What the run cost us without being paid for. It is counted with the hold it was decided for, so that no other
-    /// hold of the same run counts it again.
-    pub(crate) fn lost(&self, hold: &Hold) -> CostCents {
+    /// What counts against what is borne for the account. It is counted with the hold it was decided for, so that no
+    /// other hold of the same run counts it again.
+    pub(crate) fn counted(&self, hold: &Hold) -> CostCents {
         match &self.kind {
-            Kind::Run(RunOutcome { verdict: Verdict::Released { lost, .. }, nonce, .. })
+            Kind::Run(RunOutcome { verdict: Verdict::Released { counted, .. }, nonce, .. })
                 if *nonce == hold.nonce =>
             {
-                *lost
+                *counted
             }
             _ => CostCents::ZERO,
         }
@@ -172,6 +191,14 @@ impl RunOutcome {
         match &self.verdict {
             Verdict::Charged(_) => None,
             Verdict::Released { reason, .. } => Some(reason),
+        }
+    }
+
+    /// What the run cost us without being paid for.
+    pub fn lost(&self) -> CostCents {
+        match &self.verdict {
+            Verdict::Charged(_) => CostCents::ZERO,
+            Verdict::Released { lost, .. } => *lost,
         }
     }
 }

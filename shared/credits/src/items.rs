@@ -6,12 +6,13 @@ use crate::entry::{Entry, Kind, OnceKey, Origin, RunOutcome, Verdict};
 use crate::{Hold, Nonce};
 use aws_sdk_dynamodb::types::AttributeValue;
 use platform::{Index, Item, ItemBuilder, Key, KeyType, StoreError, TableSpec, key};
-use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, Fingerprint};
+use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, Fingerprint, RunId};
 use std::collections::HashMap;
 use std::str::FromStr;
 
 /// `id` → available `avail`, open `holds` by run id, `debt`, `blocked`, counters of runs `w<minute>` and of losses
-/// `l<day>` (millionths of a cent), `budget` for these losses, sweep mark, and `welcome` while it is awaited.
+/// `l<day>` (millionths of a cent), ends of the ids of runs that ended `e<minute>`, what was `paid` in and the `budget`
+/// for losses that follows from it, sweep mark, and `welcome` while it is awaited.
 pub const ACCOUNTS: TableSpec = TableSpec {
     name: "accounts",
     partition_key: "id",
@@ -46,6 +47,16 @@ pub(crate) fn shard_name(shard: u8) -> String {
 
 pub(crate) fn minute_counter(minute: u64) -> String {
     format!("w{minute}")
+}
+
+pub(crate) fn ended_in(minute: u64) -> String {
+    format!("e{minute}")
+}
+
+/// Enough of a run's id to tell it from most others: where two look alike, an outcome is looked for in vain.
+pub(crate) fn ended_mark(run: RunId) -> String {
+    let id = run.to_string();
+    id[id.len().saturating_sub(3)..].to_owned()
 }
 
 pub(crate) fn day_counter(day: u64) -> String {
@@ -94,6 +105,8 @@ pub(crate) fn read_account(attributes: &HashMap<String, AttributeValue>) -> Resu
         awaits_welcome: item.maybe_text("welcome")?.is_some(),
         run_counts: read_counters(attributes, 'w'),
         losses: read_losses(attributes),
+        ended: read_ended(attributes),
+        paid: CreditsDelta::new(item.maybe_number("paid")?.unwrap_or(0)).map_err(|_| item.corrupt("paid"))?,
         loss_budget: read_budget(&item)?,
         due: item.maybe_number("due")?,
     })
@@ -130,10 +143,17 @@ fn read_losses(attributes: &HashMap<String, AttributeValue>) -> Vec<(u64, CostCe
     read_counters(attributes, 'l').into_iter().map(|(day, micro)| (day, cost(micro))).collect()
 }
 
-/// Below zero when more was taken back than paid in: nothing is borne for that.
 fn read_budget(item: &Item<'_>) -> Result<CostCents, StoreError> {
-    let micro: i128 = item.maybe_number("budget")?.unwrap_or(0);
-    Ok(CostCents::from_micro_cents(u64::try_from(micro.max(0)).unwrap_or(u64::MAX)))
+    Ok(CostCents::from_micro_cents(item.maybe_number("budget")?.unwrap_or(0)))
+}
+
+/// The ends of the ids of the runs that ended in each of the last minutes.
+fn read_ended(attributes: &HashMap<String, AttributeValue>) -> Vec<(u64, Vec<String>)> {
+    let read = |(name, value): (&String, &AttributeValue)| {
+        let minute = name.strip_prefix('e')?.parse().ok()?;
+        Some((minute, value.as_ss().ok()?.clone()))
+    };
+    attributes.iter().filter_map(read).collect()
 }
 
 pub(crate) fn entry_item(entry: &Entry) -> HashMap<String, AttributeValue> {
@@ -149,9 +169,10 @@ pub(crate) fn entry_item(entry: &Entry) -> HashMap<String, AttributeValue> {
             let item = item.text("nonce", outcome.nonce.encode()).text("receipt", &outcome.receipt);
             match &outcome.verdict {
                 Verdict::Charged(_) => item,
-                Verdict::Released { reason, lost } => {
+                Verdict::Released { reason, lost, counted } => {
+                    let counted = (counted != lost).then_some(counted.micro_cents());
                     let lost = Some(lost.micro_cents()).filter(|lost| *lost > 0);
-                    item.text("reason", reason).maybe_number("lost", lost)
+                    item.text("reason", reason).maybe_number("lost", lost).maybe_number("counted", counted)
                 }
             }
         }
@@ -186,10 +207,10 @@ fn read_kind(item: &Item<'_>, amount: CreditsDelta) -> Result<Kind, StoreError> 
         "charge" => Kind::Run(read_outcome(item, Verdict::Charged(amount.magnitude()))?),
         "release" => {
             let lost = CostCents::from_micro_cents(item.maybe_number("lost")?.unwrap_or(0));
-            Kind::Run(read_outcome(
-                item,
-                Verdict::Released { reason: item.text("reason")?.to_owned(), lost },
-            )?)
+            // Absent where all of it counts.
+            let counted = item.maybe_number("counted")?.map_or(lost, CostCents::from_micro_cents);
+            let reason = item.text("reason")?.to_owned();
+            Kind::Run(read_outcome(item, Verdict::Released { reason, lost, counted })?)
         }
         "refund" => Kind::Refund { run: item.parsed("run")?, reason: item.text("reason")?.to_owned() },
         "reversal" => {

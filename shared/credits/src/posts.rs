@@ -312,7 +312,7 @@ fn account_update(
     account: &Account,
     effect: &Effect,
     ceilings: &Ceilings,
-) -> Result<Update, StoreError> {
+) -> Result<Update, CreditsError> {
     let (had_debt, has_debt) = (!account.debt.is_zero(), !effect.debt_after.is_zero());
     let mut update = Update::builder()
         .table_name(table)
@@ -321,12 +321,13 @@ fn account_update(
     let mut change = "SET avail = avail + :change".to_owned();
     let paid_in = effect.paid_in();
     if paid_in != CreditsDelta::ZERO {
-        let share = i128::from(ceilings.budget_of(paid_in.magnitude()));
-        let share = if paid_in > CreditsDelta::ZERO { share } else { -share };
-        change += ", budget = if_not_exists(budget, :none) + :share";
+        // DynamoDB's conditions don't multiply, so what follows from the sum stands beside it. Both are written anew, on
+        // the sum as it was read, so that a percentage that was changed meanwhile misjudges no payment.
+        let paid = account.paid.checked_add(paid_in)?;
+        change += ", paid = :paid, budget = :budget";
         update = update
-            .expression_attribute_values(":none", number(0_u32))
-            .expression_attribute_values(":share", number(share));
+            .expression_attribute_values(":paid", number(paid.get()))
+            .expression_attribute_values(":budget", number(ceilings.budget_of(paid).micro_cents()));
     }
     if has_debt {
         change += ", debt = :debt";
@@ -340,6 +341,15 @@ fn account_update(
     } else {
         "attribute_exists(id) AND attribute_not_exists(debt)".to_owned()
     };
+    if paid_in != CreditsDelta::ZERO {
+        let is_first = account.paid == CreditsDelta::ZERO;
+        condition += if is_first {
+            " AND (attribute_not_exists(paid) OR paid = :paid_before)"
+        } else {
+            " AND paid = :paid_before"
+        };
+        update = update.expression_attribute_values(":paid_before", number(account.paid.get()));
+    }
     if effect.available.get() < 0 {
         condition += " AND avail >= :taken";
         let taken = effect.available.magnitude();
@@ -349,7 +359,11 @@ fn account_update(
         condition += " AND (attribute_not_exists(blocked) OR blocked <> :closed)";
         update = update.expression_attribute_values(":closed", text(Block::Closed.as_str()));
     }
-    update.update_expression(change).condition_expression(condition).build().map_err(StoreError::not_built)
+    Ok(update
+        .update_expression(change)
+        .condition_expression(condition)
+        .build()
+        .map_err(StoreError::not_built)?)
 }
 
 fn is_failed_put(error: &SdkError<PutItemError, HttpResponse>) -> bool {

@@ -1,6 +1,7 @@
 use crate::account::{Account, Block, Refusal, Reservation};
 use crate::ceilings::Ceilings;
 use crate::entry::{Decision, Entry, OnceKey, Origin, Outcome};
+use crate::items::{entry_item, read_entry};
 use crate::lots::read_lots;
 use crate::posting::Posting;
 use crate::{Hold, Nonce};
@@ -29,6 +30,8 @@ fn account(available: u64) -> Account {
         run_counts: Vec::new(),
         losses: Vec::new(),
         loss_budget: CostCents::ZERO,
+        paid: CreditsDelta::ZERO,
+        ended: Vec::new(),
         due: None,
     }
 }
@@ -120,12 +123,11 @@ fn each_refusal_is_named_and_the_gravest_comes_first() {
 #[test]
 fn what_is_borne_in_a_day_grows_with_what_was_paid_in_up_to_a_ceiling() {
     let day = start().seconds() / 86_400;
-    let is_refused = |lost: &str, budget: u64| {
-        let loss_budget = CostCents::from_micro_cents(budget);
+    let is_refused = |lost: &str, loss_budget: CostCents| {
         let account = Account { losses: vec![(day, cents(lost))], loss_budget, ..account(9) };
         account.has_used_up_losses(start(), &ceilings())
     };
-    let paid = |units| ceilings().budget_of(credits(units));
+    let paid = |units| ceilings().budget_of(credits(units).gained());
     for (lost, paid_in, refused) in [
         ("24.999999", 0, false),
         ("25", 0, true),
@@ -147,7 +149,7 @@ fn what_is_borne_in_a_day_grows_with_what_was_paid_in_up_to_a_ceiling() {
 
 #[test]
 fn only_who_has_paid_may_have_many_runs_open() {
-    let paid = Account { loss_budget: CostCents::from_micro_cents(1), ..account(9) };
+    let paid = Account { paid: credits(1).gained(), ..account(9) };
     assert_eq!((account(9).open_holds_max(&ceilings()), paid.open_holds_max(&ceilings())), (1, 2));
 }
 
@@ -169,11 +171,32 @@ fn a_loss_counts_with_the_hold_it_was_decided_for_and_with_no_other() {
     let second = Hold { nonce: Nonce::random(), ..first.clone() };
     let of = |decision: Decision| Entry::of_decision(&"user_ann".parse().unwrap(), &decision, start());
     let released = of(Decision::release(&first, "content_rejected", cents("2.5"), String::new()));
-    assert_eq!((released.lost(&first), released.lost(&second)), (cents("2.5"), CostCents::ZERO));
-    let expired = of(Decision::unknown(&first, "expired", String::new()));
-    assert_eq!(expired.lost(&first), cents("4"), "nobody knows what it cost, at most its price");
+    assert_eq!((released.counted(&first), released.counted(&second)), (cents("2.5"), CostCents::ZERO));
+    let expired = of(Decision::release_unseen(&first, "expired", String::new()));
+    assert_eq!(expired.run().unwrap().lost(), cents("4"), "its cost is not known, at most its price");
+    assert_eq!(expired.counted(&first), cents("0.2"), "a twentieth");
+    let ours = of(Decision::release_for_our_fault(&first, "output_lost", cents("2.5"), String::new()));
+    assert_eq!((ours.run().unwrap().lost(), ours.counted(&first)), (cents("2.5"), CostCents::ZERO));
+    for entry in [&released, &expired, &ours] {
+        assert_eq!(read_entry(&entry_item(entry)).unwrap(), *entry, "stored and read back");
+    }
     let charged = of(Decision::charge(&first, credits(4), String::new()).unwrap());
-    assert_eq!(charged.lost(&first), CostCents::ZERO);
+    assert_eq!((charged.run().unwrap().lost(), charged.counted(&first)), (CostCents::ZERO, CostCents::ZERO));
+}
+
+#[test]
+fn one_fault_that_ends_all_runs_of_an_account_uses_up_less_than_is_borne() {
+    // Whoever holds more than the welcome credit of 100 paid it in; the dearest run costs less than a dollar.
+    for held in (4..=6_400).step_by(4) {
+        let hold = hold(held);
+        let expired = Decision::release_unseen(&hold, "expired", String::new());
+        let counted = Entry::of_decision(&"user_ann".parse().unwrap(), &expired, start()).counted(&hold);
+        let paid = credits(held.saturating_sub(100)).gained();
+        let loss_budget = ceilings().budget_of(paid);
+        let losses = vec![(start().seconds() / 86_400, counted)];
+        let account = Account { losses, loss_budget, paid, ..account(9) };
+        assert!(!account.has_used_up_losses(start(), &ceilings()), "{held} held");
+    }
 }
 
 #[test]

@@ -62,15 +62,14 @@ impl<'a> Course<'a> {
     /// Asks one provider, twice where that is safe. `None`: it failed.
     pub(crate) async fn take(&mut self, step: &Step) -> Option<Served> {
         let adapter = step.adapter.as_deref()?;
-        let job = self.paid_job(step)?;
         let (breaker, unreported) = (&self.shop.breaker, self.unreported.take());
         let report = async {
             if let Some((provider, incident)) = unreported {
                 breaker.failed(provider, &incident).await;
             }
         };
-        let (outcome, ()) = tokio::join!(self.tries(step.provider, adapter, &job), report);
-        match outcome {
+        let (outcome, ()) = tokio::join!(self.tries(step, adapter), report);
+        match outcome? {
             Ok(answer) => {
                 breaker.succeeded(step.provider).await;
                 Some(self.served(step.provider, adapter, answer))
@@ -103,22 +102,20 @@ impl<'a> Course<'a> {
         })
     }
 
-    async fn tries(
-        &mut self,
-        provider: ProviderName,
-        adapter: &dyn Adapter,
-        job: &Job,
-    ) -> Result<Answer, Failure> {
+    /// Each try is asked for what the rest of the price pays after the one before. `None`: not even the first is paid.
+    async fn tries(&mut self, step: &Step, adapter: &dyn Adapter) -> Option<Result<Answer, Failure>> {
+        let mut job = self.paid_job(step)?;
         let mut tries = 1;
         loop {
-            let failure = match self.attempt(provider, adapter, job).await {
-                Ok(answer) => return Ok(answer),
+            let failure = match self.attempt(step.provider, adapter, &job).await {
+                Ok(answer) => return Some(Ok(answer)),
                 Err(failure) => failure,
             };
             let Some(pause) = self.pause_before_again(&failure).filter(|_| tries < TRIES) else {
-                return Err(failure);
+                return Some(Err(failure));
             };
-            tries += 1;
+            let Some(paid) = self.paid_job(step) else { return Some(Err(failure)) };
+            (job, tries) = (paid, tries + 1);
             sleep(pause).await;
         }
     }

@@ -118,21 +118,25 @@ impl Closing {
 
     /// Ends a hold nobody ended: obeys the outcome if there is one, else gives the credit back.
     pub(crate) async fn finish_abandoned(&self, account: &AccountId, hold: &Hold) -> Result<(), RunsError> {
-        let decision = Decision::unknown(hold, EXPIRED, self.abandoned_receipt(hold).to_text());
-        let outcome = match self.ledger.decide(account, &decision, self.now()).await? {
-            Decided::Now(outcome) => {
-                // What it cost is not known; at most its price.
-                let lost = CostCents::paid_by(hold.amount).micro_cents();
-                tracing::warn!(
-                    metric = "given_back_micro_cents", value = lost, run.id = %hold.run, account.id = %account,
-                    "a run was never ended; the credit is back"
-                );
-                outcome
-            }
-            Decided::Before(outcome) => outcome,
-        };
+        let decision = Decision::release_unseen(hold, EXPIRED, self.abandoned_receipt(hold).to_text());
+        let outcome = self.decide(account, &decision).await?;
         self.conclude(hold, &outcome).await?;
         Ok(())
+    }
+
+    /// Writes the run's outcome, or finds the one that was written before, and tells what a new one lost.
+    pub(crate) async fn decide(
+        &self,
+        account: &AccountId,
+        decision: &Decision,
+    ) -> Result<Outcome, RunsError> {
+        match self.ledger.decide(account, decision, self.now()).await? {
+            Decided::Now(outcome) => {
+                tell_loss(&outcome);
+                Ok(outcome)
+            }
+            Decided::Before(outcome) => Ok(outcome),
+        }
     }
 
     /// The steps after the decision, in this order, so that the hold stands until all is recorded.
@@ -178,4 +182,13 @@ impl Closing {
             left: false,
         }
     }
+}
+
+fn tell_loss(outcome: &Outcome) {
+    let Some(run) = outcome.run().filter(|run| run.lost() > CostCents::ZERO) else { return };
+    tracing::warn!(
+        metric = "given_back_micro_cents", value = run.lost().micro_cents(),
+        run.id = %outcome.id, account.id = %outcome.account, reason = run.failure(),
+        "a run cost us something and its credit is back"
+    );
 }

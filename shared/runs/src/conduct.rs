@@ -5,7 +5,7 @@ use crate::runs::{Order, Priced, Runs, Who};
 use crate::telling::{RunEvent, Stage, Teller};
 use crate::view::{BalanceView, OutputView, RunBegun, RunStatus, RunView};
 use crate::{RunsError, Tried};
-use credits::{Decided, Decision, Hold, Outcome};
+use credits::{Decision, Hold, Outcome};
 use media::{OutputKind, StoredOutput};
 use primitives::{AccountId, CostCents, Private, Timestamp};
 use providers::{Artifact, Event, Failed, FailureClass, Job, MediaType, Request, Served};
@@ -132,7 +132,9 @@ impl Conduct {
             tracing::warn!(run.id = %hold.run, "a run is broken off while its order may be on its way; the credit stays held");
             return Err(RunsError::OutcomeUnknown { run: hold.run, held_until: self.released_at(hold) });
         }
-        let decision = Decision::unknown(hold, STOPPED, self.receipt(priced, hold, first_at).to_text());
+        let lost = CostCents::paid_by(hold.amount);
+        let receipt = self.receipt(priced, hold, first_at).to_text();
+        let decision = Decision::release_for_our_fault(hold, STOPPED, lost, receipt);
         self.settle(priced, hold, &decision).await?;
         tracing::warn!(run.id = %hold.run, "a run is broken off with its process; the credit is back");
         Err(RunsError::BrokenOff { run: hold.run })
@@ -191,7 +193,8 @@ impl Conduct {
             Ok(output) => output,
             Err(error) => {
                 tracing::error!(run.id = %hold.run, error = %error, "an output could not be stored; the credit goes back");
-                let decision = Decision::release(hold, OUTPUT_LOST, receipt.whole_cost(), receipt.to_text());
+                let (lost, receipt) = (receipt.whole_cost(), receipt.to_text());
+                let decision = Decision::release_for_our_fault(hold, OUTPUT_LOST, lost, receipt);
                 self.settle(priced, hold, &decision).await?;
                 return Err(RunsError::OutputLost { run: hold.run });
             }
@@ -277,7 +280,6 @@ impl Conduct {
         self.settle(priced, hold, &decision).await?;
         let shown = receipt.first_at.is_some();
         tracing::info!(
-            metric = "given_back_micro_cents", value = lost.micro_cents(),
             run.id = %hold.run, account.id = %priced.account, reason = class.as_str(), content_was_shown = shown,
             client_left = receipt.left,
             "run failed; the credit is back"
@@ -300,10 +302,7 @@ impl Conduct {
                 source: Box::new(source),
             }
         };
-        let decided = self.runs.0.ledger.decide(&priced.account, decision, self.runs.now()).await;
-        let outcome = match decided.map_err(|error| unsettled(error.into()))? {
-            Decided::Now(outcome) | Decided::Before(outcome) => outcome,
-        };
+        let outcome = self.runs.0.closing.decide(&priced.account, decision).await.map_err(unsettled)?;
         // The decision stands. What fails from here on does not change what the customer is told.
         match self.runs.0.closing.conclude(hold, &outcome).await {
             Ok(balance) => Ok((outcome, balance)),

@@ -1,4 +1,5 @@
 use crate::Tried;
+use credits::{Outcome, RunOutcome};
 use media::StoredOutput;
 use primitives::{CostCents, Credits, Markup, RunId, Timestamp};
 use providers::{Ending, Served};
@@ -96,6 +97,14 @@ impl Receipt {
     pub(crate) fn whole_cost(&self) -> CostCents {
         let served = self.served.as_ref().map_or(CostCents::ZERO, |served| served.cost);
         Tried::failed_cost(&self.tried).saturating_add(served)
+    }
+
+    /// What failed attempts cost us. Of a run that was given back it is what the ledger's entry calls lost, less what the
+    /// provider that served got: of one whose end was not seen that is its price.
+    pub(crate) fn failed_cost(&self, outcome: &Outcome) -> CostCents {
+        let served = self.served.as_ref().map_or(CostCents::ZERO, |served| served.cost);
+        let lost = outcome.run().map_or(CostCents::ZERO, RunOutcome::lost);
+        Tried::failed_cost(&self.tried).max(lost.checked_sub(served).unwrap_or_default())
     }
 
     pub(crate) fn served_of(served: &Served, is_cut: bool) -> ServedBy {

@@ -9,13 +9,9 @@ use credits::{Hold, Outcome, Refusal, Reservation, Reserved};
 use identity::Welcome;
 use primitives::{Fingerprint, RunId, Timestamp};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// How long a twin with the same key may take to see that it is one.
 const TWIN_PAUSE: Duration = Duration::from_millis(100);
-/// How much later than the look for an outcome a reservation may come without looking again. In less time no run is
-/// reserved, served, stored, decided and applied.
-const LOOK_AGE_MAX: Duration = Duration::from_millis(50);
 
 /// When to ask again about a welcome that only a webhook can bring.
 const WELCOME_PAUSE: Duration = Duration::from_secs(10);
@@ -154,10 +150,10 @@ impl Conduct {
             fingerprint: priced.fingerprint,
         };
         let parts = &self.runs.0;
-        let ((reserved, reserved_at), (earlier, looked_at), (claimed, claimed_at), ()) = tokio::join!(
-            timed(parts.ledger.reserve(&wish, now)),
-            timed(self.earlier_outcome(priced)),
-            timed(self.claim(priced, now)),
+        let (reserved, earlier, claimed, ()) = tokio::join!(
+            parts.ledger.reserve(&wish, now),
+            self.earlier_outcome(priced),
+            self.claim(priced, now),
             parts.providers.refresh_health(),
         );
         let reserved = reserved?;
@@ -165,10 +161,10 @@ impl Conduct {
         if let Err(refusal @ Refusal::Closed) = reserved {
             return Ok(Attempted::Refused(refusal));
         }
-        let known_at =
-            if priced.may_be_known { Some(looked_at) } else { priced.key.as_ref().map(|_| claimed_at) };
+        // A twin may have ended this very run between the look and the reservation: the account, as the reservation found
+        // it, tells.
         let earlier = match &reserved {
-            Ok(reserved) if may_be_over(reserved, reserved_at, known_at) => self.outcome(priced).await,
+            Ok(reserved) if reserved.may_be_over => self.outcome(priced).await,
             _ => earlier,
         };
         let verdict = self.judge(priced, earlier, claimed);
@@ -240,19 +236,6 @@ impl Conduct {
         }
         Ok(!overdue.is_empty())
     }
-}
-
-/// Whether a twin may have brought this very run to its end before the reservation came: then the provider must not be
-/// called before the outcome is looked for again. `known_at` is when the outcome was looked for, or, for an id that was
-/// made for a key, when others could know of it.
-fn may_be_over(reserved: &Reserved, reserved_at: Instant, known_at: Option<Instant>) -> bool {
-    let is_late = known_at.is_some_and(|at| reserved_at.saturating_duration_since(at) > LOOK_AGE_MAX);
-    reserved.was_tried_again || is_late
-}
-
-async fn timed<T>(work: impl Future<Output = T>) -> (T, Instant) {
-    let done = work.await;
-    (done, Instant::now())
 }
 
 fn same_input(run: RunId, theirs: Fingerprint, ours: Fingerprint) -> Result<RunId, RunsError> {

@@ -149,6 +149,7 @@ impl UsageRow {
     fn of(outcome: &Outcome) -> Option<UsageRow> {
         let run = outcome.run()?;
         let receipt = Receipt::parse(&run.receipt)?;
+        let failed_cost = receipt.failed_cost(outcome);
         let served = receipt.served;
         let failure = run.failure().map(str::to_owned);
         Some(UsageRow {
@@ -162,7 +163,7 @@ impl UsageRow {
             provider: served.as_ref().map(|served| served.by.clone()),
             model: served.as_ref().map(|served| served.model.clone()),
             provider_cost: served.map(|served| served.cost),
-            failed_cost: Tried::failed_cost(&receipt.tried),
+            failed_cost,
             attempts: receipt.tried,
             client_left: receipt.left,
             gift: None,

@@ -409,7 +409,7 @@ impl ReceiptView {
                 .iter()
                 .map(|tried| AttemptView::of(tried, receipt.reserved_at()))
                 .collect(),
-            failed_cost_cents: Tried::failed_cost(&receipt.tried).to_string(),
+            failed_cost_cents: receipt.failed_cost(outcome).to_string(),
         }
     }
 }
