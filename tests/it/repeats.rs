@@ -293,6 +293,39 @@ async fn a_reservation_by_run_id_that_comes_late_or_again_starts_nothing_either(
     }
 }
 
+#[tokio::test]
+async fn a_twin_that_began_long_ago_and_ends_between_look_and_reservation_is_seen_too() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    let (dying, slow) = (world.instance(&[]).await, world.instance(&[]).await);
+    let (by_dying, by_slow) = (ann.at(&dying.base), ann.at(&slow.base));
+    for there in [&by_dying, &by_slow] {
+        there.get("/v1/pricing").await;
+    }
+    let mut wish = script("a red kite");
+    wish["run_id"] = json!(new_run_id());
+    // Reserve and look are behind it, and its provider has answered.
+    dying.meddler.plan(2, Fault::KilledBefore);
+    tokio::select! {
+        () = dying.meddler.death() => {}
+        answer = by_dying.run(&wish) => panic!("it answered: {}", answer.text),
+    }
+    slow.meddler.plan(0, Fault::Late);
+    let repeat = tokio::spawn(async move { by_slow.run(&wish).await });
+    slow.meddler.holding_back().await;
+    // All that is left of the twin takes some milliseconds: decide, log, apply.
+    world.advance_and_sweep().await;
+
+    slow.meddler.let_go();
+    let repeat = repeat.await.unwrap();
+
+    assert_eq!((repeat.status, repeat.problem()), (503, "run_broken_off"), "{}", repeat.text);
+    assert_eq!(world.provider_calls(Service::Deepseek), 1, "worked on once");
+    assert_eq!(ann.balance().await, (100, 0, 0));
+    books::check(&world).await;
+}
+
 /// A run that goes on for some seconds, whose id is `wish`'s.
 async fn start_slowly(
     world: &World,

@@ -158,7 +158,8 @@ pub struct ReceiptView {
     pub ending: Option<String>,
     /// Every attempt at a provider, in order; the one that served is the last.
     pub attempts: Vec<AttemptView>,
-    /// What the attempts cost us that did not serve, in cents; you don't pay for it.
+    /// What the attempts cost us that did not serve, in cents; you don't pay for it. For a run whose end was not seen, its
+    /// price: it can't be more.
     pub failed_cost_cents: String,
 }
 

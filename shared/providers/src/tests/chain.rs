@@ -1,10 +1,17 @@
 use super::stand::{Received, Reply, Say, closed_port, reply, then};
 use super::world::{PROMPT, World, image, job, text};
 use super::{anthropic, comfyui, deepseek, fal};
-use crate::{Event, Job, ProviderName, Request, TextRequest, UnknownStep};
-use primitives::Private;
+use crate::adapter::{Adapter, Answer, Kind, Step};
+use crate::at_worst::StepPrice;
+use crate::failure::{Again, Failure};
+use crate::outlet::Outlet;
+use crate::{Event, FailureClass, Job, ProviderName, Request, TextRequest, UnknownStep};
+use async_trait::async_trait;
+use primitives::{CostCents, Private};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// DeepSeek answers with `first`, everybody else is well.
 fn all_but_deepseek(request: &Received, first: impl Fn() -> Reply) -> Reply {
@@ -256,4 +263,40 @@ async fn an_image_that_the_price_does_not_pay_is_not_asked_for() {
     let asked = world.stand.requests().len();
     assert_eq!(world.job(&steps, of("0.1")).await.failure(), ("unavailable", vec![]));
     assert_eq!(world.stand.requests().len(), asked, "nothing is asked for");
+}
+
+/// A provider that says that it may be asked again, although its first attempt was billed.
+struct Billing(CostCents);
+
+#[async_trait]
+impl Adapter for Billing {
+    fn model(&self) -> &'static str {
+        "billing"
+    }
+
+    async fn attempt(&self, _: &Job, _: Instant, _: &mut Outlet<'_>) -> Result<Answer, Failure> {
+        let failure = Failure { again: Again::Soon, ..Failure::new(FailureClass::Unavailable) };
+        Err(failure.costing(self.0, false))
+    }
+}
+
+#[tokio::test]
+async fn a_second_try_is_paid_by_what_the_first_one_left() {
+    let world = World::start(|_| vec![]).await;
+    for (cost_max, tries) in [("4.999999", 1), ("5", 2), ("100", 2)] {
+        let cost: CostCents = "2.5".parse().unwrap();
+        let step = Step {
+            name: "fal/flux-dev",
+            provider: ProviderName::Fal,
+            kind: Kind::Image,
+            price: StepPrice::PerImage(cost),
+            adapter: Some(Arc::new(Billing(cost))),
+        };
+        let mut chain = world.providers.chain(&["fal/flux-dev".to_owned()]).unwrap();
+        chain.steps = vec![Arc::new(step)];
+        let (sender, _receiver) = mpsc::channel(8);
+        let of = Job { cost_max: cost_max.parse().unwrap(), ..job(image()) };
+        let failed = chain.run(&of, &sender).await.unwrap_err();
+        assert_eq!(failed.attempts.len(), tries, "{cost_max}");
+    }
 }
