@@ -160,7 +160,7 @@ async fn an_error_inside_a_200_has_the_class_its_words_have() {
         {
             // What was shown before the customer's own request ended the text is kept.
             let is_kept = class == "content_rejected" && events.contains(&HI);
-            let expected = if is_kept { Ok("Xin ") } else { Err(class) };
+            let expected = if is_kept { Ok("Xin ".to_owned()) } else { Err(class) };
             assert_eq!(outcome(&of_events(&events).await), expected, "{events:?}");
         }
         let told = told(move || reply(200, &[("content-type", "application/json")], body)).await;

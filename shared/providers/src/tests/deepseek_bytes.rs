@@ -249,7 +249,7 @@ async fn an_error_inside_a_200_has_the_class_its_words_have() {
             let told = of_events(&events).await;
             // What was shown before the customer's own request ended the text is kept.
             let is_kept = class == "content_rejected" && events.contains(&HI);
-            let expected = if is_kept { Ok("Xin ") } else { Err(class) };
+            let expected = if is_kept { Ok("Xin ".to_owned()) } else { Err(class) };
             assert_eq!(outcome(&told), expected, "{events:?}");
         }
         for content_type in ["application/json", "text/event-stream", "text/plain"] {
