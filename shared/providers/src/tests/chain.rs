@@ -289,7 +289,7 @@ async fn a_second_try_is_paid_by_what_the_first_one_left() {
             name: "fal/flux-dev",
             provider: ProviderName::Fal,
             kind: Kind::Image,
-            price: StepPrice::PerImage(cost),
+            price: StepPrice::Image(cost),
             adapter: Some(Arc::new(Billing(cost))),
         };
         let mut chain = world.providers.chain(&["fal/flux-dev".to_owned()]).unwrap();
