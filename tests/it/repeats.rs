@@ -305,7 +305,7 @@ async fn a_twin_that_began_long_ago_and_ends_between_look_and_reservation_is_see
     }
     let mut wish = script("a red kite");
     wish["run_id"] = json!(new_run_id());
-    // Reserve and look are behind it, and its provider has answered.
+    // It holds its price, and is killed before its provider is asked.
     dying.meddler.plan(2, Fault::KilledBefore);
     tokio::select! {
         () = dying.meddler.death() => {}
@@ -321,7 +321,7 @@ async fn a_twin_that_began_long_ago_and_ends_between_look_and_reservation_is_see
     let repeat = repeat.await.unwrap();
 
     assert_eq!((repeat.status, repeat.problem()), (503, "run_broken_off"), "{}", repeat.text);
-    assert_eq!(world.provider_calls(Service::Deepseek), 1, "worked on once");
+    assert_eq!(world.provider_calls(Service::Deepseek), 0, "the repeat asks no provider");
     assert_eq!(ann.balance().await, (100, 0, 0));
     books::check(&world).await;
 }
