@@ -1,4 +1,5 @@
 mod counting;
+mod mutation;
 
 pub(crate) use counting::Tally;
 
@@ -362,6 +363,7 @@ fn describe(request: &mut HttpRequest) -> (String, String) {
     };
     let table = body["TableName"].as_str().unwrap_or_default().to_owned();
     body["ReturnConsumedCapacity"] = json!("INDEXES");
+    mutation::apply(&operation, &mut body);
     let body = body.to_string();
     request.headers_mut().insert("content-length", body.len().to_string());
     *request.body_mut() = SdkBody::from(body);
