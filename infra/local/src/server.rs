@@ -39,7 +39,7 @@ pub(crate) async fn serve(
         let service = TowerToHyperService::new(Connection { router: router.clone(), address, idle });
         let connection = builder.serve_connection(TokioIo::new(prompt(socket)), service).into_owned();
         let connection = open.watch(connection);
-        // A connection that ends in an error has nobody left to be told.
+        // When a connection ends in an error, its client has left and can be told nothing.
         tokio::spawn(async move { drop(connection.await) });
     }
 }

@@ -1,4 +1,5 @@
-//! How the program ends: what goes on may end, what can't is told and given back, and whoever asks twice need not wait.
+//! How the program ends: runs may end, the credit of those that can't is given back and their clients are told, and a
+//! second Ctrl-C ends the wait.
 
 use crate::server::Open;
 use platform::Platform;

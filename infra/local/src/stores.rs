@@ -36,7 +36,7 @@ use tokio::sync::OnceCell;
 pub use elsewhere::Elsewhere;
 pub use error::{Damage, StoreError, StoreStartError};
 
-/// The key of the local run, and the secret by which the embedded S3 verifies signatures, whoever's key they name.
+/// The key of the local run, and the secret by which the embedded S3 verifies signatures, whichever key they name.
 pub const ACCESS_KEY: &str = "local";
 pub const SECRET_KEY: &str = "local-secret";
 /// Any region would do; signatures carry this one.
@@ -65,7 +65,7 @@ pub struct LifecycleRule {
 #[derive(Clone)]
 pub struct Stores(Arc<Inner>);
 
-// Dropped from top to bottom: nobody touches the folder any more when `home` gives it up.
+// Dropped from top to bottom: the stores have closed their files when `home` gives the folder up.
 struct Inner {
     server: OnceCell<Server>,
     /// None: the tables are elsewhere.
