@@ -237,6 +237,35 @@ async fn keyed(person: &Person, key: &str, prompt: &str) -> Answer {
     Answer::of(request.send().await.unwrap()).await
 }
 
+/// Asked for by key, with a quote that is over by then, until the key is forgotten as well.
+#[tokio::test]
+async fn a_repeat_by_key_is_answered_although_its_price_no_longer_holds() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let quote = ann.send("POST", "/v1/quotes", &script("a red kite")).await;
+    let ask = async |prompt: &str| {
+        let mut wish = script(prompt);
+        wish["quote_id"] = quote.body["quote_id"].clone();
+        let request = ann.request("POST", "/v1/runs").header("content-type", "application/json");
+        let request = request.header("idempotency-key", "k").body(wish.to_string());
+        Answer::of(request.send().await.unwrap()).await
+    };
+    let first = ask("a red kite").await;
+    assert_eq!((first.status, first.body["charged"].as_u64()), (200, Some(1)), "{}", first.text);
+
+    world.advance(Duration::from_secs(48 * 3600 - 1));
+    let again = ask("a red kite").await;
+    assert_eq!((again.status, again.body["replayed"].as_bool()), (200, Some(true)), "{}", again.text);
+    assert_eq!(again.body["id"], first.body["id"]);
+    assert_eq!(ask("a blue kite").await.problem(), "run_conflict");
+
+    world.advance(Duration::from_secs(1));
+    assert_eq!(ask("a red kite").await.problem(), "quote_expired", "48 hours are over");
+    assert_eq!(world.provider_calls(Service::Deepseek), 1);
+    assert_eq!(ann.balance().await, (99, 0, 0));
+    books::check(&world).await;
+}
+
 #[tokio::test]
 async fn a_reservation_that_comes_after_its_twin_has_run_the_same_id_to_its_end_starts_nothing() {
     for fault in [Fault::Late, Fault::LateThrottled] {

@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "target" / "rights"
 # Real binaries and the template's own checks are no scenarios of this kind.
 SKIPPED = ["lambda::", "template::"]
-PATIENCE = 300
+# Seconds. A scenario that waits for what never comes is no proof; another is asked.
+PATIENCE = 60
 
 
 def main():
@@ -28,7 +29,8 @@ def main():
     binary = os.environ.get("IT_BINARY") or built()
     lines = (ROOT / "template.yaml").read_text().splitlines()
     mutants = [mutant for mutant in mutants_of(lines) if only in mutant["function"]]
-    users = recorded(binary)
+    record = os.environ.get("RIGHTS_RECORD")
+    users = users_of(Path(record) if record else recorded(binary))
     print(f"{len(mutants)} rights to take out; {len(users)} were used by scenarios")
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         verdicts = list(pool.map(lambda numbered: verdict(binary, lines, users, *numbered), enumerate(mutants)))
@@ -48,7 +50,7 @@ def built():
 
 
 def recorded(binary):
-    """The scenarios that used each right, quickest first."""
+    """Runs the scenarios; the file in which they wrote down what they used."""
     record = WORK / "used.tsv"
     record.unlink(missing_ok=True)
     skipped = [part for name in SKIPPED for part in ("--skip", name)]
@@ -58,6 +60,11 @@ def recorded(binary):
         )
     if run.returncode:
         sys.exit(f"the scenarios fail with the template as it is: {WORK / 'scenarios.log'}")
+    return record
+
+
+def users_of(record):
+    """The scenarios that used each right, quickest first."""
     users = defaultdict(dict)
     for line in record.read_text().splitlines():
         scenario, millis, function, place, action = line.split("\t")
@@ -88,8 +95,8 @@ def fails_by(binary, template, scenario, rights):
     environment = {**os.environ, "TEST_TEMPLATE": str(template)}
     try:
         run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
-    except subprocess.TimeoutExpired as late:
-        sys.exit(f"{scenario} takes longer than {late.timeout} s")
+    except subprocess.TimeoutExpired:
+        return False
     told = run.stdout + run.stderr
     if "running 1 test" not in told:
         sys.exit(f"{scenario} is no test of {binary}")

@@ -112,7 +112,7 @@ impl Emulator {
         let deployment = Deployment::read(&options.template, &given)?;
         let iam = Iam::new(Arc::new(Allowed::read(&options.template)?));
         let logs = Logs::default();
-        let functions = functions(&deployment, &options, &at);
+        let functions = functions(&deployment, &options, &at, front::takes_sessions(&stores));
         let lambda = Lambda::new(functions, REGION, options.client_gone, logs.clone());
         let holds = Holds::default();
         let names = Names { table_prefix: prefix.to_owned(), bucket: MEDIA_BUCKET.to_owned() };
@@ -195,9 +195,17 @@ impl Emulator {
     }
 }
 
-fn functions(deployment: &Deployment, options: &Options, at: &Addresses) -> Vec<Function> {
+fn functions(
+    deployment: &Deployment,
+    options: &Options,
+    at: &Addresses,
+    has_sessions: bool,
+) -> Vec<Function> {
     let with_addresses = |own: &BTreeMap<String, String>| {
         let mut variables = own.clone();
+        if !has_sessions {
+            variables.insert("AWS_SESSION_TOKEN".to_owned(), String::new());
+        }
         variables.extend(outside::variables(at));
         variables.extend(options.variables.clone());
         variables

@@ -25,7 +25,8 @@ pub use holds::Held;
 pub(crate) use holds::Holds;
 pub use parameters::{ParameterMood, Parameters};
 
-/// The credentials of a function's role are temporary: every request to AWS must carry this.
+/// The credentials of a function's role are temporary: every request to AWS must carry this, unless an S3 elsewhere is
+/// asked, which takes no token that it has not given.
 pub(crate) const SESSION_TOKEN: &str = "emulated-session-token";
 
 /// What a request to AWS may hold at most: an output and its head.
@@ -51,8 +52,14 @@ pub(crate) fn serve_aws(
     };
     let services = Services { dynamo, ssm: parameters.router(), objects };
     let router = Router::new().fallback(to_service).with_state(services);
-    let router = router.layer(from_fn_with_state((iam, names), as_allowed));
+    let door = Door { iam, names, takes_sessions: takes_sessions(stores) };
+    let router = router.layer(from_fn_with_state(door, as_allowed));
     Ok(serve_over_tls(listener, authority, &[b"http/1.1"], router))
+}
+
+/// Whether functions have temporary credentials.
+pub(crate) fn takes_sessions(stores: &Stores) -> bool {
+    stores.elsewhere().s3.is_none()
 }
 
 /// Everybody else.
@@ -77,6 +84,13 @@ fn serve_over_tls(
         let acceptor = acceptor.clone();
         async move { acceptor.accept(socket).await }
     })
+}
+
+#[derive(Clone)]
+struct Door {
+    iam: Iam,
+    names: Names,
+    takes_sessions: bool,
 }
 
 #[derive(Clone)]
@@ -112,8 +126,9 @@ async fn objects(State(stores): State<Stores>, request: Request) -> Response {
 }
 
 /// Lets a function do what its role may. A function that is in no template may do everything.
-async fn as_allowed(State((iam, names)): State<(Iam, Names)>, request: Request, next: Next) -> Response {
-    if !has_session(&request) {
+async fn as_allowed(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let Door { iam, names, takes_sessions } = door;
+    if takes_sessions && !has_session(&request) {
         let refusal = r#"{"__type":"UnrecognizedClientException","message":"The security token included in the request is invalid."}"#;
         return dynamo_json(refusal.to_owned());
     }

@@ -3,7 +3,7 @@
 use super::desk::{Desk, deliver, dong, micros};
 use super::gateway::{Gateway, captured};
 use crate::books;
-use crate::world::{Person, World};
+use crate::world::{Fault as WorldFault, Person, World};
 use payments::{RailReport, Reconciliation};
 use sandbox::{BANK_ACCOUNT, Delivery, Fault, FaultRule, IpnKind, SEPAY_BANK_API_KEY, Service, TransferWish};
 use serde_json::{Value, json};
@@ -432,4 +432,31 @@ async fn a_transfer_that_list_and_webhook_number_differently_is_credited_once_an
     let waiting = desk.waiting().await;
     assert_eq!((waiting.len(), &waiting[0]["why"]), (1, &"likely_repeat".into()), "{waiting:?}");
     books::check_payments(&desk.world).await;
+}
+
+/// The comparison has found the transfer missing and is about to credit it; the webhook is faster.
+#[tokio::test]
+async fn a_webhook_that_comes_between_look_and_grant_of_the_comparison_is_credited_once() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    let order = desk.order(&ann, "viet_qr", 2000).await;
+    let memo = order["reference"].as_str().unwrap();
+    let transfer = desk.world.sandbox.bank_transfer(TransferWish::new(dong(&order), memo));
+    desk.world.advance(TEN_MINUTES);
+    let slow = desk.world.instance(&[]).await;
+    slow.meddler.plan(0, WorldFault::LateTransaction);
+    let comparison = slow.role("PaymentReconciliation");
+    let comparing =
+        tokio::spawn(async move { payment_reconciliation::handle(&comparison, Value::Null).await.unwrap() });
+    slow.meddler.holding_back().await;
+    let told = desk.deliver(&desk.world.sandbox.bank_webhook(transfer).unwrap()).await;
+    assert_eq!(told.status, 200, "{}", told.text);
+
+    slow.meddler.let_go();
+    let reports = comparing.await.unwrap();
+
+    assert_calm(&reports);
+    assert_eq!(ann.balance().await, (2100, 0, 0));
+    assert_eq!(desk.show(&ann, &order).await["status"], "paid");
+    books::check(&desk.world).await;
 }

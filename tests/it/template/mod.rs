@@ -15,7 +15,6 @@ mod rights;
 mod settings;
 mod stores;
 mod times;
-mod used;
 
 use platform::{Env, Platform, Profile, TableSpec};
 use primitives::Clock;
@@ -33,5 +32,3 @@ use rights::*;
 use settings::*;
 
 type Complaints = Vec<String>;
-/// Actions by the place they are done at.
-type Places = &'static [(&'static str, &'static [&'static str])];

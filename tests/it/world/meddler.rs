@@ -74,6 +74,8 @@ pub(crate) enum Fault {
     Late,
     /// The same, but then DynamoDB asks to come back later.
     LateThrottled,
+    /// The first transaction from the planned call on waits until the test lets it go, and is carried out then.
+    LateTransaction,
     /// DynamoDB says that a transaction was in the way.
     Conflict,
     /// DynamoDB asks to come back later.
@@ -202,12 +204,12 @@ impl Meddler {
         state.plan.filter(|(nth, _)| *nth == turn).map(|(_, fault)| fault)
     }
 
-    /// Waits, if this write to an account is the one to come late. True: it is refused then.
-    async fn come_late(&self) -> bool {
+    /// Waits, if this write is the one to come late, by one of `faults`. True: it is refused then.
+    async fn come_late(&self, faults: &[Fault]) -> bool {
         let is_refused = {
             let mut state = self.0.state.lock().unwrap();
             let due = state.plan.filter(|(nth, _)| state.seen >= *nth).map(|(_, fault)| fault);
-            let Some(fault @ (Fault::Late | Fault::LateThrottled)) = due else { return false };
+            let Some(fault) = due.filter(|fault| faults.contains(fault)) else { return false };
             state.plan = None;
             fault == Fault::LateThrottled
         };
@@ -289,9 +291,12 @@ impl Between {
                 self.meddler.0.state.lock().unwrap().stuck = Some((self.stores.clone(), request));
                 return Err(ConnectorError::timeout("nothing was heard".into()));
             }
-            if self.meddler.come_late().await {
+            if self.meddler.come_late(&[Fault::Late, Fault::LateThrottled]).await {
                 return Ok(refused("ThrottlingException", &operation));
             }
+        }
+        if operation == "TransactWriteItems" {
+            self.meddler.come_late(&[Fault::LateTransaction]).await;
         }
         let dies = self.meddler.0.state.lock().unwrap().dies_reading_an_account;
         if dies && operation == "GetItem" && table == "accounts" {
@@ -311,7 +316,14 @@ impl Between {
                 Ok(refused("TransactionConflictException", &operation))
             }
             Some(Fault::Throttled) if is_dynamo => Ok(refused("ThrottlingException", &operation)),
-            Some(Fault::Conflict | Fault::Throttled | Fault::Stuck | Fault::Late | Fault::LateThrottled)
+            Some(
+                Fault::Conflict
+                | Fault::Throttled
+                | Fault::Stuck
+                | Fault::Late
+                | Fault::LateThrottled
+                | Fault::LateTransaction,
+            )
             | None => {
                 let turn = self.meddler.0.state.lock().unwrap().seen;
                 let rights = rights(&request, &operation, &self.meddler.0.table_prefix);

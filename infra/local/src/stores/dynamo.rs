@@ -1,5 +1,6 @@
 use super::engine::Engine;
-use dynoxide::{Database, DynoxideError};
+use dynoxide::actions::query::{QueryRequest, QueryResponse};
+use dynoxide::{AttributeValue, Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,7 +21,7 @@ pub(super) async fn answer(engine: &Engine, target: &str, body: &[u8]) -> Answer
         "PutItem" => run(engine, body, Database::put_item).await,
         "UpdateItem" => run(engine, body, Database::update_item).await,
         "DeleteItem" => run(engine, body, Database::delete_item).await,
-        "Query" => run(engine, body, Database::query).await,
+        "Query" => run(engine, body, query).await,
         "Scan" => run(engine, body, Database::scan).await,
         "BatchGetItem" => run(engine, body, Database::batch_get_item).await,
         "BatchWriteItem" => run(engine, body, Database::batch_write_item).await,
@@ -61,6 +62,20 @@ where
     let json = serde_json::to_vec(&response)
         .map_err(|error| DynoxideError::InternalServerError(error.to_string()))?;
     Ok((200, json))
+}
+
+/// Refuses what dynoxide lets pass and DynamoDB does not: no key is an empty text, so no condition on one may ask for it.
+fn query(database: &Database, request: QueryRequest) -> dynoxide::Result<QueryResponse> {
+    let condition = request.key_condition_expression.as_deref().unwrap_or_default();
+    let asks_for = |name: &str| {
+        condition.split(|c: char| !(c.is_alphanumeric() || ":_".contains(c))).any(|word| word == name)
+    };
+    let is_empty = |value: &AttributeValue| matches!(value, AttributeValue::S(text) if text.is_empty());
+    let mut values = request.expression_attribute_values.iter().flatten();
+    if values.any(|(name, value)| is_empty(value) && asks_for(name)) {
+        return Err(DynoxideError::ValidationException(EMPTY_KEY.to_owned()));
+    }
+    database.query(request)
 }
 
 fn refusal(operation: &str, error: DynoxideError) -> Answer {
@@ -112,6 +127,8 @@ fn unreadable(message: &str) -> DynoxideError {
     SerializationException(message.to_owned())
 }
 
+const EMPTY_KEY: &str = "One or more parameter values are not valid. The AttributeValue for a key attribute cannot \
+    contain an empty string value.";
 const EMPTY_VALUE: &str =
     "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes";
 

@@ -49,6 +49,32 @@ async fn what_is_no_request_is_refused_alike() {
     }
 }
 
+/// Dynoxide answers such a query with no items; Amazon's DynamoDB Local refuses it.
+#[tokio::test]
+async fn a_query_for_an_empty_key_is_refused_as_dynamodb_refuses_it() {
+    let stores = in_memory().await;
+    let ask = async |condition: &str, values: Value| {
+        let request = json!({
+            "TableName": "test-entries",
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+        });
+        let body = request.to_string();
+        let engine = stores.0.engine.as_ref().unwrap();
+        let (status, json) = dynamo::answer(engine, "DynamoDB_20120810.Query", body.as_bytes()).await;
+        (status, String::from_utf8(json).unwrap())
+    };
+    let both = "account = :a AND begins_with(entry, :ab)";
+    for values in
+        [json!({ ":a": { "S": "" }, ":ab": { "S": "x" } }), json!({ ":a": { "S": "x" }, ":ab": { "S": "" } })]
+    {
+        let (status, text) = ask(both, values).await;
+        assert_eq!(status, 400, "{text}");
+        assert!(text.contains("ValidationException") && text.contains("empty string value"), "{text}");
+    }
+    assert_eq!(ask(both, json!({ ":a": { "S": "x" }, ":ab": { "S": "y" } })).await.0, 200);
+}
+
 async fn over_http(http: &reqwest::Client, to: SocketAddr, target: &str, body: &str) -> (u16, Value) {
     let credential = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
                       SignedHeaders=host, Signature=unchecked";
