@@ -1,13 +1,13 @@
 use crate::connections::{Serving, bind};
 use crate::front::{self, Authority, Held, Holds, Parameters};
 use crate::gateway::{Gateway, STAGE};
-use crate::iam::{Allowed, Iam};
+use crate::iam::{Allowed, Iam, Names};
 use crate::lambda::{ClientGone, Function, Lambda};
 use crate::logs::Logs;
 use crate::outside::{self, Addresses};
 use crate::scheduler::{self, TickError};
 use crate::template::{Deployment, Given, TemplateError};
-use citipen::stores::{LifecycleRule, Place, REGION, StoreStartError, Stores};
+use citipen::stores::{Elsewhere, LifecycleRule, Place, REGION, StoreStartError, Stores};
 use citipen::{MEDIA_BUCKET, local_env, tables};
 use platform::{InvalidSettings, Platform};
 use primitives::{Clock, random_bytes};
@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What stands before every table's name; the template's own default.
-pub(crate) const TABLE_PREFIX: &str = "citipen-";
+/// What stands before every table's name, if nobody wants another; the template's own default.
+const TABLE_PREFIX: &str = "citipen-";
 
 /// The page's origin.
 pub(crate) const ORIGIN: &str = "http://page.test";
@@ -37,6 +37,10 @@ pub struct Options {
     /// Timeouts other than the template's, by function.
     pub timeouts: BTreeMap<String, Duration>,
     pub client_gone: ClientGone,
+    /// Stores in place of the embedded ones. Clouds that share them need a `table_prefix` each.
+    pub elsewhere: Elsewhere,
+    /// What stands before every table's name; absent: the template's own default.
+    pub table_prefix: Option<String>,
 }
 
 /// The whole cloud; it ends with this value.
@@ -69,6 +73,8 @@ pub enum StartError {
     Settings(#[from] InvalidSettings),
     #[error("an address can't be had: {0}")]
     Io(#[from] std::io::Error),
+    #[error("the stores elsewhere can't be asked: {0}")]
+    Client(#[from] reqwest::Error),
 }
 
 impl Emulator {
@@ -84,8 +90,10 @@ impl Emulator {
         };
         let clock = Clock::system();
         let rules = [LifecycleRule { prefix: "tmp30/".to_owned(), days: 30 }];
-        let stores =
-            Stores::open(&Place::Memory, &tables(), TABLE_PREFIX, MEDIA_BUCKET, &rules, &clock).await?;
+        let prefix = options.table_prefix.as_deref().unwrap_or(TABLE_PREFIX);
+        let (elsewhere, place, tables) = (options.elsewhere.clone(), Place::Memory, tables());
+        let opened = Stores::open_beside(elsewhere, &place, &tables, prefix, MEDIA_BUCKET, &rules, &clock);
+        let stores = opened.await?;
         let sandbox = Sandbox::new(SandboxConfig {
             public_base: at.world.clone(),
             webhook_target: Some(at.api.clone()),
@@ -97,7 +105,7 @@ impl Emulator {
             parameters.put(&format!("{}{name}", outside::SECRETS_PATH), value);
         }
         let given = Given {
-            parameters: outside::parameters(&at),
+            parameters: outside::parameters(&at, prefix),
             physical: BTreeMap::from([("MediaBucket".to_owned(), MEDIA_BUCKET.to_owned())]),
             region: REGION.to_owned(),
         };
@@ -107,8 +115,9 @@ impl Emulator {
         let functions = functions(&deployment, &options, &at);
         let lambda = Lambda::new(functions, REGION, options.client_gone, logs.clone());
         let holds = Holds::default();
+        let names = Names { table_prefix: prefix.to_owned(), bucket: MEDIA_BUCKET.to_owned() };
         let servings = [
-            front::serve_aws(aws, &authority, &stores, &parameters, &iam),
+            front::serve_aws(aws, &authority, &stores, &parameters, iam.clone(), names)?,
             front::serve_world(world, &authority, sandbox.router(), &holds),
             Gateway::serve(
                 gateway,
@@ -119,7 +128,8 @@ impl Emulator {
             ),
         ];
         let env = local_env(HashMap::new(), &at.api, &stores);
-        let platform = Platform::build(env, clock, Some(stores.connector()))?;
+        let platform = stores.carry(&Platform::build(env, clock, None)?);
+        stores.prepare(&platform, &[ORIGIN.to_owned()]).await?;
         Ok(Emulator {
             stores,
             sandbox,

@@ -3,6 +3,7 @@
 //! Two ports with one certificate: AWS's endpoints speak HTTP/1.1 only, the providers' also HTTP/2.
 
 mod authority;
+mod forward;
 mod holds;
 mod parameters;
 
@@ -14,7 +15,6 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use citipen::MEDIA_BUCKET;
 use citipen::stores::Stores;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
@@ -29,7 +29,7 @@ pub use parameters::{ParameterMood, Parameters};
 pub(crate) const SESSION_TOKEN: &str = "emulated-session-token";
 
 /// What a request to AWS may hold at most: an output and its head.
-const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// DynamoDB, SSM and S3.
 pub(crate) fn serve_aws(
@@ -37,13 +37,22 @@ pub(crate) fn serve_aws(
     authority: &Authority,
     stores: &Stores,
     parameters: &Parameters,
-    iam: &Iam,
-) -> Serving {
-    let objects = Router::new().fallback(objects).with_state(stores.clone());
-    let services = Services { dynamo: stores.dynamo_router(), ssm: parameters.router(), objects };
+    iam: Iam,
+    names: Names,
+) -> Result<Serving, reqwest::Error> {
+    let elsewhere = stores.elsewhere();
+    let dynamo = match &elsewhere.dynamo {
+        Some(url) => forward::router(url)?,
+        None => stores.dynamo_router(),
+    };
+    let objects = match &elsewhere.s3 {
+        Some(url) => forward::router(url)?,
+        None => Router::new().fallback(objects).with_state(stores.clone()),
+    };
+    let services = Services { dynamo, ssm: parameters.router(), objects };
     let router = Router::new().fallback(to_service).with_state(services);
-    let router = router.layer(from_fn_with_state(iam.clone(), as_allowed));
-    serve_over_tls(listener, authority, &[b"http/1.1"], router)
+    let router = router.layer(from_fn_with_state((iam, names), as_allowed));
+    Ok(serve_over_tls(listener, authority, &[b"http/1.1"], router))
 }
 
 /// Everybody else.
@@ -103,7 +112,7 @@ async fn objects(State(stores): State<Stores>, request: Request) -> Response {
 }
 
 /// Lets a function do what its role may. A function that is in no template may do everything.
-async fn as_allowed(State(iam): State<Iam>, request: Request, next: Next) -> Response {
+async fn as_allowed(State((iam, names)): State<(Iam, Names)>, request: Request, next: Next) -> Response {
     if !has_session(&request) {
         let refusal = r#"{"__type":"UnrecognizedClientException","message":"The security token included in the request is invalid."}"#;
         return dynamo_json(refusal.to_owned());
@@ -117,7 +126,7 @@ async fn as_allowed(State(iam): State<Iam>, request: Request, next: Next) -> Res
     };
     let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     let call = Call { method: head.method.as_str(), path: head.uri.path(), target, body: &body };
-    match iam.check(&function, call.needs(&names())) {
+    match iam.check(&function, call.needs(&names)) {
         Ok(()) => next.run(Request::from_parts(head, Body::from(body))).await,
         Err(refusal) if target.is_some() => dynamo_json(refusal.json().to_string()),
         Err(refusal) => refused_object(&refusal),
@@ -130,10 +139,6 @@ fn has_session(request: &Request) -> bool {
     let in_query = format!("X-Amz-Security-Token={SESSION_TOKEN}");
     let query = request.uri().query();
     in_header || query.is_some_and(|query| query.split('&').any(|part| part == in_query))
-}
-
-fn names() -> Names {
-    Names { table_prefix: crate::emulator::TABLE_PREFIX.to_owned(), bucket: MEDIA_BUCKET.to_owned() }
 }
 
 fn dynamo_json(body: String) -> Response {

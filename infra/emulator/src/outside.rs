@@ -19,9 +19,10 @@ pub(crate) struct Addresses {
 pub(crate) const SECRETS_PATH: &str = "/citipen/";
 
 /// What a person would write down for a deployment; every rail is taken.
-pub(crate) fn parameters(at: &Addresses) -> BTreeMap<String, Value> {
+pub(crate) fn parameters(at: &Addresses, table_prefix: &str) -> BTreeMap<String, Value> {
     let service = |name: &str| json!(format!("{}/sandbox/{name}", at.world));
     let parameters = [
+        ("TablePrefix", json!(table_prefix)),
         ("AllowedOrigins", json!([ORIGIN])),
         ("ClerkIssuer", service("clerk")),
         ("ClerkInstanceId", json!("ins_sandbox")),

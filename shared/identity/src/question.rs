@@ -21,7 +21,7 @@ fn question_lasts() -> Duration {
 
 /// What asking came to.
 pub(crate) enum Answer {
-    /// The row says more than before.
+    /// The row says something else than before.
     Learned,
     /// Clerk has not told yet; the user as they are.
     NotYet(Box<User>),
@@ -37,8 +37,16 @@ impl Users {
     /// Asks Clerk, or waits for the request that does. `is_new`: this request has made the row, which says that it asks.
     pub(crate) async fn ask(&self, user: User, is_new: bool) -> Result<Answer, IdentityError> {
         let is_due = user.question.is_none_or(|question| question.next_at <= self.platform.now());
-        if is_new || (is_due && self.take_up(&user).await?) {
+        if is_new {
             return self.ask_clerk(&user).await;
+        }
+        if is_due {
+            // Lost: another request has asked since the row was read, so what was read tells nothing any more.
+            return if self.take_up(&user).await? {
+                self.ask_clerk(&user).await
+            } else {
+                Ok(Answer::Learned)
+            };
         }
         match user.question {
             Some(question) if question.is_under_way => self.wait_for_answer(user).await,

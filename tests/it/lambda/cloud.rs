@@ -1,7 +1,7 @@
 //! A cloud per test, and the people in it.
 
 use super::programs;
-use crate::world::Person;
+use crate::world::{Person, elsewhere, prefix_of_a_world};
 use credits::{Ledger, Lots, read_lots};
 use emulator::{ClientGone, Emulator, Options};
 use platform::TableSpec;
@@ -50,6 +50,8 @@ impl Cloud {
             let built = tokio::task::spawn_blocking(programs::of_development);
             options.programs = built.await.unwrap().clone();
         }
+        options.elsewhere = elsewhere();
+        options.table_prefix = Some(prefix_of_a_world(&options.elsewhere));
         options.template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
         for (name, value) in [("PROVIDER_POLL_MS", "5"), ("PROVIDER_BACKOFF_MS", "1")] {
             options.variables.insert(name.to_owned(), value.to_owned());

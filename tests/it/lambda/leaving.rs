@@ -3,8 +3,9 @@
 
 use super::Cloud;
 use super::cloud::{charges, patiently, read_until};
-use crate::world::{Person, new_run_id, script};
+use crate::world::{Person, script};
 use emulator::ClientGone;
+use primitives::{Clock, RunId};
 use sandbox::Service;
 use serde_json::{Value, json};
 
@@ -48,7 +49,7 @@ async fn assert_finished(cloud: &Cloud, person: &Person, run: &str) {
 
 async fn leave_in_mid_stream(client_gone: ClientGone) {
     let cloud = Cloud::where_clients_are(client_gone).await;
-    let (ann, run) = (cloud.person("ann"), new_run_id());
+    let (ann, run) = (cloud.person("ann"), RunId::mint(Clock::system().now()).to_string());
     let mut held = cloud.hold(Service::Deepseek, 8);
     let mut response = patiently(request(&ann, "text/event-stream", &run).send()).await.unwrap();
     read_until(&mut response, "event: delta").await;
@@ -63,7 +64,7 @@ async fn leave_in_mid_stream(client_gone: ClientGone) {
 
 async fn leave_before_the_provider_answers(client_gone: ClientGone, accept: &'static str) {
     let cloud = Cloud::where_clients_are(client_gone).await;
-    let (ann, run) = (cloud.person("ann"), new_run_id());
+    let (ann, run) = (cloud.person("ann"), RunId::mint(Clock::system().now()).to_string());
     let mut held = cloud.hold(Service::Deepseek, 0);
     let asking = tokio::spawn(request(&ann, accept, &run).send());
     patiently(held.reached()).await;

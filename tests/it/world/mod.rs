@@ -78,7 +78,7 @@ impl World {
         let settings: HashMap<String, String> =
             quick.iter().chain(settings).map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let rules = [LifecycleRule { prefix: "tmp30/".to_owned(), days: 30 }];
-        let clock = Clock::manual(Clock::system().now());
+        let clock = Clock::manual(a_morning());
         let elsewhere = elsewhere();
         let prefix = prefix_of_a_world(&elsewhere);
         let (place, tables) = (Place::Memory, tables());
@@ -184,14 +184,20 @@ impl Instance {
     }
 }
 
+/// When a world begins: at the same hour whenever the scenarios run, far from any midnight. (Stores that are not ours look
+/// at their own clock.)
+pub(crate) fn a_morning() -> Timestamp {
+    if elsewhere().is_nowhere() { Timestamp::from_seconds(1_800_000_000) } else { Clock::system().now() }
+}
+
 /// Stores that `tests/stores/check.sh` has started, in place of the embedded ones.
-fn elsewhere() -> Elsewhere {
+pub(crate) fn elsewhere() -> Elsewhere {
     let given = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
     Elsewhere { dynamo: given("TEST_DYNAMODB_URL"), s3: given("TEST_S3_URL"), ..Elsewhere::default() }
 }
 
 /// Worlds that share a store have tables of their own. (The bucket's keys hold run ids, which no two worlds share.)
-fn prefix_of_a_world(elsewhere: &Elsewhere) -> String {
+pub(crate) fn prefix_of_a_world(elsewhere: &Elsewhere) -> String {
     match elsewhere.dynamo {
         None => "citipen-".to_owned(),
         Some(_) => format!("w{:016x}-", u64::from_be_bytes(primitives::random_bytes())),

@@ -1,5 +1,5 @@
-use super::ORIGIN;
-use primitives::{Clock, RunId};
+use super::{ORIGIN, a_morning};
+use primitives::RunId;
 use sandbox::Sandbox;
 use serde_json::{Value, json};
 use std::sync::OnceLock;
@@ -145,7 +145,7 @@ pub(crate) fn image(prompt: &str) -> Value {
 
 /// A run id as a client makes it.
 pub(crate) fn new_run_id() -> String {
-    RunId::mint(Clock::system().now()).to_string()
+    RunId::mint(a_morning()).to_string()
 }
 
 pub(crate) fn events(text: &str) -> Vec<StreamEvent> {

@@ -1,4 +1,5 @@
 use super::world::{World, person, user};
+use crate::question::Answer;
 use crate::{
     FirstSight, IdentityError, Language, PreferencesChange, ProfileChange, StorageProvider, Theme, User,
     UserEvent, UserState, Users, Welcome, WelcomeRefused,
@@ -161,6 +162,24 @@ async fn the_webhook_brings_the_address_that_clerk_would_not_show() {
 
     assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Eligible);
     assert_eq!(world.questions(), 1);
+}
+
+/// Two requests read the row, and one of them asks and hears before the other wants to.
+#[tokio::test]
+async fn a_request_whose_question_was_asked_meanwhile_looks_again() {
+    let world = World::start().await;
+    let users = world.users();
+    world.clerk_refuses(1, Some("5"));
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Undecided);
+    world.clerk_knows(&user("ann"), "ann@example.com");
+    world.advance(5);
+    let read_before = users.get(&user("ann")).await.unwrap().unwrap();
+    assert_eq!(welcome_of(&users, "ann", "a").await, Welcome::Eligible);
+
+    let answer = users.ask(read_before, false).await.unwrap();
+
+    assert!(matches!(answer, Answer::Learned), "what was read before tells nothing any more");
+    assert_eq!(world.questions(), 2);
 }
 
 /// One process is left alone by its own pause; all together by the count of the window.
