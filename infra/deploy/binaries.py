@@ -11,7 +11,7 @@ import zlib
 
 # Lambda's ceiling for a function's unpacked code.
 UNPACKED_BYTES_MAX = 250 * 1024 * 1024
-# Ours (DESIGN's budget); above it a cold start gets slower, which somebody should want.
+# Ours (docs/FIGURES.md); above it a cold start gets slower, which somebody should want.
 BINARY_BYTES_WANTED = 12 * 1024 * 1024
 ELF_ARM64 = 183
 

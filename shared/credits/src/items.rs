@@ -1,5 +1,5 @@
 //! How accounts and entries are stored. Attribute names of the account are short: it is written twice per run
-//! and must stay under one kilobyte with 13 open holds (`costs-and-limits` §3).
+//! and must stay under one kilobyte with 13 open holds (`docs/facts/dynamodb.md`).
 
 use crate::account::{Account, Block};
 use crate::entry::{Entry, Kind, OnceKey, Origin, RunOutcome, Verdict};

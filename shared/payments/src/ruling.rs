@@ -21,7 +21,7 @@ const BANK_DAY: Duration = Duration::from_secs(86_400);
 /// A form that was signed long ago must not buy at that day's rate.
 pub(crate) const CARD_GRACE: Duration = Duration::from_secs(7 * 86_400);
 
-/// Judges an arrival against the one order it names (payments §7).
+/// Judges an arrival against the one order it names (`docs/facts/sepay.md`, "What must become of money").
 ///
 /// A credit is divisible, so what really arrived is credited: less, more, late, or a second time. Only a card
 /// must be paid as ordered, and what is suspiciously small, large or late is looked at by a person.

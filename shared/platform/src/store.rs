@@ -144,7 +144,7 @@ pub(crate) fn s3_client(settings: &StoreSettings, connector: SharedHttpClient) -
 /// Repeats a write that met somebody's transaction on the same item, up to eight times within about two seconds, and
 /// not for longer than [`times::CONFLICTS`] however slow the answers are.
 ///
-/// The SDK does not do this (`embedded-aws` §3.3). Only a refusal that wrote nothing may be passed on as
+/// The SDK does not do this (`docs/facts/dynamodb.md`). Only a refusal that wrote nothing may be passed on as
 /// [`StoreError::Conflict`].
 pub async fn retry_conflicts<T, E, F>(mut attempt: impl FnMut() -> F) -> Result<T, E>
 where

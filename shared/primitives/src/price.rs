@@ -23,7 +23,7 @@ pub struct Markup {
 #[error("`{0}` is not a plain decimal such as 0.4 or 12 with at most six decimals")]
 pub struct InvalidDecimal(String);
 
-/// Price = ROUND(provider cost × markup), half up, and at least 1 when the cost is above 0 (requirement H4).
+/// Price = ROUND(provider cost × markup), half up, and at least 1 when the cost is above 0.
 ///
 /// Errors when the price leaves the range of the ledger.
 pub fn price_half_up(cost: CostCents, markup: Markup) -> Result<Credits, Overflow> {

@@ -1,4 +1,4 @@
-//! Anthropic's messages (`providers.md` §4.2, after the types of its SDK 2.12).
+//! Anthropic's messages (`docs/facts/providers.md`, "Anthropic's messages", after the types of its SDK 2.12).
 
 mod event;
 
@@ -124,8 +124,8 @@ impl Adapter for Anthropic {
     }
 }
 
-/// A 429 that names no time to wait is a spending limit, not haste (`providers.md` §0.2). A time that can't be read
-/// is a time all the same.
+/// A 429 that names no time to wait is a spending limit, not haste (`docs/facts/providers.md`, "What a
+/// failure means"). A time that can't be read is a time all the same.
 async fn refused(response: Response, request: &TextRequest, limit: Instant) -> Failure {
     let refusal = Refusal::read(response, limit).await;
     let names_no_time = !refusal.headers.contains_key(RETRY_AFTER);

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use url::Url;
 
-/// Asks each provider for our balance. Only DeepSeek tells one (`providers.md` §4.1, after api-docs.deepseek.com,
-/// "Get User Balance"); that of the others shows when they refuse us, as the number `provider_refuses_us`.
+/// Asks each provider for our balance. Only DeepSeek tells one (`docs/facts/providers.md`, after its "Get User
+/// Balance"); that of the others shows when they refuse us, as the number `provider_refuses_us`.
 pub struct Balances {
     platform: Platform,
     /// `None`: DeepSeek is not configured.

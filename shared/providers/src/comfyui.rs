@@ -1,4 +1,5 @@
-//! A self-hosted ComfyUI behind a proxy (`providers.md` §2, after its `server.py` and `execution.py`).
+//! A self-hosted ComfyUI behind a proxy (`docs/facts/providers.md`, "ComfyUI", after its `server.py` and
+//! `execution.py`).
 
 mod answers;
 mod workflow;

@@ -1,4 +1,4 @@
-//! DeepSeek's chat completions (`providers.md` §4.1, after api-docs.deepseek.com).
+//! DeepSeek's chat completions (`docs/facts/providers.md`, "DeepSeek", after api-docs.deepseek.com).
 
 mod chunk;
 

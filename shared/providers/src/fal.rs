@@ -1,4 +1,4 @@
-//! fal's queue (`providers.md` §1, after fal.ai/docs and its two SDKs).
+//! fal's queue (`docs/facts/providers.md`, "fal's queue", after fal.ai/docs and its two SDKs).
 
 mod answers;
 mod hosts;

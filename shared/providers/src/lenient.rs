@@ -1,5 +1,5 @@
 //! What does not matter for delivery never decides about it: one reader for the counts, flags and texts that stand
-//! beside an answer, for all adapters. Null is absent, and so is what can't be read (`providers.md` §10).
+//! beside an answer, for all adapters. Null is absent, and so is what can't be read (`docs/facts/providers.md`, "Streams").
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor};

@@ -36,7 +36,7 @@ impl Refusal {
     }
 }
 
-/// What a status means together with the provider's words (`providers.md` §0.2, §10).
+/// What a status means together with the provider's words (`docs/facts/providers.md`, "What a failure means").
 ///
 /// The customer typed a prompt, not a request. So 400 and its kin are our matter (a setting, a model, an account),
 /// unless the words say that the prompt is too long or against the content rules.

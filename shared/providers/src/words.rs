@@ -1,6 +1,6 @@
 //! What a provider's own words say about a refusal. Statuses and codes are not enough: DeepSeek says 400 for a model
-//! that is gone, Anthropic 400 for an empty account (`providers.md` §10). Words are matched as parts and without case,
-//! because they change; they are read here and passed on nowhere.
+//! that is gone, Anthropic 400 for an empty account (`docs/facts/providers.md`, "Refusals"). Words are matched as parts and
+//! without case, because they change; they are read here and passed on nowhere.
 
 use crate::failure::FailureClass;
 use crate::lenient;

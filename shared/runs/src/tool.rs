@@ -165,7 +165,7 @@ impl ToolInput {
         Fingerprint::of(&[tool, option, prompt, size.as_bytes(), seed.as_bytes()])
     }
 
-    /// What the provider gets: only what the work needs (requirement E12).
+    /// What the provider gets: only what the work needs.
     pub(crate) fn request(&self, run: RunId, output_tokens_max: u32) -> Request {
         match self {
             ToolInput::Script { prompt, .. } => {

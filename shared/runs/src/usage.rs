@@ -9,7 +9,7 @@ use primitives::{AccountId, CostCents, Credits, RunId, Timestamp};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// One row of `usage_log` (requirement H1): what a run used and cost, never what it was about.
+/// One row of `usage_log`: what a run used and cost, never what it was about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageRow {
     pub run: RunId,

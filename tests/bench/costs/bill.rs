@@ -237,7 +237,7 @@ struct Month {
 
 /// A million scripts on a usual stack: Node's size of function, three transactions a run.
 ///
-/// `costs-and-limits`, "Whole bill": 14 write units of the transactions and two of the index for stale holds.
+/// `docs/facts/dynamodb.md`: 14 write units of the transactions and two of the index for stale holds.
 pub(crate) fn usual_stack() -> Bill {
     const MEMORY_MB: u128 = 512;
     const MICROS: u128 = 10_000_000;
