@@ -93,6 +93,7 @@ def verdict(binary, lines, users, number, mutant):
 def fails_by(binary, template, scenario, rights):
     command = [binary, "--exact", scenario]
     environment = {**os.environ, "TEST_TEMPLATE": str(template)}
+    environment.pop("TEST_RIGHTS_RECORD", None)
     try:
         run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired:

@@ -28,7 +28,6 @@ use disk::*;
 use functions::*;
 use permitted::*;
 use reading::*;
-use rights::*;
 use settings::*;
 
 type Complaints = Vec<String>;

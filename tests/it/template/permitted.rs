@@ -1,7 +1,5 @@
 //! What each function may do and is given; the template must say the same.
 
-use super::*;
-
 /// The class of outputs that expire (`media::output_key`).
 pub(super) use emulator::iam::TEMPORARY_OUTPUTS as TEMPORARY;
 
