@@ -2,9 +2,9 @@
 
 use super::administrator::to;
 use super::bank::code;
-use super::desk::{Desk, assert_taken, at_once, bank_message, carry, dong};
+use super::desk::{Desk, assert_taken, at_once, bank_message, carry, deliver, dong};
 use crate::books;
-use crate::world::{Books, Person};
+use crate::world::{Books, Fault, Person};
 use sandbox::TransferWish;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -182,6 +182,37 @@ async fn of_twenty_ids_for_one_transfer_at_the_same_moment_one_is_credited() {
     let waiting = desk.waiting().await;
     assert_eq!(waiting.len(), 19);
     assert!(waiting.iter().all(|payment| payment["why"] == "likely_repeat"), "{waiting:?}");
+    books::check_payments(&desk.world).await;
+}
+
+/// The first message's writing is on its way while the second is read, decided and written. An earlier transfer bears the
+/// same reference and code, so that both rows in which a repeat would be found are there already.
+#[tokio::test]
+async fn of_two_ids_that_cross_on_their_way_one_is_credited_although_an_earlier_transfer_was_noted() {
+    let (desk, ann) = open().await;
+    let order = desk.order(&ann, "viet_qr", 500).await;
+    let at = |seconds: u64, reference: &str| json!({ "transactionDate": bank_time(&desk, seconds), "referenceCode": reference });
+    assert_eq!(tell(&desk, &order, 8_900, at(0, "FT8900")).await["state"], "credited");
+    let slow = desk.world.instance(&[]).await;
+    slow.meddler.plan(0, Fault::LateTransaction);
+    let first = bank_message(told(&order, 8_901, &at(90, "FT8900")));
+    let crossing = deliver(&slow, &first);
+    let meanwhile = async {
+        slow.meddler.holding_back().await;
+        assert_eq!(tell(&desk, &order, 8_902, at(90, "FT8900")).await["state"], "credited");
+        slow.meddler.let_go();
+    };
+
+    let (answer, ()) = tokio::join!(crossing, meanwhile);
+
+    assert_taken(&answer);
+    let first = desk.payment("viet_qr.8901.0").await;
+    assert_eq!(
+        (&first["why"], &first["repeat_of"]),
+        (&"likely_repeat".into(), &"viet_qr.8902.0".into()),
+        "{first}"
+    );
+    assert_eq!(ann.balance().await, (1_100, 0, 0), "two transfers of three messages");
     books::check_payments(&desk.world).await;
 }
 
