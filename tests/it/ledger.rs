@@ -88,6 +88,10 @@ async fn a_settled_run_is_refunded_at_most_once() {
         panic!()
     };
     world.advance(std::time::Duration::from_secs(1));
+    let key = OnceKey::new("test", "too much");
+    let wrong = Posting::Reversal { of: top_up, amount: credits(5), unspent: credits(4), key };
+    let refused = ledger.post(&account, &wrong, world.now()).await;
+    assert!(matches!(refused, Err(credits::CreditsError::NothingToReverse)), "{refused:?}");
     let key = OnceKey::new("test", "chargeback");
     let reversal = Posting::Reversal { of: top_up, amount: credits(4), unspent: credits(4), key };
     let Posted::Now(reversal) = ledger.post(&account, &reversal, world.now()).await.unwrap() else {
