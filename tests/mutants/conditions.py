@@ -19,7 +19,7 @@ PORTION = 10
 SLOW = 15
 # Those that start binaries of their own or read only files can't notice a rewritten request.
 ELSEWHERE = ("lambda::", "template::", "world::", "openapi::")
-PATIENCE = 600
+PATIENCE = 180
 
 
 def run(scenarios, environment):
