@@ -100,10 +100,13 @@ async fn what_the_gateway_refuses_by_itself_is_a_problem_document_that_pages_can
         ("GET", "/v1/runs/x/y", "", 404, "not_found"),
         ("PUT", "/v1/runs", "{}", 404, "not_found"),
         ("POST", "/v1/runs", long.as_str(), 413, "body_too_large"),
+        ("OPTIONS", "/v1/runs", "x", 415, "unsupported_media_type"),
         // Nobody is there to answer.
         ("POST", "/v1/runs", "{}", 502, "no_answer"),
     ] {
         let request = http().request(method.parse().unwrap(), format!("{}{path}", cloud.api()));
+        let request = request
+            .header("content-type", if method == "OPTIONS" { "text/plain" } else { "application/json" });
         let refused = Answer::of(request.body(body.to_owned()).send().await.unwrap()).await;
         assert_eq!((refused.status, gateways(&refused)), (status, code), "{method} {path}");
     }

@@ -84,7 +84,7 @@ impl Gateway {
             return Err(Refusal::Throttled);
         }
         match &found.route.integration {
-            Integration::Mock(mock) => Ok(Answer::Mocked(mocked(mock, &parts, &self.stage_variables))),
+            Integration::Mock(mock) => Ok(Answer::Mocked(mocked(mock, &parts, &self.stage_variables)?)),
             Integration::Function { name, timeout } => {
                 let body = read(body).await?;
                 let arrival = Arrival {

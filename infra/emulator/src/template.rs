@@ -230,6 +230,7 @@ Resources:
               responses: { "200": { headers: { Vary: {} } } }
               x-amazon-apigateway-integration:
                 type: mock
+                passthroughBehavior: never
                 requestTemplates: { application/json: '{"statusCode": 200}' }
                 responses:
                   default:
@@ -329,6 +330,7 @@ Resources:
             ("/response-streaming-invocations", "/invocations", "the buffered route post /v1/runs"),
             ("${Api}/live/*", "${Api}/test/*", "the API may not invoke RunTool"),
             ("FunctionName: !Ref RunTool", "FunctionName: !Ref Sweep", "the API may not invoke RunTool"),
+            ("passthroughBehavior: never", "passthroughBehavior: when_no_match", "a passed on request of"),
             ("{ Vary: {} }", "{}", "the undeclared header \"Vary\" of options /v1/runs"),
             ("#set($origin =", "#evaluate($origin =", "#evaluate"),
         ] {

@@ -28,6 +28,8 @@ pub(super) enum Refusal {
     /// More requests came than the stage lets in.
     Throttled,
     TooLong,
+    /// No request template is for it.
+    MediaType,
     /// The function did not answer, or not in the way it should.
     Failed,
     TimedOut,
@@ -68,6 +70,7 @@ impl Refusal {
             Refusal::NoRoute => (403, "Missing Authentication Token", "MissingAuthenticationTokenException"),
             Refusal::Throttled => (429, "Too Many Requests", "TooManyRequestsException"),
             Refusal::TooLong => (413, "Request Too Long", "RequestTooLargeException"),
+            Refusal::MediaType => (415, "Unsupported Media Type", "UnsupportedMediaTypeException"),
             Refusal::Failed => (502, "Internal server error", "InternalServerErrorException"),
             Refusal::TimedOut => (504, "Endpoint request timed out", "GatewayTimeoutException"),
         }
@@ -82,6 +85,7 @@ impl Refusal {
             Refusal::NoRoute => Some("MISSING_AUTHENTICATION_TOKEN"),
             Refusal::Throttled => Some("THROTTLED"),
             Refusal::TooLong => Some("REQUEST_TOO_LARGE"),
+            Refusal::MediaType => Some("UNSUPPORTED_MEDIA_TYPE"),
             Refusal::Failed => Some("DEFAULT_5XX"),
             Refusal::TimedOut => Some("INTEGRATION_TIMEOUT"),
         }
@@ -290,6 +294,7 @@ Resources:
             (Refusal::BadRequest, 400, "invalid_request"),
             (Refusal::NoRoute, 404, "not_found"),
             (Refusal::TooLong, 413, "body_too_large"),
+            (Refusal::MediaType, 415, "unsupported_media_type"),
             (Refusal::Throttled, 429, "rate_limited"),
             (Refusal::Failed, 502, "no_answer"),
             (Refusal::TimedOut, 504, "timed_out"),

@@ -1,13 +1,22 @@
+use super::answer::Refusal;
 use crate::moment;
 use crate::template::Mock;
 use axum::body::Body;
 use axum::response::Response;
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use std::collections::BTreeMap;
 
 /// What the gateway answers without asking anybody.
-pub(super) fn mocked(mock: &Mock, parts: &Parts, stage_variables: &BTreeMap<String, String>) -> Response {
+pub(super) fn mocked(
+    mock: &Mock,
+    parts: &Parts,
+    stage_variables: &BTreeMap<String, String>,
+) -> Result<Response, Refusal> {
+    if parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind != "application/json") {
+        return Err(Refusal::MediaType);
+    }
     let parameter = |name: &str| parameter(parts, name);
     let own = [("content-type", "application/json".to_owned()), ("x-amzn-requestid", moment::uuid())];
     let own = own.map(|(name, value)| (name.to_owned(), value));
@@ -18,7 +27,7 @@ pub(super) fn mocked(mock: &Mock, parts: &Parts, stage_variables: &BTreeMap<Stri
             response.headers_mut().insert(name, value);
         }
     }
-    response
+    Ok(response)
 }
 
 /// As mapping templates find it: in the query, else among the headers, by the name as the client wrote it. Clients of HTTP/2

@@ -15,6 +15,9 @@ impl Mock {
     pub(super) fn read(what: &str, operation: &Value) -> Result<Mock, TemplateError> {
         let unsupported = |part: &str| TemplateError::Unsupported(format!("{part} of {what}"));
         let integration = &operation["x-amazon-apigateway-integration"];
+        if integration["passthroughBehavior"] != "never" {
+            return Err(unsupported("a passed on request"));
+        }
         let asked = integration["requestTemplates"]["application/json"].as_str().unwrap_or_default();
         let asked: Value = serde_json::from_str(asked).map_err(|_| unsupported("the request template"))?;
         let answer = &integration["responses"]["default"];
