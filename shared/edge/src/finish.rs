@@ -1,23 +1,23 @@
 //! What every answer of every function has in common, put around a function's routes.
 
+use crate::cors::tell_pages;
 use crate::in_time::in_time;
 use crate::request_id::{RequestId, TraceId};
-use crate::{Edge, Problem, RUN_ID};
+use crate::{Edge, Problem};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::Limited;
-use std::time::{Duration, Instant};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use std::time::Instant;
 use tracing::Instrument;
 
 /// For routes that pages call. Apply it once per function; finished routers can be merged.
 pub fn finish(router: Router, edge: &Edge) -> Router {
-    dressed(limited(router, edge).layer(cors(edge)), edge)
+    dressed(limited(router, edge).layer(from_fn_with_state(edge.clone(), tell_pages)), edge)
 }
 
 /// For routes that other services call: the same without CORS, since no page has business there.
@@ -117,14 +117,4 @@ async fn limit_body(State(edge): State<Edge>, request: Request, next: Next) -> R
 /// Says that it is too long to everybody who reads it.
 fn refused_body() -> Body {
     Body::new(Limited::new(Body::from("x"), 0))
-}
-
-/// Exact origins from the settings, without credentials: we read no cookies.
-fn cors(edge: &Edge) -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::list(edge.settings().allowed_origins.clone()))
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, ACCEPT, HeaderName::from_static("idempotency-key")])
-        .expose_headers([HeaderName::from_static("x-request-id"), RUN_ID, RETRY_AFTER])
-        .max_age(Duration::from_secs(600))
 }

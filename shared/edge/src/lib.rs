@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod cors;
 mod edge;
 mod extract;
 mod finish;
@@ -14,6 +15,7 @@ pub mod sse;
 #[cfg(test)]
 mod tests;
 
+pub use cors::{PREFLIGHT_HEADERS, preflights};
 pub use edge::Edge;
 pub use extract::{
     AcceptKind, Allowed, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, Person, Public, RawBody,
