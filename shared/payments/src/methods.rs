@@ -1,6 +1,6 @@
 use crate::order::{FixedRate, TopUp};
 use crate::pay_by::{Drawn, PayBy, Priced};
-use crate::rails::kind::Counter;
+use crate::rails::kind::Payee;
 use crate::{PaymentsError, Rail};
 use platform::{InvalidSettings, Platform, TopUpRules};
 use primitives::{Credits, Rate, Timestamp, TopUpId, Unit};
@@ -14,19 +14,20 @@ pub struct Methods {
     unit: Unit,
     /// `API_URL`: where links in an order begin; absent: they are paths
     api_url: String,
-    counters: BTreeMap<Rail, Arc<dyn Counter>>,
+    payees: BTreeMap<Rail, Arc<dyn Payee>>,
 }
 
 impl Methods {
     /// Those of the profile's rails whose settings are there.
     pub(crate) fn new(platform: &Platform, rules: &TopUpRules) -> Result<Methods, InvalidSettings> {
         platform.env().section(|settings| {
-            let mut counters = BTreeMap::new();
+            let mut payees = BTreeMap::new();
             for name in &rules.methods {
                 match name.parse::<Rail>() {
+                    Ok(rail) if !rail.kind().is_configured(settings) => {}
                     Ok(rail) => {
-                        let counter = rail.kind().counter(platform, settings);
-                        counters.extend(counter.map(|counter| (rail, counter)));
+                        let payee = rail.kind().payee(platform, settings);
+                        payees.extend(payee.map(|payee| (rail, payee)));
                     }
                     Err(unknown) => {
                         settings.complain("PROFILE", &format!("offers `{name}` to pay by, but {unknown}"));
@@ -36,7 +37,7 @@ impl Methods {
             Methods {
                 unit: platform.profile().ledger.unit,
                 api_url: settings.text_or("API_URL", "").trim_end_matches('/').to_owned(),
-                counters,
+                payees,
             }
         })
     }
@@ -48,7 +49,7 @@ impl Methods {
 
     /// Whether the rail's settings are there.
     pub fn offers(&self, rail: Rail) -> bool {
-        self.counters.contains_key(&rail)
+        self.payees.contains_key(&rail)
     }
 
     /// What so much credit costs by the rail now. The rate is fixed with it, unless a dollar's worth is paid as such.
@@ -59,7 +60,7 @@ impl Methods {
         rates: &Rates,
         now: Timestamp,
     ) -> Result<Priced, PaymentsError> {
-        self.counter(rail)?;
+        self.payee(rail)?;
         let currency = rail.currency();
         if let Some(rate) = Rate::at_par(currency) {
             return Ok(Priced {
@@ -82,15 +83,15 @@ impl Methods {
         priced: &Priced,
         is_short: bool,
     ) -> Result<Drawn, PaymentsError> {
-        Ok(self.counter(rail)?.draw(id, priced, is_short)?)
+        Ok(self.payee(rail)?.draw(id, priced, is_short)?)
     }
 
     /// `None` when the rail is not configured any more.
     pub fn pay_by(&self, order: &TopUp) -> Option<PayBy> {
-        self.counters.get(&order.rail)?.pay_by(order)
+        self.payees.get(&order.rail)?.pay_by(order)
     }
 
-    fn counter(&self, rail: Rail) -> Result<&dyn Counter, PaymentsError> {
-        self.counters.get(&rail).map(Arc::as_ref).ok_or(PaymentsError::RailNotOffered)
+    fn payee(&self, rail: Rail) -> Result<&dyn Payee, PaymentsError> {
+        self.payees.get(&rail).map(Arc::as_ref).ok_or(PaymentsError::RailNotOffered)
     }
 }

@@ -60,11 +60,23 @@ impl Reconciliation {
         platform: &Platform,
         rules: &TopUpRules,
     ) -> Result<Reconciliation, InvalidSettings> {
-        let hours: u64 =
-            platform.env().section(|settings| settings.parsed_or("RAIL_SILENCE_HOURS", 26, "whole hours"))?;
+        let (hours, rails) = platform.env().section(|settings| {
+            let hours: u64 = settings.parsed_or("RAIL_SILENCE_HOURS", 26, "whole hours");
+            let offered = Rail::ALL.iter().copied().filter(|rail| rail.is_offered_by(rules));
+            let rails: Vec<Rail> = offered.filter(|rail| rail.kind().is_configured(settings)).collect();
+            (hours, rails)
+        })?;
         let mut lists = Vec::new();
-        for rail in Rail::ALL.iter().copied().filter(|rail| rail.is_offered_by(rules)) {
-            lists.extend(rail.kind().list(platform)?.map(|list| (rail, list)));
+        for rail in rails {
+            match rail.kind().list(platform)? {
+                Some(list) => lists.push((rail, list)),
+                None => platform.env().section(|settings| {
+                    settings.complain(
+                        "PROFILE",
+                        &format!("offers `{rail}`, which has no list to be compared with"),
+                    );
+                })?,
+            }
         }
         Ok(Reconciliation {
             payments: Payments::new(platform)?,

@@ -20,15 +20,19 @@ pub(crate) trait RailKind: Sync {
 
     fn policy(&self) -> &'static Policy;
 
-    /// What it asks of payers; `None`: its first setting is not there, so it is not offered.
-    fn counter(&self, platform: &Platform, settings: &mut Settings<'_>) -> Option<Arc<dyn Counter>>;
+    /// Whether the setting is there that says that it is used here. One rule for both: what can be paid is compared.
+    fn is_configured(&self, settings: &mut Settings<'_>) -> bool;
 
-    /// The processor's own list; `None`: its first setting is not there, so nothing can be paid by it.
+    /// Whom it pays, and what it asks of payers, where it is configured; `None` beside a complaint.
+    fn payee(&self, platform: &Platform, settings: &mut Settings<'_>) -> Option<Arc<dyn Payee>>;
+
+    /// The processor's own list, where it is configured. `None` stops the start: what is compared with nothing would look
+    /// well.
     fn list(&self, platform: &Platform) -> Result<Option<Arc<dyn ProcessorList>>, InvalidSettings>;
 }
 
-/// Where an order is made ready to be paid.
-pub(crate) trait Counter: Send + Sync {
+/// Our side of a payment: the account, wallet or merchant that is paid. It makes an order ready to be paid.
+pub(crate) trait Payee: Send + Sync {
     /// Draws by lot, or makes of the order's id, what tells its payment from all others. The store says whether it was
     /// free. `is_short`: easy to type, as long as there is such a one.
     fn draw(&self, id: TopUpId, priced: &Priced, is_short: bool) -> Result<Drawn, Overflow>;

@@ -1,13 +1,13 @@
 //! International cards on SePay's payment gateway. An IPN only says which order to ask SePay for.
 
-mod counter;
 mod desk;
 mod list;
+mod payee;
 mod settings;
 
 pub use desk::{CardDesk, CardNews};
 
-use super::kind::{Counter, ProcessorList, RailKind};
+use super::kind::{Payee, ProcessorList, RailKind};
 use crate::rail::{Acceptance, Policy, Recognition, ToldBy};
 use platform::{InvalidSettings, Platform, Settings};
 use primitives::Currency;
@@ -40,8 +40,12 @@ impl RailKind for SepayCard {
         &POLICY
     }
 
-    fn counter(&self, platform: &Platform, settings: &mut Settings<'_>) -> Option<Arc<dyn Counter>> {
-        counter::Checkout::read(platform.profile(), settings).map(|own| Arc::new(own) as Arc<dyn Counter>)
+    fn is_configured(&self, settings: &mut Settings<'_>) -> bool {
+        settings.optional("SEPAY_MERCHANT_ID").is_some()
+    }
+
+    fn payee(&self, platform: &Platform, settings: &mut Settings<'_>) -> Option<Arc<dyn Payee>> {
+        payee::Checkout::read(platform.profile(), settings).map(|own| Arc::new(own) as Arc<dyn Payee>)
     }
 
     fn list(&self, platform: &Platform) -> Result<Option<Arc<dyn ProcessorList>>, InvalidSettings> {

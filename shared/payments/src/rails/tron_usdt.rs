@@ -1,14 +1,14 @@
 //! USDT on TRON, to our own wallet. There is no message: the chain is read, and the exact amount leads to the order.
 
 mod claim;
-mod counter;
 mod desk;
+mod payee;
 mod settings;
 
 pub use claim::{ClaimOutcome, WaitingClaim};
 pub use desk::{ChainDesk, PollReport};
 
-use super::kind::{Counter, ProcessorList, RailKind};
+use super::kind::{Payee, ProcessorList, RailKind};
 use crate::rail::{Acceptance, Policy, Recognition, ToldBy};
 use crate::ruling::CLOCKS_APART;
 use platform::{InvalidSettings, Platform, Settings};
@@ -40,9 +40,13 @@ impl RailKind for TronUsdt {
         &POLICY
     }
 
-    fn counter(&self, platform: &Platform, settings: &mut Settings<'_>) -> Option<Arc<dyn Counter>> {
+    fn is_configured(&self, settings: &mut Settings<'_>) -> bool {
+        settings.optional("TRON_WALLET").is_some()
+    }
+
+    fn payee(&self, platform: &Platform, settings: &mut Settings<'_>) -> Option<Arc<dyn Payee>> {
         let unit = platform.profile().ledger.unit;
-        counter::ExactAmounts::read(unit, settings).map(|own| Arc::new(own) as Arc<dyn Counter>)
+        payee::ExactAmounts::read(unit, settings).map(|own| Arc::new(own) as Arc<dyn Payee>)
     }
 
     fn list(&self, platform: &Platform) -> Result<Option<Arc<dyn ProcessorList>>, InvalidSettings> {

@@ -1,13 +1,13 @@
 //! Bank transfers in Vietnam, by a QR or typed by hand. SePay tells what came into our account.
 
-mod counter;
 mod desk;
 mod list;
+mod payee;
 mod settings;
 
 pub use desk::BankDesk;
 
-use super::kind::{Counter, ProcessorList, RailKind};
+use super::kind::{Payee, ProcessorList, RailKind};
 use crate::rail::{Acceptance, Policy, Recognition, ToldBy};
 use platform::{InvalidSettings, Platform, Settings};
 use primitives::Currency;
@@ -39,8 +39,12 @@ impl RailKind for VietQr {
         &POLICY
     }
 
-    fn counter(&self, platform: &Platform, settings: &mut Settings<'_>) -> Option<Arc<dyn Counter>> {
-        counter::TransferSlip::read(platform.profile(), settings).map(|own| Arc::new(own) as Arc<dyn Counter>)
+    fn is_configured(&self, settings: &mut Settings<'_>) -> bool {
+        settings.optional("BANK_ACCOUNT").is_some()
+    }
+
+    fn payee(&self, platform: &Platform, settings: &mut Settings<'_>) -> Option<Arc<dyn Payee>> {
+        payee::TransferSlip::read(platform.profile(), settings).map(|own| Arc::new(own) as Arc<dyn Payee>)
     }
 
     fn list(&self, platform: &Platform) -> Result<Option<Arc<dyn ProcessorList>>, InvalidSettings> {

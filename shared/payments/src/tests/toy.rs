@@ -9,7 +9,7 @@ use crate::methods::Methods;
 use crate::order::TopUp;
 use crate::pay_by::{Drawn, PayBy, Priced};
 use crate::rail::{Acceptance, Policy, Recognition, ToldBy};
-use crate::rails::kind::{Counter, ProcessorList, RailKind};
+use crate::rails::kind::{Payee, ProcessorList, RailKind};
 use crate::{
     Difference, FactKey, Payments, PaymentsError, Rail, Received, Reconciliation, Status, TABLES, TopUpWish,
     TopUps, Via,
@@ -22,6 +22,7 @@ use aws_sdk_dynamodb::types::{
 use credits::Ledger;
 use platform::{InvalidSettings, Platform, Settings, TableSpec, TopUpRules};
 use primitives::{AccountId, Credits, Currency, Money, Overflow, Timestamp, TopUpId};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -47,18 +48,28 @@ impl RailKind for Toy {
         &POLICY
     }
 
-    fn counter(&self, _: &Platform, _: &mut Settings<'_>) -> Option<Arc<dyn Counter>> {
+    fn is_configured(&self, _: &mut Settings<'_>) -> bool {
+        true
+    }
+
+    fn payee(&self, _: &Platform, _: &mut Settings<'_>) -> Option<Arc<dyn Payee>> {
         Some(Arc::new(Till))
     }
 
     fn list(&self, platform: &Platform) -> Result<Option<Arc<dyn ProcessorList>>, InvalidSettings> {
-        Ok(Some(Arc::new(ToyBank { payments: Payments::new(platform)? })))
+        let bank = ToyBank { payments: Payments::new(platform)? };
+        Ok(HAS_LIST.get().then(|| Arc::new(bank) as Arc<dyn ProcessorList>))
     }
+}
+
+thread_local! {
+    /// Whether the toy remembers to bring its list.
+    static HAS_LIST: Cell<bool> = const { Cell::new(true) };
 }
 
 struct Till;
 
-impl Counter for Till {
+impl Payee for Till {
     fn draw(&self, id: TopUpId, priced: &Priced, _: bool) -> Result<Drawn, Overflow> {
         let (reference, name) = (format!("TOY-{id}"), reference_name(Rail::Toy, &format!("TOY-{id}")));
         Ok(Drawn { credits: priced.credits, price: priced.price, reference, name })
@@ -183,6 +194,16 @@ fn a_rail_that_the_profile_does_not_offer_reads_no_setting_and_has_no_list() {
     let offered: Vec<Rail> = Rail::ALL.iter().copied().filter(|rail| methods.offers(*rail)).collect();
     assert_eq!(offered, [Rail::Toy]);
     assert!(Reconciliation::with_rules(&broken, &without).is_ok());
+}
+
+#[test]
+fn a_rail_that_can_be_paid_and_brings_no_list_stops_the_start() {
+    let platform = platform(&[("SEALING_KEYS", KEY)]);
+    assert!(Reconciliation::with_rules(&platform, &with_toy()).is_ok());
+    HAS_LIST.set(false);
+    let refused = Reconciliation::with_rules(&platform, &with_toy());
+    let refused = refused.err().map(|refused| refused.to_string()).unwrap_or_default();
+    assert!(refused.contains("`toy`, which has no list"), "{refused}");
 }
 
 #[test]

@@ -3,7 +3,7 @@ use crate::Rail;
 use crate::items::reference_name;
 use crate::order::TopUp;
 use crate::pay_by::{Drawn, PayBy, Priced};
-use crate::rails::kind::Counter;
+use crate::rails::kind::Payee;
 use crate::settings::code_prefix;
 use platform::{Profile, Settings};
 use primitives::{Overflow, TopUpId, Unit};
@@ -32,7 +32,7 @@ impl Checkout {
     }
 }
 
-impl Counter for Checkout {
+impl Payee for Checkout {
     fn draw(&self, id: TopUpId, priced: &Priced, _: bool) -> Result<Drawn, Overflow> {
         let reference = format!("{}-{id}", self.prefix);
         let name = reference_name(Rail::SepayCard, &reference);

@@ -3,7 +3,7 @@ use crate::Rail;
 use crate::items::reference_name;
 use crate::order::TopUp;
 use crate::pay_by::{Drawn, PayBy, Priced};
-use crate::rails::kind::Counter;
+use crate::rails::kind::Payee;
 use crate::settings::code_prefix;
 use platform::{Profile, Settings};
 use primitives::{Overflow, TopUpId};
@@ -25,7 +25,7 @@ impl TransferSlip {
     }
 }
 
-impl Counter for TransferSlip {
+impl Payee for TransferSlip {
     fn draw(&self, _: TopUpId, priced: &Priced, _: bool) -> Result<Drawn, Overflow> {
         let reference = ReferenceCode::mint(self.prefix).to_string();
         let name = reference_name(Rail::VietQr, &reference);

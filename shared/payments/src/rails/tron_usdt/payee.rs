@@ -3,7 +3,7 @@ use crate::Rail;
 use crate::items::amount_name;
 use crate::order::TopUp;
 use crate::pay_by::{Drawn, PayBy, Priced};
-use crate::rails::kind::Counter;
+use crate::rails::kind::Payee;
 use platform::Settings;
 use primitives::{Money, Overflow, Rate, TopUpId, Unit, random_bytes};
 use rails::tron::Watch;
@@ -26,7 +26,7 @@ impl ExactAmounts {
     }
 }
 
-impl Counter for ExactAmounts {
+impl Payee for ExactAmounts {
     fn draw(&self, _: TopUpId, priced: &Priced, is_short: bool) -> Result<Drawn, Overflow> {
         let minor = priced.price.minor().checked_add(suffix(is_short)).ok_or(Overflow)?;
         let exact = Money::new(minor, priced.price.currency())?;
