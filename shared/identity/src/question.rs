@@ -41,17 +41,17 @@ impl Users {
             return self.ask_clerk(&user).await;
         }
         if is_due {
-            // Lost: another request has asked since the row was read, so what was read tells nothing any more.
-            return if self.take_up(&user).await? {
-                self.ask_clerk(&user).await
-            } else {
-                Ok(Answer::Learned)
-            };
+            return self.take_up_and_ask(&user).await;
         }
         match user.question {
             Some(question) if question.is_under_way => self.wait_for_answer(user).await,
             _ => Ok(Answer::NotYet(Box::new(user))),
         }
+    }
+
+    /// Lost to another request: it has asked since the row was read, so what was read tells nothing any more.
+    async fn take_up_and_ask(&self, user: &User) -> Result<Answer, IdentityError> {
+        if self.take_up(user).await? { self.ask_clerk(user).await } else { Ok(Answer::Learned) }
     }
 
     async fn ask_clerk(&self, user: &User) -> Result<Answer, IdentityError> {
@@ -89,11 +89,7 @@ impl Users {
                 return Ok(Answer::NotYet(Box::new(user)));
             }
         }
-        if self.take_up(&user).await? {
-            self.ask_clerk(&user).await
-        } else {
-            Ok(Answer::NotYet(Box::new(user)))
-        }
+        self.take_up_and_ask(&user).await
     }
 
     /// True: the question is this request's, unless another took it since the row was read.
