@@ -80,6 +80,7 @@ impl Guard {
     }
 
     /// Fails the scenario in which a function was refused, and tells which rights it used.
+    #[expect(clippy::print_stderr, reason = "a failing test tells it beside its own words")]
     pub(crate) fn settle(&self) {
         if let Some(file) = std::env::var_os(RECORD) {
             let (mut lines, millis) = (String::new(), self.began.elapsed().as_millis());
