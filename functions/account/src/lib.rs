@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use credits::{Account, Ledger};
-use edge::{Allowed, Change, Edge, JsonBody, Look, Page, Problem, ProblemCode};
+use edge::{Allowed, Change, Edge, JsonBody, Look, Page, Problem, ProblemCode, ProblemResponse};
 use identity::{IdentityError, User};
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::{AccountId, EntryId};
@@ -56,9 +56,9 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     ),
     security(("sign_in_token" = []))
 )]
-async fn show(State(desk): State<Desk>, person: Allowed<Look>) -> Result<Json<AccountView>, Problem> {
+async fn show(State(desk): State<Desk>, person: Allowed<Look>) -> Result<Json<AccountView>, ProblemResponse> {
     let (user, account) = desk.signup.find(person.sight(), desk.platform.now()).await.map_err(problem)?;
-    view(&desk, &user, &account).await
+    Ok(view(&desk, &user, &account).await?)
 }
 
 /// Correct your name or preferences. What you leave out stays.
@@ -75,14 +75,14 @@ async fn change(
     State(desk): State<Desk>,
     person: Allowed<Change>,
     JsonBody(wish): JsonBody<AccountChange>,
-) -> Result<Json<AccountView>, Problem> {
+) -> Result<Json<AccountView>, ProblemResponse> {
     let (profile, preferences) = wish.parse()?;
     let (_, account) = desk.signup.find(person.sight(), desk.platform.now()).await.map_err(problem)?;
     let users = desk.signup.users();
     users.update_profile(person.user(), &profile).await.map_err(|error| problem(error.into()))?;
     let user = users.update_preferences(person.user(), &preferences).await;
     let user = user.map_err(|error| problem(error.into()))?;
-    view(&desk, &user, &account).await
+    Ok(view(&desk, &user, &account).await?)
 }
 
 /// The account, with what is available in the owner's display currency beside it.
@@ -107,13 +107,13 @@ async fn transactions(
     State(desk): State<Desk>,
     person: Allowed<Look>,
     page: Page,
-) -> Result<Json<TransactionPage>, Problem> {
+) -> Result<Json<TransactionPage>, ProblemResponse> {
     let before = page.cursor.as_deref().map(str::parse::<EntryId>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
     })?;
     let page = movements(desk.signup.ledger(), person.account(), page.limit, before).await;
-    page.map(Json).map_err(|error| problem(error.into()))
+    Ok(Json(page.map_err(|error| problem(error.into()))?))
 }
 
 /// Entries read at once, and queries made for one page at most.

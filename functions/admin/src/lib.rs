@@ -6,7 +6,7 @@ mod views;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use edge::{Administer, Allowed, Edge, Inspect, JsonBody, Page, Problem, ProblemCode};
+use edge::{Administer, Allowed, Edge, Inspect, JsonBody, Page, Problem, ProblemCode, ProblemResponse};
 use payments::{Assignment, DongRate, FactKey, Payments, PaymentsError, Reinstatement, Reversal};
 use platform::{InvalidSettings, Platform};
 use primitives::{Timestamp, UserId};
@@ -79,7 +79,7 @@ async fn list(
     State(desk): State<Desk>,
     _: Allowed<Inspect>,
     page: Page,
-) -> Result<Json<PaymentListView>, Problem> {
+) -> Result<Json<PaymentListView>, ProblemResponse> {
     let after = page.cursor.as_deref().map(str::parse::<FactKey>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
@@ -103,10 +103,10 @@ async fn show(
     State(desk): State<Desk>,
     person: Allowed<Inspect>,
     Path(id): Path<String>,
-) -> Result<Json<InboxPaymentView>, Problem> {
+) -> Result<Json<InboxPaymentView>, ProblemResponse> {
     let key = fact_key(&id)?;
     tracing::info!(payment = %key, administrator = %person.user(), "an administrator looked at a payment");
-    desk.payment(&key).await.map(Json)
+    Ok(Json(desk.payment(&key).await?))
 }
 
 /// Give a payment to a person: credit, link and audit row in one step. The same assignment again changes nothing.
@@ -125,7 +125,7 @@ async fn assign(
     person: Allowed<Administer>,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<AssignRequest>,
-) -> Result<Json<InboxPaymentView>, Problem> {
+) -> Result<Json<InboxPaymentView>, ProblemResponse> {
     let (who, key, now) = (person.user(), fact_key(&id)?, desk.platform.now());
     let (account, order, credits, note) = wish.parse()?;
     let rate = desk.todays_rate(now).await;
@@ -144,7 +144,7 @@ async fn assign(
         PaymentsError::NoTopUp => unknown("/top_up_id", "the account has no such top-up"),
         error => error.problem(),
     })?;
-    desk.payment(&key).await.map(Json)
+    Ok(Json(desk.payment(&key).await?))
 }
 
 /// Say that a payment is not a top-up. It can still be assigned later.
@@ -163,12 +163,12 @@ async fn dismiss(
     person: Allowed<Administer>,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<DismissRequest>,
-) -> Result<Json<InboxPaymentView>, Problem> {
+) -> Result<Json<InboxPaymentView>, ProblemResponse> {
     let (who, key, now) = (person.user(), fact_key(&id)?, desk.platform.now());
     let note = wish.parse()?;
     let dismissed = desk.payments.dismiss(&key, who.as_str(), &note, now).await;
     dismissed.map_err(|error| error.problem())?;
-    desk.payment(&key).await.map(Json)
+    Ok(Json(desk.payment(&key).await?))
 }
 
 /// Take credit back because the money was: what is unspent of it, the rest as debt. Once per case.
@@ -187,7 +187,7 @@ async fn reverse(
     person: Allowed<Administer>,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<ReverseRequest>,
-) -> Result<Json<EntryView>, Problem> {
+) -> Result<Json<EntryView>, ProblemResponse> {
     let (who, key, now) = (person.user(), fact_key(&id)?, desk.platform.now());
     let (cause, case, credits, note) = wish.parse()?;
     let wish = Reversal { cause, case, credits, who: who.to_string(), note };
@@ -211,7 +211,7 @@ async fn reinstate(
     person: Allowed<Administer>,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<ReinstateRequest>,
-) -> Result<Json<EntryView>, Problem> {
+) -> Result<Json<EntryView>, ProblemResponse> {
     let (who, key, now) = (person.user(), fact_key(&id)?, desk.platform.now());
     let (reversal, note) = wish.parse()?;
     let wish = Reinstatement { reversal, who: who.to_string(), note };

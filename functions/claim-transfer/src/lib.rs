@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use edge::{Allowed, Edge, JsonBody, Problem, ProblemCode, Spend};
+use edge::{Allowed, Edge, JsonBody, Problem, ProblemCode, ProblemResponse, Spend};
 use payments::{ChainDesk, ClaimOutcome, WaitingClaim};
 use platform::{InvalidSettings, Platform};
 use primitives::{Credits, Timestamp};
@@ -90,7 +90,7 @@ async fn claim(
     State(desk): State<Desk>,
     person: Allowed<Spend>,
     JsonBody(wish): JsonBody<ClaimRequest>,
-) -> Result<(StatusCode, Json<ClaimAnswer>), Problem> {
+) -> Result<(StatusCode, Json<ClaimAnswer>), ProblemResponse> {
     let chain = desk.chain.ok_or(ProblemCode::MethodUnavailable)?;
     let tx = transaction(&wish.transaction_id).ok_or_else(|| {
         Problem::new(ProblemCode::InvalidInput).pointer(

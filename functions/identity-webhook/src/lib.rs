@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use credits::Ledger;
-use edge::{Edge, Problem, ProblemCode};
+use edge::{Edge, Problem, ProblemCode, ProblemResponse};
 use identity::{Applied, UserEvent, Users, WebhookSettings, svix};
 use platform::{InvalidSettings, Platform};
 use primitives::AccountId;
@@ -44,7 +44,11 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
             content_type = "application/problem+json"),
     )
 )]
-async fn receive(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Problem> {
+async fn receive(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ProblemResponse> {
     let message = svix::verify(&desk.settings.secrets, &headers, &body, desk.platform.now());
     let message = message.map_err(|refused| {
         tracing::warn!(reason = %refused, "a webhook that is not from Clerk was refused");

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use display::DisplayCurrency;
-use edge::{Allowed, AskPrice, Edge, JsonBody, Problem, Public};
+use edge::{Allowed, AskPrice, Edge, JsonBody, ProblemResponse, Public};
 use platform::{InvalidSettings, Platform};
 use primitives::Private;
 use rates::{Rates, Reference};
@@ -124,7 +124,7 @@ async fn pricing(
     _: Public,
     State(desk): State<Desk>,
     DisplayCurrency(currency): DisplayCurrency,
-) -> Result<Json<Pricing>, Problem> {
+) -> Result<Json<Pricing>, ProblemResponse> {
     let now = desk.platform.now();
     let prices = desk.shop.prices(now).await.map_err(|error| error.problem())?;
     let rate = match currency {
@@ -155,12 +155,12 @@ async fn quote(
     State(desk): State<Desk>,
     person: Allowed<AskPrice>,
     JsonBody(wish): JsonBody<QuoteRequest>,
-) -> Result<Json<QuoteView>, Problem> {
+) -> Result<Json<QuoteView>, ProblemResponse> {
     let input = ToolInput::parse(&wish.tool, wish.input.expose());
     let input = input.map_err(|fields| RunsError::InvalidInput(fields).problem())?;
     let input = input.ok_or_else(|| RunsError::UnknownTool.problem())?;
     let quote = desk.shop.quote(person.account(), &input, desk.platform.now()).await;
-    quote.map(Json).map_err(|error| error.problem())
+    Ok(Json(quote.map_err(|error| error.problem())?))
 }
 
 /// This document. Written by `cargo run -p citipen -- openapi` from the code of all functions.

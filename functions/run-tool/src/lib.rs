@@ -8,7 +8,8 @@ use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::{
-    AcceptKind, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode, RUN_ID, RequestId, Runner, sse,
+    AcceptKind, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode, ProblemResponse, RUN_ID, RequestId,
+    Runner, sse,
 };
 use platform::{InvalidSettings, Platform};
 use primitives::{Credits, Private, RunId};
@@ -82,13 +83,13 @@ async fn run_tool(
     State(runs): State<Runs>,
     Extension(request): Extension<RequestId>,
     runner: Runner,
-    key: Result<IdempotencyKey, Problem>,
-    accept: Result<AcceptKind, Problem>,
-    wish: Result<JsonBody<RunRequest>, Problem>,
-) -> Result<Response, Problem> {
+    key: Result<IdempotencyKey, ProblemResponse>,
+    accept: Result<AcceptKind, ProblemResponse>,
+    wish: Result<JsonBody<RunRequest>, ProblemResponse>,
+) -> Result<Response, ProblemResponse> {
     let (order, accept) = match understood(key, accept, wish) {
         Ok(understood) => understood,
-        Err(problem) => return Err(runner.refusal(problem).await),
+        Err(problem) => return Err(runner.refusal(problem).await.into()),
     };
     let own = |text: &str| text.to_owned();
     let who = Who {
@@ -98,15 +99,15 @@ async fn run_tool(
     };
     let events = runs.start(who, order);
     match accept {
-        AcceptKind::EventStream => stream(events, request).await,
-        AcceptKind::Json => collect(events).await,
+        AcceptKind::EventStream => Ok(stream(events, request).await?),
+        AcceptKind::Json => Ok(collect(events).await?),
     }
 }
 
 fn understood(
-    key: Result<IdempotencyKey, Problem>,
-    accept: Result<AcceptKind, Problem>,
-    wish: Result<JsonBody<RunRequest>, Problem>,
+    key: Result<IdempotencyKey, ProblemResponse>,
+    accept: Result<AcceptKind, ProblemResponse>,
+    wish: Result<JsonBody<RunRequest>, ProblemResponse>,
 ) -> Result<(Order, AcceptKind), Problem> {
     let (IdempotencyKey(key), accept, JsonBody(wish)) = (key?, accept?, wish?);
     Ok((wish.into_order(key)?, accept))
@@ -174,7 +175,7 @@ fn frame(event: RunEvent, request: &RequestId) -> Bytes {
         RunEvent::Output(output) => sse::event("output", &output),
         RunEvent::Done(view) => sse::event("done", &view),
         RunEvent::Failed(problem) => {
-            let mut document = problem.request(request).document();
+            let mut document = request.name(*problem).document();
             if document["credit"] == "not_taken" {
                 document["charged"] = json!(0);
             }

@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use edge::{Allowed, Edge, Look, Page, Problem, ProblemCode};
+use edge::{Allowed, Edge, Look, Page, Problem, ProblemCode, ProblemResponse};
 use platform::{InvalidSettings, Platform};
 use primitives::RunId;
 use runs::{History, OutputView, RunPage, RunSummary, RunView};
@@ -40,13 +40,13 @@ async fn list(
     State(history): State<History>,
     person: Allowed<Look>,
     page: Page,
-) -> Result<Json<RunPage>, Problem> {
+) -> Result<Json<RunPage>, ProblemResponse> {
     let before = page.cursor.as_deref().map(str::parse::<RunId>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
     })?;
     let runs = history.list(person.account(), page.limit, before).await;
-    runs.map(Json).map_err(|error| error.problem())
+    Ok(Json(runs.map_err(|error| error.problem())?))
 }
 
 /// One of your runs: status, output, timeline, receipt.
@@ -63,8 +63,8 @@ async fn show(
     State(history): State<History>,
     person: Allowed<Look>,
     Path(id): Path<String>,
-) -> Result<Json<RunView>, Problem> {
+) -> Result<Json<RunView>, ProblemResponse> {
     let run = id.parse::<RunId>().map_err(|_| Problem::new(ProblemCode::NotFound))?;
     let run = history.get(person.account(), run).await;
-    run.map(Json).map_err(|error| error.problem())
+    Ok(Json(run.map_err(|error| error.problem())?))
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use axum::{Json, Router};
-use edge::{Edge, Problem, ProblemCode};
+use edge::{Edge, ProblemCode, ProblemResponse};
 use payments::{BankDesk, CardDesk, CardNews};
 use platform::{InvalidSettings, Platform};
 use serde_json::{Value, json};
@@ -46,7 +46,11 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
             content_type = "application/problem+json"),
     )
 )]
-async fn bank(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Result<Json<Value>, Problem> {
+async fn bank(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, ProblemResponse> {
     let (bank, now) = (desk.bank.ok_or(ProblemCode::NotFound)?, desk.platform.now());
     bank.authenticate(&headers, &body, now).map_err(|refused| {
         tracing::warn!(reason = %refused, rail = "viet_qr", "a message that is not from SePay was refused");
@@ -66,7 +70,11 @@ async fn bank(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Resu
             content_type = "application/problem+json"),
     )
 )]
-async fn ipn(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Result<Json<Value>, Problem> {
+async fn ipn(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, ProblemResponse> {
     let (card, now) = (desk.card.ok_or(ProblemCode::NotFound)?, desk.platform.now());
     card.authenticate(&headers).map_err(|refused| {
         tracing::warn!(reason = %refused, rail = "sepay_card", "a message that is not from SePay was refused");

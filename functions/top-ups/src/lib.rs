@@ -8,7 +8,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use credits::Standings;
 use edge::{
-    Allowed, Change, Edge, IdempotencyKey, JsonBody, Look, Page, Problem, ProblemCode, Public, Spend,
+    Allowed, Change, Edge, IdempotencyKey, JsonBody, Look, Page, Problem, ProblemCode, ProblemResponse,
+    Public, Spend,
 };
 use payments::{Rail, TopUpWish, TopUps};
 use platform::{InvalidSettings, Platform};
@@ -83,7 +84,7 @@ async fn create(
     person: Allowed<Spend>,
     IdempotencyKey(key): IdempotencyKey,
     JsonBody(wish): JsonBody<TopUpRequest>,
-) -> Result<(axum::http::StatusCode, Json<TopUpView>), Problem> {
+) -> Result<(axum::http::StatusCode, Json<TopUpView>), ProblemResponse> {
     let now = desk.platform.now();
     let rail: Rail = wish.method.parse().map_err(|unknown: payments::UnknownRail| {
         Problem::new(ProblemCode::InvalidInput).pointer("/method", unknown.to_string())
@@ -111,7 +112,7 @@ async fn list(
     State(desk): State<Desk>,
     person: Allowed<Look>,
     page: Page,
-) -> Result<Json<TopUpListView>, Problem> {
+) -> Result<Json<TopUpListView>, ProblemResponse> {
     let before = page.cursor.as_deref().map(str::parse::<TopUpId>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
@@ -136,7 +137,7 @@ async fn show(
     State(desk): State<Desk>,
     person: Allowed<Look>,
     Path(id): Path<String>,
-) -> Result<Json<TopUpView>, Problem> {
+) -> Result<Json<TopUpView>, ProblemResponse> {
     let order = desk.top_ups.show(person.account(), top_up_id(&id)?).await;
     let order = order.map_err(|error| error.problem())?;
     Ok(Json(TopUpView::of(&order, &desk.top_ups, desk.platform.now())))
@@ -157,7 +158,7 @@ async fn cancel(
     State(desk): State<Desk>,
     person: Allowed<Change>,
     Path(id): Path<String>,
-) -> Result<Json<TopUpView>, Problem> {
+) -> Result<Json<TopUpView>, ProblemResponse> {
     let (id, now) = (top_up_id(&id)?, desk.platform.now());
     let order = desk.top_ups.cancel(person.account(), id, now).await.map_err(|error| error.problem())?;
     Ok(Json(TopUpView::of(&order, &desk.top_ups, now)))

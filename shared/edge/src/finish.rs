@@ -1,8 +1,9 @@
 //! What every answer of every function has in common, put around a function's routes.
 
 use crate::in_time::in_time;
-use crate::request_id::{RequestId, TraceId};
-use crate::{Edge, Problem, RUN_ID};
+use crate::request_id::RequestId;
+use crate::response::problem_of_status;
+use crate::{Edge, Problem, ProblemResponse, RUN_ID};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -11,6 +12,7 @@ use axum::{Extension, Router};
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::Limited;
+use primitives::TraceId;
 use std::time::{Duration, Instant};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
@@ -63,7 +65,7 @@ async fn dress(State(edge): State<Edge>, mut request: Request, next: Next) -> Re
 fn completed(mut response: Response, id: &RequestId) -> Response {
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| bare_problem(&response));
     if let Some(problem) = problem {
-        let (told, body) = problem.request(id).into_response().into_parts();
+        let (told, body) = ProblemResponse::from(id.name(problem)).into_response().into_parts();
         *response.body_mut() = body;
         *response.status_mut() = told.status;
         response.headers_mut().remove(CONTENT_LENGTH);
@@ -81,7 +83,7 @@ fn bare_problem(response: &Response) -> Option<Problem> {
     if kind.is_some_and(|kind| !kind.starts_with(b"text/plain")) {
         return None;
     }
-    Problem::of_bare_status(response.status(), response.headers())
+    problem_of_status(response.status())
 }
 
 fn secure(headers: &mut HeaderMap, id: &RequestId) {

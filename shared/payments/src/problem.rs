@@ -1,7 +1,7 @@
 use crate::PaymentsError;
 use crate::error::TAKEN_BACK;
-use edge::{Problem, ProblemCode};
 use platform::StoreError;
+use problems::{Problem, ProblemCode};
 
 impl PaymentsError {
     /// What the caller is told; what is ours to mend goes to the log.

@@ -9,6 +9,7 @@ mod price;
 mod privacy;
 mod text;
 pub mod times;
+mod trace;
 
 pub use blank::is_blank;
 pub use clock::{Clock, Timestamp};
@@ -18,3 +19,4 @@ pub use money::{Currency, InvalidCurrency, Money};
 pub use price::{CostCents, InvalidDecimal, Markup, price_half_up};
 pub use privacy::{Fingerprint, Private, Secret};
 pub use text::{BLANK_CLASS, typed, typed_pattern};
+pub use trace::TraceId;

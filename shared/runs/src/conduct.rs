@@ -72,7 +72,7 @@ impl Conduct {
         self.tell.begin(RunBegun::of_hold(hold, self.released_at(hold)));
         let Err(error) = self.tell.during(self.serve(priced, hold)).await else { return };
         let code = self.tell.fail(&error);
-        if code.status().is_server_error() {
+        if code.status() >= 500 {
             // A stream that has begun is a 200 for everybody who counts answers.
             tracing::warn!(
                 metric = "runs_failed",

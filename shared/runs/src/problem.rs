@@ -4,9 +4,9 @@
 
 use crate::{FieldError, RunsError};
 use credits::Refusal;
-use edge::{Credit, Problem, ProblemCode};
 use identity::IdentityError;
 use primitives::{Credits, RunId};
+use problems::{Credit, Problem, ProblemCode};
 use providers::FailureClass;
 use signup::SignupError;
 use std::time::Duration;

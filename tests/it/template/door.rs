@@ -134,7 +134,7 @@ fn check_refusals(template: &Value) -> Complaints {
             complaints.push(format!("{kind} is said in API Gateway's own words"));
             continue;
         };
-        if response["StatusCode"] != code.status().as_str() {
+        if response["StatusCode"] != code.status().to_string() {
             complaints.push(format!(
                 "{kind}: the status is {}, not {}",
                 response["StatusCode"],

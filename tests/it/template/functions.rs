@@ -209,7 +209,7 @@ fn check_routes(template: &Value, routes: &[Route]) -> Complaints {
     complaints
 }
 
-/// A buffered integration would pass the streaming wire format of `shared/host` on to the browser.
+/// A buffered integration would pass the streaming wire format of `shared/gateway` on to the browser.
 fn check_streaming(template: &Value) -> Complaints {
     let mut complaints = Complaints::new();
     for (function, event) in events_of_type(template, "Api") {

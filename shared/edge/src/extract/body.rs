@@ -1,5 +1,5 @@
 use super::whole::whole_numbers;
-use crate::{Problem, ProblemCode};
+use crate::{Problem, ProblemCode, ProblemResponse};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::JsonRejection;
@@ -22,21 +22,21 @@ pub struct JsonBody<T>(pub T);
 pub struct RawBody(pub Bytes);
 
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request(request: Request, _: &S) -> Result<JsonBody<T>, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<JsonBody<T>, ProblemResponse> {
         if !is_json(request.headers()) {
             return Err(ProblemCode::UnsupportedMediaType.into());
         }
-        parse(&read(request.into_body()).await?).map(JsonBody)
+        Ok(JsonBody(parse(&read(request.into_body()).await?)?))
     }
 }
 
 impl<S: Sync> FromRequest<S> for RawBody {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request(request: Request, _: &S) -> Result<RawBody, Problem> {
-        read(request.into_body()).await.map(RawBody)
+    async fn from_request(request: Request, _: &S) -> Result<RawBody, ProblemResponse> {
+        Ok(RawBody(read(request.into_body()).await?))
     }
 }
 

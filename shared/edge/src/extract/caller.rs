@@ -1,7 +1,7 @@
 use super::edge_of;
 use super::headers::{ClientNetwork, Country};
 use crate::limit::Subject;
-use crate::{Edge, Permission, Problem, ProblemCode, SourceIp, Spend};
+use crate::{Edge, Permission, Problem, ProblemCode, ProblemResponse, SourceIp, Spend};
 use axum::extract::FromRequestParts;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -117,9 +117,9 @@ impl Runner {
 }
 
 impl<P: Permission, S: Sync> FromRequestParts<S> for Allowed<P> {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Allowed<P>, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Allowed<P>, ProblemResponse> {
         let edge = edge_of(parts)?;
         let person = Person::signed_in(&edge, parts).await?;
         person.check::<P>(&edge).await?;
@@ -128,9 +128,9 @@ impl<P: Permission, S: Sync> FromRequestParts<S> for Allowed<P> {
 }
 
 impl<S: Sync> FromRequestParts<S> for Runner {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Runner, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Runner, ProblemResponse> {
         let edge = edge_of(parts)?;
         let person = Person::signed_in(&edge, parts).await?;
         if person.caller.is_impersonated {
@@ -142,9 +142,9 @@ impl<S: Sync> FromRequestParts<S> for Runner {
 }
 
 impl<S: Sync> FromRequestParts<S> for Public {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Public, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Public, ProblemResponse> {
         check_network(&edge_of(parts)?, parts)?;
         Ok(Public)
     }

@@ -1,4 +1,4 @@
-use crate::{Problem, ProblemCode};
+use crate::{Problem, ProblemCode, ProblemResponse};
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
 
@@ -15,9 +15,9 @@ pub struct Page {
 }
 
 impl<S: Sync> FromRequestParts<S> for Page {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Page, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Page, ProblemResponse> {
         let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let Query(parameters) = query.map_err(|_| Problem::new(ProblemCode::InvalidRequest))?;
         Ok(Page { limit: limit(only(&parameters, "limit")?)?, cursor: cursor(only(&parameters, "cursor")?)? })

@@ -2,11 +2,11 @@
 
 mod window;
 
-use crate::{Problem, ProblemCode};
-use http::{HeaderName, HeaderValue};
+use crate::Problem;
 use identity::{ClerkSettings, Pseudonyms};
 use platform::{InvalidSettings, Platform, StoreError, TableSpec, key, number};
 use primitives::{Timestamp, UserId, random_bytes};
+use problems::RequestLimit;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -145,12 +145,7 @@ fn roll() -> u32 {
     u32::from_be_bytes(random_bytes())
 }
 
-fn refusal(limit: u32, now: Timestamp) -> Problem {
-    let wait = MINUTE - now.seconds() % MINUTE;
-    let header = |name| HeaderName::from_static(name);
-    Problem::new(ProblemCode::RateLimited)
-        .retry_after(Duration::from_secs(wait))
-        .header(header("ratelimit-limit"), HeaderValue::from(limit))
-        .header(header("ratelimit-remaining"), HeaderValue::from(0))
-        .header(header("ratelimit-reset"), HeaderValue::from(wait))
+fn refusal(per_minute_max: u32, now: Timestamp) -> Problem {
+    let reset_in = Duration::from_secs(MINUTE - now.seconds() % MINUTE);
+    Problem::rate_limited(RequestLimit { per_minute_max, reset_in })
 }
