@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use display::DisplayCurrency;
-use edge::{Allowed, AskPrice, Edge, JsonBody, ProblemResponse, Public};
+use edge::{Caller, JsonBody, ProblemResponse, Routes};
 use platform::{InvalidSettings, Platform};
 use primitives::Private;
 use rates::{Rates, Reference};
@@ -44,12 +44,11 @@ struct Desk {
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     let desk = Desk { shop: Shop::new(platform)?, rates: Rates::new(platform)?, platform: platform.clone() };
-    let routes = Router::new()
+    Routes::new()
         .route("/v1/pricing", get(pricing))
         .route("/v1/quotes", post(quote))
         .route("/v1/openapi.json", get(openapi))
-        .with_state(desk);
-    Ok(edge::finish(routes, &Edge::new(platform)?))
+        .finish(platform, desk)
 }
 
 /// The price list.
@@ -121,7 +120,6 @@ struct ImageQuote {
     )
 )]
 async fn pricing(
-    _: Public,
     State(desk): State<Desk>,
     DisplayCurrency(currency): DisplayCurrency,
 ) -> Result<Json<Pricing>, ProblemResponse> {
@@ -153,13 +151,13 @@ async fn pricing(
 )]
 async fn quote(
     State(desk): State<Desk>,
-    person: Allowed<AskPrice>,
+    caller: Caller,
     JsonBody(wish): JsonBody<QuoteRequest>,
 ) -> Result<Json<QuoteView>, ProblemResponse> {
     let input = ToolInput::parse(&wish.tool, wish.input.expose());
     let input = input.map_err(|fields| RunsError::InvalidInput(fields).problem())?;
     let input = input.ok_or_else(|| RunsError::UnknownTool.problem())?;
-    let quote = desk.shop.quote(person.account(), &input, desk.platform.now()).await;
+    let quote = desk.shop.quote(caller.account(), &input, desk.platform.now()).await;
     Ok(Json(quote.map_err(|error| error.problem())?))
 }
 
@@ -168,7 +166,7 @@ async fn quote(
     get, path = "/v1/openapi.json", operation_id = "show_openapi", tag = "pricing",
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
 )]
-async fn openapi(_: Public) -> Response {
+async fn openapi() -> Response {
     let document = include_str!("../openapi.json");
     ([(axum::http::header::CONTENT_TYPE, "application/json")], document).into_response()
 }

@@ -8,7 +8,7 @@ use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::{
-    AcceptKind, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode, ProblemResponse, RUN_ID, RequestId,
+    AcceptKind, IdempotencyKey, JsonBody, Problem, ProblemCode, ProblemResponse, RUN_ID, RequestId, Routes,
     Runner, sse,
 };
 use platform::{InvalidSettings, Platform};
@@ -38,8 +38,7 @@ use utoipa::OpenApi;
 pub struct Api;
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    let routes = Router::new().route("/v1/runs", post(run_tool)).with_state(Runs::new(platform)?);
-    Ok(edge::finish(routes, &Edge::new(platform)?))
+    Routes::new().route("/v1/runs", post(run_tool)).finish(platform, Runs::new(platform)?)
 }
 
 /// A wish to run a tool; [`RunRequestSchema`] describes it.
@@ -91,11 +90,12 @@ async fn run_tool(
         Ok(understood) => understood,
         Err(problem) => return Err(runner.refusal(problem).await.into()),
     };
-    let own = |text: &str| text.to_owned();
+    let (caller, own) = (runner.caller(), |text: &str| text.to_owned());
     let who = Who {
-        user: runner.user().clone(),
-        country: runner.country().map(own),
-        network: runner.network().map(own),
+        user: caller.user().clone(),
+        account: caller.account().clone(),
+        country: caller.country().map(own),
+        network: caller.network().map(own),
     };
     let events = runs.start(who, order);
     match accept {

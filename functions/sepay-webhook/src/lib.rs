@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use axum::{Json, Router};
-use edge::{Edge, ProblemCode, ProblemResponse};
+use edge::{ProblemCode, ProblemResponse, Routes};
 use payments::{BankDesk, CardDesk, CardNews};
 use platform::{InvalidSettings, Platform};
 use serde_json::{Value, json};
@@ -28,11 +28,10 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
         bank: BankDesk::for_messages(platform)?,
         card: CardDesk::for_messages(platform)?,
     };
-    let routes = Router::new()
+    Routes::new()
         .route("/v1/webhooks/sepay/bank", post(bank))
         .route("/v1/webhooks/sepay/ipn", post(ipn))
-        .with_state(desk);
-    Ok(edge::finish_webhook(routes, &Edge::new(platform)?))
+        .finish(platform, desk)
 }
 
 /// For SePay's bank webhook. Authentic messages are answered with success whatever they say: what can't be matched

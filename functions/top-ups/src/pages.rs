@@ -7,7 +7,7 @@ use axum::http::HeaderName;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use credits::{Block, Freshness};
-use edge::{Problem, ProblemCode, ProblemResponse, Public};
+use edge::{Problem, ProblemCode, ProblemResponse};
 use payments::{PayBy, TopUp};
 use primitives::AccountId;
 use rails::sepay_card::{PageLanguage, checkout_page, page_style_source};
@@ -35,7 +35,6 @@ pub(crate) struct Link {
     )
 )]
 pub(crate) async fn qr_svg(
-    _: Public,
     State(desk): State<Desk>,
     Path(id): Path<String>,
     Query(link): Query<Link>,
@@ -55,7 +54,6 @@ pub(crate) async fn qr_svg(
     )
 )]
 pub(crate) async fn qr_png(
-    _: Public,
     State(desk): State<Desk>,
     Path(id): Path<String>,
     Query(link): Query<Link>,
@@ -75,7 +73,6 @@ pub(crate) async fn qr_png(
     )
 )]
 pub(crate) async fn checkout(
-    _: Public,
     State(desk): State<Desk>,
     Path(id): Path<String>,
     Query(link): Query<Link>,

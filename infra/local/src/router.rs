@@ -2,7 +2,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use edge::{Edge, SourceIp};
+use edge::SourceIp;
 use platform::{InvalidSettings, Platform, TableSpec};
 use std::net::SocketAddr;
 use utoipa::OpenApi as _;
@@ -45,7 +45,7 @@ pub fn functions_in_roles(
         .merge(function_runs::router(&role("runs")?)?)
         .merge(function_sepay_webhook::router(&role("sepay-webhook")?)?)
         .merge(function_top_ups::router(&role("top-ups")?)?);
-    Ok(edge::fallback(merged, &Edge::new(gateway)?))
+    edge::fallback(merged, gateway)
 }
 
 /// Tells the edge where a connection came from, as API Gateway does in its event.

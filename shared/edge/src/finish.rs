@@ -4,42 +4,34 @@ use crate::in_time::in_time;
 use crate::request_id::RequestId;
 use crate::response::problem_of_status;
 use crate::{Edge, Problem, ProblemResponse, RUN_ID};
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Router};
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::Limited;
+use platform::{InvalidSettings, Platform};
 use primitives::TraceId;
 use std::time::{Duration, Instant};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
-/// For routes that pages call. Apply it once per function; finished routers can be merged.
-pub fn finish(router: Router, edge: &Edge) -> Router {
-    dressed(limited(router, edge).layer(cors(edge)), edge)
-}
-
-/// For routes that other services call: the same without CORS, since no page has business there.
-pub fn finish_webhook(router: Router, edge: &Edge) -> Router {
-    dressed(limited(router, edge), edge)
-}
-
 /// Gives a merged router one answer for all other addresses. Without it the router merged last answers them,
 /// which is a problem document too, but without CORS if that one is for webhooks.
-pub fn fallback(router: Router, edge: &Edge) -> Router {
-    router.fallback_service(finish(Router::new(), edge))
+pub fn fallback(router: Router, platform: &Platform) -> Result<Router, InvalidSettings> {
+    Ok(router.fallback_service(dressed(Router::new(), &Edge::without_routes(platform)?)))
 }
 
-/// What a request may bring and take.
-fn limited(router: Router, edge: &Edge) -> Router {
-    router.layer(from_fn(in_time)).layer(from_fn_with_state(edge.clone(), limit_body))
-}
-
-fn dressed(router: Router, edge: &Edge) -> Router {
-    router.layer(Extension(edge.clone())).layer(from_fn_with_state(edge.clone(), dress))
+/// What every answer has, also where there is no route.
+pub(crate) fn dressed(router: Router, edge: &Edge) -> Router {
+    let limited = router.layer(from_fn(in_time)).layer(from_fn_with_state(edge.clone(), limit_body));
+    let for_pages = match edge.origins() {
+        Some(origins) => limited.layer(cors(origins)),
+        None => limited,
+    };
+    for_pages.layer(from_fn_with_state(edge.clone(), dress))
 }
 
 /// The outermost step: name the request, log it, and give the answer its last form.
@@ -122,9 +114,9 @@ fn refused_body() -> Body {
 }
 
 /// Exact origins from the settings, without credentials: we read no cookies.
-fn cors(edge: &Edge) -> CorsLayer {
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
     CorsLayer::new()
-        .allow_origin(AllowOrigin::list(edge.settings().allowed_origins.clone()))
+        .allow_origin(AllowOrigin::list(origins.to_vec()))
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, ACCEPT, HeaderName::from_static("idempotency-key")])
         .expose_headers([HeaderName::from_static("x-request-id"), RUN_ID, RETRY_AFTER])

@@ -39,6 +39,8 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<RequestId, ProblemResponse> {
-        parts.extensions.get().cloned().ok_or_else(|| crate::extract::unfinished().into())
+        parts.extensions.get().cloned().ok_or_else(|| {
+            crate::extract::unfinished("a request has no id: its router was not finished by edge::Routes")
+        })
     }
 }

@@ -92,20 +92,17 @@ mod tests {
         lambda_http::request::from_str(&event.to_string()).unwrap()
     }
 
-    /// An edge whose store and sign-in service are nowhere.
-    fn edge() -> edge::Edge {
+    /// A platform whose store is nowhere.
+    fn platform() -> Platform {
         let given = [
             ("AWS_REGION", "ap-southeast-1"),
             ("AWS_ACCESS_KEY_ID", "AKID"),
             ("AWS_SECRET_ACCESS_KEY", "secret"),
             ("MEDIA_BUCKET", "media"),
             ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9"),
-            ("CLERK_ISSUER", "http://127.0.0.1:9"),
-            ("PSEUDONYM_PEPPER", "a pepper for the tests"),
-            ("ALLOWED_ORIGINS", "https://app.example.com"),
         ];
         let env: Env = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        edge::Edge::new(&Platform::build(env, Clock::system(), None).unwrap()).unwrap()
+        Platform::build(env, Clock::system(), None).unwrap()
     }
 
     fn now() -> Timestamp {
@@ -131,13 +128,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_that_waits_too_long_is_answered_before_lambda_ends_it() {
-        let edge = edge();
         let stuck = axum::routing::post(async || std::future::pending::<&str>().await);
-        let router = edge::finish(Router::new().route("/v1/runs", stuck), &edge);
+        let routes = edge::Routes::new().route("/v1/webhooks/clerk", stuck);
+        let router = routes.finish(&platform(), ()).unwrap();
         let mut context = lambda_runtime::Context::default();
         // Ten milliseconds more than are kept for the answer.
         context.deadline = now().after(times::ANSWER_MARGIN + std::time::Duration::from_millis(10)).millis();
-        let event = rest("live", "/v1/runs").with_lambda_context(context);
+        let event = rest("live", "/v1/webhooks/clerk").with_lambda_context(context);
 
         let response = answer(router, event, now()).await.unwrap();
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 impl Conduct {
     /// For an order that can't be priced (any more): the run its key stands for, or the refusal.
     pub(crate) async fn replay_or(&self, order: &Order, refusal: RunsError) -> Result<(), RunsError> {
-        let account = self.who.account();
+        let account = self.who.account.clone();
         let holder = self.runs.0.ledger.account(&account).await?;
         let block = holder.as_ref().and_then(|holder| holder.block);
         let refused = |refusal| RunsError::Refused { refusal, price: Credits::ZERO };

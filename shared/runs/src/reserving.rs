@@ -81,7 +81,7 @@ impl Conduct {
     ) -> Result<bool, RunsError> {
         match refusal {
             Refusal::NoAccount if !std::mem::replace(&mut done.has_signed_up, true) => {
-                self.runs.0.signup.find(self.who.sight(), now).await?;
+                self.runs.0.signup.find(&priced.account, self.who.sight(), now).await?;
                 if priced.key.is_some() {
                     // The key is claimed by now: a repeat may have used the id and be done already.
                     priced.may_be_known = true;
@@ -131,7 +131,7 @@ impl Conduct {
         if !account.is_some_and(|account| account.awaits_welcome) {
             return Ok(false);
         }
-        let (user, account) = parts.signup.find(self.who.sight(), now).await?;
+        let (user, account) = parts.signup.find(&priced.account, self.who.sight(), now).await?;
         if user.welcome == Welcome::Undecided {
             let retry_after = user.welcome_due_at().map_or(WELCOME_PAUSE, |at| at.since(now));
             let retry_after = retry_after.max(Duration::from_secs(1));

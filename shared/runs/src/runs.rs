@@ -47,6 +47,8 @@ pub struct RunsSettings {
 #[derive(Debug, Clone)]
 pub struct Who {
     pub user: UserId,
+    /// Whose credit pays for it.
+    pub account: AccountId,
     pub country: Option<String>,
     /// Already truncated.
     pub network: Option<String>,
@@ -97,10 +99,6 @@ impl RunsSettings {
 }
 
 impl Who {
-    pub fn account(&self) -> AccountId {
-        AccountId::from(&self.user)
-    }
-
     pub(crate) fn sight(&self) -> identity::FirstSight<'_> {
         identity::FirstSight {
             user: &self.user,
@@ -154,7 +152,7 @@ impl Runs {
     /// Checks an order and fixes its price. Nothing is written.
     pub(crate) async fn price(&self, who: &Who, order: &Order) -> Result<Priced, RunsError> {
         let now = self.now();
-        let account = who.account();
+        let account = who.account.clone();
         if order.run.is_some() && order.idempotency_key.is_some() {
             return Err(RunsError::TwoKeys);
         }

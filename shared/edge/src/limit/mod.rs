@@ -3,7 +3,7 @@
 mod window;
 
 use crate::Problem;
-use identity::{ClerkSettings, Pseudonyms};
+use identity::Pseudonyms;
 use platform::{InvalidSettings, Platform, StoreError, TableSpec, key, number};
 use primitives::{Timestamp, UserId, random_bytes};
 use problems::RequestLimit;
@@ -26,7 +26,7 @@ const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 
 /// Who is counted, and against which limit of the profile.
 #[derive(Debug, Clone, Copy)]
-pub enum Subject<'a> {
+pub(crate) enum Subject<'a> {
     User(&'a UserId),
     /// As [`crate::SourceIp::network`] writes it.
     Network(&'a str),
@@ -35,7 +35,7 @@ pub enum Subject<'a> {
 /// Counts requests. It errs on the open side: several instances may together let through what none of them
 /// has reported yet, and a silent store limits each instance only by itself.
 #[derive(Clone)]
-pub struct Limiter(Arc<Inner>);
+pub(crate) struct Limiter(Arc<Inner>);
 
 struct Inner {
     platform: Platform,
@@ -45,18 +45,18 @@ struct Inner {
 }
 
 impl Limiter {
-    pub fn new(platform: &Platform) -> Result<Limiter, InvalidSettings> {
-        let settings = platform.env().section(ClerkSettings::read)?;
+    pub(crate) fn new(platform: &Platform) -> Result<Limiter, InvalidSettings> {
+        let pseudonyms = platform.env().section(Pseudonyms::read)?;
         Ok(Limiter(Arc::new(Inner {
             platform: platform.clone(),
-            pseudonyms: Pseudonyms::new(&settings.pepper),
+            pseudonyms,
             table: platform.table(&REQUEST_LIMITS),
             windows: Mutex::default(),
         })))
     }
 
     /// Never waits for the store.
-    pub fn check(&self, subject: Subject<'_>) -> Result<(), Problem> {
+    pub(crate) fn check(&self, subject: Subject<'_>) -> Result<(), Problem> {
         let now = self.0.platform.now();
         let minute = now.seconds() / MINUTE;
         let limit = self.0.limit(subject);
