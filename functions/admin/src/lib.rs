@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
-use payments::{Assignment, DongRate, FactKey, Payments, PaymentsError, Reinstatement, Reversal};
+use payments::{Assignment, DongRate, FactKey, Payments, PaymentsError, Reinstatement, Reversal, TopUpError};
 use platform::{InvalidSettings, Platform};
 use primitives::Timestamp;
 use rates::Rates;
@@ -127,7 +127,7 @@ async fn assign(
     };
     desk.payments.assign(&key, &wish, now).await.map_err(|error| match error {
         PaymentsError::NoAccount => unknown("/account_id", "there is no such account"),
-        PaymentsError::NoTopUp => unknown("/top_up_id", "the account has no such top-up"),
+        PaymentsError::TopUp(TopUpError::NoTopUp) => unknown("/top_up_id", "the account has no such top-up"),
         error => error.problem(),
     })?;
     Ok(Json(desk.payment(&key).await?))

@@ -11,7 +11,7 @@ use edge::{Caller, JsonBody, ProblemResponse, Routes};
 use platform::{InvalidSettings, Platform};
 use primitives::Private;
 use rates::{Rates, Reference};
-use runs::{ImageInput, PriceView, QuoteView, RunsError, ScriptInput, Shop, ToolInput};
+use runs::{ImageInput, OrderError, PriceView, QuoteView, ScriptInput, Shop, ToolInput};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{OpenApi, ToSchema};
@@ -155,8 +155,8 @@ async fn quote(
     JsonBody(wish): JsonBody<QuoteRequest>,
 ) -> Result<Json<QuoteView>, ProblemResponse> {
     let input = ToolInput::parse(&wish.tool, wish.input.expose());
-    let input = input.map_err(|fields| RunsError::InvalidInput(fields).problem())?;
-    let input = input.ok_or_else(|| RunsError::UnknownTool.problem())?;
+    let input = input.map_err(|fields| OrderError::InvalidInput(fields).problem())?;
+    let input = input.ok_or_else(|| OrderError::UnknownTool.problem())?;
     let quote = desk.shop.quote(caller.account(), &input, desk.platform.now()).await;
     Ok(Json(quote.map_err(|error| error.problem())?))
 }

@@ -13,7 +13,9 @@ use edge::{
 };
 use platform::{InvalidSettings, Platform};
 use primitives::{Credits, Private, RunId};
-use runs::{ImageInput, Order, OutputView, RunBegun, RunEvent, RunView, Runs, ScriptInput, ToolInput, Who};
+use runs::{
+    ImageInput, Order, OrderError, OutputView, RunBegun, RunEvent, RunView, Runs, ScriptInput, ToolInput, Who,
+};
 use schema::{ImageRun, RunRequestSchema, ScriptRun};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -116,8 +118,8 @@ fn understood(
 impl RunRequest {
     fn into_order(self, idempotency_key: Option<String>) -> Result<Order, Problem> {
         let input = ToolInput::parse(&self.tool, self.input.expose());
-        let input = input.map_err(|fields| runs::RunsError::InvalidInput(fields).problem())?;
-        let input = input.ok_or_else(|| runs::RunsError::UnknownTool.problem())?;
+        let input = input.map_err(|fields| OrderError::InvalidInput(fields).problem())?;
+        let input = input.ok_or_else(|| OrderError::UnknownTool.problem())?;
         let run = self.run_id.as_deref().map(str::parse::<RunId>).transpose().map_err(|invalid| {
             Problem::new(ProblemCode::InvalidRunId).pointer("/run_id", invalid.to_string())
         })?;

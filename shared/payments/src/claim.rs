@@ -9,7 +9,7 @@ use crate::order::TopUp;
 use crate::payments::TRIES;
 use crate::ruling::{CLOCKS_APART, Ruling, within_limits};
 use crate::store::{When, Written};
-use crate::{Amount, ChainDesk, PaymentsError, Rail, usdt_cents_down};
+use crate::{Amount, ChainDesk, ClaimError, DecisionError, PaymentsError, Rail, usdt_cents_down};
 use platform::StoreError;
 use primitives::{AccountId, Credits, Timestamp, TopUpId, times};
 use rails::UsdtMicros;
@@ -83,8 +83,8 @@ impl ChainDesk {
         match (outcome.credited.is_empty() && outcome.waiting.is_empty(), failure) {
             (false, _) => Ok(outcome),
             (true, Some(error)) => Err(error),
-            (true, None) if is_unclear => Err(PaymentsError::ClaimUnclear),
-            (true, None) => Err(PaymentsError::NothingToClaim),
+            (true, None) if is_unclear => Err(ClaimError::Unclear.into()),
+            (true, None) => Err(ClaimError::NothingToClaim.into()),
         }
     }
 
@@ -115,8 +115,8 @@ impl ChainDesk {
             marks.get(crate::LOOKED).is_some_and(|looked| now.since(*looked) <= LOOK_EVERY)
         };
         match is_whole {
-            true => Err(PaymentsError::TransferUnknown { retry_after: LOOK_EVERY }),
-            false => Err(PaymentsError::ChainUnread { retry_after: LOOK_EVERY }),
+            true => Err(ClaimError::TransferUnknown { retry_after: LOOK_EVERY }.into()),
+            false => Err(ClaimError::ChainUnread { retry_after: LOOK_EVERY }.into()),
         }
     }
 
@@ -148,7 +148,7 @@ impl ChainDesk {
                 return Ok(step);
             }
             platform::pause(u32::try_from(tries).unwrap_or(u32::MAX)).await;
-            fact = self.payments().fact(&fact.key).await?.ok_or(PaymentsError::NoFact)?;
+            fact = self.payments().fact(&fact.key).await?.ok_or(DecisionError::NoFact)?;
         }
         Err(StoreError::Conflict.into())
     }
@@ -283,7 +283,8 @@ impl ChainDesk {
             Ok(credited) => Ok(Some(Step::Credited(credited))),
             // Payment or order changed meanwhile: another claim, a person's decision, the order's own payment.
             Err(
-                PaymentsError::ClaimUnclear | PaymentsError::DoneOtherwise | PaymentsError::WrongState { .. },
+                PaymentsError::Claim(ClaimError::Unclear)
+                | PaymentsError::Decision(DecisionError::DoneOtherwise | DecisionError::WrongState { .. }),
             ) => Ok(None),
             Err(error) => Err(error),
         }
@@ -442,7 +443,7 @@ impl ChainDesk {
             Err(PaymentsError::AccountClosed | PaymentsError::NoAccount) => {
                 self.release(fact, Unmatched::AccountClosed, now).await
             }
-            Err(PaymentsError::UnfitAssignment { .. }) => {
+            Err(PaymentsError::Decision(DecisionError::UnfitAssignment { .. })) => {
                 self.release(fact, Unmatched::ClaimUnclear, now).await
             }
             Err(error) => Err(error),

@@ -34,7 +34,7 @@ pub use bank::BankDesk;
 pub use card::{CardDesk, CardNews};
 pub use chain::{ChainDesk, PollReport};
 pub use claim::{ClaimOutcome, WaitingClaim};
-pub use error::PaymentsError;
+pub use error::{ClaimError, ComparisonError, DecisionError, PaymentsError, TopUpError};
 pub use fact::{Credited, Fact, FactKey, FactState, Ignored, InvalidFactKey, PendingClaim, Unmatched, Via};
 pub use inbox::{Assignment, DeliveryRow, Dossier, InboxPage};
 pub use items::{AuditRow, PAYMENT_INBOX, PAYMENT_RAILS, PAYMENT_REFERENCES, ReversalRow, TABLES, TOP_UPS};

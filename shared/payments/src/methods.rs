@@ -1,7 +1,7 @@
 use crate::amount::{usdt_cents_down, usdt_of_cents};
 use crate::order::{FixedRate, TopUp};
 use crate::settings::{BankSettings, CardSettings, ChainSettings, code_prefix};
-use crate::{Amount, DongRate, PaymentsError, Rail};
+use crate::{Amount, DongRate, PaymentsError, Rail, TopUpError};
 use platform::{InvalidSettings, Platform, Settings};
 use primitives::{Credits, Overflow, Timestamp, TopUpId, random_bytes};
 use rails::sepay_card::{CheckoutForm, CheckoutOrder, InvoiceNumber, PaymentMethod, checkout_form};
@@ -111,12 +111,12 @@ impl Methods {
         now: Timestamp,
     ) -> Result<Priced, PaymentsError> {
         if !self.offers(rail) {
-            return Err(PaymentsError::RailNotOffered);
+            return Err(TopUpError::RailNotOffered.into());
         }
         if rail == Rail::TronUsdt {
             return Ok(Priced { credits, due: Amount::Usdt(usdt_of_cents(credits)?), rate: None });
         }
-        let quote = rates.vnd_for_orders(now).await.map_err(PaymentsError::NoRate)?;
+        let quote = rates.vnd_for_orders(now).await.map_err(TopUpError::NoRate)?;
         let rate = DongRate::new(quote.rate.micros()).ok_or(Overflow)?;
         let source = format!("{} {}", quote.source.as_str(), quote.side.as_str());
         let due = Amount::Vnd(rate.dong_half_up(credits)?);

@@ -8,7 +8,7 @@ use crate::chain::{ChainDesk, Compared};
 use crate::fact::{Fact, FactKey, FactState};
 use crate::items::day_name;
 use crate::settings::BankListSettings;
-use crate::{Payments, PaymentsError, Rail};
+use crate::{ComparisonError, Payments, PaymentsError, Rail};
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::{Timestamp, times};
 use rails::sepay_bank::Api;
@@ -98,7 +98,7 @@ impl Reconciliation {
         since: Option<Timestamp>,
     ) -> Result<Vec<RailReport>, PaymentsError> {
         if since.is_some_and(|since| since < now.before(WINDOW_MAX)) {
-            return Err(PaymentsError::TooLongAgo);
+            return Err(ComparisonError::TooLongAgo.into());
         }
         let since = since.unwrap_or(now);
         // Boxed, or the three types in one are deeper than the compiler looks.

@@ -6,7 +6,7 @@ use crate::bank::BankDesk;
 use crate::card::own_key_is_malformed;
 use crate::chain::{Compared, Listed};
 use crate::fact::{Fact, FactKey, FactState, Via};
-use crate::{Arrival, Claim, PaymentsError};
+use crate::{Arrival, Claim, ComparisonError, PaymentsError};
 use primitives::Timestamp;
 use rails::sepay_bank::{Api, Direction, Transfer};
 use serde_json::json;
@@ -19,7 +19,7 @@ impl Reconciliation {
         from: Timestamp,
         now: Timestamp,
     ) -> Result<Compared, PaymentsError> {
-        let list = self.list.as_ref().ok_or(PaymentsError::NoList)?;
+        let list = self.list.as_ref().ok_or(ComparisonError::NoList)?;
         let mut compared = Compared::default();
         for account in desk.accounts() {
             let api = Api { account_number: account.clone(), ..list.clone() };
