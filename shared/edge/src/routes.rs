@@ -1,7 +1,7 @@
 //! Every route of the product with what it needs of its caller, and how a function's routes are served by it.
 
 use crate::caller::admit;
-use crate::finish::dressed;
+use crate::finish::surrounded;
 use crate::{Edge, Permission};
 use Permission::{Administer, AskPrice, Change, Inspect, Look, Public, Run, Signed, Spend};
 use axum::Router;
@@ -102,7 +102,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         let router = routes.fold(Router::new(), |router, (path, methods)| {
             router.route(path, methods.route_layer(admitting.clone()))
         });
-        Ok(dressed(router.with_state(state), &edge))
+        Ok(surrounded(router.with_state(state), &edge))
     }
 
     fn rows(&self) -> Vec<Route> {
