@@ -8,6 +8,7 @@ mod costs;
 mod crashes;
 mod edge_cases;
 mod failures;
+mod front_door;
 mod hanging;
 mod identity;
 mod lambda;

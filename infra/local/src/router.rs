@@ -35,16 +35,19 @@ pub fn functions_in_roles(
     gateway: &Platform,
     role: impl Fn(&str) -> Result<Platform, InvalidSettings>,
 ) -> Result<Router, InvalidSettings> {
-    let merged = Router::new()
+    let of_pages = Router::new()
         .merge(function_account::router(&role("account")?)?)
         .merge(function_admin::router(&role("admin")?)?)
         .merge(function_claim_transfer::router(&role("claim-transfer")?)?)
-        .merge(function_identity_webhook::router(&role("identity-webhook")?)?)
         .merge(function_pricing::router(&role("pricing")?)?)
         .merge(function_run_tool::router(&role("run-tool")?)?)
         .merge(function_runs::router(&role("runs")?)?)
-        .merge(function_sepay_webhook::router(&role("sepay-webhook")?)?)
         .merge(function_top_ups::router(&role("top-ups")?)?);
+    let of_services = Router::new()
+        .merge(function_identity_webhook::router(&role("identity-webhook")?)?)
+        .merge(function_sepay_webhook::router(&role("sepay-webhook")?)?);
+    // The gateway's part: it answers what browsers ask before they call, and what leads nowhere.
+    let merged = edge::preflights(of_pages, gateway)?.merge(of_services);
     edge::fallback(merged, gateway)
 }
 

@@ -1,21 +1,21 @@
 //! What every answer of every function has in common, put around a function's routes.
 
+use crate::cors::tell_pages;
 use crate::in_time::in_time;
 use crate::request_id::RequestId;
 use crate::response::problem_of_status;
-use crate::{Edge, Problem, ProblemResponse, RUN_ID};
+use crate::{Edge, Problem, ProblemResponse};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::Limited;
 use platform::{InvalidSettings, Platform};
 use primitives::TraceId;
-use std::time::{Duration, Instant};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use std::time::Instant;
 use tracing::Instrument;
 
 /// Gives a merged router one answer for all other addresses. Without it the router merged last answers them,
@@ -28,7 +28,7 @@ pub fn fallback(router: Router, platform: &Platform) -> Result<Router, InvalidSe
 pub(crate) fn surrounded(router: Router, edge: &Edge) -> Router {
     let limited = router.layer(from_fn(in_time)).layer(from_fn_with_state(edge.clone(), limit_body));
     let for_pages = match edge.origins() {
-        Some(origins) => limited.layer(cors(origins)),
+        Some(_) => limited.layer(from_fn_with_state(edge.clone(), tell_pages)),
         None => limited,
     };
     for_pages.layer(from_fn_with_state(edge.clone(), name_and_complete))
@@ -111,14 +111,4 @@ async fn limit_body(State(edge): State<Edge>, request: Request, next: Next) -> R
 /// Says that it is too long to everybody who reads it.
 fn too_long_body() -> Body {
     Body::new(Limited::new(Body::from("x"), 0))
-}
-
-/// Exact origins from the settings, without credentials: we read no cookies.
-fn cors(origins: &[HeaderValue]) -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins.to_vec()))
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, ACCEPT, HeaderName::from_static("idempotency-key")])
-        .expose_headers([HeaderName::from_static("x-request-id"), RUN_ID, RETRY_AFTER])
-        .max_age(Duration::from_secs(600))
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod caller;
+mod cors;
 mod edge;
 mod extract;
 mod finish;
@@ -17,6 +18,7 @@ pub mod sse;
 mod tests;
 
 pub use caller::{Caller, Role, Runner};
+pub use cors::{PREFLIGHT_HEADERS, preflights};
 pub use extract::{AcceptKind, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, RawBody};
 pub use finish::fallback;
 pub use in_time::AnswerBy;

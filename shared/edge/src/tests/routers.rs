@@ -1,17 +1,17 @@
 use super::world::{Answer, ORIGIN, call, lonely, lonely_platform, platform_with, routes, send};
-use crate::{RequestId, fallback, sse};
+use crate::{RequestId, fallback, preflights, sse};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::{get, post};
 use http::{Request, StatusCode};
 use serde_json::json;
 
-/// Two functions that share a path, and one that other services call.
+/// Two functions that share a path, and one that other services call, as the local run merges them.
 fn merged() -> Router {
     let list = lonely(routes().route("/v1/runs", get(|| async { "list" })));
     let start = lonely(routes().route("/v1/runs", post(|| async { "started" })));
     let hook = lonely(routes().route("/v1/webhooks/clerk", post(|| async { "ok" })));
-    Router::new().merge(list).merge(start).merge(hook)
+    preflights(Router::new().merge(list).merge(start), &lonely_platform()).unwrap().merge(hook)
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn only_listed_origins_may_call_and_only_from_pages() {
     let allowed = preflight(&router, "/v1/runs", ORIGIN).await;
     assert_eq!(allowed.status, StatusCode::OK);
     assert_eq!(allowed.header("access-control-allow-origin"), ORIGIN);
-    assert_eq!(allowed.header("access-control-max-age"), "600");
+    assert_eq!(allowed.header("access-control-max-age"), "7200");
     assert!(allowed.header("access-control-allow-headers").contains("idempotency-key"));
     assert_eq!(allowed.header("access-control-allow-credentials"), "");
     assert!(allowed.header("vary").to_ascii_lowercase().contains("origin"));
@@ -95,6 +95,9 @@ async fn only_listed_origins_may_call_and_only_from_pages() {
     let problem = call(&router, "GET", "/v1/nothing", &[("origin", ORIGIN)], "").await;
     assert_eq!(problem.header("access-control-allow-origin"), ORIGIN);
     assert_eq!(problem.header("access-control-expose-headers"), "x-request-id,x-run-id,retry-after");
+
+    let nowhere = preflight(&router, "/v1/nothing", ORIGIN).await;
+    assert_eq!((nowhere.status, nowhere.code().as_str()), (StatusCode::NOT_FOUND, "not_found"));
 
     let hook = preflight(&router, "/v1/webhooks/clerk", ORIGIN).await;
     assert_eq!(
