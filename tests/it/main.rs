@@ -6,6 +6,7 @@ mod concurrency;
 mod content;
 mod costs;
 mod crashes;
+mod crossings;
 mod edge_cases;
 mod failures;
 mod front_door;

@@ -77,7 +77,7 @@ async fn every_listed_price_of_an_image_is_quoted_and_charged() {
     for row in books::scan(&world, "usage_log").await {
         let cost: primitives::CostCents = row["providerCostCents"].as_s().unwrap().parse().unwrap();
         let charged = row["credits"].as_n().unwrap().parse().unwrap();
-        let paid = primitives::CostCents::paid_by(primitives::Credits::new(charged).unwrap());
+        let paid = primitives::Unit::UsdCent.cost_paid_by(primitives::Credits::new(charged).unwrap());
         assert!(cost <= paid, "{cost} cents for {charged}");
     }
     books::check(&world).await;

@@ -2,7 +2,7 @@ use credits::{Account, Entry, Kind};
 use edge::{Problem, ProblemCode};
 use identity::{DisplayName, PreferencesChange, ProfileChange, User, Welcome};
 use platform::Profile;
-use primitives::{Credits, CreditsDelta, EntryId, Private, Timestamp};
+use primitives::{Credits, CreditsDelta, Currency, EntryId, Private, Timestamp};
 use rates::{Quote, Reference};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -132,9 +132,9 @@ impl AccountView {
         let own = |text: &Option<Private<String>>| text.as_ref().map(|text| text.expose().clone());
         Ok(AccountView {
             id: account.id.to_string(),
-            unit: profile.ledger.unit.clone(),
+            unit: profile.ledger.unit.to_string(),
             available: balance.available,
-            reference: rate.and_then(|rate| rate.reference(balance.available.get())),
+            reference: rate.and_then(|rate| rate.reference(profile.ledger.unit, balance.available)),
             reserved: balance.reserved,
             debt: balance.debt,
             status: if account.block.is_some() { "suspended" } else { "active" }.to_owned(),
@@ -163,15 +163,15 @@ impl AccountChange {
             complaints.push(("/name", invalid.to_string()));
             None
         });
+        let display_currency = self.display_currency.map(|code| Currency::of_iso(&code)).transpose();
+        let display_currency = display_currency.unwrap_or_else(|_| {
+            complaints.push(("/display_currency", "choose a currency such as USD or VND".to_owned()));
+            None
+        });
         let preferences = PreferencesChange {
             theme: one_of("/theme", self.theme, "system, light or dark", &mut complaints),
             language: one_of("/language", self.language, "en or vi", &mut complaints),
-            display_currency: one_of(
-                "/display_currency",
-                self.display_currency,
-                "a currency such as USD or VND",
-                &mut complaints,
-            ),
+            display_currency,
             storage_provider: one_of(
                 "/storage_provider",
                 self.storage_provider,

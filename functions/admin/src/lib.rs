@@ -7,10 +7,10 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
-use payments::{Assignment, DongRate, FactKey, Payments, PaymentsError, Reinstatement, Reversal, TopUpError};
+use payments::{Assignment, FactKey, Payments, PaymentsError, Reinstatement, Reversal, TopUpError};
 use platform::{InvalidSettings, Platform};
-use primitives::Timestamp;
-use rates::Rates;
+use primitives::{Currency, Timestamp};
+use rates::{Quote, Rates};
 use utoipa::OpenApi;
 use views::{
     AssignRequest, DismissRequest, EntryView, InboxPaymentView, PaymentListView, ReinstateRequest,
@@ -212,9 +212,9 @@ impl Desk {
     }
 
     /// Without a rate an administrator names the credit.
-    async fn todays_rate(&self, now: Timestamp) -> Option<DongRate> {
-        match self.rates.vnd_for_orders(now).await {
-            Ok(quote) => DongRate::new(quote.rate.micros()),
+    async fn todays_rate(&self, now: Timestamp) -> Option<Quote> {
+        match self.rates.for_orders(Currency::VND, now).await {
+            Ok(quote) => Some(quote),
             Err(error) => {
                 tracing::warn!(error = %error, "a payment is assigned without today's rate");
                 None

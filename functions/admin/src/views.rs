@@ -268,7 +268,7 @@ impl InboxPaymentView {
             rail: fact.key.rail().to_string(),
             state: fact.state.as_str().to_owned(),
             amount: fact.amount.to_string(),
-            currency: fact.amount.currency().to_owned(),
+            currency: fact.amount.currency().to_string(),
             paid_at: fact.paid_at,
             heard_at: fact.heard_at,
             via: fact.via.as_str().to_owned(),
@@ -327,8 +327,8 @@ impl LikelyOrderView {
         LikelyOrderView {
             account_id: likely.account.to_string(),
             top_up_id: likely.order,
-            amount_due: likely.due.to_string(),
-            currency: likely.due.currency().to_owned(),
+            amount_due: likely.price.to_string(),
+            currency: likely.price.currency().to_string(),
             why: likely.why.as_str().to_owned(),
         }
     }

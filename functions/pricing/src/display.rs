@@ -15,7 +15,9 @@ impl<S: Sync> FromRequestParts<S> for DisplayCurrency {
         let mut asked = parameters.iter().filter(|(name, _)| name == "currency").map(|(_, code)| code);
         match (asked.next(), asked.next()) {
             (None, _) => Ok(DisplayCurrency(None)),
-            (Some(code), None) => Ok(DisplayCurrency(Some(code.parse().map_err(|_| unfit())?))),
+            (Some(code), None) => {
+                Currency::of_iso(code).map(|code| DisplayCurrency(Some(code))).map_err(|_| unfit().into())
+            }
             (Some(_), Some(_)) => Err(unfit().into()),
         }
     }

@@ -130,11 +130,12 @@ async fn pricing(
         None => None,
     };
     let priced = |price: PriceView| {
-        let reference = rate.and_then(|rate| rate.reference(price.price.get()));
+        let reference =
+            rate.and_then(|rate| rate.reference(desk.platform.profile().ledger.unit, price.price));
         PricedTool { price, reference }
     };
     let tools = prices.into_iter().map(priced).collect();
-    Ok(Json(Pricing { unit: desk.platform.profile().ledger.unit.clone(), tools }))
+    Ok(Json(Pricing { unit: desk.platform.profile().ledger.unit.to_string(), tools }))
 }
 
 /// Bind the price to an input.

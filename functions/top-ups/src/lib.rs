@@ -85,7 +85,7 @@ async fn create(
     let rail: Rail = wish.method.parse().map_err(|unknown: payments::UnknownRail| {
         Problem::new(ProblemCode::InvalidInput).pointer("/method", unknown.to_string())
     })?;
-    let credits = Credits::new(wish.amount_cents).map_err(|_| ProblemCode::AmountNotOffered)?;
+    let credits = Credits::new(wish.credits).map_err(|_| ProblemCode::AmountNotOffered)?;
     desk.signup.open(caller.account(), caller.sight(), now).await.map_err(|error| problem(&error))?;
     let wish = TopUpWish { account: caller.account().clone(), rail, credits, key };
     let order = desk.top_ups.create(&wish, now).await.map_err(|error| error.problem())?;

@@ -1,5 +1,5 @@
-use payments::{PayBy, Payment, TopUp, TopUpPage, TopUps};
-use primitives::{Credits, EntryId, Timestamp, TopUpId};
+use payments::{PayBy, Payment, Rail, TopUp, TopUpPage, TopUps};
+use primitives::{Credits, EntryId, Timestamp, TopUpId, Unit};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,7 +12,8 @@ pub(crate) struct TopUpRequest {
     pub(crate) method: String,
     /// US cents; `GET /v1/top-ups/methods` lists the amounts
     #[schema(example = 500, minimum = 500, maximum = 50000, multiple_of = 100)]
-    pub(crate) amount_cents: u64,
+    #[serde(rename = "amount_cents")]
+    pub(crate) credits: u64,
 }
 
 /// What can be paid in.
@@ -175,17 +176,18 @@ pub(crate) struct TopUpListView {
 impl MethodsView {
     pub(crate) fn of(top_ups: &TopUps) -> MethodsView {
         let rules = top_ups.rules();
-        let method = |name: &String| MethodView {
-            method: name.clone(),
-            currency: if name == "tron_usdt" { "USDT" } else { "VND" }.to_owned(),
-            is_available: name.parse().is_ok_and(|rail| top_ups.methods().offers(rail)),
+        let method = |rail: Rail| MethodView {
+            method: rail.to_string(),
+            currency: rail.currency().to_string(),
+            is_available: top_ups.methods().offers(rail),
         };
+        let rails = rules.methods.iter().filter_map(|name| name.parse().ok());
         MethodsView {
             tiers_cents: rules.tiers.clone(),
             amount_min_cents: rules.amount_min,
             amount_max_cents: rules.amount_max,
             amount_step_cents: rules.amount_step,
-            methods: rules.methods.iter().map(method).collect(),
+            methods: rails.map(method).collect(),
         }
     }
 }
@@ -210,8 +212,8 @@ impl TopUpView {
             method: order.rail.to_string(),
             status: order.status(now).as_str().to_owned(),
             credits: order.credits,
-            amount_due: order.due.to_string(),
-            currency: order.due.currency().to_owned(),
+            amount_due: order.price.to_string(),
+            currency: order.price.currency().to_string(),
             reference: order.reference.clone(),
             rate: order.rate.as_ref().map(|fixed| RateView {
                 vnd_per_usd: fixed.rate.to_string(),
@@ -235,7 +237,7 @@ impl PaymentView {
         PaymentView {
             id: payment.key.to_string(),
             amount: payment.amount.to_string(),
-            currency: payment.amount.currency().to_owned(),
+            currency: payment.amount.currency().to_string(),
             credits: payment.credits,
             reversed: payment.reversed,
             paid_at: payment.paid_at,
@@ -246,18 +248,18 @@ impl PaymentView {
 }
 
 /// A USDT order asks for up to one USDT more than was ordered; that is said where it is asked for.
-fn usdt_note(order: &TopUp) -> String {
-    let due = order.due;
-    let parts = match (order.ordered_amount(), order.added_amount()) {
+fn usdt_note(order: &TopUp, unit: Unit) -> String {
+    let due = order.price;
+    let parts = match (order.ordered_amount(unit), order.added_amount(unit)) {
         (Some(ordered), Some(added)) => {
             format!(" That is {ordered} as ordered and {added} more, by which we recognise your payment.")
         }
         _ => String::new(),
     };
-    let credits = order.credits;
+    let credits = unit.in_words(order.credits);
     format!(
-        "Send exactly {due} USDT: every digit counts.{parts} All of it is credited, {credits} US cents; parts of a cent \
-         are cut off. Add your wallet's or exchange's fee on top, so that {due} arrives."
+        "Send exactly {due} USDT: every digit counts.{parts} All of it is credited, {credits}; a part of one is cut \
+         off. Add your wallet's or exchange's fee on top, so that {due} arrives."
     )
 }
 
@@ -266,6 +268,7 @@ fn pay(order: &TopUp, top_ups: &TopUps) -> Option<PayView> {
         let key = order.page_key.expose();
         format!("{}/v1/top-ups/{}/{page}?key={}.{key}", top_ups.methods().api_url(), order.id, order.account)
     };
+    let unit = top_ups.unit();
     Some(match top_ups.methods().pay_by(order)? {
         PayBy::Card(form) => PayView::Card {
             page_url: link("checkout"),
@@ -290,11 +293,11 @@ fn pay(order: &TopUp, top_ups: &TopUps) -> Option<PayView> {
             network: "TRON (TRC-20)".to_owned(),
             address: wallet,
             contract,
-            amount: order.due.to_string(),
-            amount_ordered: order.ordered_amount().map(|amount| amount.to_string()),
-            amount_added: order.added_amount().map(|amount| amount.to_string()),
+            amount: order.price.to_string(),
+            amount_ordered: order.ordered_amount(unit).map(|amount| amount.to_string()),
+            amount_added: order.added_amount(unit).map(|amount| amount.to_string()),
             credits: order.credits,
-            note: usdt_note(order),
+            note: usdt_note(order, unit),
         },
     })
 }

@@ -1,6 +1,6 @@
 use crate::Account;
 use platform::Limits;
-use primitives::{CostCents, CreditsDelta, Timestamp};
+use primitives::{CostCents, CreditsDelta, Timestamp, Unit};
 
 pub(crate) const DAY_SECONDS: u64 = 86_400;
 
@@ -13,10 +13,11 @@ pub(crate) struct Ceilings {
     losses: CostCents,
     losses_max: CostCents,
     losses_percent_of_paid: u32,
+    unit: Unit,
 }
 
 impl Ceilings {
-    pub(crate) fn of(limits: &Limits) -> Ceilings {
+    pub(crate) fn of(limits: &Limits, unit: Unit) -> Ceilings {
         Ceilings {
             open_holds: limits.open_holds_max,
             unpaid_open_holds: limits.unpaid_open_holds_max.min(limits.open_holds_max),
@@ -24,6 +25,7 @@ impl Ceilings {
             losses: limits.given_back_day_cents,
             losses_max: limits.given_back_day_cents_max.max(limits.given_back_day_cents),
             losses_percent_of_paid: limits.given_back_percent_of_paid,
+            unit,
         }
     }
 
@@ -33,7 +35,7 @@ impl Ceilings {
         if paid <= CreditsDelta::ZERO {
             return CostCents::ZERO;
         }
-        let whole = u128::from(CostCents::paid_by(paid.magnitude()).micro_cents());
+        let whole = u128::from(self.unit.cost_paid_by(paid.magnitude()).micro_cents());
         let share = whole * u128::from(self.losses_percent_of_paid) / 100;
         CostCents::from_micro_cents(u64::try_from(share).unwrap_or(u64::MAX))
     }

@@ -86,7 +86,7 @@ impl Ledger {
             accounts: platform.table(&ACCOUNTS),
             entries: platform.table(&CREDIT_TRANSACTIONS),
             hold_lifetime: profile.ledger.hold_lifetime(),
-            ceilings: Ceilings::of(&profile.limits),
+            ceilings: Ceilings::of(&profile.limits, profile.ledger.unit),
         }
     }
 

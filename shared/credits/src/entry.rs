@@ -110,9 +110,8 @@ impl Decision {
     }
 
     /// Gives the whole hold back of a run whose end was not seen. Its cost is not known; no run may cost more than its
-    /// price: so much is lost. Mostly it is our fault, but an input might bring it about: a small part counts.
-    pub fn release_unseen(hold: &Hold, reason: &str, receipt: String) -> Decision {
-        let lost = CostCents::paid_by(hold.amount);
+    /// price pays for: so much is `lost`. Mostly it is our fault, but an input might bring it about: a small part counts.
+    pub fn release_unseen(hold: &Hold, reason: &str, lost: CostCents, receipt: String) -> Decision {
         let counted = CostCents::from_micro_cents(lost.micro_cents() / UNSEEN_PART);
         Decision::released(hold, reason, (lost, counted), receipt)
     }

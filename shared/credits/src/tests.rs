@@ -6,7 +6,7 @@ use crate::lots::read_lots;
 use crate::posting::Posting;
 use crate::{Hold, Nonce};
 use platform::Limits;
-use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, Fingerprint, RunId, Timestamp};
+use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, Fingerprint, RunId, Timestamp, Unit};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -43,7 +43,7 @@ fn cents(text: &str) -> CostCents {
 /// At most two open holds (one without a payment), five runs a minute, and losses of 25 cents or a tenth of what was
 /// paid, 1,000 at most.
 fn ceilings() -> Ceilings {
-    Ceilings::of(&Limits {
+    let limits = Limits {
         open_holds_max: 2,
         unpaid_open_holds_max: 1,
         waiting_repeats_max: 8,
@@ -54,7 +54,8 @@ fn ceilings() -> Ceilings {
         given_back_day_cents: cents("25"),
         given_back_percent_of_paid: 10,
         given_back_day_cents_max: cents("1000"),
-    })
+    };
+    Ceilings::of(&limits, Unit::UsdCent)
 }
 
 fn wish(price: u64) -> Reservation {
@@ -172,7 +173,7 @@ fn a_loss_counts_with_the_hold_it_was_decided_for_and_with_no_other() {
     let of = |decision: Decision| Entry::of_decision(&"user_ann".parse().unwrap(), &decision, start());
     let released = of(Decision::release(&first, "content_rejected", cents("2.5"), String::new()));
     assert_eq!((released.counted(&first), released.counted(&second)), (cents("2.5"), CostCents::ZERO));
-    let expired = of(Decision::release_unseen(&first, "expired", String::new()));
+    let expired = of(Decision::release_unseen(&first, "expired", cents("4"), String::new()));
     assert_eq!(expired.run().unwrap().lost(), cents("4"), "its cost is not known, at most its price");
     assert_eq!(expired.counted(&first), cents("0.2"), "a twentieth");
     let ours = of(Decision::release_for_our_fault(&first, "output_lost", cents("2.5"), String::new()));
@@ -189,7 +190,12 @@ fn one_fault_that_ends_all_runs_of_an_account_uses_up_less_than_is_borne() {
     // Whoever holds more than the welcome credit of 100 paid it in; the dearest run costs less than a dollar.
     for held in (4..=6_400).step_by(4) {
         let hold = hold(held);
-        let expired = Decision::release_unseen(&hold, "expired", String::new());
+        let expired = Decision::release_unseen(
+            &hold,
+            "expired",
+            Unit::UsdCent.cost_paid_by(hold.amount),
+            String::new(),
+        );
         let counted = Entry::of_decision(&"user_ann".parse().unwrap(), &expired, start()).counted(&hold);
         let paid = credits(held.saturating_sub(100)).gained();
         let loss_budget = ceilings().budget_of(paid);

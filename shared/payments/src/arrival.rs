@@ -1,13 +1,14 @@
-use crate::fact::{FactKey, Ignored, Unmatched, Via};
-use crate::{Amount, Likeness};
-use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId};
+use crate::fact::{FactKey, Ignored, InvalidFactKey, UNREADABLE, Unmatched, Via};
+use crate::{Likeness, Rail};
+use primitives::{AccountId, Credits, EntryId, Money, Timestamp, TopUpId};
+use ring::digest::{SHA256, digest};
 use std::fmt;
 
 /// An authentic payment as a webhook, a poll or the processor's list tells it.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     pub key: FactKey,
-    pub amount: Amount,
+    pub amount: Money,
     pub paid_at: Timestamp,
     pub claim: Claim,
     /// The processor's or bank's own reference, for support.
@@ -38,6 +39,35 @@ pub enum Claim {
     Nothing(Unmatched),
     /// Not ours to credit.
     Ignore(Ignored),
+}
+
+impl Arrival {
+    /// A message that can't be read: under the processor's own id if that can be read, so that the same payment told
+    /// again, or listed, is known; otherwise named by its bytes.
+    pub(crate) fn unreadable(
+        rail: Rail,
+        id: Option<&str>,
+        raw: &[u8],
+        now: Timestamp,
+    ) -> Result<Arrival, InvalidFactKey> {
+        let name = name_of_bytes(raw);
+        Ok(Arrival {
+            key: FactKey::new(rail, id.unwrap_or(&name), "0")?,
+            amount: Money::zero(rail.currency()),
+            paid_at: now,
+            claim: Claim::Nothing(Unmatched::Unreadable),
+            trace: id.unwrap_or(&name).to_owned(),
+            shown_as: None,
+            via: Via::Webhook,
+            delivery: Delivery { key: name, body: raw.to_vec() },
+            marks: None,
+        })
+    }
+}
+
+/// A name for a message that names itself in no way that can be read.
+pub(crate) fn name_of_bytes(raw: &[u8]) -> String {
+    format!("{UNREADABLE}{}", hex::encode(&digest(&SHA256, raw).as_ref()[..16]))
 }
 
 impl Claim {

@@ -143,3 +143,8 @@ impl IsConflict for PaymentsError {
         matches!(self, PaymentsError::Store(StoreError::Conflict))
     }
 }
+
+/// Processors' ids are read before a key is made of them, so this is our mistake.
+pub(crate) fn own_key_is_malformed() -> StoreError {
+    StoreError::corrupt(crate::PAYMENT_INBOX.name, "a key we made is malformed")
+}

@@ -1,6 +1,6 @@
-use crate::{Amount, LikelyOrder, LikelyWhy, Rail};
+use crate::Rail;
 use credits::OnceKey;
-use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId};
+use primitives::{AccountId, Credits, EntryId, Money, Timestamp, TopUpId};
 use std::fmt;
 use std::str::FromStr;
 
@@ -23,7 +23,7 @@ pub struct InvalidFactKey;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     pub key: FactKey,
-    pub amount: Amount,
+    pub amount: Money,
     /// When the payer's money moved, as the processor tells it.
     pub paid_at: Timestamp,
     /// When we first heard of it.
@@ -43,6 +43,32 @@ pub struct Fact {
     pub claimants: Vec<AccountId>,
     /// Counts the changes, so that two administrators don't overwrite each other.
     pub version: u64,
+}
+
+/// An order that a payment may have meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LikelyOrder {
+    pub account: AccountId,
+    pub order: TopUpId,
+    pub price: Money,
+    pub why: LikelyWhy,
+}
+
+/// Why an order is likely; the likeliest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LikelyWhy {
+    /// The text names several orders, and the payment is exactly what they cost together.
+    SumOfOrders,
+    /// The text names this order, and the payment is exactly what it costs.
+    Named,
+    /// The text has a code that is one mistake away from the order's, and the payment is exactly what it costs.
+    NearCode,
+    /// The text names this order, which costs something else.
+    NamedOtherAmount,
+    /// The code is one mistake away, and the order costs something else.
+    NearCodeOtherAmount,
+    /// An unpaid order of that time costs exactly as much.
+    SameAmount,
 }
 
 /// Who told us.
@@ -137,6 +163,8 @@ const OUTSIDE_CHARS_MAX: usize = 128;
 const PART_CHARS_MAX: usize = 40;
 /// What the name of a payment begins with whose message holds no id that can be read.
 pub(crate) const UNREADABLE: &str = "unreadable-";
+/// What the part of a fact begins with that is about another one.
+pub(crate) const ODD: &str = "odd-";
 
 impl FactKey {
     /// `outside` is the processor's id, `part` tells several payments under one id apart. Both are letters, digits,
@@ -212,6 +240,17 @@ impl fmt::Display for FactKey {
 }
 
 impl Fact {
+    /// Whether credit of it stands that its processor's list must show. What was taken back is not expected there any
+    /// more, nor is what has another name there.
+    pub(crate) fn stands(&self) -> bool {
+        match &self.state {
+            FactState::Credited(credited) => {
+                credited.reversed < credited.credits && !self.key.part().starts_with(ODD)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether an administrator may decide about it: nothing was credited or dismissed.
     pub fn is_open(&self) -> bool {
         matches!(self.state, FactState::Unmatched { .. } | FactState::Claimed(_))

@@ -1,4 +1,3 @@
-use crate::amount::usdt_cents_down;
 use crate::error::TAKEN_BACK;
 use crate::fact::{Credited, Fact, FactKey, FactState, Ignored, Unmatched};
 use crate::items::{AuditRow, ReversalRow, audit_item, read_audit, read_fact, read_reversal};
@@ -7,11 +6,12 @@ use crate::payments::{TRIES, body_place};
 use crate::reversal::Cause;
 use crate::ruling::worth_next;
 use crate::store::{When, Written};
-use crate::{Amount, ClaimError, DecisionError, DongRate, Payments, PaymentsError, TopUpError};
+use crate::{ClaimError, DecisionError, Payments, PaymentsError, TopUpError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, OnceKey, Origin, Posted, Posting};
 use platform::{Item, StoreError};
-use primitives::{AccountId, Credits, EntryId, Private, Timestamp, TopUpId};
+use primitives::{AccountId, Credits, Currency, EntryId, Private, Rate, Timestamp, TopUpId};
+use rates::Quote;
 
 /// A decision about an arrival that no rule could make.
 #[derive(Debug, Clone)]
@@ -20,8 +20,8 @@ pub struct Assignment {
     pub order: Option<TopUpId>,
     /// `None`: what the arrival is worth, at the order's rate or at `rate`.
     pub credits: Option<Credits>,
-    /// Today's rate, for dong without an order.
-    pub rate: Option<DongRate>,
+    /// Today's rate of its currency, for a payment without an order.
+    pub rate: Option<Quote>,
     /// The administrator, or the person who claimed it.
     pub who: String,
     pub what: &'static str,
@@ -182,22 +182,21 @@ impl Payments {
         order: Option<&TopUp>,
         wish: &Assignment,
     ) -> Result<Credits, PaymentsError> {
-        let by_order = order.map(|order| worth_next(order, fact.amount)).transpose()?.flatten();
-        let worth = match (by_order, fact.amount, wish.rate) {
-            (Some(credits), ..) => Some(credits),
-            (None, Amount::Usdt(micros), _) => Some(usdt_cents_down(micros)?),
-            (None, Amount::Vnd(dong), Some(rate)) => Some(rate.cents_down(dong)?),
-            (None, Amount::Vnd(_), None) => None,
+        let by_order = order.map(|order| worth_next(order, fact.amount, self.unit)).transpose()?.flatten();
+        let by_rate = || wish.rate_of(fact.amount.currency());
+        let worth = match by_order {
+            Some(credits) => Some(credits),
+            None => by_rate().map(|rate| self.unit.credits_down(fact.amount, rate)).transpose()?,
         };
         // A body that can't be read has no amount: the administrator has looked it up.
-        let is_known = fact.amount.units() != 0;
+        let is_known = !fact.amount.is_zero();
         let worth = worth.filter(|_| is_known);
         let ceiling = match worth {
             Some(worth) => worth.checked_add(Credits::new(worth.get() / 10)?)?,
             None => self.rules.arrival_max,
         };
         let is_fit = order.is_none_or(|order| {
-            let is_same_currency = order.due.currency() == fact.amount.currency();
+            let is_same_currency = order.price.currency() == fact.amount.currency();
             is_same_currency && order.payments.len() < PAYMENTS_MAX
         });
         match wish.credits.or(worth) {
@@ -272,6 +271,12 @@ impl Payments {
 }
 
 impl Assignment {
+    /// At which a payment without an order becomes credit today.
+    fn rate_of(&self, currency: Currency) -> Option<Rate> {
+        let todays = self.rate.filter(|quote| quote.currency == currency).map(|quote| quote.rate);
+        Rate::at_par(currency).or(todays)
+    }
+
     fn audit(&self, now: Timestamp) -> AuditRow {
         AuditRow { who: self.who.clone(), what: self.what.to_owned(), note: self.note.clone(), at: now }
     }

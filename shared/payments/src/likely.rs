@@ -1,41 +1,15 @@
 //! Which order a payment that waits probably means: for the person who decides about it. No credit follows from it.
 
 use crate::arrival::Arrival;
+use crate::fact::{LikelyOrder, LikelyWhy};
+use crate::items::awaited_name;
 use crate::order::TopUp;
-use crate::{Amount, Payments, PaymentsError, Rail};
-use primitives::{AccountId, TopUpId};
-use std::time::Duration;
+use crate::rail::{Acceptance, Recognition};
+use crate::{Payments, PaymentsError};
+use primitives::{Money, TopUpId};
 
 /// So many orders are shown beside a payment.
 const LIKELY_MAX: usize = 5;
-/// A transfer's code can't be known before its order, but some banks tell the day only.
-const BANK_DAY: Duration = Duration::from_secs(86_400);
-
-/// An order that a payment may have meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LikelyOrder {
-    pub account: AccountId,
-    pub order: TopUpId,
-    pub due: Amount,
-    pub why: LikelyWhy,
-}
-
-/// Why an order is likely; the likeliest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LikelyWhy {
-    /// The text names several orders, and the payment is exactly what they cost together.
-    SumOfOrders,
-    /// The text names this order, and the payment is exactly what it costs.
-    Named,
-    /// The text has a code that is one mistake away from the order's, and the payment is exactly what it costs.
-    NearCode,
-    /// The text names this order, which costs something else.
-    NamedOtherAmount,
-    /// The code is one mistake away, and the order costs something else.
-    NearCodeOtherAmount,
-    /// An unpaid order of that time costs exactly as much.
-    SameAmount,
-}
 
 impl Payments {
     /// The likely orders of an arrival that waits. What can't be read now is left out: the payment must be kept all the
@@ -56,7 +30,8 @@ impl Payments {
         let mut near = self.orders_of(&marks.near).await?;
         near.retain(|order| named.iter().all(|named| named.id != order.id));
         let mut found = judged(arrival.amount, &named, &near);
-        if !found.iter().any(|likely| likely.due == arrival.amount || likely.why == LikelyWhy::SumOfOrders) {
+        if !found.iter().any(|likely| likely.price == arrival.amount || likely.why == LikelyWhy::SumOfOrders)
+        {
             let by_amount = self.unpaid_of_amount(arrival).await?;
             let known: Vec<TopUpId> = found.iter().map(|likely| likely.order).collect();
             let by_amount = by_amount.iter().filter(|order| !known.contains(&order.id));
@@ -74,12 +49,19 @@ impl Payments {
         Ok(orders)
     }
 
-    /// Unpaid transfer orders that could have been paid with exactly this amount at that time, newest first.
+    /// Unpaid orders of the rail that could have been paid with exactly this amount at that time, newest first; of rails
+    /// whose payers type the order's code, and mistype it.
     async fn unpaid_of_amount(&self, arrival: &Arrival) -> Result<Vec<TopUp>, PaymentsError> {
+        let rail = arrival.key.rail();
+        let (Recognition::Code, Acceptance::AsArrived { slack }) =
+            (rail.policy().recognition, rail.policy().acceptance)
+        else {
+            return Ok(Vec::new());
+        };
         let (rules, paid_at) = (&self.rules, arrival.paid_at);
         let from = paid_at.before(rules.order_lifetime()).before(rules.grace());
-        let awaited = awaited_name(Rail::VietQr, arrival.amount);
-        let keys = self.store.awaited(&awaited, from, paid_at.after(BANK_DAY), LIKELY_MAX).await?;
+        let awaited = awaited_name(rail, arrival.amount);
+        let keys = self.store.awaited(&awaited, from, paid_at.after(slack), LIKELY_MAX).await?;
         let mut orders = Vec::new();
         for (account, id) in keys {
             orders.extend(self.store.top_up(&account, id).await?);
@@ -89,19 +71,11 @@ impl Payments {
     }
 }
 
-/// The partition of orders that wait for a payment: of a rail, and of exactly this amount where the payer types it in.
-pub(crate) fn awaited_name(rail: Rail, due: Amount) -> String {
-    match rail {
-        Rail::VietQr => format!("{rail}#{}", due.units()),
-        Rail::SepayCard | Rail::TronUsdt => rail.to_string(),
-    }
-}
-
-fn judged(amount: Amount, named: &[TopUp], near: &[TopUp]) -> Vec<LikelyOrder> {
-    let sum = named.iter().try_fold(0_u64, |sum, order| sum.checked_add(order.due.units()));
-    let is_sum = named.len() > 1 && sum == Some(amount.units());
+fn judged(amount: Money, named: &[TopUp], near: &[TopUp]) -> Vec<LikelyOrder> {
+    let sum = named.iter().try_fold(0_u64, |sum, order| sum.checked_add(order.price.minor()));
+    let is_sum = named.len() > 1 && sum == Some(amount.minor());
     let why =
-        |order: &TopUp, same: LikelyWhy, other: LikelyWhy| if order.due == amount { same } else { other };
+        |order: &TopUp, same: LikelyWhy, other: LikelyWhy| if order.price == amount { same } else { other };
     let named = named.iter().map(|order| match is_sum {
         true => likely(order, LikelyWhy::SumOfOrders),
         false => likely(order, why(order, LikelyWhy::Named, LikelyWhy::NamedOtherAmount)),
@@ -115,5 +89,5 @@ fn judged(amount: Amount, named: &[TopUp], near: &[TopUp]) -> Vec<LikelyOrder> {
 }
 
 fn likely(order: &TopUp, why: LikelyWhy) -> LikelyOrder {
-    LikelyOrder { account: order.account.clone(), order: order.id, due: order.due, why }
+    LikelyOrder { account: order.account.clone(), order: order.id, price: order.price, why }
 }

@@ -4,8 +4,8 @@
 //! Pure. What was told under a key is one row, which every booking of such a transfer rewrites in its own transaction: of
 //! two deliveries at the same moment one is written, and the other looks again and finds it.
 
-use crate::{Amount, FactKey};
-use primitives::Timestamp;
+use crate::FactKey;
+use primitives::{Money, Timestamp};
 use ring::digest::{SHA256, digest};
 
 /// So many transfers are remembered under one key: some banks give the same reference to all.
@@ -77,7 +77,7 @@ impl Likeness {
     }
 
     /// The names of its rows: by reference, and by what its text names.
-    pub(crate) fn row_names(&self, amount: Amount) -> Vec<String> {
+    pub(crate) fn row_names(&self, amount: Money) -> Vec<String> {
         let by_reference = self.reference.as_ref().map(|reference| row_name("reference", reference, amount));
         let by_names = (!self.names.is_empty()).then(|| row_name("names", &self.names.join(" "), amount));
         by_reference.into_iter().chain(by_names).collect()
@@ -120,8 +120,8 @@ fn may_share(one: &[String], other: &[String]) -> bool {
 }
 
 /// Of a hash, since a reference may be any text.
-fn row_name(kind: &str, text: &str, amount: Amount) -> String {
-    let named = format!("{kind}\n{text}\n{} {}\nin", amount.units(), amount.currency());
+fn row_name(kind: &str, text: &str, amount: Money) -> String {
+    let named = format!("{kind}\n{text}\n{} {}\nin", amount.minor(), amount.currency());
     format!("alike.{}", hex::encode(&digest(&SHA256, named.as_bytes()).as_ref()[..16]))
 }
 
@@ -156,7 +156,7 @@ impl Alike {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rails::Vnd;
+    use primitives::Currency;
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_seconds(1_000_000 + seconds)
@@ -166,8 +166,8 @@ mod tests {
         format!("viet_qr.{id}.0").parse().unwrap()
     }
 
-    fn dong(units: u64) -> Amount {
-        Amount::Vnd(Vnd::new(units).unwrap())
+    fn dong(units: u64) -> Money {
+        Money::new(units, Currency::VND).unwrap()
     }
 
     struct Case {

@@ -1,6 +1,5 @@
-use crate::amount::usdt_of_cents;
-use crate::{Amount, DongRate, FactKey, Rail};
-use primitives::{AccountId, Credits, EntryId, Overflow, Secret, Timestamp, TopUpId};
+use crate::{FactKey, Rail};
+use primitives::{AccountId, Credits, EntryId, Money, Overflow, Rate, Secret, Timestamp, TopUpId, Unit};
 use std::time::Duration;
 
 /// A person's intention to pay, and what came of it.
@@ -13,9 +12,9 @@ pub struct TopUp {
     pub credits: Credits,
     /// The credit that was asked for, where an exact amount adds to it; orders made before this was noted have none.
     pub ordered: Option<Credits>,
-    /// What shall be paid, exactly.
-    pub due: Amount,
-    /// Fixed when the order was made; absent where the ledger's own currency is paid.
+    /// What shall be paid for it, exactly.
+    pub price: Money,
+    /// Fixed when the order was made; absent where a dollar's worth is paid as such ([`Rate::at_par`]).
     pub rate: Option<FixedRate>,
     /// How the payment finds this order: the transfer's code, SePay's invoice number, or the exact amount.
     pub reference: String,
@@ -34,7 +33,7 @@ pub struct TopUp {
 /// The rate an order was made at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FixedRate {
-    pub rate: DongRate,
+    pub rate: Rate,
     /// Who published it, and which side of it we took, e.g. `vietcombank sell`.
     pub source: String,
     /// When they published it.
@@ -45,7 +44,7 @@ pub struct FixedRate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
     pub key: FactKey,
-    pub amount: Amount,
+    pub amount: Money,
     pub credits: Credits,
     pub reversed: Credits,
     pub paid_at: Timestamp,
@@ -54,6 +53,9 @@ pub struct Payment {
     pub shown_as: Option<String>,
 }
 
+/// So far back a person may say that an exact amount was theirs, and is given it without an administrator's look. Until
+/// then the amount is given to no other order.
+pub(crate) const LOOK_BACK: Duration = Duration::from_secs(86_400);
 /// More payments to one order than that go to the inbox.
 pub const PAYMENTS_MAX: usize = 20;
 
@@ -83,9 +85,9 @@ impl TopUp {
         let received = self.received();
         if standing.is_zero() {
             Status::Reversed
-        } else if received < self.due.units() {
+        } else if received < self.price.minor() {
             Status::PartlyPaid
-        } else if received > self.due.units() {
+        } else if received > self.price.minor() {
             Status::Overpaid
         } else if self.payments.iter().any(|payment| payment.paid_at >= self.expires_at) {
             Status::PaidLate
@@ -99,31 +101,33 @@ impl TopUp {
         self.status(now) == Status::Created
     }
 
-    /// All that arrived, in the unit of what is due, whether taken back since or not.
+    /// All that arrived, in the minor unit of the price, whether taken back since or not.
     fn received(&self) -> u64 {
         let payments = self.payments.iter().enumerate();
         // A payment that was taken back and assigned anew stands here twice, and arrived once.
         let last =
             payments.filter(|(nth, payment)| !self.payments[nth + 1..].iter().any(|p| p.key == payment.key));
-        last.map(|(_, payment)| payment.amount.units()).fold(0, u64::saturating_add)
+        last.map(|(_, payment)| payment.amount.minor()).fold(0, u64::saturating_add)
     }
 
     /// The same as an amount of the order's currency.
-    pub fn received_amount(&self) -> Amount {
-        let units = self.received();
-        Amount::of(self.due.currency(), units).unwrap_or(self.due)
+    pub fn received_amount(&self) -> Money {
+        Money::new(self.received(), self.price.currency()).unwrap_or(self.price)
+    }
+
+    /// At which its money becomes credit; `None`: the order lacks the rate that its currency needs.
+    pub fn exchange_rate(&self) -> Option<Rate> {
+        self.rate.as_ref().map(|fixed| fixed.rate).or_else(|| Rate::at_par(self.price.currency()))
     }
 
     /// What was ordered, in the currency that is paid, where an exact amount adds to it.
-    pub fn ordered_amount(&self) -> Option<Amount> {
-        let micros = usdt_of_cents(self.ordered?).ok()?;
-        matches!(self.due, Amount::Usdt(_)).then_some(Amount::Usdt(micros))
+    pub fn ordered_amount(&self, unit: Unit) -> Option<Money> {
+        unit.price_half_up(self.ordered?, self.price.currency(), self.exchange_rate()?).ok()
     }
 
-    /// What is due beyond that: the digits by which the payment is recognised.
-    pub fn added_amount(&self) -> Option<Amount> {
-        let added = self.due.units().checked_sub(self.ordered_amount()?.units())?;
-        Amount::of(self.due.currency(), added).ok()
+    /// What the price is beyond that: the digits by which the payment is recognised.
+    pub fn added_amount(&self, unit: Unit) -> Option<Money> {
+        self.price.checked_sub(self.ordered_amount(unit)?)
     }
 
     /// Credit that came of it.

@@ -1,18 +1,21 @@
 use crate::arrival::{Arrival, Claim, Delivery, Received};
 use crate::fact::{Credited, Fact, FactKey, FactState, Unmatched, Via};
-use crate::items::{ReferenceRow, event_item};
+use crate::items::{ReferenceRow, day_name, event_item};
 use crate::likeness::Alike;
 use crate::order::{Payment, TopUp};
 use crate::ruling::{Ruling, rule};
 use crate::store::{Store, When, Written};
-use crate::{Likeness, PaymentsError};
+use crate::{Likeness, PaymentsError, Rail};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, Ledger, Origin, Posted, Posting};
 use platform::{InvalidSettings, Platform, Sealer, StoreError, TopUpRules, retry_conflicts};
-use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId};
+use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId, Unit};
+use std::collections::HashSet;
+use std::time::Duration;
 
 /// How often something is decided anew because somebody changed what it was decided on.
 pub(crate) const TRIES: usize = 10;
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Turns authentic payment facts into credit: once each, whoever tells of them how often.
 #[derive(Clone)]
@@ -20,6 +23,7 @@ pub struct Payments {
     pub(crate) store: Store,
     pub(crate) ledger: Ledger,
     pub(crate) rules: TopUpRules,
+    pub(crate) unit: Unit,
     pub(crate) sealer: Sealer,
 }
 
@@ -44,6 +48,7 @@ impl Payments {
             store: Store::new(platform),
             ledger: Ledger::new(platform),
             rules: platform.profile().top_ups.clone(),
+            unit: platform.profile().ledger.unit,
             sealer: platform.env().section(Sealer::read)?,
         })
     }
@@ -113,7 +118,7 @@ impl Payments {
         if arrival.contradicts(before) {
             return self.keep(arrival, &judged, Unmatched::Contradicted, near, now).await;
         }
-        match rule(&order, arrival.amount, arrival.paid_at, &self.rules)? {
+        match rule(&order, arrival.amount, arrival.paid_at, &self.rules, self.unit)? {
             Ruling::Credit(credits) => self.credit(arrival, &judged, &order, credits, now).await,
             Ruling::Keep(why) => self.keep(arrival, &judged, why, near, now).await,
         }
@@ -293,6 +298,23 @@ impl Payments {
         Ok(self.store.put_alone(item).await?)
     }
 
+    /// Facts of a rail that were paid between the two.
+    pub(crate) async fn facts_within(
+        &self,
+        rail: Rail,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Fact>, StoreError> {
+        let (mut keys, mut days, mut day) = (Vec::new(), HashSet::new(), from);
+        while day.before(DAY) <= to {
+            if days.insert(day.date()) {
+                keys.extend(self.store.facts_of_day(&day_name(rail, day), from, to).await?);
+            }
+            day = day.after(DAY);
+        }
+        Ok(self.store.facts(&keys).await?.into_values().collect())
+    }
+
     /// A fact as it stands.
     pub async fn fact(&self, key: &FactKey) -> Result<Option<Fact>, PaymentsError> {
         Ok(self.store.fact(key).await?)
@@ -326,7 +348,7 @@ fn unchanged(before: Option<&Fact>) -> When<'static> {
 
 impl Arrival {
     /// Whether this can still change what a fact is: it waits for a person because nothing better was known, a person
-    /// dismissed what SePay had not confirmed yet, or it was told as money that is not ours.
+    /// dismissed what the processor had not confirmed yet, or it was told as money that is not ours.
     fn is_news_about(&self, fact: &Fact) -> bool {
         let knows_its_order = matches!(self.claim, Claim::References(_));
         match &fact.state {

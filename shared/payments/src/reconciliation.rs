@@ -1,30 +1,22 @@
-mod bank;
-mod cards;
-
-use self::cards::CARD_WINDOW;
-use crate::bank::BankDesk;
-use crate::card::{CardDesk, ODD};
-use crate::chain::{ChainDesk, Compared};
-use crate::fact::{Fact, FactKey, FactState};
-use crate::items::day_name;
-use crate::settings::BankListSettings;
+use crate::compared::{Compared, YOUNG};
+use crate::fact::{FactKey, FactState};
+use crate::rail::ToldBy;
+use crate::rails::kind::ProcessorList;
 use crate::{ComparisonError, Payments, PaymentsError, Rail};
-use platform::{InvalidSettings, Platform, StoreError};
-use primitives::{Timestamp, times};
-use rails::sepay_bank::Api;
+use futures_util::future::join_all;
+use platform::{InvalidSettings, Platform, StoreError, TopUpRules};
+use primitives::{Money, Timestamp, times};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Compares each rail with the processor's own list, and books what no webhook told.
+/// Compares each rail with the processor's own list, and books what no message or poll told.
 #[derive(Clone)]
 pub struct Reconciliation {
     payments: Payments,
-    http: reqwest::Client,
-    bank: Option<BankDesk>,
-    list: Option<Api>,
-    card: Option<CardDesk>,
-    chain: Option<ChainDesk>,
+    /// Of every rail that can be paid by here.
+    lists: Vec<(Rail, Arc<dyn ProcessorList>)>,
     silence: Duration,
 }
 
@@ -53,36 +45,42 @@ pub struct Difference {
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// How far back the lists are compared: longer than a weekend without webhooks.
-const WINDOW: Duration = Duration::from_secs(3 * 86_400);
 /// However long nothing was compared, lists are not read from further back.
 const WINDOW_MAX: Duration = Duration::from_secs(45 * 86_400);
-/// What is younger may still be on its way.
-const YOUNG: Duration = Duration::from_secs(300);
 /// A webhook that is so much later than its payment will not come.
 const WEBHOOK_LATE: Duration = Duration::from_secs(3600);
 const TOO_SLOW: &str = "the processor answers too slowly";
 
 impl Reconciliation {
     pub fn new(platform: &Platform) -> Result<Reconciliation, InvalidSettings> {
-        let bank = BankDesk::new(platform)?;
-        let (list, hours) = platform.env().section(|settings| {
+        Reconciliation::with_rules(platform, &platform.profile().top_ups)
+    }
+
+    pub(crate) fn with_rules(
+        platform: &Platform,
+        rules: &TopUpRules,
+    ) -> Result<Reconciliation, InvalidSettings> {
+        let (hours, rails) = platform.env().section(|settings| {
             let hours: u64 = settings.parsed_or("RAIL_SILENCE_HOURS", 26, "whole hours");
-            (BankListSettings::read(settings), hours)
+            let offered = Rail::ALL.iter().copied().filter(|rail| rail.is_offered_by(rules));
+            let rails: Vec<Rail> = offered.filter(|rail| rail.kind().is_configured(settings)).collect();
+            (hours, rails)
         })?;
-        let list = bank.as_ref().zip(list).map(|(desk, list)| Api {
-            base_url: list.api_url,
-            token: list.token,
-            account_number: desk.account().to_owned(),
-            offset_minutes: desk.offset_minutes(),
-        });
+        let mut lists = Vec::new();
+        for rail in rails {
+            match rail.kind().list(platform)? {
+                Some(list) => lists.push((rail, list)),
+                None => platform.env().section(|settings| {
+                    settings.complain(
+                        "PROFILE",
+                        &format!("offers `{rail}`, which has no list to be compared with"),
+                    );
+                })?,
+            }
+        }
         Ok(Reconciliation {
             payments: Payments::new(platform)?,
-            http: platform.http().clone(),
-            bank,
-            list,
-            card: CardDesk::new(platform)?,
-            chain: ChainDesk::new(platform)?,
+            lists,
             silence: Duration::from_secs(hours.saturating_mul(3600)),
         })
     }
@@ -101,58 +99,47 @@ impl Reconciliation {
             return Err(ComparisonError::TooLongAgo.into());
         }
         let since = since.unwrap_or(now);
-        // Boxed, or the three types in one are deeper than the compiler looks.
-        let (card, bank, chain) = tokio::join!(
-            Box::pin(self.rail(Rail::SepayCard, now, since)),
-            Box::pin(self.rail(Rail::VietQr, now, since)),
-            Box::pin(self.rail(Rail::TronUsdt, now, since))
-        );
-        let reports: Vec<RailReport> = [card, bank, chain].into_iter().flatten().collect();
+        // Boxed, or the types in one are deeper than the compiler looks.
+        let rails =
+            self.lists.iter().map(|(rail, list)| Box::pin(self.report(*rail, list.as_ref(), now, since)));
+        let reports = join_all(rails).await;
         let waiting = self.payments.store.count_open().await?;
         tracing::info!(metric = "payments_waiting", value = waiting, "payments wait for an administrator");
         Ok(reports)
     }
 
-    /// `None`: the rail is not configured.
-    async fn rail(&self, rail: Rail, now: Timestamp, since: Timestamp) -> Option<RailReport> {
-        let is_configured = match rail {
-            Rail::SepayCard => self.card.is_some(),
-            Rail::VietQr => self.bank.is_some(),
-            Rail::TronUsdt => self.chain.is_some(),
-        };
-        if !is_configured {
-            return None;
-        }
+    async fn report(
+        &self,
+        rail: Rail,
+        list: &dyn ProcessorList,
+        now: Timestamp,
+        since: Timestamp,
+    ) -> RailReport {
         let mut report = RailReport::of(rail);
-        let filled =
-            tokio::time::timeout(times::RAIL_COMPARISON.limit, self.fill(&mut report, rail, now, since))
-                .await;
-        if let Err(failure) =
-            filled.map_or_else(|_| Err(TOO_SLOW.to_owned()), |filled| filled.map_err(|e| e.to_string()))
-        {
+        let compared = tokio::time::timeout(
+            times::RAIL_COMPARISON.limit,
+            self.compare(&mut report, rail, list, now, since),
+        );
+        let compared = compared.await.map_err(|_| TOO_SLOW.to_owned());
+        if let Err(failure) = compared.and_then(|compared| compared.map_err(|error| error.to_string())) {
             tracing::error!(%rail, failure, "a rail could not be compared");
             report.failure = Some(failure);
             report.is_silent |= self.is_long_unheard(rail, now).await;
         }
         report.log();
-        Some(report)
+        report
     }
 
-    async fn fill(
+    async fn compare(
         &self,
         report: &mut RailReport,
         rail: Rail,
+        list: &dyn ProcessorList,
         now: Timestamp,
         since: Timestamp,
     ) -> Result<(), PaymentsError> {
-        let from = self.from(rail, now).await?.min(since);
-
-        let compared = match (rail, &self.card, &self.bank, &self.chain) {
-            (Rail::SepayCard, Some(desk), _, _) => self.compare_cards(desk, from, now).await?,
-            (Rail::VietQr, _, Some(desk), _) => self.compare_bank(desk, from, now).await?,
-            (Rail::TronUsdt, _, _, Some(desk)) => desk.compare(from, now.before(YOUNG), now).await?,
-            _ => return Ok(()),
-        };
+        let from = self.compared_from(rail, now).await?.min(since);
+        let compared = list.compare(from, now).await?;
         report.listed = u32::try_from(compared.listed.len()).unwrap_or(u32::MAX);
         report.repaired = compared.repaired;
         report.differences = self.differences(rail, &compared, from, now).await?;
@@ -170,9 +157,9 @@ impl Reconciliation {
         Ok(())
     }
 
-    /// From where the last whole comparison ended, and never less than the window.
-    async fn from(&self, rail: Rail, now: Timestamp) -> Result<Timestamp, StoreError> {
-        let window = if rail == Rail::SepayCard { CARD_WINDOW } else { WINDOW };
+    /// From where the last whole comparison ended, and never less than the rail's window.
+    async fn compared_from(&self, rail: Rail, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let window = rail.policy().window;
         let marks = self.payments.store.marks(rail).await?;
         let last = match marks.get(crate::COMPARED) {
             Some(last) => *last,
@@ -204,53 +191,35 @@ impl Reconciliation {
         let keys: Vec<FactKey> = all().map(|listed| listed.key.clone()).collect();
         let ours = self.payments.store.facts(&keys).await?;
         let listed: HashSet<&FactKey> = compared.listed.iter().map(|listed| &listed.key).collect();
-        let units: HashMap<&FactKey, u64> = all().map(|listed| (&listed.key, listed.units)).collect();
-        for (key, units) in &units {
+        let amounts: HashMap<&FactKey, Money> = all().map(|listed| (&listed.key, listed.amount)).collect();
+        for (key, amount) in &amounts {
             match ours.get(key) {
                 None => found(key.to_string(), "listed, but not in our books"),
-                // Nobody knows whether a voided order stays captured in SePay's list.
-                Some(fact) if fact.state == FactState::Voided && rail == Rail::SepayCard => {}
+                Some(fact) if fact.state == FactState::Voided && rail.policy().lists_voided => {}
                 Some(fact) if matches!(fact.state, FactState::Ignored(_) | FactState::Voided) => {
                     found(key.to_string(), "listed, but never to be credited by our books");
                 }
                 // A message that could not be read has no amount in our books.
-                Some(fact) if fact.amount.units() != *units && fact.amount.units() != 0 => {
+                Some(fact) if fact.amount != *amount && !fact.amount.is_zero() => {
                     found(key.to_string(), "another amount is in our books");
                 }
                 Some(_) => {}
             }
         }
         for key in compared.also_listed.iter().map(|listed| &listed.key).filter(|key| !listed.contains(key)) {
-            if ours.get(key).is_some_and(|fact| !stands(fact)) {
-                found(key.to_string(), "listed by one index of the chain only");
+            if ours.get(key).is_some_and(|fact| !fact.stands()) {
+                found(key.to_string(), "listed in one of two lists only");
             }
         }
         if !compared.is_cut_short {
             // A list goes by days, perhaps by another clock's: its first day may be cut.
-            for fact in self.facts_within(rail, from.after(DAY), now.before(YOUNG)).await? {
-                if stands(&fact) && !listed.contains(&fact.key) {
+            for fact in self.payments.facts_within(rail, from.after(DAY), now.before(YOUNG)).await? {
+                if fact.stands() && !listed.contains(&fact.key) {
                     found(fact.key.to_string(), "credited, but not listed");
                 }
             }
         }
         Ok(differences)
-    }
-
-    /// Our facts of a rail that were paid between the two.
-    async fn facts_within(
-        &self,
-        rail: Rail,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<Fact>, StoreError> {
-        let (mut keys, mut days, mut day) = (Vec::new(), HashSet::new(), from);
-        while day.before(DAY) <= to {
-            if days.insert(day.date()) {
-                keys.extend(self.payments.store.facts_of_day(&day_name(rail, day), from, to).await?);
-            }
-            day = day.after(DAY);
-        }
-        Ok(self.payments.store.facts(&keys).await?.into_values().collect())
     }
 
     /// A webhook is dead when payments are listed that it should have told of long ago; a poll, when it has not come
@@ -261,7 +230,7 @@ impl Reconciliation {
         compared: &Compared,
         now: Timestamp,
     ) -> Result<bool, PaymentsError> {
-        if rail == Rail::TronUsdt {
+        if rail.policy().told_by == ToldBy::Polls {
             return Ok(self.is_long_unheard(rail, now).await);
         }
         let heard = self.payments.store.marks(rail).await?.get(crate::HEARD).copied();
@@ -277,7 +246,10 @@ impl Reconciliation {
             Ok(marks) => {
                 let last =
                     [crate::HEARD, crate::COMPARED].into_iter().filter_map(|name| marks.get(name)).max();
-                let last = if rail == Rail::TronUsdt { marks.get(crate::HEARD) } else { last };
+                let last = match rail.policy().told_by {
+                    ToldBy::Messages => last,
+                    ToldBy::Polls => marks.get(crate::HEARD),
+                };
                 last.is_none_or(|last| now.since(*last) > self.silence)
             }
             Err(error) => {
@@ -285,16 +257,6 @@ impl Reconciliation {
                 true
             }
         }
-    }
-}
-
-/// What was taken back is not expected in a list any more, nor is what has another name there.
-fn stands(fact: &Fact) -> bool {
-    match &fact.state {
-        FactState::Credited(credited) => {
-            credited.reversed < credited.credits && !fact.key.part().starts_with(ODD)
-        }
-        _ => false,
     }
 }
 

@@ -253,12 +253,17 @@ impl Payments {
 
     /// A payment that waits for an administrator, or was dismissed, is not there any more. False: somebody decided
     /// about it meanwhile.
-    pub(crate) async fn mark_voided(&self, fact: &Fact, now: Timestamp) -> Result<bool, PaymentsError> {
+    pub(crate) async fn mark_voided(
+        &self,
+        fact: &Fact,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<bool, PaymentsError> {
         let changed = fact.became(FactState::Voided);
         let written = platform::retry_conflicts(|| async {
             let items = vec![
                 self.store.put_fact(&changed, When::Version(fact.version))?,
-                self.put_audit(fact, &audit("SePay", "void", "", now), now)?,
+                self.put_audit(fact, &audit(who, "void", "", now), now)?,
             ];
             self.store.write(items, now).await
         });

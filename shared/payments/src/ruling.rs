@@ -1,9 +1,10 @@
 //! The rule that decides what an arrival is worth, and to whom: pure, and the same for webhook, poll and list.
 
+use crate::Unmatched;
 use crate::order::{PAYMENTS_MAX, TopUp};
-use crate::{Amount, Rail, Unmatched, usdt_cents_down};
+use crate::rail::Acceptance;
 use platform::TopUpRules;
-use primitives::{Credits, Overflow, Timestamp};
+use primitives::{Credits, Money, Overflow, Timestamp, Unit};
 use std::time::Duration;
 
 /// What shall become of an arrival that fits this order.
@@ -13,28 +14,24 @@ pub enum Ruling {
     Keep(Unmatched),
 }
 
-/// The chain's clock and ours differ a little. Not more: whoever sees a stray transfer could otherwise still make an
-/// order for its amount.
+/// A processor's clock and ours differ a little.
 pub(crate) const CLOCKS_APART: Duration = Duration::from_secs(5);
-/// Some banks tell the day only, and a transfer's code can't be known before its order.
-const BANK_DAY: Duration = Duration::from_secs(86_400);
-/// A form that was signed long ago must not buy at that day's rate.
-pub(crate) const CARD_GRACE: Duration = Duration::from_secs(7 * 86_400);
 
 /// Judges an arrival against the one order it names (`docs/facts/sepay.md`, "What must become of money").
 ///
-/// A credit is divisible, so what really arrived is credited: less, more, late, or a second time. Only a card
-/// must be paid as ordered, and what is suspiciously small, large or late is looked at by a person.
+/// A credit is divisible, so what really arrived is credited: less, more, late, or a second time. Only where the rail
+/// says so must an order be paid as ordered, and what is suspiciously small, large or late is looked at by a person.
 pub fn rule(
     order: &TopUp,
-    amount: Amount,
+    amount: Money,
     paid_at: Timestamp,
     rules: &TopUpRules,
+    unit: Unit,
 ) -> Result<Ruling, Overflow> {
-    if order.rail == Rail::SepayCard {
-        return Ok(card(order, amount, paid_at));
-    }
-    let slack = if order.rail == Rail::VietQr { BANK_DAY } else { CLOCKS_APART };
+    let slack = match order.rail.policy().acceptance {
+        Acceptance::AsOrdered { grace } => return Ok(as_ordered(order, amount, paid_at, grace)),
+        Acceptance::AsArrived { slack } => slack,
+    };
     if paid_at < order.created_at.before(slack) {
         return Ok(Ruling::Keep(Unmatched::TooEarly));
     }
@@ -44,7 +41,7 @@ pub fn rule(
     if order.payments.len() >= PAYMENTS_MAX {
         return Ok(Ruling::Keep(Unmatched::OrderFull));
     }
-    let Some(credits) = worth_next(order, amount)? else { return Ok(Ruling::Keep(Unmatched::Odd)) };
+    let Some(credits) = worth_next(order, amount, unit)? else { return Ok(Ruling::Keep(Unmatched::Odd)) };
     Ok(within_limits(credits, rules))
 }
 
@@ -59,15 +56,16 @@ pub(crate) fn within_limits(credits: Credits, rules: &TopUpRules) -> Ruling {
     }
 }
 
-/// A captured card payment is honoured long after its order's expiry, but only in the ordered amount, and once.
-fn card(order: &TopUp, amount: Amount, paid_at: Timestamp) -> Ruling {
+/// A payment whose amount can't be another one is honoured long after its order's expiry, but only in that amount, and
+/// once.
+fn as_ordered(order: &TopUp, amount: Money, paid_at: Timestamp, grace: Duration) -> Ruling {
     if !order.payments.is_empty() {
         return Ruling::Keep(Unmatched::OrderFull);
     }
-    if paid_at > order.grace_ends(CARD_GRACE) {
+    if paid_at > order.grace_ends(grace) {
         return Ruling::Keep(Unmatched::TooLate);
     }
-    match amount == order.due {
+    match amount == order.price {
         true => Ruling::Credit(order.credits),
         false => Ruling::Keep(Unmatched::OtherAmount),
     }
@@ -76,13 +74,16 @@ fn card(order: &TopUp, amount: Amount, paid_at: Timestamp) -> Ruling {
 /// What an arrival adds to what arrived before, so that parts of a payment bring what the whole would have brought.
 ///
 /// `None`: as for [`worth`].
-pub(crate) fn worth_next(order: &TopUp, amount: Amount) -> Result<Option<Credits>, Overflow> {
+pub(crate) fn worth_next(order: &TopUp, amount: Money, unit: Unit) -> Result<Option<Credits>, Overflow> {
     let Some(total) = order.received_amount().checked_add(amount) else {
-        return worth(order, amount);
+        return worth(order, amount, unit);
     };
-    let before =
-        if order.payments.is_empty() { Some(Credits::ZERO) } else { worth(order, order.received_amount())? };
-    match worth(order, total)?.zip(before) {
+    let before = if order.payments.is_empty() {
+        Some(Credits::ZERO)
+    } else {
+        worth(order, order.received_amount(), unit)?
+    };
+    match worth(order, total, unit)?.zip(before) {
         Some((after, before)) => after.checked_sub(before).map(Some),
         None => Ok(None),
     }
@@ -91,17 +92,14 @@ pub(crate) fn worth_next(order: &TopUp, amount: Amount) -> Result<Option<Credits
 /// What an arrival alone would be worth.
 ///
 /// `None`: the order lacks the rate that its currency needs, or is in another currency.
-pub fn worth(order: &TopUp, amount: Amount) -> Result<Option<Credits>, Overflow> {
-    if amount == order.due {
+pub fn worth(order: &TopUp, amount: Money, unit: Unit) -> Result<Option<Credits>, Overflow> {
+    if amount == order.price {
         return Ok(Some(order.credits));
     }
-    Ok(match (amount, order.due, &order.rate) {
-        (Amount::Vnd(dong), Amount::Vnd(due), Some(fixed)) => {
-            let worth = fixed.rate.cents_down(dong)?;
-            // Rounding must not make a larger payment worth less than the ordered one.
-            Some(if dong > due { worth.max(order.credits) } else { worth.min(order.credits) })
-        }
-        (Amount::Usdt(micros), Amount::Usdt(_), None) => Some(usdt_cents_down(micros)?),
-        _ => None,
-    })
+    let rate = order.exchange_rate().filter(|_| amount.currency() == order.price.currency());
+    let Some(rate) = rate else { return Ok(None) };
+    let worth = unit.credits_down(amount, rate)?;
+    // Rounding must not make a larger payment worth less than the ordered one.
+    let is_more = amount.minor() > order.price.minor();
+    Ok(Some(if is_more { worth.max(order.credits) } else { worth.min(order.credits) }))
 }

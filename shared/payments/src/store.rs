@@ -266,7 +266,7 @@ impl Store {
         answer.items().iter().map(read).collect()
     }
 
-    /// Remembers when SePay is asked for an unpaid order next; `None`: never again. An order that was paid meanwhile
+    /// Remembers when the processor is asked for an unpaid order next; `None`: never again. An order that was paid meanwhile
     /// stays as it is.
     pub(crate) async fn look_again(
         &self,
@@ -296,9 +296,10 @@ impl Store {
         .await
     }
 
-    /// Names of exact amounts whose quarantine ends between the two.
+    /// Names of a rail's exact amounts whose quarantine ends between the two.
     pub(crate) async fn amounts_held(
         &self,
+        rail: crate::Rail,
         moment: Timestamp,
         last: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
@@ -309,7 +310,7 @@ impl Store {
             .index_name(AMOUNTS_INDEX)
             .key_condition_expression("amounts = :rail AND #until BETWEEN :moment AND :last")
             .expression_attribute_names("#until", "until")
-            .expression_attribute_values(":rail", text(crate::Rail::TronUsdt))
+            .expression_attribute_values(":rail", text(rail))
             .expression_attribute_values(":moment", number(moment.millis()))
             .expression_attribute_values(":last", number(last.millis()));
         let mut items = query.into_paginator().items().send();

@@ -1,10 +1,13 @@
+pub(crate) mod toy;
+
 use crate::methods::Methods;
 use crate::order::{FixedRate, PAYMENTS_MAX, Payment, TopUp};
-use crate::{Amount, DongRate, FactKey, Rail, Ruling, Status, Unmatched, rule, worth};
+use crate::{FactKey, Rail, Ruling, Status, Unmatched, worth};
 use platform::{Platform, TopUpRules};
-use primitives::{Clock, Credits, EntryId, Secret, Timestamp, TopUpId};
+use primitives::{
+    Clock, Credits, Currency, EntryId, Money, Overflow, Rate, Secret, Timestamp, TopUpId, Unit,
+};
 use proptest::prelude::*;
-use rails::{UsdtMicros, Vnd};
 use std::time::Duration;
 
 const HOUR: u64 = 3600;
@@ -13,12 +16,12 @@ fn cents(units: u64) -> Credits {
     Credits::new(units).unwrap()
 }
 
-fn dong(units: u64) -> Amount {
-    Amount::Vnd(Vnd::new(units).unwrap())
+fn dong(units: u64) -> Money {
+    Money::new(units, Currency::VND).unwrap()
 }
 
-fn usdt(micros: u64) -> Amount {
-    Amount::Usdt(UsdtMicros::new(micros).unwrap())
+fn usdt(micros: u64) -> Money {
+    Money::new(micros, Currency::USDT).unwrap()
 }
 
 fn at(seconds: u64) -> Timestamp {
@@ -51,15 +54,21 @@ fn a_wallet_that_is_no_address_is_refused_with_what_is_wrong_with_it() {
         ("1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "another network"),
     ];
     for (wallet, wrong) in table {
-        let Err(refused) = Methods::new(&platform(&[("TRON_WALLET", wallet)])) else { panic!("{wallet}") };
+        let Err(refused) = Methods::new(&platform(&[("TRON_WALLET", wallet)]), &rules()) else {
+            panic!("{wallet}")
+        };
         let told = refused.to_string();
         assert!(told.contains("TRON_WALLET") && told.contains(wrong), "{wallet}: {told}");
     }
 }
 
+fn rule(order: &TopUp, amount: Money, paid_at: Timestamp, rules: &TopUpRules) -> Result<Ruling, Overflow> {
+    crate::rule(order, amount, paid_at, rules, Unit::UsdCent)
+}
+
 /// 500 cents at 26,270 dong, made at 0, expiring after an hour.
 fn order(rail: Rail) -> TopUp {
-    let rate = DongRate::new(26_270_000_000).unwrap();
+    let rate = Rate::from_micros(26_270_000_000).unwrap();
     let is_usdt = rail == Rail::TronUsdt;
     TopUp {
         id: TopUpId::mint(at(0)),
@@ -67,7 +76,7 @@ fn order(rail: Rail) -> TopUp {
         rail,
         credits: cents(if is_usdt { 512 } else { 500 }),
         ordered: is_usdt.then(|| cents(500)),
-        due: if is_usdt { usdt(5_123_000) } else { dong(131_350) },
+        price: if is_usdt { usdt(5_123_000) } else { dong(131_350) },
         rate: (!is_usdt).then(|| FixedRate { rate, source: "vietcombank sell".to_owned(), at: at(0) }),
         reference: "CITAB2CDE".to_owned(),
         page_key: Secret::new("key"),
@@ -80,7 +89,7 @@ fn order(rail: Rail) -> TopUp {
     }
 }
 
-fn paid(order: &TopUp, amount: Amount, credits: u64, paid_at: Timestamp) -> TopUp {
+fn paid(order: &TopUp, amount: Money, credits: u64, paid_at: Timestamp) -> TopUp {
     let nth = order.payments.len().to_string();
     order.paid(Payment {
         key: FactKey::new(order.rail, &nth, "0").unwrap(),
@@ -212,7 +221,7 @@ proptest! {
     #[test]
     fn more_dong_are_worth_at_least_as_much(first in 1_u64..1_000_000_000, more in 0_u64..1_000_000_000) {
         let bank = order(Rail::VietQr);
-        let worth_of = |units| worth(&bank, dong(units)).unwrap().unwrap().get();
+        let worth_of = |units| worth(&bank, dong(units), Unit::UsdCent).unwrap().unwrap().get();
         prop_assert!(worth_of(first + more) >= worth_of(first));
         let (whole, parts) = (worth_of(first + more), worth_of(first) + worth_of(more));
         prop_assert!(parts <= whole + 2, "{} {}", parts, whole);

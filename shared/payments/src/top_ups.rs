@@ -1,17 +1,18 @@
-use crate::claim::LOOK_BACK;
 use crate::items::{
-    IdempotencyRow, MADE, MadeRow, ReferenceRow, SLOT, amount_name, key_name, read_top_up, reference_name,
-    slot_item, slot_name, top_up_item,
+    IdempotencyRow, MADE, MadeRow, ReferenceRow, SLOT, key_name, read_top_up, slot_item, slot_name,
+    top_up_item,
 };
-use crate::methods::{Methods, Priced};
-use crate::order::TopUp;
+use crate::methods::Methods;
+use crate::order::{LOOK_BACK, TopUp};
+use crate::pay_by::Priced;
+use crate::rail::Recognition;
 use crate::store::{Store, When, Written};
-use crate::{Amount, PaymentsError, Rail, TopUpError};
+use crate::{PaymentsError, Rail, TopUpError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::{InvalidSettings, Item, Platform, StoreError, TopUpRules, key, number, text};
-use primitives::{AccountId, Credits, Fingerprint, Secret, Timestamp, TopUpId, random_bytes};
+use primitives::{AccountId, Credits, Fingerprint, Secret, Timestamp, TopUpId, Unit, random_bytes};
 use rates::Rates;
 use std::collections::HashMap;
 
@@ -25,6 +26,7 @@ const SHORT_TRIES: usize = 12;
 pub struct TopUps {
     store: Store,
     rules: TopUpRules,
+    unit: Unit,
     methods: Methods,
     rates: Rates,
 }
@@ -68,16 +70,25 @@ const KEY: usize = 4;
 
 impl TopUps {
     pub fn new(platform: &Platform) -> Result<TopUps, InvalidSettings> {
+        TopUps::with_rules(platform, platform.profile().top_ups.clone())
+    }
+
+    pub(crate) fn with_rules(platform: &Platform, rules: TopUpRules) -> Result<TopUps, InvalidSettings> {
         Ok(TopUps {
             store: Store::new(platform),
-            rules: platform.profile().top_ups.clone(),
-            methods: Methods::new(platform)?,
+            unit: platform.profile().ledger.unit,
+            methods: Methods::new(platform, &rules)?,
+            rules,
             rates: Rates::new(platform)?,
         })
     }
 
     pub fn methods(&self) -> &Methods {
         &self.methods
+    }
+
+    pub fn unit(&self) -> Unit {
+        self.unit
     }
 
     pub fn rules(&self) -> &TopUpRules {
@@ -141,7 +152,7 @@ impl TopUps {
         if !is_offered {
             return Err(TopUpError::AmountNotOffered.into());
         }
-        match rules.methods.iter().any(|method| method == wish.rail.as_str()) {
+        match wish.rail.is_offered_by(rules) {
             true => Ok(()),
             false => Err(TopUpError::RailNotOffered.into()),
         }
@@ -164,10 +175,10 @@ impl TopUps {
     /// An amount is only used again when everything paid until the end of its quarantine is known, and no claim can name
     /// it any more: its row says whose it was.
     async fn free_before(&self, rail: Rail) -> Result<Timestamp, PaymentsError> {
-        if rail != Rail::TronUsdt {
+        if !rail.is_recognised_by(Recognition::Amount) {
             return Ok(Timestamp::from_millis(0));
         }
-        let marks = self.store.marks(Rail::TronUsdt).await?;
+        let marks = self.store.marks(rail).await?;
         let polled_to = marks.get(crate::POLLED_TO).copied().unwrap_or(Timestamp::from_millis(0));
         Ok(polled_to.before(LOOK_BACK))
     }
@@ -181,30 +192,27 @@ impl TopUps {
     ) -> Result<(TopUp, ReferenceRow), PaymentsError> {
         let id = TopUpId::mint(now);
         let drawn = self.methods.draw(wish.rail, id, priced, is_short)?;
+        let is_exact_amount = wish.rail.is_recognised_by(Recognition::Amount);
         let expires_at = now.after(self.rules.order_lifetime());
         let order = TopUp {
             id,
             account: wish.account.clone(),
             rail: wish.rail,
             credits: drawn.credits,
-            ordered: (wish.rail == Rail::TronUsdt).then_some(wish.credits),
-            due: drawn.due,
+            ordered: is_exact_amount.then_some(wish.credits),
+            price: drawn.price,
             rate: priced.rate.clone(),
             reference: drawn.reference,
             page_key: Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<16>())),
             created_at: now,
             expires_at,
             cancelled_at: None,
-            look_at: (wish.rail != Rail::TronUsdt).then_some(now),
+            look_at: (!is_exact_amount).then_some(now),
             payments: Vec::new(),
             version: 0,
         };
-        let name = match (order.due, self.methods.wallet()) {
-            (Amount::Usdt(micros), Some(wallet)) => amount_name(&wallet, micros),
-            _ => reference_name(order.rail, &order.reference),
-        };
-        let held = matches!(order.due, Amount::Usdt(_)).then(|| (now, order.grace_ends(self.rules.grace())));
-        let reference = ReferenceRow { name, account: wish.account.clone(), order: id, held };
+        let held = is_exact_amount.then(|| (now, order.grace_ends(self.rules.grace())));
+        let reference = ReferenceRow { name: drawn.name, account: wish.account.clone(), order: id, held };
         Ok((order, reference))
     }
 
@@ -231,7 +239,7 @@ impl TopUps {
             store.put(&store.top_ups, top_up_item(order), When::New)?,
             store.put(&store.references, reference.item(), when)?,
             store.put(&store.top_ups, slot, place.condition())?,
-            store.put(&store.top_ups, made.item(&wish.account), made.condition())?,
+            store.put(&store.top_ups, made.item(&wish.account), still_counted_from(made))?,
         ];
         if let Some(own) = &wish.key {
             let row = IdempotencyRow {
@@ -268,6 +276,7 @@ impl TopUps {
         taken: HashMap<String, (TopUpId, Timestamp)>,
         now: Timestamp,
     ) -> Result<Place, PaymentsError> {
+        let stays_taken = wish.rail.is_recognised_by(Recognition::Amount);
         for nth in 0..self.rules.open_max {
             let name = slot_name(wish.rail, nth);
             let Some((order, until)) = taken.get(&name) else { return Ok(Place { nth, had: None }) };
@@ -276,7 +285,7 @@ impl TopUps {
                 return Ok(Place { nth, had });
             }
             let order = self.store.top_up(&wish.account, *order).await?;
-            let is_given_up = |order: &TopUp| order.cancelled_at.is_some() && wish.rail != Rail::TronUsdt;
+            let is_given_up = |order: &TopUp| order.cancelled_at.is_some() && !stays_taken;
             if order.is_none_or(|order| !order.payments.is_empty() || is_given_up(&order)) {
                 return Ok(Place { nth, had });
             }
@@ -388,5 +397,16 @@ impl Place {
             None => When::If("attribute_not_exists(#id)", Vec::new()),
             Some(order) => When::If("#order = :had", vec![(":had", text(order))]),
         }
+    }
+}
+
+/// What the count was made from must still stand: of two orders at once the second counts again.
+fn still_counted_from(made: &MadeRow) -> When<'static> {
+    match made.before {
+        None => When::If("attribute_not_exists(#id)", Vec::new()),
+        Some((since, count)) => When::If(
+            "#since = :since AND #count = :count",
+            vec![(":since", number(since.millis())), (":count", number(count))],
+        ),
     }
 }

@@ -1,5 +1,5 @@
 use crate::Settings;
-use primitives::{CostCents, Credits, Markup};
+use primitives::{CostCents, Credits, Markup, Unit};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub struct Profile {
 #[serde(deny_unknown_fields)]
 pub struct LedgerRules {
     /// What one ledger unit is, e.g. `USD cent`.
-    pub unit: String,
+    pub unit: Unit,
     /// Credit given once to a new person.
     pub welcome: Credits,
     /// How long a reservation lives; longer than the slowest run.

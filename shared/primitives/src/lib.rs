@@ -3,20 +3,26 @@
 mod blank;
 mod clock;
 mod credits;
+mod currency;
 mod ids;
 mod money;
 mod price;
 mod privacy;
+mod rate;
 mod text;
 pub mod times;
 mod trace;
+mod unit;
 
 pub use blank::is_blank;
 pub use clock::{Clock, Timestamp};
 pub use credits::{Credits, CreditsDelta, Overflow};
+pub use currency::{Currency, InvalidCurrency};
 pub use ids::{AccountId, EntryId, InvalidId, RunId, TopUpId, UserId, random_bytes};
-pub use money::{Currency, InvalidCurrency, Money};
-pub use price::{CostCents, InvalidDecimal, Markup, price_half_up};
+pub use money::Money;
+pub use price::{CostCents, InvalidDecimal, Markup};
 pub use privacy::{Fingerprint, Private, Secret};
+pub use rate::{InvalidRate, Rate};
 pub use text::{BLANK_CLASS, typed, typed_pattern};
 pub use trace::TraceId;
+pub use unit::{Unit, UnknownUnit};

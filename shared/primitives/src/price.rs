@@ -1,4 +1,4 @@
-use crate::{Credits, Overflow};
+use crate::Overflow;
 use serde::{Deserialize, Serialize, de};
 use std::fmt;
 use std::str::FromStr;
@@ -23,19 +23,6 @@ pub struct Markup {
 #[error("`{0}` is not a plain decimal such as 0.4 or 12 with at most six decimals")]
 pub struct InvalidDecimal(String);
 
-/// Price = ROUND(provider cost × markup), half up, and at least 1 when the cost is above 0.
-///
-/// Errors when the price leaves the range of the ledger.
-pub fn price_half_up(cost: CostCents, markup: Markup) -> Result<Credits, Overflow> {
-    if cost.micro_cents == 0 {
-        return Ok(Credits::ZERO);
-    }
-    let divisor = u128::from(markup.denominator) * u128::from(SCALE);
-    let exact = u128::from(cost.micro_cents) * u128::from(markup.numerator);
-    let rounded = (exact * 2 + divisor) / (divisor * 2);
-    Credits::new(u64::try_from(rounded.max(1)).map_err(|_| Overflow)?)
-}
-
 impl CostCents {
     pub const ZERO: CostCents = CostCents { micro_cents: 0 };
     pub const MAX: CostCents = CostCents { micro_cents: u64::MAX };
@@ -47,11 +34,6 @@ impl CostCents {
 
     pub const fn micro_cents(self) -> u64 {
         self.micro_cents
-    }
-
-    /// The cost that a price pays for: one ledger unit stands for a cent here, as in [`price_half_up`].
-    pub const fn paid_by(price: Credits) -> CostCents {
-        CostCents { micro_cents: price.get().saturating_mul(SCALE) }
     }
 
     /// Sums of costs that came from outside: nonsense stays at the largest cost, where it is noticed.
@@ -84,6 +66,11 @@ impl Markup {
     /// `None` when the denominator is zero or the ratio is zero.
     pub fn new(numerator: u32, denominator: u32) -> Option<Markup> {
         (numerator > 0 && denominator > 0).then_some(Markup { numerator, denominator })
+    }
+
+    /// Numerator and denominator, both above zero.
+    pub(crate) const fn ratio(self) -> (u32, u32) {
+        (self.numerator, self.denominator)
     }
 }
 
@@ -178,28 +165,6 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_price_is_rounded_half_up_and_never_free() {
-        let table = [
-            ("0", "2", 0),
-            ("0.000001", "1", 1),
-            ("0.4", "1", 1),
-            ("1.4", "1", 1),
-            ("1.5", "1", 2),
-            ("1.499999", "1", 1),
-            ("0.3", "5", 2),
-            ("2.5", "1.3", 3),
-            ("4", "5/2", 10),
-            ("33.333333", "3", 100),
-            ("10", "1/3", 3),
-            ("5", "1/10", 1),
-        ];
-        for (cost, markup, price) in table {
-            let quoted = price_half_up(cost.parse().unwrap(), markup.parse().unwrap());
-            assert_eq!(quoted.map(Credits::get), Ok(price), "{cost} × {markup}");
-        }
-    }
-
-    #[test]
     fn decimals_that_are_not_plain_are_refused() {
         for text in
             ["", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "0.0000001", "NaN", "１", "99999999999999999999"]
@@ -212,21 +177,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_price_is_within_half_a_unit_of_the_exact_product(
-            micro in 1u64..10_000_000_000_000, numerator in 1u32..10_000, denominator in 1u32..10_000,
-        ) {
-            let markup = Markup::new(numerator, denominator).unwrap();
-            let price = price_half_up(CostCents::from_micro_cents(micro), markup);
-            prop_assume!(price.is_ok());
-            let price = i128::from(price.unwrap().get());
-            let scale = i128::from(denominator) * i128::from(SCALE);
-            let exact = i128::from(micro) * i128::from(numerator);
-            let twice_off = 2 * (price * scale - exact);
-            prop_assert!(price == 1 || (-scale < twice_off && twice_off <= scale));
-            prop_assert!(price >= 1);
-        }
-
         #[test]
         fn a_cost_survives_being_written_and_read(micro in any::<u64>()) {
             let cost = CostCents::from_micro_cents(micro);

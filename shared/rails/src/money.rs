@@ -1,5 +1,6 @@
 //! Amounts as the outside world writes them: whole dong, millionths of a USDT. Never a float on the way.
 
+use primitives::{Currency, Money};
 use std::fmt;
 
 /// The largest integer every JSON reader sees exactly, 2^53 - 1.
@@ -89,6 +90,39 @@ impl UsdtMicros {
     }
 }
 
+impl From<Vnd> for Money {
+    fn from(amount: Vnd) -> Money {
+        of_checked(amount.0, Currency::VND)
+    }
+}
+
+impl From<UsdtMicros> for Money {
+    fn from(amount: UsdtMicros) -> Money {
+        of_checked(amount.0, Currency::USDT)
+    }
+}
+
+/// Both hold at most 2^53 - 1 minor units, as money does.
+fn of_checked(minor: u64, currency: Currency) -> Money {
+    Money::new(minor, currency).unwrap_or(Money::zero(currency))
+}
+
+impl TryFrom<Money> for Vnd {
+    type Error = InvalidAmount;
+
+    fn try_from(money: Money) -> Result<Vnd, InvalidAmount> {
+        if money.currency() == Currency::VND { Vnd::new(money.minor()) } else { Err(InvalidAmount) }
+    }
+}
+
+impl TryFrom<Money> for UsdtMicros {
+    type Error = InvalidAmount;
+
+    fn try_from(money: Money) -> Result<UsdtMicros, InvalidAmount> {
+        if money.currency() == Currency::USDT { UsdtMicros::new(money.minor()) } else { Err(InvalidAmount) }
+    }
+}
+
 impl fmt::Display for Vnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -134,6 +168,19 @@ mod tests {
         ] {
             assert_eq!(Vnd::parse(text), Err(InvalidAmount), "{text}");
         }
+    }
+
+    #[test]
+    fn an_amount_of_the_wire_is_money_of_its_own_currency_and_no_other() {
+        let (dong, usdt) = (Vnd(131_350), UsdtMicros(5_123_000));
+        assert_eq!(format!("{:?}", Money::from(dong)), "131350 VND");
+        assert_eq!(format!("{:?}", Money::from(usdt)), "5.123 USDT");
+        assert_eq!(
+            (Vnd::try_from(Money::from(dong)), UsdtMicros::try_from(Money::from(usdt))),
+            (Ok(dong), Ok(usdt))
+        );
+        assert_eq!(Vnd::try_from(Money::from(usdt)), Err(InvalidAmount));
+        assert_eq!(UsdtMicros::try_from(Money::from(dong)), Err(InvalidAmount));
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Frankfurter, version 2 (`/v2/rates`): the middle of what central banks publish.
 
-use crate::Rate;
 use crate::feed::FeedError;
-use primitives::{Currency, Timestamp};
+use primitives::{Currency, Rate, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Which quote may replace the last good one. A feed's mistake must not become a price.
 
-use crate::{Quote, Rate};
-use primitives::Timestamp;
+use crate::Quote;
+use primitives::{Rate, Timestamp};
 use std::time::Duration;
 
 /// Further apart than this, one of two sources is wrong. They never agree exactly: one quotes a bank's own price,

@@ -1,6 +1,5 @@
-use crate::quote::decimals;
 use crate::{Quote, Rates, frankfurter, items};
-use primitives::{Currency, Money, Timestamp};
+use primitives::{Credits, Currency, Timestamp, Unit};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,9 +8,6 @@ use utoipa::ToSchema;
 
 /// Rates change daily; an instance reads each at most this often.
 const FRESH_FOR: Duration = Duration::from_secs(600);
-
-/// The only ledger unit that rates of the dollar say anything about.
-const LEDGER_UNIT: &str = "USD cent";
 
 /// An amount in another currency, for reference only: nothing is ever charged in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -40,13 +36,13 @@ struct Read {
 }
 
 impl Quote {
-    /// The amount as it is shown beside one in US cents; `None` when it is too large to be written.
-    pub fn reference(&self, cents: u64) -> Option<Reference> {
-        let amount = self.convert_cents(cents).ok()?;
+    /// The amount as it is shown beside so much credit; `None` when it is too large to be written.
+    pub fn reference(&self, unit: Unit, credits: Credits) -> Option<Reference> {
+        let amount = unit.price_half_up(credits, self.currency, self.rate).ok()?;
         Some(Reference {
-            amount_minor: amount.minor_units,
-            currency: amount.currency.to_string(),
-            text: written(amount),
+            amount_minor: amount.minor(),
+            currency: amount.currency().to_string(),
+            text: format!("{amount} {}", amount.currency()),
             rate_date: self.feed_at.date(),
         })
     }
@@ -55,11 +51,10 @@ impl Quote {
 impl Rates {
     /// For display only: the last good quote of whatever age, up to ten minutes late.
     ///
-    /// `None` for USD, for a currency without a rate, when the ledger is not in US cents, and when the store does
-    /// not answer: nobody shall wait for a figure that only helps reading.
+    /// `None` for USD, for a currency without a rate, and when the store does not answer: nobody shall wait for a figure
+    /// that only helps reading.
     pub async fn reference(&self, currency: Currency, now: Timestamp) -> Option<Quote> {
-        let is_in_cents = self.0.platform.profile().ledger.unit == LEDGER_UNIT;
-        if !is_in_cents || !frankfurter::QUOTES.contains(&currency.code()) {
+        if !frankfurter::QUOTES.contains(&currency.code()) {
             return None;
         }
         let known = self.0.shown.get(currency);
@@ -88,31 +83,25 @@ impl Shown {
     }
 }
 
-fn written(amount: Money) -> String {
-    let width = decimals(amount.currency) as usize;
-    let digits = format!("{:0>1$}", amount.minor_units, width + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - width);
-    let dot = if fraction.is_empty() { "" } else { "." };
-    format!("{whole}{dot}{fraction} {}", amount.currency)
-}
-
 #[cfg(test)]
 mod tests {
     use crate::tests::quote;
+    use primitives::{Credits, Unit};
 
     #[test]
     fn an_amount_is_written_with_its_currencys_decimals_and_the_rates_day() {
-        for (currency, rate, cents, text) in [
+        for (currency, rate, units, text) in [
             ("VND", "26270", 100, "26270 VND"),
             ("EUR", "0.91", 5, "0.05 EUR"),
             ("EUR", "0.91", 0, "0.00 EUR"),
             ("EUR", "0.91", 12_345, "112.34 EUR"),
             ("KWD", "0.3071", 1, "0.003 KWD"),
         ] {
-            let reference = quote(currency, rate).reference(cents).unwrap();
+            let credits = Credits::new(units).unwrap();
+            let reference = quote(currency, rate).reference(Unit::UsdCent, credits).unwrap();
             assert_eq!(reference.text, text);
             assert_eq!(reference.rate_date, "2026-11-20");
         }
-        assert_eq!(quote("VND", "26270").reference(u64::MAX), None);
+        assert_eq!(quote("VND", "26270").reference(Unit::UsdCent, Credits::MAX), None);
     }
 }

@@ -1,9 +1,9 @@
 use crate::feed::{self, FeedError};
 use crate::frankfurter::{self, Published};
 use crate::vietcombank::Board;
-use crate::{Quote, Rate, Rates, Refusal, Side, Source, agree, guard, items};
+use crate::{Quote, Rates, Refusal, Side, Source, agree, guard, items};
 use platform::StoreError;
-use primitives::{Currency, Timestamp};
+use primitives::{Currency, Rate, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;

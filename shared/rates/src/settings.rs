@@ -1,5 +1,6 @@
-use crate::{Bounds, Rate, Side};
+use crate::{Bounds, Side};
 use platform::Settings;
+use primitives::Rate;
 use std::time::Duration;
 
 /// Where rates come from and what is believed of them.

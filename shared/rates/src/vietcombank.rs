@@ -1,8 +1,8 @@
 //! Vietcombank's board of rates (`pXML.aspx`): VND for one unit of each foreign currency.
 
+use crate::Side;
 use crate::feed::FeedError;
-use crate::{Rate, Side};
-use primitives::{Currency, Timestamp};
+use primitives::{Currency, Rate, Timestamp};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::QName;
 use quick_xml::{Reader, XmlVersion};

@@ -37,7 +37,9 @@ struct Cached {
 impl Catalog {
     pub(crate) fn new(platform: &Platform) -> Result<Catalog, InvalidSettings> {
         let profile = platform.profile();
-        let seeds = profile.tools.iter().enumerate().map(|(at, seed)| PriceRow::of_seed(seed, at)).collect();
+        let unit = profile.ledger.unit;
+        let seeds = profile.tools.iter().enumerate();
+        let seeds = seeds.map(|(at, seed)| PriceRow::of_seed(seed, unit, at)).collect();
         Ok(Catalog(Arc::new(Inner {
             worst_costs: WorstCosts::new(platform)?,
             platform: platform.clone(),
@@ -123,7 +125,7 @@ impl Catalog {
             self.0.platform.dynamo().scan().table_name(&self.0.table).into_paginator().items().send();
         while let Some(item) = pages.next().await {
             let item = item.map_err(StoreError::of_sdk)?;
-            match read_price(&item) {
+            match read_price(&item, self.0.platform.profile().ledger.unit) {
                 Ok(row) => {
                     let seed = rows.get(&row.name());
                     // A row of an older version says nothing of it.

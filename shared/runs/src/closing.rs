@@ -118,7 +118,9 @@ impl Closing {
 
     /// Ends a hold nobody ended: obeys the outcome if there is one, else gives the credit back.
     pub(crate) async fn finish_abandoned(&self, account: &AccountId, hold: &Hold) -> Result<(), RunsError> {
-        let decision = Decision::release_unseen(hold, EXPIRED, self.abandoned_receipt(hold).to_text());
+        let lost = self.platform.profile().ledger.unit.cost_paid_by(hold.amount);
+        let receipt = self.abandoned_receipt(hold).to_text();
+        let decision = Decision::release_unseen(hold, EXPIRED, lost, receipt);
         let outcome = self.decide(account, &decision).await?;
         self.conclude(hold, &outcome).await?;
         Ok(())

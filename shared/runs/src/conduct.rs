@@ -99,7 +99,7 @@ impl Conduct {
             account: priced.account.clone(),
             request: priced.input.request(hold.run, priced.row.output_tokens_max()),
             budget: self.runs.0.settings.budget,
-            cost_max: CostCents::paid_by(hold.amount),
+            cost_max: self.cost_paid_by(hold),
         };
         let (sender, receiver) = mpsc::channel(64);
         let work = async {
@@ -134,7 +134,7 @@ impl Conduct {
                 FailedRun::OutcomeUnknown { run: hold.run, held_until: self.released_at(hold) }.into()
             );
         }
-        let lost = CostCents::paid_by(hold.amount);
+        let lost = self.cost_paid_by(hold);
         let receipt = self.receipt(priced, hold, first_at).to_text();
         let decision = Decision::release_for_our_fault(hold, STOPPED, lost, receipt);
         self.settle(priced, hold, &decision).await?;
@@ -260,9 +260,14 @@ impl Conduct {
         self.give_back(priced, hold, receipt, failed.class).await
     }
 
+    /// The provider's cost that the run's price pays for.
+    fn cost_paid_by(&self, hold: &Hold) -> CostCents {
+        self.runs.0.platform.profile().ledger.unit.cost_paid_by(hold.amount)
+    }
+
     /// Prices are made so that no run can cost more: if one does, a provider bills more than our settings say.
     fn warn_of_loss(&self, hold: &Hold, receipt: &Receipt) {
-        let (cost, paid) = (receipt.whole_cost(), CostCents::paid_by(hold.amount));
+        let (cost, paid) = (receipt.whole_cost(), self.cost_paid_by(hold));
         if cost > paid {
             let by = receipt.served.as_ref().map(|served| served.by.as_str());
             tracing::error!(

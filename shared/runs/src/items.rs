@@ -1,6 +1,7 @@
 use crate::PriceRow;
 use aws_sdk_dynamodb::types::AttributeValue;
 use platform::{Item, ItemBuilder, StoreError, TableSpec, text};
+use primitives::Unit;
 use std::collections::HashMap;
 
 /// `tool`, `option` → what it costs and whether it is sold. Edited by people; see the crate's README for the columns.
@@ -51,7 +52,10 @@ pub(crate) fn price_name(attributes: &HashMap<String, AttributeValue>) -> Result
     Ok(format!("{}/{}", item.text("tool")?, item.text("option")?))
 }
 
-pub(crate) fn read_price(attributes: &HashMap<String, AttributeValue>) -> Result<PriceRow, StoreError> {
+pub(crate) fn read_price(
+    attributes: &HashMap<String, AttributeValue>,
+    ledger_unit: Unit,
+) -> Result<PriceRow, StoreError> {
     let item = Item::new(TOOL_PRICING.name, attributes);
     let chain = match attributes.get("chain") {
         Some(AttributeValue::L(steps)) => steps.iter().map(|step| step.as_s().cloned()).collect(),
@@ -63,6 +67,7 @@ pub(crate) fn read_price(attributes: &HashMap<String, AttributeValue>) -> Result
         title: item.text("title")?.to_owned(),
         provider_cost: decimal(&item, attributes, "providerCostCents")?,
         markup: decimal(&item, attributes, "markupRatio")?,
+        ledger_unit,
         is_enabled: switch(&item, attributes, "enabled")?,
         chain: Result::map_err(chain, |_| item.corrupt("chain"))?,
         prompt_chars_max: item.number("promptCharsMax")?,

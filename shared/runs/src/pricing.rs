@@ -1,6 +1,6 @@
 use crate::{FieldError, ImageSize, ToolInput};
 use platform::ToolSeed;
-use primitives::{CostCents, Credits, Markup, Overflow, price_half_up};
+use primitives::{CostCents, Credits, Markup, Overflow, Unit};
 use providers::{Measure, WorstCosts};
 
 /// UTF-8 needs four bytes for a character at most.
@@ -22,6 +22,8 @@ pub struct PriceRow {
     /// Of one unit.
     pub provider_cost: CostCents,
     pub markup: Markup,
+    /// What its prices are counted in: the profile's, not the row's own.
+    pub ledger_unit: Unit,
     pub is_enabled: bool,
     pub chain: Vec<String>,
     pub prompt_chars_max: u32,
@@ -66,13 +68,14 @@ pub enum Unsellable {
 }
 
 impl PriceRow {
-    pub(crate) fn of_seed(seed: &ToolSeed, position: usize) -> PriceRow {
+    pub(crate) fn of_seed(seed: &ToolSeed, ledger_unit: Unit, position: usize) -> PriceRow {
         PriceRow {
             tool: seed.tool.clone(),
             option: seed.option.clone(),
             title: seed.title.clone(),
             provider_cost: seed.provider_cost_cents,
             markup: seed.markup_ratio,
+            ledger_unit,
             is_enabled: seed.enabled,
             chain: seed.chain.clone(),
             prompt_chars_max: seed.prompt_chars_max,
@@ -139,7 +142,7 @@ impl PriceRow {
                 return Err(Unsellable::UnknownStep(step.clone()));
             }
             let cost = worst.of_step(first, case.measure).unwrap_or(CostCents::MAX);
-            if cost > CostCents::paid_by(case.price) {
+            if cost > self.ledger_unit.cost_paid_by(case.price) {
                 return Err(Unsellable::BelowCost { step: first.clone(), cost, price: case.price });
             }
         }
@@ -161,7 +164,7 @@ impl PriceRow {
     }
 
     fn price(&self, units: u64) -> Result<Credits, Overflow> {
-        price_half_up(self.cost(units)?, self.markup)
+        self.ledger_unit.run_price_half_up(self.cost(units)?, self.markup)
     }
 
     fn size_case(&self, size: ImageSize) -> Result<PriceCase, Overflow> {

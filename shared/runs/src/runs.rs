@@ -172,7 +172,7 @@ impl Runs {
         let chain = self.0.providers.chain(&row.chain);
         let chain = chain.map_err(|unknown| RunsError::UnknownChain(unknown.to_string()))?;
         let measure = order.input.measure(row.output_tokens_max());
-        if !chain.is_paid_by(measure, CostCents::paid_by(price)) {
+        if !chain.is_paid_by(measure, row.ledger_unit.cost_paid_by(price)) {
             tracing::error!(
                 metric = "tool_closed",
                 tool = row.name(),

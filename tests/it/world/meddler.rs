@@ -143,6 +143,11 @@ impl Meddler {
         self.0.held_back.subscribe().wait_for(|calls| *calls > 0).await.unwrap();
     }
 
+    /// Whether a call was held back.
+    pub(crate) fn held_one_back(&self) -> bool {
+        *self.0.held_back.borrow() > 0
+    }
+
     pub(crate) fn let_go(&self) {
         self.0.is_let_go.send_replace(true);
     }

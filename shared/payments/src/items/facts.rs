@@ -1,5 +1,5 @@
-use super::PAYMENT_INBOX;
 use super::orders::{amount, credits};
+use super::tables::PAYMENT_INBOX;
 use crate::fact::{Credited, Fact, FactKey, FactState, Ignored, PendingClaim, Unmatched, Via};
 use crate::{LikelyOrder, LikelyWhy, Rail};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -48,7 +48,7 @@ pub(crate) fn fact_item(fact: &Fact) -> Attributes {
         .text("source", fact.key.source())
         .text("part", fact.key.part())
         .text("day", day_name(fact.key.rail(), fact.paid_at))
-        .number("amount", fact.amount.units())
+        .number("amount", fact.amount.minor())
         .text("currency", fact.amount.currency())
         .number("paid_at", fact.paid_at.millis())
         .number("heard_at", fact.heard_at.millis())
@@ -113,8 +113,8 @@ fn likely_value(likely: &LikelyOrder) -> AttributeValue {
     let item = ItemBuilder::default()
         .text("account", &likely.account)
         .text("order", likely.order)
-        .number("due", likely.due.units())
-        .text("currency", likely.due.currency())
+        .number("due", likely.price.minor())
+        .text("currency", likely.price.currency())
         .text("why", likely.why.as_str());
     AttributeValue::M(item.build())
 }
@@ -127,7 +127,7 @@ fn read_likely(item: &Item<'_>, attributes: &Attributes) -> Result<Vec<LikelyOrd
         Ok(LikelyOrder {
             account: own.parsed("account")?,
             order: own.parsed("order")?,
-            due: amount(&own, "due")?,
+            price: amount(&own, "due")?,
             why: LikelyWhy::parse(own.text("why")?).ok_or_else(|| own.corrupt("why"))?,
         })
     };

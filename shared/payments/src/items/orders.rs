@@ -1,11 +1,10 @@
-use super::TOP_UPS;
-use crate::likely::awaited_name;
+use super::tables::TOP_UPS;
 use crate::order::{FixedRate, Payment, TopUp};
-use crate::store::When;
-use crate::{Amount, DongRate, FactKey, Rail};
+use crate::rail::Recognition;
+use crate::{FactKey, Rail};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Item, ItemBuilder, StoreError, number};
-use primitives::{AccountId, Credits, Secret, Timestamp};
+use platform::{Item, ItemBuilder, StoreError};
+use primitives::{AccountId, Credits, Currency, Money, Rate, Secret, Timestamp};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ pub(crate) struct MadeRow {
     pub(crate) since: Timestamp,
     pub(crate) count: u32,
     /// What stands in the store and will be overwritten.
-    before: Option<(Timestamp, u32)>,
+    pub(crate) before: Option<(Timestamp, u32)>,
 }
 
 impl MadeRow {
@@ -45,17 +44,6 @@ impl MadeRow {
         self.since.after(DAY)
     }
 
-    /// What it was counted from must still stand: of two orders at once the second counts again.
-    pub(crate) fn condition(&self) -> When<'static> {
-        match self.before {
-            None => When::If("attribute_not_exists(#id)", Vec::new()),
-            Some((since, count)) => When::If(
-                "#since = :since AND #count = :count",
-                vec![(":since", number(since.millis())), (":count", number(count))],
-            ),
-        }
-    }
-
     pub(crate) fn item(&self, account: &AccountId) -> Attributes {
         ItemBuilder::default()
             .text("account", account)
@@ -73,9 +61,17 @@ impl MadeRow {
 
 /// Orders in exact amounts have places of their own: they are taken up longer.
 pub(crate) fn slot_name(rail: Rail, nth: u32) -> String {
-    match rail {
-        Rail::TronUsdt => format!("{SLOT}{rail}#{nth}"),
-        Rail::SepayCard | Rail::VietQr => format!("{SLOT}{nth}"),
+    match rail.policy().recognition {
+        Recognition::Amount => format!("{SLOT}{rail}#{nth}"),
+        Recognition::Number | Recognition::Code => format!("{SLOT}{nth}"),
+    }
+}
+
+/// The partition of orders that wait for a payment: of a rail, and of exactly this amount where the payer types it in.
+pub(crate) fn awaited_name(rail: Rail, price: Money) -> String {
+    match rail.policy().recognition {
+        Recognition::Code => format!("{rail}#{}", price.minor()),
+        Recognition::Number | Recognition::Amount => rail.to_string(),
     }
 }
 
@@ -129,8 +125,8 @@ pub(crate) fn top_up_item(order: &TopUp) -> Attributes {
         .text("rail", order.rail)
         .number("credits", order.credits.get())
         .maybe_number("ordered", order.ordered.map(Credits::get))
-        .number("due", order.due.units())
-        .text("currency", order.due.currency())
+        .number("due", order.price.minor())
+        .text("currency", order.price.currency())
         .text("reference", &order.reference)
         .text("page_key", order.page_key.expose())
         .number("created_at", order.created_at.millis())
@@ -141,7 +137,7 @@ pub(crate) fn top_up_item(order: &TopUp) -> Attributes {
     let item = match order.look_at.filter(|_| order.payments.is_empty()) {
         None => item,
         Some(look_at) => {
-            item.text("awaited", awaited_name(order.rail, order.due)).number("look_at", look_at.millis())
+            item.text("awaited", awaited_name(order.rail, order.price)).number("look_at", look_at.millis())
         }
     };
     match &order.rate {
@@ -157,7 +153,7 @@ pub(crate) fn top_up_item(order: &TopUp) -> Attributes {
 fn payment_value(payment: &Payment) -> AttributeValue {
     let item = ItemBuilder::default()
         .text("key", &payment.key)
-        .number("amount", payment.amount.units())
+        .number("amount", payment.amount.minor())
         .text("currency", payment.amount.currency())
         .number("credits", payment.credits.get())
         .number("reversed", payment.reversed.get())
@@ -179,7 +175,7 @@ pub(crate) fn read_top_up(attributes: &Attributes) -> Result<TopUp, StoreError> 
             .map(Credits::new)
             .transpose()
             .map_err(|_| item.corrupt("ordered"))?,
-        due: amount(&item, "due")?,
+        price: amount(&item, "due")?,
         rate: read_rate(&item)?,
         reference: item.text("reference")?.to_owned(),
         page_key: Secret::new(item.text("page_key")?),
@@ -213,7 +209,7 @@ fn read_payment(attributes: &Attributes) -> Result<Payment, StoreError> {
 
 fn read_rate(item: &Item<'_>) -> Result<Option<FixedRate>, StoreError> {
     let Some(micros) = item.maybe_number("rate_micros")? else { return Ok(None) };
-    let rate = DongRate::new(micros).ok_or_else(|| item.corrupt("rate_micros"))?;
+    let rate = Rate::from_micros(micros).map_err(|_| item.corrupt("rate_micros"))?;
     Ok(Some(FixedRate { rate, source: item.text("rate_source")?.to_owned(), at: item.time("rate_at")? }))
 }
 
@@ -222,6 +218,7 @@ pub(super) fn credits(item: &Item<'_>, name: &str) -> Result<Credits, StoreError
 }
 
 /// The amount beside its attribute `currency`.
-pub(super) fn amount(item: &Item<'_>, name: &str) -> Result<Amount, StoreError> {
-    Amount::of(item.text("currency")?, item.number(name)?).map_err(|_| item.corrupt(name))
+pub(super) fn amount(item: &Item<'_>, name: &str) -> Result<Money, StoreError> {
+    let currency: Currency = item.parsed("currency")?;
+    Money::new(item.number(name)?, currency).map_err(|_| item.corrupt(name))
 }

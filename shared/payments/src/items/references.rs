@@ -1,11 +1,10 @@
-use super::PAYMENT_REFERENCES;
+use super::tables::PAYMENT_REFERENCES;
 use crate::Rail;
 use crate::likeness::{AlikeRow, Told};
 use crate::ruling::CLOCKS_APART;
 use aws_sdk_dynamodb::types::AttributeValue;
 use platform::{Item, ItemBuilder, StoreError};
-use primitives::{AccountId, Fingerprint, Timestamp, TopUpId};
-use rails::UsdtMicros;
+use primitives::{AccountId, Fingerprint, Money, Timestamp, TopUpId};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -39,9 +38,9 @@ pub(crate) fn reference_name(rail: Rail, reference: &str) -> String {
     format!("{rail}.{reference}")
 }
 
-/// An exact amount at one wallet.
-pub(crate) fn amount_name(wallet: &str, amount: UsdtMicros) -> String {
-    format!("{}.{wallet}.{}", Rail::TronUsdt, amount.get())
+/// An exact amount at one place that it can be sent to, say a wallet.
+pub(crate) fn amount_name(rail: Rail, place: &str, amount: Money) -> String {
+    format!("{rail}.{place}.{}", amount.minor())
 }
 
 pub(crate) fn key_name(account: &AccountId, key: &str) -> String {
@@ -59,7 +58,7 @@ impl ReferenceRow {
             Some((from, until)) => item
                 .number("from", from.millis())
                 .number("until", until.millis())
-                .text("amounts", Rail::TronUsdt)
+                .text("amounts", self.rail_name())
                 .number("gone_at", until.after(AMOUNT_MEMORY).seconds()),
         }
         .build()
@@ -80,9 +79,14 @@ impl ReferenceRow {
         self.held.is_none_or(|(from, until)| from.before(CLOCKS_APART) <= paid_at && paid_at <= until)
     }
 
-    /// The amount of an exact amount's row.
-    pub(crate) fn micros(&self) -> Option<UsdtMicros> {
-        UsdtMicros::parse_raw(self.name.rsplit('.').next()?).ok()
+    /// Every name begins with it.
+    fn rail_name(&self) -> &str {
+        self.name.split('.').next().unwrap_or_default()
+    }
+
+    /// The amount of an exact amount's row, in the minor unit of its rail's currency.
+    pub(crate) fn minor(&self) -> Option<u64> {
+        self.name.rsplit('.').next()?.parse().ok()
     }
 }
 

@@ -3,8 +3,8 @@ mod refresh;
 mod shown;
 mod world;
 
-use crate::{Quote, Rate, Side, Source};
-use primitives::Timestamp;
+use crate::{Quote, Side, Source};
+use primitives::{Rate, Timestamp};
 
 /// Vietcombank's feed as others have recorded it.
 pub(crate) const BOARD: &str = r#"<!--For reference only. Only one request every 5 minutes!-->

@@ -7,13 +7,21 @@ use std::time::Duration;
 #[tokio::test]
 async fn without_a_rate_no_order_is_made() {
     let world = World::start().await;
-    let missing = world.rates.vnd_for_orders(world.now()).await;
+    let missing = world.rates.for_orders(Currency::VND, world.now()).await;
     assert!(matches!(missing, Err(RatesError::Missing)), "{missing:?}");
+
+    // Euros are shown at a middle rate, and sold at none.
+    world.rates.refresh(world.now()).await;
+    let euro = "EUR".parse().unwrap();
+    assert!(world.rates.reference(euro, world.now()).await.is_some());
+    let sold = world.rates.for_orders(euro, world.now()).await;
+    assert!(matches!(sold, Err(RatesError::Missing)), "{sold:?}");
+    let world = World::start().await;
 
     // A feed that was asked in vain leaves a row without a rate.
     let pause = Duration::from_secs(1);
     assert!(items::claim_call(&world.platform, Currency::VND, pause, world.now()).await.unwrap());
-    let missing = world.rates.vnd_for_orders(world.now()).await;
+    let missing = world.rates.for_orders(Currency::VND, world.now()).await;
     assert!(matches!(missing, Err(RatesError::Missing)), "{missing:?}");
 }
 
@@ -21,11 +29,11 @@ async fn without_a_rate_no_order_is_made() {
 async fn an_order_is_refused_when_the_feed_is_too_old_however_lately_it_was_fetched() {
     let world = World::start_with([("RATE_AGE_MAX_HOURS", "48")]).await;
     world.rates.refresh(world.now()).await;
-    let feed_at = world.rates.vnd_for_orders(world.now()).await.unwrap().feed_at;
+    let feed_at = world.rates.for_orders(Currency::VND, world.now()).await.unwrap().feed_at;
 
     let until = feed_at.after(Duration::from_secs(48 * 3600));
-    assert!(world.rates.vnd_for_orders(until).await.is_ok());
-    let late = world.rates.vnd_for_orders(until.after(Duration::from_millis(1))).await;
+    assert!(world.rates.for_orders(Currency::VND, until).await.is_ok());
+    let late = world.rates.for_orders(Currency::VND, until.after(Duration::from_millis(1))).await;
     assert!(matches!(late, Err(RatesError::Stale { feed_at: at }) if at == feed_at), "{late:?}");
 }
 
@@ -37,7 +45,7 @@ async fn an_order_sees_a_new_rate_at_once() {
     world.advance(Duration::from_secs(300));
     world.vietcombank_sells("26,300.00");
     world.rates.refresh(world.now()).await;
-    assert_eq!(world.rates.vnd_for_orders(world.now()).await.unwrap().rate.to_string(), "26300");
+    assert_eq!(world.rates.for_orders(Currency::VND, world.now()).await.unwrap().rate.to_string(), "26300");
 }
 
 #[tokio::test]
@@ -67,7 +75,7 @@ async fn a_row_that_can_not_be_read_is_no_rate() {
         let update = update.set_key(Some(platform::key([("currency", "VND")])));
         let update = update.update_expression("SET #a = :v").expression_attribute_names("#a", attribute);
         update.expression_attribute_values(":v", platform::text(value)).send().await.unwrap();
-        let read = world.rates.vnd_for_orders(world.now()).await;
+        let read = world.rates.for_orders(Currency::VND, world.now()).await;
         assert!(matches!(read, Err(RatesError::Store(StoreError::Corrupt { .. }))), "{attribute}: {read:?}");
     }
 }

@@ -16,7 +16,7 @@ async fn refresh(world: &World) -> Report {
 
 /// What an order would be fixed at.
 async fn dong(world: &World) -> String {
-    world.rates.vnd_for_orders(world.now()).await.unwrap().rate.to_string()
+    world.rates.for_orders(Currency::VND, world.now()).await.unwrap().rate.to_string()
 }
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn both_feeds_are_kept_with_their_source_side_and_times() {
 
     assert_eq!(refresh(&world).await, Report { vietcombank: read(1, 0), frankfurter: read(2, 0) });
 
-    let vnd = world.rates.vnd_for_orders(world.now()).await.unwrap();
+    let vnd = world.rates.for_orders(Currency::VND, world.now()).await.unwrap();
     assert_eq!((vnd.rate, vnd.source, vnd.side), (rate("26270"), Source::Vietcombank, Side::Sell));
     assert_eq!(vnd.feed_at.to_string(), "2026-11-20T07:42:34Z");
     assert_eq!(vnd.fetched_at, world.now());
@@ -50,7 +50,7 @@ async fn the_feeds_are_asked_as_they_want_to_be() {
 async fn the_side_is_a_setting() {
     let world = World::start_with([("RATE_SIDE", "transfer")]).await;
     refresh(&world).await;
-    let vnd = world.rates.vnd_for_orders(world.now()).await.unwrap();
+    let vnd = world.rates.for_orders(Currency::VND, world.now()).await.unwrap();
     assert_eq!((vnd.rate, vnd.side), (rate("25890"), Side::Transfer));
 }
 
@@ -113,18 +113,18 @@ async fn without_frankfurter_or_its_dong_vietcombank_is_taken_alone() {
 async fn a_refused_rate_leaves_the_last_good_one_with_its_date() {
     let world = World::start().await;
     refresh(&world).await;
-    let last_good = world.rates.vnd_for_orders(world.now()).await.unwrap();
+    let last_good = world.rates.for_orders(Currency::VND, world.now()).await.unwrap();
     for sells in ["262.70", "262,700.00", "27,100.00", "25,400.00"] {
         world.advance(Duration::from_secs(301));
         world.vietcombank_sells(sells);
         world.frankfurter_says(&[]);
         assert_eq!(refresh(&world).await.vietcombank, read(0, 1), "{sells}");
-        assert_eq!(world.rates.vnd_for_orders(world.now()).await.unwrap(), last_good);
+        assert_eq!(world.rates.for_orders(Currency::VND, world.now()).await.unwrap(), last_good);
     }
     world.advance(Duration::from_secs(301));
     world.vietcombank_says(200, &BOARD.replace("11/20/2026", "11/14/2026"));
     assert_eq!(refresh(&world).await.vietcombank, read(0, 1));
-    assert_eq!(world.rates.vnd_for_orders(world.now()).await.unwrap(), last_good);
+    assert_eq!(world.rates.for_orders(Currency::VND, world.now()).await.unwrap(), last_good);
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn sources_that_disagree_renew_nothing() {
     let world = World::start().await;
     world.frankfurter_says(&[("VND", "24900"), ("EUR", "0.91")]);
     assert_eq!(refresh(&world).await, Report { vietcombank: read(0, 1), frankfurter: read(1, 0) });
-    assert!(world.rates.vnd_for_orders(world.now()).await.is_err());
+    assert!(world.rates.for_orders(Currency::VND, world.now()).await.is_err());
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ async fn the_last_good_rate_is_shown_with_its_day_however_old() {
     world.advance(Duration::from_secs(30 * 24 * 3600));
     let shown = world.rates.reference(Currency::VND, world.now()).await.unwrap();
     assert_eq!(shown.feed_at.date(), "2026-11-20");
-    assert!(world.rates.vnd_for_orders(world.now()).await.is_err());
+    assert!(world.rates.for_orders(Currency::VND, world.now()).await.is_err());
 }
 
 #[tokio::test]

@@ -31,7 +31,8 @@ fn rows() -> Vec<(PriceRow, WorstCosts)> {
         let platform = platform(file.strip_suffix(".toml").unwrap());
         let worst = WorstCosts::new(&platform).unwrap();
         let seeds = platform.profile().tools.iter().enumerate();
-        seeds.map(|(at, seed)| (PriceRow::of_seed(seed, at), worst)).collect::<Vec<_>>()
+        let unit = platform.profile().ledger.unit;
+        seeds.map(|(at, seed)| (PriceRow::of_seed(seed, unit, at), worst)).collect::<Vec<_>>()
     };
     let rows: Vec<_> = files.flat_map(of_profile).collect();
     assert!(rows.len() >= 5, "the profiles sell something");
@@ -52,7 +53,7 @@ fn cents(text: &str) -> CostCents {
 
 /// Whichever step serves `input`, its cost at worst is below the price; the first one is asked for all of it.
 fn assert_is_paid(row: &PriceRow, worst: &WorstCosts, input: &ToolInput) {
-    let paid = CostCents::paid_by(row.price_of(input).unwrap());
+    let paid = row.ledger_unit.cost_paid_by(row.price_of(input).unwrap());
     let measure = input.measure(row.output_tokens_max());
     let whole = worst.of_step(&row.chain[0], measure).unwrap();
     assert_eq!(worst.of_step_within(&row.chain[0], measure, paid), Some(whole), "{} {measure:?}", row.name());
@@ -97,7 +98,7 @@ fn no_row_of_any_profile_sells_below_its_worst_cost() {
 fn a_fallback_serves_a_usual_prompt_of_every_row() {
     for (row, worst) in rows() {
         let input = if row.tool == "image" { image(ImageSize::DEFAULT) } else { script(&"word ".repeat(40)) };
-        let paid = CostCents::paid_by(row.price_of(&input).unwrap());
+        let paid = row.ledger_unit.cost_paid_by(row.price_of(&input).unwrap());
         for step in &row.chain {
             let cost = worst.of_step_within(step, input.measure(row.output_tokens_max()), paid);
             assert!(cost.is_some(), "{}: {step} is left out of 200 characters", row.name());
@@ -214,8 +215,9 @@ proptest! {
                 (units, Measure::Text { prompt_bytes, output_tokens_max: output })
             }
         };
-        let price = primitives::price_half_up(row.provider_cost.scaled_half_up(units, 1).unwrap(), row.markup);
+        let cost = row.provider_cost.scaled_half_up(units, 1).unwrap();
+        let price = row.ledger_unit.run_price_half_up(cost, row.markup);
         let cost = worst.of_step(&row.chain[0], measure).unwrap();
-        prop_assert!(cost <= CostCents::paid_by(price.unwrap()));
+        prop_assert!(cost <= row.ledger_unit.cost_paid_by(price.unwrap()));
     }
 }

@@ -1,10 +1,13 @@
+use super::settings::ChainSettings;
 use crate::arrival::{Arrival, Claim, Delivery, Received};
+use crate::compared::{Compared, Listed, YOUNG as MAY_BE_UNDER_WAY};
 use crate::fact::{FactKey, Unmatched, Via};
 use crate::items::amount_name;
-use crate::settings::ChainSettings;
-use crate::{Amount, Payments, PaymentsError, Rail};
+use crate::rails::kind::ProcessorList;
+use crate::{Payments, PaymentsError, Rail};
+use async_trait::async_trait;
 use platform::{InvalidSettings, Platform};
-use primitives::Timestamp;
+use primitives::{Credits, Rate, Timestamp};
 use rails::ApiError;
 use rails::tron::{Batch, Reason, Source, Transfer, Trongrid, Tronscan, Walk, Watch};
 use serde::Serialize;
@@ -28,7 +31,7 @@ pub struct PollReport {
     pub credited: u32,
     pub kept: u32,
     pub known: u32,
-    /// Worth less than a cent: nothing anybody could be credited with.
+    /// Worth less than a unit of the ledger: nothing anybody could be credited with.
     pub dust: u32,
     pub failed: u32,
     /// Rows that can't be read: perhaps money. The comparison with the other index tells.
@@ -47,12 +50,13 @@ const OVERLAP: Duration = Duration::from_secs(600);
 const YOUNG: Duration = Duration::from_secs(120);
 /// Where the very first poll begins.
 const FIRST_LOOK: Duration = Duration::from_secs(86_400);
-/// A cent.
-const DUST_BELOW_MICROS: u64 = 10_000;
 
 impl ChainDesk {
-    /// `None` when no wallet is configured.
+    /// `None` when the profile offers no USDT, or no wallet is configured.
     pub fn new(platform: &Platform) -> Result<Option<ChainDesk>, InvalidSettings> {
+        if !Rail::TronUsdt.is_offered_by(&platform.profile().top_ups) {
+            return Ok(None);
+        }
         let payments = Payments::new(platform)?;
         platform.env().section(|settings| {
             let chain = ChainSettings::read(settings)?;
@@ -155,7 +159,7 @@ impl ChainDesk {
         let keys: Vec<FactKey> = alike.iter().filter_map(fact_key).collect();
         let known = self.payments.store.facts(&keys).await?;
         let mut of_moments: BTreeMap<Timestamp, Vec<Transfer>> = BTreeMap::new();
-        for transfer in alike.into_iter().filter(|transfer| transfer.amount.get() >= DUST_BELOW_MICROS) {
+        for transfer in alike.into_iter().filter(|transfer| !self.is_dust(transfer)) {
             match fact_key(&transfer).is_some_and(|key| known.contains_key(&key)) {
                 true => transfers.push(transfer),
                 false => of_moments.entry(transfer.at).or_default().push(transfer),
@@ -185,8 +189,8 @@ impl ChainDesk {
         report: &mut PollReport,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, PaymentsError> {
-        let (worth_it, dust): (Vec<_>, Vec<_>) =
-            transfers.iter().partition(|transfer| transfer.amount.get() >= DUST_BELOW_MICROS);
+        let (dust, worth_it): (Vec<_>, Vec<_>) =
+            transfers.iter().partition(|transfer| self.is_dust(transfer));
         report.dust += u32::try_from(dust.len()).unwrap_or(u32::MAX);
         let keys: Vec<FactKey> = worth_it.iter().filter_map(|transfer| fact_key(transfer)).collect();
         let known = self.payments.store.facts(&keys).await?;
@@ -221,11 +225,11 @@ impl ChainDesk {
         });
         Arrival {
             key,
-            amount: Amount::Usdt(transfer.amount),
+            amount: transfer.amount.into(),
             paid_at: transfer.at,
             // A second equal transfer in one transaction hardly exists, so a person looks at it.
             claim: match transfer.nth {
-                0 => Claim::References(vec![amount_name(&wallet, transfer.amount)]),
+                0 => Claim::References(vec![amount_name(Rail::TronUsdt, &wallet, transfer.amount.into())]),
                 _ => Claim::Nothing(Unmatched::Odd),
             },
             trace: transfer.tx.to_string(),
@@ -240,7 +244,7 @@ impl ChainDesk {
     ///
     /// TronGrid's list is the one our books are compared with, because polls read TronScan's; TronScan's is read beside
     /// it, because either may list a transfer late or never.
-    pub(crate) async fn compare(
+    pub(super) async fn compare_stretch(
         &self,
         from: Timestamp,
         to: Timestamp,
@@ -274,9 +278,13 @@ impl ChainDesk {
             let mut report = PollReport::default();
             report.note_refused(&batch);
             let transfers = self.sure(batch.transfers, batch.alike, other, &mut report).await?;
-            let worth_it = transfers.iter().filter(|transfer| transfer.amount.get() >= DUST_BELOW_MICROS);
+            let worth_it = transfers.iter().filter(|transfer| !self.is_dust(transfer));
             listed.extend(worth_it.filter_map(|transfer| {
-                Some(Listed { key: fact_key(transfer)?, units: transfer.amount.get(), at: Some(transfer.at) })
+                Some(Listed {
+                    key: fact_key(transfer)?,
+                    amount: transfer.amount.into(),
+                    at: Some(transfer.at),
+                })
             }));
             self.book(&transfers, Via::Reconciliation, &mut report, now).await?;
             compared.repaired += report.credited + report.kept;
@@ -286,12 +294,25 @@ impl ChainDesk {
         Ok(listed)
     }
 
-    pub(crate) fn payments(&self) -> &Payments {
+    /// What brings no credit whatever is done about it.
+    fn is_dust(&self, transfer: &Transfer) -> bool {
+        let credits = self.payments.unit.credits_down(transfer.amount.into(), Rate::ONE);
+        credits.is_ok_and(Credits::is_zero)
+    }
+
+    pub(super) fn payments(&self) -> &Payments {
         &self.payments
     }
 
-    pub(crate) fn wallet(&self) -> String {
+    pub(super) fn wallet(&self) -> String {
         self.watch.wallet.to_string()
+    }
+}
+
+#[async_trait]
+impl ProcessorList for ChainDesk {
+    async fn compare(&self, from: Timestamp, now: Timestamp) -> Result<Compared, PaymentsError> {
+        self.compare_stretch(from, now.before(MAY_BE_UNDER_WAY), now).await
     }
 }
 
@@ -302,7 +323,7 @@ impl PollReport {
     }
 
     /// Whether everything that happened on the chain until now is in our books.
-    pub(crate) fn knows_all(&self) -> bool {
+    pub(super) fn knows_all(&self) -> bool {
         !self.is_cut_short && self.unreadable == 0 && self.unbooked() == 0
     }
 
@@ -314,55 +335,6 @@ impl PollReport {
             tracing::error!(refused = ?batch.refused, "rows of the chain's index can't be read");
         }
         self.unreadable = self.unreadable.saturating_add(count);
-    }
-}
-
-/// One payment of a processor's list.
-#[derive(Debug)]
-pub(crate) struct Listed {
-    pub(crate) key: FactKey,
-    /// In the rail's smallest unit.
-    pub(crate) units: u64,
-    pub(crate) at: Option<Timestamp>,
-}
-
-/// What a processor's own list held.
-#[derive(Debug, Default)]
-pub(crate) struct Compared {
-    /// Every incoming payment of the list.
-    pub(crate) listed: Vec<Listed>,
-    /// Those of a second list of the same payments.
-    pub(crate) also_listed: Vec<Listed>,
-    /// Payments nobody had told us of.
-    pub(crate) repaired: u32,
-    /// Rows that can't be read: perhaps money, and nobody has looked at it.
-    pub(crate) unreadable: u32,
-    /// Payments of the list that could not be booked, or that no other index could confirm.
-    pub(crate) unbooked: u32,
-    /// The list goes on beyond what was read.
-    pub(crate) is_cut_short: bool,
-    /// Why part of it could not be read at all.
-    pub(crate) failure: Option<String>,
-}
-
-impl Compared {
-    /// What was read until here stands.
-    pub(crate) fn fail(&mut self, failure: String) {
-        self.is_cut_short = true;
-        self.failure = Some(match self.failure.take() {
-            Some(before) => format!("{before}; {failure}"),
-            None => failure,
-        });
-    }
-
-    /// Whether everything the lists hold is in our books.
-    pub(crate) fn knows_all(&self) -> bool {
-        self.is_whole() && self.unreadable == 0 && self.unbooked == 0
-    }
-
-    /// Whether all lists were read to their ends.
-    pub(crate) fn is_whole(&self) -> bool {
-        !self.is_cut_short && self.failure.is_none()
     }
 }
 

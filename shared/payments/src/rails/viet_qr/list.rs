@@ -1,40 +1,42 @@
 //! SePay's list of transactions, account by account.
 
-use super::Reconciliation;
+use super::desk::BankDesk;
+use super::settings::BankListSettings;
 use crate::arrival::Received;
-use crate::bank::BankDesk;
-use crate::card::own_key_is_malformed;
-use crate::chain::{Compared, Listed};
+use crate::compared::{Compared, Listed};
+use crate::error::own_key_is_malformed;
 use crate::fact::{Fact, FactKey, FactState, Via};
+use crate::rails::kind::ProcessorList;
 use crate::{Arrival, Claim, ComparisonError, PaymentsError};
+use async_trait::async_trait;
+use platform::{InvalidSettings, Platform};
 use primitives::Timestamp;
 use rails::sepay_bank::{Api, Direction, Transfer};
 use serde_json::json;
 
-impl Reconciliation {
-    /// Compares every account's list. One that can't be read is told, and keeps no other waiting.
-    pub(super) async fn compare_bank(
-        &self,
-        desk: &BankDesk,
-        from: Timestamp,
-        now: Timestamp,
-    ) -> Result<Compared, PaymentsError> {
-        let list = self.list.as_ref().ok_or(ComparisonError::NoList)?;
-        let mut compared = Compared::default();
-        for account in desk.accounts() {
-            let api = Api { account_number: account.clone(), ..list.clone() };
-            if let Err(error) = self.compare_account(desk, &api, from, &mut compared, now).await {
-                let account = shortened(account);
-                tracing::error!(account, error = %error, "an account's list could not be compared");
-                compared.fail(format!("account {account}: {error}"));
-            }
-        }
-        Ok(compared)
+pub(super) struct BankList {
+    desk: BankDesk,
+    /// `None`: `SEPAY_BANK_API_TOKEN` is missing.
+    api: Option<Api>,
+    http: reqwest::Client,
+}
+
+impl BankList {
+    /// `None` when no transfers are taken.
+    pub(super) fn new(platform: &Platform) -> Result<Option<BankList>, InvalidSettings> {
+        let Some(desk) = BankDesk::new(platform)? else { return Ok(None) };
+        let list = platform.env().section(BankListSettings::read)?;
+        let api = list.map(|list| Api {
+            base_url: list.api_url,
+            token: list.token,
+            account_number: desk.account().to_owned(),
+            offset_minutes: desk.offset_minutes(),
+        });
+        Ok(Some(BankList { desk, api, http: platform.http().clone() }))
     }
 
     async fn compare_account(
         &self,
-        desk: &BankDesk,
         api: &Api,
         from: Timestamp,
         compared: &mut Compared,
@@ -46,19 +48,22 @@ impl Reconciliation {
         compared.is_cut_short |= !listed.is_complete;
         let arrivals = listed.transfers.iter().map(|transfer| {
             let body = told(transfer).to_string();
-            let arrival = desk.arrival(transfer, body.as_bytes(), Via::Reconciliation, now);
+            let arrival = self.desk.arrival(transfer, body.as_bytes(), Via::Reconciliation, now);
             arrival.map(|arrival| (transfer, arrival)).map_err(|_| own_key_is_malformed())
         });
         let arrivals = arrivals.collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<FactKey> = arrivals.iter().map(|(_, arrival)| arrival.key.clone()).collect();
-        let known = self.payments.store.facts(&keys).await?;
+        let known = self.desk.payments().store.facts(&keys).await?;
         for (transfer, arrival) in arrivals {
             if known.get(&arrival.key).is_none_or(|fact| may_be_decided_by(&arrival, fact)) {
                 compared.repaired += u32::from(self.book_listed(&arrival, now).await);
             }
             if transfer.direction == Direction::In {
-                let units = transfer.amount.get();
-                compared.listed.push(Listed { key: arrival.key, units, at: transfer.at });
+                compared.listed.push(Listed {
+                    key: arrival.key,
+                    amount: transfer.amount.into(),
+                    at: transfer.at,
+                });
             }
         }
         Ok(())
@@ -66,7 +71,7 @@ impl Reconciliation {
 
     /// True: it was not booked before.
     async fn book_listed(&self, arrival: &Arrival, now: Timestamp) -> bool {
-        match self.payments.receive(arrival, now).await {
+        match self.desk.payments().receive(arrival, now).await {
             Ok(Received::Credited { .. } | Received::Kept(_)) => true,
             Ok(Received::Before | Received::Ignored(_)) => false,
             Err(error) => {
@@ -74,6 +79,24 @@ impl Reconciliation {
                 false
             }
         }
+    }
+}
+
+#[async_trait]
+impl ProcessorList for BankList {
+    /// Compares every account's list. One that can't be read is told, and keeps no other waiting.
+    async fn compare(&self, from: Timestamp, now: Timestamp) -> Result<Compared, PaymentsError> {
+        let api = self.api.as_ref().ok_or(ComparisonError::NoList)?;
+        let mut compared = Compared::default();
+        for account in self.desk.accounts() {
+            let api = Api { account_number: account.clone(), ..api.clone() };
+            if let Err(error) = self.compare_account(&api, from, &mut compared, now).await {
+                let account = shortened(account);
+                tracing::error!(account, error = %error, "an account's list could not be compared");
+                compared.fail(format!("account {account}: {error}"));
+            }
+        }
+        Ok(compared)
     }
 }
 

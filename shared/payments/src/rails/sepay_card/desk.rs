@@ -1,18 +1,18 @@
-use crate::arrival::{Arrival, Claim, Delivery, Received};
-use crate::bank::unreadable_arrival;
-use crate::fact::{FactKey, FactState, UNREADABLE, Unmatched, Via};
+use super::settings::{CardSettings, read_ipn_secrets};
+use crate::arrival::{Arrival, Claim, Delivery, Received, name_of_bytes};
+use crate::error::own_key_is_malformed;
+use crate::fact::{FactKey, FactState, ODD, Unmatched, Via};
 use crate::items::reference_name;
 use crate::reversal::{Cause, Reversal};
-use crate::settings::{CardSettings, read_ipn_secrets, read_sepay_offset};
-use crate::{Amount, DecisionError, Payments, PaymentsError, Rail};
+use crate::settings::read_sepay_offset;
+use crate::{DecisionError, Payments, PaymentsError, Rail};
 use http::HeaderMap;
 use platform::{InvalidSettings, Platform, StoreError};
-use primitives::{Secret, Timestamp, times};
+use primitives::{Currency, Money, Secret, Timestamp, times};
 use rails::sepay_card::{
     Api, CardFace, CardOrder, CardOutcome, InvoiceNumber, Ipn, Oddity, authenticate_ipn,
 };
 use rails::{Refused, Unreadable, Vnd};
-use ring::digest::{SHA256, digest};
 use serde_json::json;
 
 /// What SePay's gateway says about a card order becomes credit, or takes it back.
@@ -22,9 +22,6 @@ pub struct CardDesk {
     secrets: Vec<Secret>,
     api: Api,
 }
-
-/// What the part of a fact begins with that is about another one.
-pub(crate) const ODD: &str = "odd-";
 
 /// What a message about an order led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +36,11 @@ pub enum CardNews {
 }
 
 impl CardDesk {
-    /// `None` when no merchant is configured.
+    /// `None` when the profile offers no cards, or no merchant is configured.
     pub fn new(platform: &Platform) -> Result<Option<CardDesk>, InvalidSettings> {
+        if !Rail::SepayCard.is_offered_by(&platform.profile().top_ups) {
+            return Ok(None);
+        }
         let payments = Payments::new(platform)?;
         platform.env().section(|settings| {
             let (secrets, utc_offset_minutes) = (read_ipn_secrets(settings), read_sepay_offset(settings));
@@ -81,7 +81,7 @@ impl CardDesk {
             Ok(told) => told,
             Err(unreadable) => {
                 tracing::error!(error = %unreadable, "an authentic IPN can't be read; it is kept");
-                let arrival = unreadable_arrival(Rail::SepayCard, None, raw, now);
+                let arrival = Arrival::unreadable(Rail::SepayCard, None, raw, now);
                 let arrival = arrival.map_err(|_| own_key_is_malformed())?;
                 return self.payments.receive(&arrival, now).await.map(CardNews::Received);
             }
@@ -127,7 +127,7 @@ impl CardDesk {
         }
         let arrival = Arrival {
             key: fact_key(invoice)?,
-            amount: Amount::Vnd(claimed),
+            amount: Money::from(claimed),
             paid_at: now,
             claim: Claim::Nothing(Unmatched::Unconfirmed),
             trace: invoice.to_string(),
@@ -140,7 +140,7 @@ impl CardDesk {
     }
 
     /// Asks SePay for one order and settles what it says.
-    pub(crate) async fn ask(
+    pub(super) async fn ask(
         &self,
         invoice: &InvoiceNumber,
         via: Via,
@@ -174,7 +174,7 @@ impl CardDesk {
         let key = fact_key(&order.invoice)?;
         let arrival = |amount: Vnd, paid_at: Timestamp, claim: Claim, card: Option<&CardFace>| Arrival {
             key: key.clone(),
-            amount: Amount::Vnd(amount),
+            amount: Money::from(amount),
             paid_at: paid_at.min(now),
             claim,
             trace: order.order_id.clone().unwrap_or_else(|| order.invoice.to_string()),
@@ -215,7 +215,7 @@ impl CardDesk {
         if before.is_some_and(|fact| !fact.is_open()) {
             let part = format!("{ODD}{oddity:?}");
             odd.key = odd.key.with_part(&part).map_err(|_| own_key_is_malformed())?;
-            odd.amount = Amount::Vnd(Vnd::ZERO);
+            odd.amount = Money::zero(Currency::VND);
         }
         self.payments.receive(&odd, now).await
     }
@@ -247,7 +247,7 @@ impl CardDesk {
                     };
                 }
                 FactState::Unmatched { .. } | FactState::Claimed(_) | FactState::Dismissed { .. } => {
-                    if self.payments.mark_voided(&fact, now).await? {
+                    if self.payments.mark_voided(&fact, "SePay", now).await? {
                         return Ok(CardNews::Voided);
                     }
                 }
@@ -259,8 +259,12 @@ impl CardDesk {
         Err(StoreError::Conflict.into())
     }
 
-    pub(crate) fn api(&self) -> &Api {
+    pub(super) fn api(&self) -> &Api {
         &self.api
+    }
+
+    pub(super) fn payments(&self) -> &Payments {
+        &self.payments
     }
 }
 
@@ -284,9 +288,7 @@ impl Told {
             }),
             Err(unreadable) => {
                 let (invoice, claimed) = Ipn::glimpse(raw).ok_or(unreadable)?;
-                let hash = digest(&SHA256, raw);
-                let name = format!("{UNREADABLE}{}", hex::encode(&hash.as_ref()[..16]));
-                Ok(Told { invoice, name, claimed })
+                Ok(Told { invoice, name: name_of_bytes(raw), claimed })
             }
         }
     }
@@ -294,10 +296,6 @@ impl Told {
 
 fn fact_key(invoice: &InvoiceNumber) -> Result<FactKey, PaymentsError> {
     FactKey::new(Rail::SepayCard, invoice.as_str(), "0").map_err(|_| own_key_is_malformed().into())
-}
-
-pub(crate) fn own_key_is_malformed() -> StoreError {
-    StoreError::corrupt(crate::PAYMENT_INBOX.name, "a key we made is malformed")
 }
 
 /// `VISA 1111, 12/30`: nothing else of a card is ever stored.

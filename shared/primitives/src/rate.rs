@@ -3,7 +3,7 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 
 /// Millionths in one unit.
-pub(crate) const SCALE: u64 = 1_000_000;
+const SCALE: u64 = 1_000_000;
 
 /// How many units of a currency one US dollar costs: whole millionths, above zero, never a float.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +15,8 @@ pub struct Rate(NonZeroU64);
 pub struct InvalidRate;
 
 impl Rate {
+    pub const ONE: Rate = Rate(NonZeroU64::new(SCALE).expect("a constant above zero"));
+
     /// Millionths of a unit for one US dollar.
     pub const fn from_micros(micros: u64) -> Result<Rate, InvalidRate> {
         match NonZeroU64::new(micros) {
@@ -28,7 +30,7 @@ impl Rate {
     }
 
     /// Whether the two differ by more than `percent` of `base`.
-    pub(crate) fn is_apart(self, base: Rate, percent: u32) -> bool {
+    pub fn is_apart(self, base: Rate, percent: u32) -> bool {
         let apart = u128::from(self.micros().abs_diff(base.micros()));
         apart * 100 > u128::from(base.micros()) * u128::from(percent)
     }

@@ -48,7 +48,7 @@ pub(crate) fn rule_claim(
         return if is_own { ClaimRuling::Own(row.clone()) } else { ClaimRuling::Unclear };
     }
     let near = held.iter().filter(|row| {
-        row.covers(claimed.paid_at) && row.micros().is_some_and(|due| is_near(due, claimed.amount))
+        row.covers(claimed.paid_at) && row.minor().is_some_and(|due| is_near(due, claimed.amount.get()))
     });
     let (own, others): (Vec<&ReferenceRow>, Vec<&ReferenceRow>) =
         near.partition(|row| row.account == *claimed.account);
@@ -56,14 +56,14 @@ pub(crate) fn rule_claim(
         own.into_iter().filter(|row| was_made_before(row, claimed.paid_at)).collect();
     // A fee of whole USDT leaves the digits behind the dot, and those were drawn by lot.
     let has_its_suffix =
-        |row: &&ReferenceRow| row.micros().is_some_and(|due| due.get() % USDT == claimed.amount.get() % USDT);
+        |row: &&ReferenceRow| row.minor().is_some_and(|due| due % USDT == claimed.amount.get() % USDT);
     if others.iter().any(has_its_suffix) {
         return ClaimRuling::Unclear;
     }
     if !others.is_empty() {
         own.retain(has_its_suffix);
     }
-    own.sort_by_key(|row| row.micros().map(|due| due.get().abs_diff(claimed.amount.get())));
+    own.sort_by_key(|row| row.minor().map(|due| due.abs_diff(claimed.amount.get())));
     match own.is_empty() {
         false => ClaimRuling::Near(own.into_iter().cloned().collect()),
         true => ClaimRuling::Unclear,
@@ -76,8 +76,7 @@ fn was_made_before(row: &ReferenceRow, paid_at: Timestamp) -> bool {
 }
 
 /// Whether a person who was to send `due` may have sent this: a fee less, or rounded up.
-fn is_near(due: UsdtMicros, sent: UsdtMicros) -> bool {
-    let (due, sent) = (due.get(), sent.get());
+fn is_near(due: u64, sent: u64) -> bool {
     sent <= due.saturating_add(EXTRA_MAX_MICROS)
         && sent >= due.saturating_sub(FEE_MAX_MICROS)
         && sent >= due.div_ceil(2)
@@ -86,6 +85,7 @@ fn is_near(due: UsdtMicros, sent: UsdtMicros) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Rail;
     use crate::items::amount_name;
     use primitives::TopUpId;
 
@@ -102,7 +102,7 @@ mod tests {
     /// An amount given to `account` at `made`, until a day later.
     fn row(account: &str, due: u64, made: u64) -> ReferenceRow {
         ReferenceRow {
-            name: amount_name("wallet", micros(due)),
+            name: amount_name(Rail::TronUsdt, "wallet", micros(due).into()),
             account: account.parse().unwrap(),
             order: TopUpId::mint(at(made)),
             held: Some((at(made), at(made + 25 * HOUR))),
@@ -113,7 +113,7 @@ mod tests {
     fn ruled(sent: u64, exact: Option<ReferenceRow>, held: &[ReferenceRow]) -> Option<(bool, Vec<u64>)> {
         let ann: AccountId = "ann".parse().unwrap();
         let claimed = Claimed { account: &ann, amount: micros(sent), paid_at: at(HOUR) };
-        let dues = |rows: &[ReferenceRow]| rows.iter().map(|row| row.micros().unwrap().get()).collect();
+        let dues = |rows: &[ReferenceRow]| rows.iter().map(|row| row.minor().unwrap()).collect();
         match rule_claim(claimed, exact.as_ref(), held) {
             ClaimRuling::Own(row) => Some((true, dues(&[row]))),
             ClaimRuling::Near(rows) => Some((false, dues(&rows))),
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_fee_less_or_a_little_more_is_near_and_half_is_not() {
-        let due = micros(20_123_000);
+        let due = 20_123_000;
         for (sent, expected) in [
             (20_123_000, true),
             (19_123_000, true),
@@ -186,10 +186,8 @@ mod tests {
             (21_123_000, true),
             (21_123_001, false),
         ] {
-            assert_eq!(is_near(due, micros(sent)), expected, "{sent}");
+            assert_eq!(is_near(due, sent), expected, "{sent}");
         }
-        assert!(
-            is_near(micros(5_123_000), micros(2_561_500)) && !is_near(micros(5_123_000), micros(2_561_499))
-        );
+        assert!(is_near(5_123_000, 2_561_500) && !is_near(5_123_000, 2_561_499));
     }
 }

@@ -1,16 +1,16 @@
+use super::settings::{BankSettings, read_bank_keys};
 use crate::arrival::{Arrival, Claim, Delivery, Received, TransferMarks};
-use crate::card::own_key_is_malformed;
-use crate::fact::{FactKey, Ignored, InvalidFactKey, UNREADABLE, Unmatched, Via};
+use crate::error::own_key_is_malformed;
+use crate::fact::{FactKey, Ignored, InvalidFactKey, Unmatched, Via};
 use crate::items::reference_name;
-use crate::settings::{BankSettings, code_prefix, read_bank_keys, read_sepay_offset};
-use crate::{Amount, Likeness, Payments, PaymentsError, Rail};
+use crate::settings::{code_prefix, read_sepay_offset};
+use crate::{Likeness, Payments, PaymentsError, Rail};
 use http::HeaderMap;
 use platform::{InvalidSettings, Platform};
-use primitives::Timestamp;
+use primitives::{Currency, Money, Timestamp};
+use rails::Refused;
 use rails::sepay_bank::{Direction, Glimpse, Transfer, WebhookKeys, authenticate};
 use rails::viet_qr::{CodePrefix, find_codes, near_codes};
-use rails::{Refused, Vnd};
-use ring::digest::{SHA256, digest};
 use std::collections::HashSet;
 
 /// What SePay tells about our bank account becomes credit.
@@ -31,8 +31,11 @@ const NEAR_MAX: usize = 300;
 const CODES_MAX: usize = 50;
 
 impl BankDesk {
-    /// `None` when no bank account is configured.
+    /// `None` when the profile offers no transfers, or no bank account is configured.
     pub fn new(platform: &Platform) -> Result<Option<BankDesk>, InvalidSettings> {
+        if !Rail::VietQr.is_offered_by(&platform.profile().top_ups) {
+            return Ok(None);
+        }
         let payments = Payments::new(platform)?;
         let prefix = &platform.profile().top_ups.reference_prefix;
         platform.env().section(|settings| {
@@ -78,7 +81,7 @@ impl BankDesk {
     }
 
     /// The same judgement for webhook and list, so that either can stand in for the other.
-    pub(crate) fn arrival(
+    pub(super) fn arrival(
         &self,
         transfer: &Transfer,
         raw: &[u8],
@@ -94,7 +97,7 @@ impl BankDesk {
         };
         Ok(Arrival {
             key,
-            amount: Amount::Vnd(transfer.amount),
+            amount: Money::from(transfer.amount),
             // A bank's clock may run ahead; nothing was paid later than now.
             paid_at: transfer.at.unwrap_or(now).min(now),
             claim,
@@ -113,9 +116,9 @@ impl BankDesk {
         let texts = seen.texts.iter().map(|text| text.expose().as_str());
         let near = self.near(texts, &[]);
         let likeness = self.glimpsed_likeness(&seen);
-        let arrival = unreadable_arrival(Rail::VietQr, id.as_deref(), raw, now)?;
+        let arrival = Arrival::unreadable(Rail::VietQr, id.as_deref(), raw, now)?;
         Ok(Arrival {
-            amount: Amount::Vnd(seen.amount.unwrap_or(Vnd::ZERO)),
+            amount: seen.amount.map_or(Money::zero(Currency::VND), Money::from),
             paid_at: seen.at.unwrap_or(now).min(now),
             trace: seen.reference_code.unwrap_or(arrival.trace),
             marks: Some(TransferMarks { likeness, near }),
@@ -171,16 +174,20 @@ impl BankDesk {
     }
 
     /// Every number under which money is ours.
-    pub(crate) fn accounts(&self) -> &[String] {
+    pub(super) fn accounts(&self) -> &[String] {
         &self.accounts
     }
 
-    pub(crate) fn account(&self) -> &str {
+    pub(super) fn account(&self) -> &str {
         &self.bank.account
     }
 
-    pub(crate) fn offset_minutes(&self) -> i16 {
+    pub(super) fn offset_minutes(&self) -> i16 {
         self.offset_minutes
+    }
+
+    pub(super) fn payments(&self) -> &Payments {
+        &self.payments
     }
 }
 
@@ -199,27 +206,4 @@ fn likeness(transfer: &Transfer, claim: &Claim, via: Via) -> Option<Likeness> {
     let is_listed = via == Via::Reconciliation;
     let reference = transfer.reference_code.as_deref();
     Some(Likeness::new(reference, claim.names(), accounts, transfer.at, is_listed))
-}
-
-/// Under the processor's own id if it can be read, so that the same payment told again, or listed, is known; otherwise
-/// named by its bytes.
-pub(crate) fn unreadable_arrival(
-    rail: Rail,
-    id: Option<&str>,
-    raw: &[u8],
-    now: Timestamp,
-) -> Result<Arrival, InvalidFactKey> {
-    let hash = digest(&SHA256, raw);
-    let name = format!("{UNREADABLE}{}", hex::encode(&hash.as_ref()[..16]));
-    Ok(Arrival {
-        key: FactKey::new(rail, id.unwrap_or(&name), "0")?,
-        amount: Amount::Vnd(Vnd::ZERO),
-        paid_at: now,
-        claim: Claim::Nothing(Unmatched::Unreadable),
-        trace: id.unwrap_or(&name).to_owned(),
-        shown_as: None,
-        via: Via::Webhook,
-        delivery: Delivery { key: name, body: raw.to_vec() },
-        marks: None,
-    })
 }

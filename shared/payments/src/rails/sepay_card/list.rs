@@ -4,24 +4,23 @@
 //! What was paid is found without it: an unpaid order of ours says itself when it is looked at next. The time between two
 //! looks doubles, so every order has its turn however many there are.
 
-use super::{DAY, Reconciliation, stands};
-use crate::card::{CardDesk, CardNews};
-use crate::chain::{Compared, Listed};
+use super::desk::{CardDesk, CardNews};
+use super::{GRACE, WINDOW};
+use crate::compared::{Compared, Listed};
 use crate::fact::{Fact, FactKey, FactState, Unmatched, Via};
-use crate::likely::awaited_name;
+use crate::items::awaited_name;
 use crate::order::TopUp;
-use crate::ruling::CARD_GRACE;
-use crate::{Amount, PaymentsError, Rail, Received};
-use primitives::{AccountId, Timestamp, TopUpId};
-use rails::Vnd;
+use crate::rails::kind::ProcessorList;
+use crate::{PaymentsError, Rail, Received};
+use async_trait::async_trait;
+use primitives::{AccountId, Currency, Money, Timestamp, TopUpId};
 use rails::sepay_card::{CardOrder, InvoiceNumber, OrderStatus};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// For cards, longer than a payment made before one can still be voided.
-pub(super) const CARD_WINDOW: Duration = Duration::from_secs(7 * 86_400);
+const DAY: Duration = Duration::from_secs(86_400);
 /// So many unpaid orders are looked at in one comparison, half of them the newest, half those that wait longest.
 const LOOKS_MAX: usize = 150;
 /// Among so many of each they are chosen, so that one person's orders don't crowd out another's.
@@ -49,20 +48,16 @@ enum Asked {
     TooFast,
 }
 
-impl Reconciliation {
-    pub(super) async fn compare_cards(
-        &self,
-        desk: &CardDesk,
-        from: Timestamp,
-        now: Timestamp,
-    ) -> Result<Compared, PaymentsError> {
+#[async_trait]
+impl ProcessorList for CardDesk {
+    async fn compare(&self, from: Timestamp, now: Timestamp) -> Result<Compared, PaymentsError> {
         let (mut compared, begun) = (Compared::default(), Instant::now());
         let compare = async {
-            let may_ask = self.look_for_unpaid(desk, &mut compared, begun + LOOKS_UNTIL, now).await?;
-            let listed = self.read_list(desk, from, now, begun + LIST_UNTIL, &mut compared).await?;
+            let may_ask = self.look_for_unpaid(&mut compared, begun + LOOKS_UNTIL, now).await?;
+            let listed = self.read_list(from, now, begun + LIST_UNTIL, &mut compared).await?;
             let unsettled = self.unsettled(&listed, &mut compared, now).await?;
             if may_ask {
-                self.ask_for(desk, unsettled, &mut compared, begun + ASKS_UNTIL, now).await;
+                self.ask_for(unsettled, &mut compared, begun + ASKS_UNTIL, now).await;
             }
             Ok::<_, PaymentsError>(())
         };
@@ -71,17 +66,18 @@ impl Reconciliation {
         }
         Ok(compared)
     }
+}
 
+impl CardDesk {
     /// Asks SePay for our own unpaid orders whose time has come. False: SePay asks us to slow down.
     async fn look_for_unpaid(
         &self,
-        desk: &CardDesk,
         compared: &mut Compared,
         until: Instant,
         now: Timestamp,
     ) -> Result<bool, PaymentsError> {
-        let store = &self.payments.store;
-        let awaited = awaited_name(Rail::SepayCard, Amount::Vnd(Vnd::ZERO));
+        let store = &self.payments().store;
+        let awaited = awaited_name(Rail::SepayCard, Money::zero(Currency::VND));
         let newest = store.awaited(&awaited, Timestamp::from_millis(0), now, CANDIDATES_MAX).await?;
         let longest = store.longest_awaited(&awaited, now, CANDIDATES_MAX).await?;
         let mut failures = 0;
@@ -94,7 +90,7 @@ impl Reconciliation {
                 continue;
             };
             let Ok(invoice) = order.reference.parse::<InvoiceNumber>() else { continue };
-            let asked = ask(desk, &invoice, now).await;
+            let asked = ask(self, &invoice, now).await;
             failures = if matches!(asked, Asked::Failed) { failures + 1 } else { 0 };
             compared.repaired += u32::from(matches!(asked, Asked::News));
             store.look_again(&account, id, next_look(&asked, &order, now)).await?;
@@ -112,7 +108,6 @@ impl Reconciliation {
     /// SePay's list, the latest days first.
     async fn read_list(
         &self,
-        desk: &CardDesk,
         from: Timestamp,
         now: Timestamp,
         until: Instant,
@@ -122,7 +117,7 @@ impl Reconciliation {
         for (first, last) in stretches(from, now) {
             let mut page = 1;
             loop {
-                let listed = desk.api().orders(first, last, page).await?;
+                let listed = self.api().orders(first, last, page).await?;
                 let unreadable = u32::try_from(listed.unreadable).unwrap_or(u32::MAX);
                 compared.unreadable = compared.unreadable.saturating_add(unreadable);
                 orders.extend(
@@ -153,13 +148,13 @@ impl Reconciliation {
         for order in listed.values() {
             let Ok(key) = FactKey::new(Rail::SepayCard, order.invoice.as_str(), "0") else { continue };
             if let (OrderStatus::Captured, Some(amount)) = (order.status, order.amount) {
-                let (key, units) = (key.clone(), amount.get());
-                compared.listed.push(Listed { key, units, at: order.created_at });
+                let (key, amount) = (key.clone(), amount.into());
+                compared.listed.push(Listed { key, amount, at: order.created_at });
             }
             orders.push((key, order));
         }
         let keys: Vec<FactKey> = orders.iter().map(|(key, _)| key.clone()).collect();
-        let facts = self.payments.store.facts(&keys).await?;
+        let facts = self.payments().store.facts(&keys).await?;
         orders.retain(|(key, order)| is_worth_asking(order, facts.get(key), now));
         orders.sort_by_key(|(key, order)| (facts.contains_key(key), Reverse(order.created_at)));
         let unlisted = self.unlisted(listed, compared.is_cut_short, now).await?;
@@ -169,7 +164,6 @@ impl Reconciliation {
     /// Asks SePay for each of the orders, and for no more after SePay asks us to slow down.
     async fn ask_for(
         &self,
-        desk: &CardDesk,
         invoices: Vec<InvoiceNumber>,
         compared: &mut Compared,
         until: Instant,
@@ -180,7 +174,7 @@ impl Reconciliation {
                 compared.is_cut_short = true;
                 return;
             }
-            match ask(desk, &invoice, now).await {
+            match ask(self, &invoice, now).await {
                 Asked::News => compared.repaired += 1,
                 Asked::Nothing | Asked::Failed => {}
                 Asked::TooFast => {
@@ -199,9 +193,9 @@ impl Reconciliation {
         is_cut_short: bool,
         now: Timestamp,
     ) -> Result<Vec<InvoiceNumber>, PaymentsError> {
-        let mut facts = self.facts_within(Rail::SepayCard, now.before(CARD_WINDOW), now).await?;
+        let mut facts = self.payments().facts_within(Rail::SepayCard, now.before(WINDOW), now).await?;
         facts.retain(|fact| {
-            let may_be_voided = is_cut_short && stands(fact) && now.since(looked_at(fact)) >= DAY;
+            let may_be_voided = is_cut_short && fact.stands() && now.since(looked_at(fact)) >= DAY;
             fact.key.part() == "0"
                 && !listed.contains_key(fact.key.outside())
                 && (is_open_to_news(fact) || may_be_voided)
@@ -249,7 +243,7 @@ fn in_turns(orders: Vec<(AccountId, TopUpId)>) -> Vec<(AccountId, TopUpId)> {
 /// As long again as the order is old, the last time when a payment begins to be too late. One that SePay asked us to
 /// slow down at has had no look, so it keeps its turn, behind the others.
 fn next_look(asked: &Asked, order: &TopUp, now: Timestamp) -> Option<Timestamp> {
-    let (age, last) = (now.since(order.created_at), order.grace_ends(CARD_GRACE));
+    let (age, last) = (now.since(order.created_at), order.grace_ends(GRACE));
     match asked {
         Asked::News => None,
         Asked::TooFast => Some(now.after(REFUSED_LOOK_AFTER)),

@@ -1,25 +1,27 @@
 //! Claims: a person names the transaction of a transfer whose amount fitted no order.
 
-use crate::claim_ruling::{ClaimRuling, Claimed, rule_claim};
-use crate::claim_store::{Counted, DueClaim};
+mod ruling;
+mod store;
+
+use self::ruling::{ClaimRuling, Claimed, rule_claim};
+use self::store::{Counted, DueClaim};
+use super::desk::ChainDesk;
 use crate::fact::{Credited, Fact, FactState, PendingClaim, Unmatched};
 use crate::inbox::Assignment;
 use crate::items::{AuditRow, ReferenceRow, amount_name, claim_item, reference_name};
-use crate::order::TopUp;
+use crate::order::{LOOK_BACK, TopUp};
 use crate::payments::TRIES;
 use crate::ruling::{CLOCKS_APART, Ruling, within_limits};
 use crate::store::{When, Written};
-use crate::{Amount, ChainDesk, ClaimError, DecisionError, PaymentsError, Rail, usdt_cents_down};
+use crate::{ClaimError, DecisionError, PaymentsError, Rail};
 use platform::StoreError;
-use primitives::{AccountId, Credits, Timestamp, TopUpId, times};
+use primitives::{AccountId, Credits, Overflow, Rate, Timestamp, TopUpId, times};
 use rails::UsdtMicros;
 use rails::tron::TxId;
 use std::time::Duration;
 
 /// A claim may start a look at the chain of its own when the last one is older than this.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// How far back a claim looks in both indexes, and how old a transfer may be to be given without a person's look.
-pub(crate) const LOOK_BACK: Duration = Duration::from_secs(86_400);
 /// More names than this are not kept beside one payment.
 const CLAIMANTS_MAX: usize = 20;
 /// Objections pass up to so many times a day's claims.
@@ -123,7 +125,7 @@ impl ChainDesk {
     /// Polls the chain and compares both indexes over the last day. Whether all of it was read and is in our books.
     async fn look(&self, now: Timestamp) -> Result<bool, PaymentsError> {
         let report = self.poll(now).await?;
-        let is_compared = match self.compare(now.before(LOOK_BACK), now, now).await {
+        let is_compared = match self.compare_stretch(now.before(LOOK_BACK), now, now).await {
             Ok(compared) => compared.knows_all(),
             Err(error) => {
                 tracing::warn!(error = %error, "the second index could not be asked for a claim");
@@ -159,7 +161,7 @@ impl ChainDesk {
         fact: &Fact,
         now: Timestamp,
     ) -> Result<Stepped, PaymentsError> {
-        let Amount::Usdt(amount) = fact.amount else { return Ok(Some(Step::Nothing)) };
+        let Ok(amount) = UsdtMicros::try_from(fact.amount) else { return Ok(Some(Step::Nothing)) };
         match &fact.state {
             FactState::Credited(credited) if credited.account == *account => {
                 Ok(Some(Step::Credited(credited.clone())))
@@ -173,7 +175,7 @@ impl ChainDesk {
             }
             FactState::Claimed(claim) if claim.account == *account => {
                 let (order, until) = (claim.order, claim.until);
-                Ok(Some(Step::Waits(WaitingClaim { credits: usdt_cents_down(amount)?, order, until })))
+                Ok(Some(Step::Waits(WaitingClaim { credits: self.credits_for(amount)?, order, until })))
             }
             FactState::Claimed(_) => self.leave_to_a_person(account, fact, now).await,
             FactState::Unmatched { why, .. } => self.decide(account, fact, *why, amount, now).await,
@@ -193,7 +195,7 @@ impl ChainDesk {
         now: Timestamp,
     ) -> Result<Stepped, PaymentsError> {
         let rules = &self.payments().rules;
-        let credits = usdt_cents_down(amount)?;
+        let credits = self.credits_for(amount)?;
         let is_usual = within_limits(credits, rules) == Ruling::Credit(credits);
         match self.ruling(account, amount, fact.paid_at).await? {
             ClaimRuling::Own(row)
@@ -234,9 +236,9 @@ impl ChainDesk {
         paid_at: Timestamp,
     ) -> Result<ClaimRuling, PaymentsError> {
         let (store, rules) = (&self.payments().store, &self.payments().rules);
-        let exact = store.references(&[amount_name(&self.wallet(), amount)]).await?;
+        let exact = store.references(&[amount_name(Rail::TronUsdt, &self.wallet(), amount.into())]).await?;
         let last = paid_at.after(rules.order_lifetime()).after(rules.grace()).after(CLOCKS_APART);
-        let mut held = store.amounts_held(paid_at, last).await?;
+        let mut held = store.amounts_held(Rail::TronUsdt, paid_at, last).await?;
         let wallet = format!("{}.{}.", Rail::TronUsdt, self.wallet());
         held.retain(|name| name.starts_with(&wallet));
         let held = store.references(&held).await?;
@@ -259,6 +261,11 @@ impl ChainDesk {
         Ok(None)
     }
 
+    /// What a transfer without an order is worth.
+    fn credits_for(&self, amount: UsdtMicros) -> Result<Credits, Overflow> {
+        self.payments().unit.credits_down(amount.into(), Rate::ONE)
+    }
+
     async fn grant(
         &self,
         account: &AccountId,
@@ -268,11 +275,11 @@ impl ChainDesk {
         note: &str,
         now: Timestamp,
     ) -> Result<Stepped, PaymentsError> {
-        let Amount::Usdt(amount) = fact.amount else { return Ok(Some(Step::Nothing)) };
+        let Ok(amount) = UsdtMicros::try_from(fact.amount) else { return Ok(Some(Step::Nothing)) };
         let wish = Assignment {
             account: account.clone(),
             order: Some(order.id),
-            credits: Some(usdt_cents_down(amount)?),
+            credits: Some(self.credits_for(amount)?),
             rate: None,
             who: account.to_string(),
             what,
@@ -427,7 +434,7 @@ impl ChainDesk {
         claim: &PendingClaim,
         now: Timestamp,
     ) -> Result<bool, PaymentsError> {
-        let Amount::Usdt(amount) = fact.amount else { return Ok(false) };
+        let Ok(amount) = UsdtMicros::try_from(fact.amount) else { return Ok(false) };
         let rows = match self.ruling(&claim.account, amount, fact.paid_at).await? {
             ClaimRuling::Near(rows) => rows,
             ClaimRuling::Own(row) => vec![row],
