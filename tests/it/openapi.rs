@@ -45,6 +45,10 @@ async fn every_documented_route_answers_and_all_but_the_public_ones_ask_for_a_to
             let name = format!("{method} {path}");
             let public = PUBLIC.iter().find(|(public, ..)| *public == name);
             assert_eq!(operation["security"].is_array(), public.is_none(), "{name}: documented otherwise");
+            let row =
+                edge::ROUTES.iter().find(|row| row.method == *method.to_uppercase() && row.path == path);
+            let row = row.unwrap_or_else(|| panic!("{name} has no row in edge::ROUTES"));
+            assert_eq!(row.permission.needs_sign_in(), public.is_none(), "{name}: let in otherwise");
             let expected = public.map_or(401, |(_, status, _)| *status);
             assert_eq!(answer.status, expected, "{name}: {}", answer.text);
             unseen.retain(|(public, ..)| *public != name);

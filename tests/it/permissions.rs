@@ -1,19 +1,22 @@
-//! Who may call what: every documented route, called by everybody who may not. A new route is in these walks by itself.
+//! Who may call what: every row of the table `edge::ROUTES`, called by everybody who may not. A new route is in these walks
+//! by itself.
 
 use crate::books;
 use crate::world::{Answer, Person, World, http, image, new_run_id, script};
 use credits::{Block, CreditsError, Ledger};
+use edge::{Permission, ROUTES};
 use serde_json::{Value, json};
 
 /// What a suspended person is refused, beside what only administrators may.
 const BITES: [&str; 4] = ["post /v1/quotes", "post /v1/runs", "post /v1/top-ups", "post /v1/top-ups/claims"];
 
-/// One documented route that asks for a sign-in.
+/// One route that asks for a sign-in.
 struct Route {
     /// As the document writes it: `get /v1/runs/{id}`
     name: String,
     method: String,
     path: String,
+    permission: Permission,
 }
 
 impl Route {
@@ -30,19 +33,17 @@ impl Route {
     }
 }
 
-/// From the document, so that no route is forgotten.
+/// From the table, which is that of the documented routes (`openapi`, `template::functions`).
 fn routes() -> Vec<Route> {
-    let document = serde_json::to_value(citipen::openapi()).unwrap();
-    let mut routes = Vec::new();
-    for (path, methods) in document["paths"].as_object().unwrap() {
-        for (method, operation) in methods.as_object().unwrap() {
-            if operation["security"].is_array() {
-                let name = format!("{method} {path}");
-                routes.push(Route { name, method: method.to_uppercase(), path: path.clone() });
-            }
-        }
-    }
-    assert!(routes.len() >= 16, "the document lists {} routes", routes.len());
+    let rows = ROUTES.iter().filter(|row| row.permission.needs_sign_in());
+    let routes = rows.map(|row| Route {
+        name: format!("{} {}", row.method.as_str().to_lowercase(), row.path),
+        method: row.method.to_string(),
+        path: row.path.to_owned(),
+        permission: row.permission,
+    });
+    let routes: Vec<Route> = routes.collect();
+    assert!(routes.len() >= 16, "the table lists {} routes", routes.len());
     routes
 }
 
@@ -89,6 +90,66 @@ fn rubbish() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
         ("an id that is none", b"{}".to_vec(), "application/json", "%ff%fe"),
         ("an id with a slash", b"{}".to_vec(), "application/json", "a%2Fb"),
     ]
+}
+
+/// Which permissions a kind of caller is refused, and with which code. The README of `shared/edge` has the same table.
+type Kind = (&'static str, &'static str, &'static [Permission], &'static str);
+
+const KINDS: &[Kind] = {
+    use Permission::{Administer, AskPrice, Change, Inspect, Look, Run, Spend};
+    &[
+        ("nobody", "", &[Look, Change, AskPrice, Spend, Run, Inspect, Administer], "unauthenticated"),
+        (
+            "staff in ann's name",
+            "person=ann&act=admin",
+            &[Change, Spend, Run, Inspect, Administer],
+            "impersonation_refused",
+        ),
+        (
+            "staff in an administrator's name",
+            "person=admin&act=bob",
+            &[Change, Spend, Run, Inspect, Administer],
+            "impersonation_refused",
+        ),
+        ("ann", "person=ann", &[Inspect, Administer], "not_administrator"),
+        ("an administrator of eleven minutes ago", "person=admin&fva=11", &[Administer], "step_up_required"),
+        ("an administrator", "person=admin", &[], ""),
+    ]
+};
+
+#[tokio::test]
+async fn every_route_lets_in_whom_its_permission_says() {
+    let world = World::start().await;
+    let reasons: Vec<&str> =
+        KINDS.iter().map(|(_, _, _, code)| *code).filter(|code| !code.is_empty()).collect();
+    for (who, query, refused, code) in KINDS {
+        let token = match *query {
+            "" => None,
+            query => {
+                let page = format!("{}/sandbox/clerk/token?{query}", world.outside());
+                Some(http().get(page).send().await.unwrap().text().await.unwrap())
+            }
+        };
+        for route in routes() {
+            let url = format!("{}{}", world.product.base, route.at("01KABCDEFGHJKMNPQRSTVWXYZ0"));
+            let mut request = http().request(route.method.parse().unwrap(), url);
+            if let Some(token) = &token {
+                request = request.bearer_auth(token);
+            }
+            if route.takes_a_body() {
+                request =
+                    request.header("content-type", "application/json").body(fitting(&route).to_string());
+            }
+            let answer = Answer::of(request.send().await.unwrap()).await;
+            let said = answer.body["code"].as_str().unwrap_or_default();
+            if refused.contains(&route.permission) {
+                assert_eq!(said, *code, "{} as {who}", route.name);
+            } else {
+                assert!(!reasons.contains(&said), "{} as {who}: {}", route.name, answer.text);
+            }
+        }
+    }
+    books::check(&world).await;
 }
 
 async fn delete(world: &World, person: &Person) {
@@ -246,8 +307,8 @@ async fn who_is_no_administrator_hears_that_before_anything_about_the_request() 
         for (what, body, kind, id) in rubbish() {
             answers.push((what, call(&ann, route, id, &body, kind).await));
         }
-        let (name, method) = (route.name.clone(), route.method.clone());
-        let queried = Route { name, method, path: format!("{}?limit=x", route.path) };
+        let (name, method, permission) = (route.name.clone(), route.method.clone(), route.permission);
+        let queried = Route { name, method, path: format!("{}?limit=x", route.path), permission };
         answers.push(("a limit that is none", ask(&ann, &queried).await));
         for (what, answer) in answers {
             assert_eq!(

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use credits::{Account, Ledger};
-use edge::{Allowed, Change, Edge, JsonBody, Look, Page, Problem, ProblemCode};
+use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use identity::{IdentityError, User};
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::{AccountId, EntryId};
@@ -39,11 +39,10 @@ struct Desk {
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     let desk =
         Desk { platform: platform.clone(), signup: Signup::new(platform)?, rates: Rates::new(platform)? };
-    let routes = Router::new()
+    Routes::new()
         .route("/v1/account", get(show).patch(change))
         .route("/v1/account/transactions", get(transactions))
-        .with_state(desk);
-    Ok(edge::finish(routes, &Edge::new(platform)?))
+        .finish(platform, desk)
 }
 
 /// Your account: available, reserved, debt, and what we keep about you. The first call opens it.
@@ -56,9 +55,10 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     ),
     security(("sign_in_token" = []))
 )]
-async fn show(State(desk): State<Desk>, person: Allowed<Look>) -> Result<Json<AccountView>, Problem> {
-    let (user, account) = desk.signup.find(person.sight(), desk.platform.now()).await.map_err(problem)?;
-    view(&desk, &user, &account).await
+async fn show(State(desk): State<Desk>, caller: Caller) -> Result<Json<AccountView>, ProblemResponse> {
+    let (user, account) =
+        desk.signup.find(caller.account(), caller.sight(), desk.platform.now()).await.map_err(problem)?;
+    Ok(view(&desk, &user, &account).await?)
 }
 
 /// Correct your name or preferences. What you leave out stays.
@@ -73,16 +73,17 @@ async fn show(State(desk): State<Desk>, person: Allowed<Look>) -> Result<Json<Ac
 )]
 async fn change(
     State(desk): State<Desk>,
-    person: Allowed<Change>,
+    caller: Caller,
     JsonBody(wish): JsonBody<AccountChange>,
-) -> Result<Json<AccountView>, Problem> {
+) -> Result<Json<AccountView>, ProblemResponse> {
     let (profile, preferences) = wish.parse()?;
-    let (_, account) = desk.signup.find(person.sight(), desk.platform.now()).await.map_err(problem)?;
+    let (_, account) =
+        desk.signup.find(caller.account(), caller.sight(), desk.platform.now()).await.map_err(problem)?;
     let users = desk.signup.users();
-    users.update_profile(person.user(), &profile).await.map_err(|error| problem(error.into()))?;
-    let user = users.update_preferences(person.user(), &preferences).await;
+    users.update_profile(caller.user(), &profile).await.map_err(|error| problem(error.into()))?;
+    let user = users.update_preferences(caller.user(), &preferences).await;
     let user = user.map_err(|error| problem(error.into()))?;
-    view(&desk, &user, &account).await
+    Ok(view(&desk, &user, &account).await?)
 }
 
 /// The account, with what is available in the owner's display currency beside it.
@@ -105,15 +106,15 @@ async fn view(desk: &Desk, user: &User, account: &Account) -> Result<Json<Accoun
 )]
 async fn transactions(
     State(desk): State<Desk>,
-    person: Allowed<Look>,
+    caller: Caller,
     page: Page,
-) -> Result<Json<TransactionPage>, Problem> {
+) -> Result<Json<TransactionPage>, ProblemResponse> {
     let before = page.cursor.as_deref().map(str::parse::<EntryId>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
     })?;
-    let page = movements(desk.signup.ledger(), person.account(), page.limit, before).await;
-    page.map(Json).map_err(|error| problem(error.into()))
+    let page = movements(desk.signup.ledger(), caller.account(), page.limit, before).await;
+    Ok(Json(page.map_err(|error| problem(error.into()))?))
 }
 
 /// Entries read at once, and queries made for one page at most.

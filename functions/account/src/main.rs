@@ -1,4 +1,4 @@
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), host::Error> {
-    host::serve(account::router).await
+async fn main() -> Result<(), gateway::Error> {
+    gateway::serve(account::router).await
 }

@@ -6,12 +6,11 @@ mod views;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use edge::{Administer, Allowed, Edge, Inspect, JsonBody, Page, Problem, ProblemCode};
-use payments::{Assignment, FactKey, Payments, PaymentsError, Reinstatement, Reversal};
+use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
+use payments::{Assignment, FactKey, Payments, PaymentsError, Reinstatement, Reversal, TopUpError};
 use platform::{InvalidSettings, Platform};
-use primitives::{Currency, Timestamp, UserId};
+use primitives::{Currency, Timestamp};
 use rates::{Quote, Rates};
-use std::collections::HashSet;
 use utoipa::OpenApi;
 use views::{
     AssignRequest, DismissRequest, EntryView, InboxPaymentView, PaymentListView, ReinstateRequest,
@@ -42,25 +41,16 @@ struct Desk {
 }
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    let administrators = platform.env().section(|settings| {
-        let ids = settings.list("ADMIN_USER_IDS");
-        let parsed: Result<HashSet<UserId>, _> = ids.iter().map(|id| id.parse()).collect();
-        parsed.unwrap_or_else(|_| {
-            settings.complain("ADMIN_USER_IDS", "must be user ids, separated by commas");
-            HashSet::new()
-        })
-    })?;
     let desk =
         Desk { platform: platform.clone(), payments: Payments::new(platform)?, rates: Rates::new(platform)? };
-    let routes = Router::new()
+    Routes::new()
         .route("/v1/admin/payments", get(list))
         .route("/v1/admin/payments/{id}", get(show))
         .route("/v1/admin/payments/{id}/assign", post(assign))
         .route("/v1/admin/payments/{id}/dismiss", post(dismiss))
         .route("/v1/admin/payments/{id}/reverse", post(reverse))
         .route("/v1/admin/payments/{id}/reinstate", post(reinstate))
-        .with_state(desk);
-    Ok(edge::finish(routes, &Edge::new(platform)?.with_administrators(administrators)))
+        .finish(platform, desk)
 }
 
 /// Payments that wait for a decision, oldest first.
@@ -75,11 +65,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     ),
     security(("sign_in_token" = []))
 )]
-async fn list(
-    State(desk): State<Desk>,
-    _: Allowed<Inspect>,
-    page: Page,
-) -> Result<Json<PaymentListView>, Problem> {
+async fn list(State(desk): State<Desk>, page: Page) -> Result<Json<PaymentListView>, ProblemResponse> {
     let after = page.cursor.as_deref().map(str::parse::<FactKey>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
@@ -101,12 +87,12 @@ async fn list(
 )]
 async fn show(
     State(desk): State<Desk>,
-    person: Allowed<Inspect>,
+    caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<InboxPaymentView>, Problem> {
+) -> Result<Json<InboxPaymentView>, ProblemResponse> {
     let key = fact_key(&id)?;
-    tracing::info!(payment = %key, administrator = %person.user(), "an administrator looked at a payment");
-    desk.payment(&key).await.map(Json)
+    tracing::info!(payment = %key, administrator = %caller.user(), "an administrator looked at a payment");
+    Ok(Json(desk.payment(&key).await?))
 }
 
 /// Give a payment to a person: credit, link and audit row in one step. The same assignment again changes nothing.
@@ -122,11 +108,11 @@ async fn show(
 )]
 async fn assign(
     State(desk): State<Desk>,
-    person: Allowed<Administer>,
+    caller: Caller,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<AssignRequest>,
-) -> Result<Json<InboxPaymentView>, Problem> {
-    let (who, key, now) = (person.user(), fact_key(&id)?, desk.platform.now());
+) -> Result<Json<InboxPaymentView>, ProblemResponse> {
+    let (who, key, now) = (caller.user(), fact_key(&id)?, desk.platform.now());
     let (account, order, credits, note) = wish.parse()?;
     let rate = desk.todays_rate(now).await;
     let wish = Assignment {
@@ -141,10 +127,10 @@ async fn assign(
     };
     desk.payments.assign(&key, &wish, now).await.map_err(|error| match error {
         PaymentsError::NoAccount => unknown("/account_id", "there is no such account"),
-        PaymentsError::NoTopUp => unknown("/top_up_id", "the account has no such top-up"),
+        PaymentsError::TopUp(TopUpError::NoTopUp) => unknown("/top_up_id", "the account has no such top-up"),
         error => error.problem(),
     })?;
-    desk.payment(&key).await.map(Json)
+    Ok(Json(desk.payment(&key).await?))
 }
 
 /// Say that a payment is not a top-up. It can still be assigned later.
@@ -160,15 +146,15 @@ async fn assign(
 )]
 async fn dismiss(
     State(desk): State<Desk>,
-    person: Allowed<Administer>,
+    caller: Caller,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<DismissRequest>,
-) -> Result<Json<InboxPaymentView>, Problem> {
-    let (who, key, now) = (person.user(), fact_key(&id)?, desk.platform.now());
+) -> Result<Json<InboxPaymentView>, ProblemResponse> {
+    let (who, key, now) = (caller.user(), fact_key(&id)?, desk.platform.now());
     let note = wish.parse()?;
     let dismissed = desk.payments.dismiss(&key, who.as_str(), &note, now).await;
     dismissed.map_err(|error| error.problem())?;
-    desk.payment(&key).await.map(Json)
+    Ok(Json(desk.payment(&key).await?))
 }
 
 /// Take credit back because the money was: what is unspent of it, the rest as debt. Once per case.
@@ -184,11 +170,11 @@ async fn dismiss(
 )]
 async fn reverse(
     State(desk): State<Desk>,
-    person: Allowed<Administer>,
+    caller: Caller,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<ReverseRequest>,
-) -> Result<Json<EntryView>, Problem> {
-    let (who, key, now) = (person.user(), fact_key(&id)?, desk.platform.now());
+) -> Result<Json<EntryView>, ProblemResponse> {
+    let (who, key, now) = (caller.user(), fact_key(&id)?, desk.platform.now());
     let (cause, case, credits, note) = wish.parse()?;
     let wish = Reversal { cause, case, credits, who: who.to_string(), note };
     let entry_id = desk.payments.reverse(&key, &wish, now).await.map_err(|error| error.problem())?;
@@ -208,11 +194,11 @@ async fn reverse(
 )]
 async fn reinstate(
     State(desk): State<Desk>,
-    person: Allowed<Administer>,
+    caller: Caller,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<ReinstateRequest>,
-) -> Result<Json<EntryView>, Problem> {
-    let (who, key, now) = (person.user(), fact_key(&id)?, desk.platform.now());
+) -> Result<Json<EntryView>, ProblemResponse> {
+    let (who, key, now) = (caller.user(), fact_key(&id)?, desk.platform.now());
     let (reversal, note) = wish.parse()?;
     let wish = Reinstatement { reversal, who: who.to_string(), note };
     let entry_id = desk.payments.reinstate(&key, &wish, now).await.map_err(|error| error.problem())?;

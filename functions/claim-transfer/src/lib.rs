@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use edge::{Allowed, Edge, JsonBody, Problem, ProblemCode, Spend};
+use edge::{Caller, JsonBody, Problem, ProblemCode, ProblemResponse, Routes};
 use payments::{ChainDesk, ClaimOutcome, WaitingClaim};
 use platform::{InvalidSettings, Platform};
 use primitives::{Credits, Timestamp};
@@ -24,8 +24,7 @@ struct Desk {
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     let desk = Desk { platform: platform.clone(), chain: ChainDesk::new(platform)? };
-    let routes = Router::new().route("/v1/top-ups/claims", post(claim)).with_state(desk);
-    Ok(edge::finish(routes, &Edge::new(platform)?))
+    Routes::new().route("/v1/top-ups/claims", post(claim)).finish(platform, desk)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -88,9 +87,9 @@ struct WaitingView {
 )]
 async fn claim(
     State(desk): State<Desk>,
-    person: Allowed<Spend>,
+    caller: Caller,
     JsonBody(wish): JsonBody<ClaimRequest>,
-) -> Result<(StatusCode, Json<ClaimAnswer>), Problem> {
+) -> Result<(StatusCode, Json<ClaimAnswer>), ProblemResponse> {
     let chain = desk.chain.ok_or(ProblemCode::MethodUnavailable)?;
     let tx = transaction(&wish.transaction_id).ok_or_else(|| {
         Problem::new(ProblemCode::InvalidInput).pointer(
@@ -99,7 +98,7 @@ async fn claim(
         )
     })?;
     let outcome =
-        chain.claim(person.account(), tx, desk.platform.now()).await.map_err(|error| error.problem())?;
+        chain.claim(caller.account(), tx, desk.platform.now()).await.map_err(|error| error.problem())?;
     let status = if outcome.waiting.is_empty() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(answer(&outcome)?)))
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use credits::Ledger;
-use edge::{Edge, Problem, ProblemCode};
+use edge::{Problem, ProblemCode, ProblemResponse, Routes};
 use identity::{Applied, UserEvent, Users, WebhookSettings, svix};
 use platform::{InvalidSettings, Platform};
 use primitives::AccountId;
@@ -31,8 +31,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
         users: Users::new(platform)?,
         ledger: Ledger::new(platform),
     };
-    let routes = Router::new().route("/v1/webhooks/clerk", post(receive)).with_state(desk);
-    Ok(edge::finish_webhook(routes, &Edge::new(platform)?))
+    Routes::new().route("/v1/webhooks/clerk", post(receive)).finish(platform, desk)
 }
 
 /// For Clerk. The signature is checked over the raw body before anything is read; repeats change nothing.
@@ -44,10 +43,14 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
             content_type = "application/problem+json"),
     )
 )]
-async fn receive(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Problem> {
+async fn receive(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, ProblemResponse> {
     let message = svix::verify(&desk.settings.secrets, &headers, &body, desk.platform.now());
-    let message = message.map_err(|refused| {
-        tracing::warn!(reason = %refused, "a webhook that is not from Clerk was refused");
+    let message = message.map_err(|why| {
+        tracing::warn!(reason = %why, "a webhook that is not from Clerk was refused");
         Problem::new(ProblemCode::WebhookRefused)
     })?;
     let event = UserEvent::parse(&body, desk.settings.instance_id.as_deref()).map_err(|invalid| {

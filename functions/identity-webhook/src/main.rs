@@ -1,4 +1,4 @@
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), host::Error> {
-    host::serve(identity_webhook::router).await
+async fn main() -> Result<(), gateway::Error> {
+    gateway::serve(identity_webhook::router).await
 }

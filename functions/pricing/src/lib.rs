@@ -7,11 +7,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use display::DisplayCurrency;
-use edge::{Allowed, AskPrice, Edge, JsonBody, Problem, Public};
+use edge::{Caller, JsonBody, ProblemResponse, Routes};
 use platform::{InvalidSettings, Platform};
 use primitives::Private;
 use rates::{Rates, Reference};
-use runs::{ImageInput, PriceView, QuoteView, RunsError, ScriptInput, Shop, ToolInput};
+use runs::{ImageInput, OrderError, PriceView, QuoteView, ScriptInput, Shop, ToolInput};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{OpenApi, ToSchema};
@@ -44,12 +44,11 @@ struct Desk {
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     let desk = Desk { shop: Shop::new(platform)?, rates: Rates::new(platform)?, platform: platform.clone() };
-    let routes = Router::new()
+    Routes::new()
         .route("/v1/pricing", get(pricing))
         .route("/v1/quotes", post(quote))
         .route("/v1/openapi.json", get(openapi))
-        .with_state(desk);
-    Ok(edge::finish(routes, &Edge::new(platform)?))
+        .finish(platform, desk)
 }
 
 /// The price list.
@@ -121,10 +120,9 @@ struct ImageQuote {
     )
 )]
 async fn pricing(
-    _: Public,
     State(desk): State<Desk>,
     DisplayCurrency(currency): DisplayCurrency,
-) -> Result<Json<Pricing>, Problem> {
+) -> Result<Json<Pricing>, ProblemResponse> {
     let now = desk.platform.now();
     let prices = desk.shop.prices(now).await.map_err(|error| error.problem())?;
     let rate = match currency {
@@ -154,14 +152,14 @@ async fn pricing(
 )]
 async fn quote(
     State(desk): State<Desk>,
-    person: Allowed<AskPrice>,
+    caller: Caller,
     JsonBody(wish): JsonBody<QuoteRequest>,
-) -> Result<Json<QuoteView>, Problem> {
+) -> Result<Json<QuoteView>, ProblemResponse> {
     let input = ToolInput::parse(&wish.tool, wish.input.expose());
-    let input = input.map_err(|fields| RunsError::InvalidInput(fields).problem())?;
-    let input = input.ok_or_else(|| RunsError::UnknownTool.problem())?;
-    let quote = desk.shop.quote(person.account(), &input, desk.platform.now()).await;
-    quote.map(Json).map_err(|error| error.problem())
+    let input = input.map_err(|fields| OrderError::InvalidInput(fields).problem())?;
+    let input = input.ok_or_else(|| OrderError::UnknownTool.problem())?;
+    let quote = desk.shop.quote(caller.account(), &input, desk.platform.now()).await;
+    Ok(Json(quote.map_err(|error| error.problem())?))
 }
 
 /// This document. Written by `cargo run -p citipen -- openapi` from the code of all functions.
@@ -169,7 +167,7 @@ async fn quote(
     get, path = "/v1/openapi.json", operation_id = "show_openapi", tag = "pricing",
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
 )]
-async fn openapi(_: Public) -> Response {
+async fn openapi() -> Response {
     let document = include_str!("../openapi.json");
     ([(axum::http::header::CONTENT_TYPE, "application/json")], document).into_response()
 }

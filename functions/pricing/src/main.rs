@@ -1,4 +1,4 @@
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), host::Error> {
-    host::serve(pricing::router).await
+async fn main() -> Result<(), gateway::Error> {
+    gateway::serve(pricing::router).await
 }

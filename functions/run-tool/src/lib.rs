@@ -8,11 +8,14 @@ use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::{
-    AcceptKind, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode, RUN_ID, RequestId, Runner, sse,
+    AcceptKind, IdempotencyKey, JsonBody, Problem, ProblemCode, ProblemResponse, RUN_ID, RequestId, Routes,
+    Runner, sse,
 };
 use platform::{InvalidSettings, Platform};
 use primitives::{Credits, Private, RunId};
-use runs::{ImageInput, Order, OutputView, RunBegun, RunEvent, RunView, Runs, ScriptInput, ToolInput, Who};
+use runs::{
+    ImageInput, Order, OrderError, OutputView, RunBegun, RunEvent, RunView, Runs, ScriptInput, ToolInput, Who,
+};
 use schema::{ImageRun, RunRequestSchema, ScriptRun};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -37,8 +40,7 @@ use utoipa::OpenApi;
 pub struct Api;
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    let routes = Router::new().route("/v1/runs", post(run_tool)).with_state(Runs::new(platform)?);
-    Ok(edge::finish(routes, &Edge::new(platform)?))
+    Routes::new().route("/v1/runs", post(run_tool)).finish(platform, Runs::new(platform)?)
 }
 
 /// A wish to run a tool; [`RunRequestSchema`] describes it.
@@ -82,31 +84,32 @@ async fn run_tool(
     State(runs): State<Runs>,
     Extension(request): Extension<RequestId>,
     runner: Runner,
-    key: Result<IdempotencyKey, Problem>,
-    accept: Result<AcceptKind, Problem>,
-    wish: Result<JsonBody<RunRequest>, Problem>,
-) -> Result<Response, Problem> {
+    key: Result<IdempotencyKey, ProblemResponse>,
+    accept: Result<AcceptKind, ProblemResponse>,
+    wish: Result<JsonBody<RunRequest>, ProblemResponse>,
+) -> Result<Response, ProblemResponse> {
     let (order, accept) = match understood(key, accept, wish) {
         Ok(understood) => understood,
-        Err(problem) => return Err(runner.refusal(problem).await),
+        Err(problem) => return Err(runner.refusal(problem).await.into()),
     };
-    let own = |text: &str| text.to_owned();
+    let (caller, own) = (runner.caller(), |text: &str| text.to_owned());
     let who = Who {
-        user: runner.user().clone(),
-        country: runner.country().map(own),
-        network: runner.network().map(own),
+        user: caller.user().clone(),
+        account: caller.account().clone(),
+        country: caller.country().map(own),
+        network: caller.network().map(own),
     };
     let events = runs.start(who, order);
     match accept {
-        AcceptKind::EventStream => stream(events, request).await,
-        AcceptKind::Json => collect(events).await,
+        AcceptKind::EventStream => Ok(stream(events, request).await?),
+        AcceptKind::Json => Ok(collect(events).await?),
     }
 }
 
 fn understood(
-    key: Result<IdempotencyKey, Problem>,
-    accept: Result<AcceptKind, Problem>,
-    wish: Result<JsonBody<RunRequest>, Problem>,
+    key: Result<IdempotencyKey, ProblemResponse>,
+    accept: Result<AcceptKind, ProblemResponse>,
+    wish: Result<JsonBody<RunRequest>, ProblemResponse>,
 ) -> Result<(Order, AcceptKind), Problem> {
     let (IdempotencyKey(key), accept, JsonBody(wish)) = (key?, accept?, wish?);
     Ok((wish.into_order(key)?, accept))
@@ -115,8 +118,8 @@ fn understood(
 impl RunRequest {
     fn into_order(self, idempotency_key: Option<String>) -> Result<Order, Problem> {
         let input = ToolInput::parse(&self.tool, self.input.expose());
-        let input = input.map_err(|fields| runs::RunsError::InvalidInput(fields).problem())?;
-        let input = input.ok_or_else(|| runs::RunsError::UnknownTool.problem())?;
+        let input = input.map_err(|fields| OrderError::InvalidInput(fields).problem())?;
+        let input = input.ok_or_else(|| OrderError::UnknownTool.problem())?;
         let run = self.run_id.as_deref().map(str::parse::<RunId>).transpose().map_err(|invalid| {
             Problem::new(ProblemCode::InvalidRunId).pointer("/run_id", invalid.to_string())
         })?;
@@ -174,7 +177,7 @@ fn frame(event: RunEvent, request: &RequestId) -> Bytes {
         RunEvent::Output(output) => sse::event("output", &output),
         RunEvent::Done(view) => sse::event("done", &view),
         RunEvent::Failed(problem) => {
-            let mut document = problem.request(request).document();
+            let mut document = request.name(*problem).document();
             if document["credit"] == "not_taken" {
                 document["charged"] = json!(0);
             }

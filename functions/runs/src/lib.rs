@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use edge::{Allowed, Edge, Look, Page, Problem, ProblemCode};
+use edge::{Caller, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use platform::{InvalidSettings, Platform};
 use primitives::RunId;
 use runs::{History, OutputView, RunPage, RunSummary, RunView};
@@ -17,11 +17,10 @@ use utoipa::OpenApi;
 pub struct Api;
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    let routes = Router::new()
+    Routes::new()
         .route("/v1/runs", get(list))
         .route("/v1/runs/{id}", get(show))
-        .with_state(History::new(platform));
-    Ok(edge::finish(routes, &Edge::new(platform)?))
+        .finish(platform, History::new(platform))
 }
 
 /// Your runs, newest first; those still running lead the first page.
@@ -38,15 +37,15 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
 )]
 async fn list(
     State(history): State<History>,
-    person: Allowed<Look>,
+    caller: Caller,
     page: Page,
-) -> Result<Json<RunPage>, Problem> {
+) -> Result<Json<RunPage>, ProblemResponse> {
     let before = page.cursor.as_deref().map(str::parse::<RunId>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
     })?;
-    let runs = history.list(person.account(), page.limit, before).await;
-    runs.map(Json).map_err(|error| error.problem())
+    let runs = history.list(caller.account(), page.limit, before).await;
+    Ok(Json(runs.map_err(|error| error.problem())?))
 }
 
 /// One of your runs: status, output, timeline, receipt.
@@ -61,10 +60,10 @@ async fn list(
 )]
 async fn show(
     State(history): State<History>,
-    person: Allowed<Look>,
+    caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<RunView>, Problem> {
+) -> Result<Json<RunView>, ProblemResponse> {
     let run = id.parse::<RunId>().map_err(|_| Problem::new(ProblemCode::NotFound))?;
-    let run = history.get(person.account(), run).await;
-    run.map(Json).map_err(|error| error.problem())
+    let run = history.get(caller.account(), run).await;
+    Ok(Json(run.map_err(|error| error.problem())?))
 }

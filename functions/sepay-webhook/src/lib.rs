@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use axum::{Json, Router};
-use edge::{Edge, Problem, ProblemCode};
+use edge::{ProblemCode, ProblemResponse, Routes};
 use payments::{BankDesk, CardDesk, CardNews};
 use platform::{InvalidSettings, Platform};
 use serde_json::{Value, json};
@@ -28,11 +28,10 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
         bank: BankDesk::for_messages(platform)?,
         card: CardDesk::for_messages(platform)?,
     };
-    let routes = Router::new()
+    Routes::new()
         .route("/v1/webhooks/sepay/bank", post(bank))
         .route("/v1/webhooks/sepay/ipn", post(ipn))
-        .with_state(desk);
-    Ok(edge::finish_webhook(routes, &Edge::new(platform)?))
+        .finish(platform, desk)
 }
 
 /// For SePay's bank webhook. Authentic messages are answered with success whatever they say: what can't be matched
@@ -46,7 +45,11 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
             content_type = "application/problem+json"),
     )
 )]
-async fn bank(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Result<Json<Value>, Problem> {
+async fn bank(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, ProblemResponse> {
     let (bank, now) = (desk.bank.ok_or(ProblemCode::NotFound)?, desk.platform.now());
     bank.authenticate(&headers, &body, now).map_err(|refused| {
         tracing::warn!(reason = %refused, rail = "viet_qr", "a message that is not from SePay was refused");
@@ -66,7 +69,11 @@ async fn bank(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Resu
             content_type = "application/problem+json"),
     )
 )]
-async fn ipn(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Result<Json<Value>, Problem> {
+async fn ipn(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, ProblemResponse> {
     let (card, now) = (desk.card.ok_or(ProblemCode::NotFound)?, desk.platform.now());
     card.authenticate(&headers).map_err(|refused| {
         tracing::warn!(reason = %refused, rail = "sepay_card", "a message that is not from SePay was refused");

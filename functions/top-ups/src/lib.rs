@@ -7,9 +7,7 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use credits::Standings;
-use edge::{
-    Allowed, Change, Edge, IdempotencyKey, JsonBody, Look, Page, Problem, ProblemCode, Public, Spend,
-};
+use edge::{Caller, IdempotencyKey, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use payments::{Rail, TopUpWish, TopUps};
 use platform::{InvalidSettings, Platform};
 use primitives::{Credits, TopUpId};
@@ -39,7 +37,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
         standings: Standings::new(platform),
         top_ups: TopUps::new(platform)?,
     };
-    let routes = Router::new()
+    Routes::new()
         .route("/v1/top-ups/methods", get(methods))
         .route("/v1/top-ups", get(list).post(create))
         .route("/v1/top-ups/{id}", get(show))
@@ -47,8 +45,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
         .route("/v1/top-ups/{id}/qr.svg", get(pages::qr_svg))
         .route("/v1/top-ups/{id}/qr.png", get(pages::qr_png))
         .route("/v1/top-ups/{id}/checkout", get(pages::checkout))
-        .with_state(desk);
-    Ok(edge::finish(routes, &Edge::new(platform)?))
+        .finish(platform, desk)
 }
 
 /// What can be paid in, and how. Needs no sign-in.
@@ -60,7 +57,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
             content_type = "application/problem+json"),
     )
 )]
-async fn methods(_: Public, State(desk): State<Desk>) -> Json<MethodsView> {
+async fn methods(State(desk): State<Desk>) -> Json<MethodsView> {
     Json(MethodsView::of(&desk.top_ups))
 }
 
@@ -80,17 +77,17 @@ async fn methods(_: Public, State(desk): State<Desk>) -> Json<MethodsView> {
 )]
 async fn create(
     State(desk): State<Desk>,
-    person: Allowed<Spend>,
+    caller: Caller,
     IdempotencyKey(key): IdempotencyKey,
     JsonBody(wish): JsonBody<TopUpRequest>,
-) -> Result<(axum::http::StatusCode, Json<TopUpView>), Problem> {
+) -> Result<(axum::http::StatusCode, Json<TopUpView>), ProblemResponse> {
     let now = desk.platform.now();
     let rail: Rail = wish.method.parse().map_err(|unknown: payments::UnknownRail| {
         Problem::new(ProblemCode::InvalidInput).pointer("/method", unknown.to_string())
     })?;
     let credits = Credits::new(wish.credits).map_err(|_| ProblemCode::AmountNotOffered)?;
-    desk.signup.open(person.sight(), now).await.map_err(|error| problem(&error))?;
-    let wish = TopUpWish { account: person.account().clone(), rail, credits, key };
+    desk.signup.open(caller.account(), caller.sight(), now).await.map_err(|error| problem(&error))?;
+    let wish = TopUpWish { account: caller.account().clone(), rail, credits, key };
     let order = desk.top_ups.create(&wish, now).await.map_err(|error| error.problem())?;
     Ok((axum::http::StatusCode::CREATED, Json(TopUpView::of(&order, &desk.top_ups, now))))
 }
@@ -109,14 +106,14 @@ async fn create(
 )]
 async fn list(
     State(desk): State<Desk>,
-    person: Allowed<Look>,
+    caller: Caller,
     page: Page,
-) -> Result<Json<TopUpListView>, Problem> {
+) -> Result<Json<TopUpListView>, ProblemResponse> {
     let before = page.cursor.as_deref().map(str::parse::<TopUpId>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
     })?;
-    let page = desk.top_ups.list(person.account(), page.limit, before).await;
+    let page = desk.top_ups.list(caller.account(), page.limit, before).await;
     let page = page.map_err(|error| error.problem())?;
     Ok(Json(TopUpListView::of(&page, &desk.top_ups, desk.platform.now())))
 }
@@ -134,10 +131,10 @@ async fn list(
 )]
 async fn show(
     State(desk): State<Desk>,
-    person: Allowed<Look>,
+    caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<TopUpView>, Problem> {
-    let order = desk.top_ups.show(person.account(), top_up_id(&id)?).await;
+) -> Result<Json<TopUpView>, ProblemResponse> {
+    let order = desk.top_ups.show(caller.account(), top_up_id(&id)?).await;
     let order = order.map_err(|error| error.problem())?;
     Ok(Json(TopUpView::of(&order, &desk.top_ups, desk.platform.now())))
 }
@@ -155,11 +152,11 @@ async fn show(
 )]
 async fn cancel(
     State(desk): State<Desk>,
-    person: Allowed<Change>,
+    caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<TopUpView>, Problem> {
+) -> Result<Json<TopUpView>, ProblemResponse> {
     let (id, now) = (top_up_id(&id)?, desk.platform.now());
-    let order = desk.top_ups.cancel(person.account(), id, now).await.map_err(|error| error.problem())?;
+    let order = desk.top_ups.cancel(caller.account(), id, now).await.map_err(|error| error.problem())?;
     Ok(Json(TopUpView::of(&order, &desk.top_ups, now)))
 }
 

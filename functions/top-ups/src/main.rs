@@ -1,4 +1,4 @@
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), host::Error> {
-    host::serve(top_ups::router).await
+async fn main() -> Result<(), gateway::Error> {
+    gateway::serve(top_ups::router).await
 }

@@ -7,7 +7,7 @@ use axum::http::HeaderName;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use credits::{Block, Freshness};
-use edge::{Problem, ProblemCode, Public};
+use edge::{Problem, ProblemCode, ProblemResponse};
 use payments::{PayBy, TopUp};
 use primitives::AccountId;
 use rails::sepay_card::{PageLanguage, checkout_page, page_style_source};
@@ -35,13 +35,12 @@ pub(crate) struct Link {
     )
 )]
 pub(crate) async fn qr_svg(
-    _: Public,
     State(desk): State<Desk>,
     Path(id): Path<String>,
     Query(link): Query<Link>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemResponse> {
     let payload = desk.payload(&id, &link).await?;
-    picture("image/svg+xml", viet_qr::svg(&payload))
+    Ok(picture("image/svg+xml", viet_qr::svg(&payload))?)
 }
 
 /// The order's VietQR, as a bitmap. The address is in the order (`pay.qr_png_url`).
@@ -55,13 +54,12 @@ pub(crate) async fn qr_svg(
     )
 )]
 pub(crate) async fn qr_png(
-    _: Public,
     State(desk): State<Desk>,
     Path(id): Path<String>,
     Query(link): Query<Link>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemResponse> {
     let payload = desk.payload(&id, &link).await?;
-    picture("image/png", viet_qr::png(&payload))
+    Ok(picture("image/png", viet_qr::png(&payload))?)
 }
 
 /// The page whose button posts the signed form to SePay. The address is in the order (`pay.page_url`).
@@ -75,11 +73,10 @@ pub(crate) async fn qr_png(
     )
 )]
 pub(crate) async fn checkout(
-    _: Public,
     State(desk): State<Desk>,
     Path(id): Path<String>,
     Query(link): Query<Link>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemResponse> {
     let order = desk.linked_order(&id, &link).await?;
     let Some(PayBy::Card(form)) = desk.top_ups.methods().pay_by(&order) else {
         return Err(ProblemCode::NotFound.into());

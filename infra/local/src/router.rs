@@ -2,7 +2,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use edge::{Edge, SourceIp};
+use edge::SourceIp;
 use platform::{InvalidSettings, Platform, TableSpec};
 use std::net::SocketAddr;
 use utoipa::OpenApi as _;
@@ -35,7 +35,6 @@ pub fn functions_in_roles(
     gateway: &Platform,
     role: impl Fn(&str) -> Result<Platform, InvalidSettings>,
 ) -> Result<Router, InvalidSettings> {
-    let edge = Edge::new(gateway)?;
     let of_pages = Router::new()
         .merge(function_account::router(&role("account")?)?)
         .merge(function_admin::router(&role("admin")?)?)
@@ -48,8 +47,8 @@ pub fn functions_in_roles(
         .merge(function_identity_webhook::router(&role("identity-webhook")?)?)
         .merge(function_sepay_webhook::router(&role("sepay-webhook")?)?);
     // The gateway's part: it answers what browsers ask before they call, and what leads nowhere.
-    let merged = edge::preflights(of_pages, &edge).merge(of_services);
-    Ok(edge::fallback(merged, &edge))
+    let merged = edge::preflights(of_pages, gateway)?.merge(of_services);
+    edge::fallback(merged, gateway)
 }
 
 /// Tells the edge where a connection came from, as API Gateway does in its event.

@@ -11,6 +11,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use platform::{InvalidSettings, Platform};
 
 /// What an answer to a preflight tells every page, beside whether its origin may call. We read no cookies, so nothing is
 /// said of credentials.
@@ -26,8 +27,9 @@ pub const PREFLIGHT_HEADERS: [(&str, &str); 4] = [
 const EXPOSED_HEADERS: &str = "x-request-id,x-run-id,retry-after";
 
 /// Answers preflights of all paths of the router, in place of the gateway that does so in the cloud.
-pub fn preflights(router: Router, edge: &Edge) -> Router {
-    router.route_layer(from_fn_with_state(edge.clone(), answer_preflight))
+pub fn preflights(router: Router, platform: &Platform) -> Result<Router, InvalidSettings> {
+    let edge = Edge::without_routes(platform)?;
+    Ok(router.route_layer(from_fn_with_state(edge, answer_preflight)))
 }
 
 async fn answer_preflight(State(edge): State<Edge>, request: Request, next: Next) -> Response {
@@ -56,7 +58,7 @@ pub(crate) async fn tell_pages(State(edge): State<Edge>, request: Request, next:
 /// The page's origin if it is one of the settings', compared exactly.
 fn allowed_origin(edge: &Edge, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(ORIGIN)?;
-    edge.settings().allowed_origins.contains(origin).then(|| origin.clone())
+    edge.origins()?.contains(origin).then(|| origin.clone())
 }
 
 fn allow(headers: &mut HeaderMap, origin: Option<HeaderValue>) {

@@ -2,46 +2,40 @@
 
 use crate::cors::tell_pages;
 use crate::in_time::in_time;
-use crate::request_id::{RequestId, TraceId};
-use crate::{Edge, Problem};
+use crate::request_id::RequestId;
+use crate::response::problem_of_status;
+use crate::{Edge, Problem, ProblemResponse};
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Router};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::Limited;
+use platform::{InvalidSettings, Platform};
+use primitives::TraceId;
 use std::time::Instant;
 use tracing::Instrument;
 
-/// For routes that pages call. Apply it once per function; finished routers can be merged.
-pub fn finish(router: Router, edge: &Edge) -> Router {
-    dressed(limited(router, edge).layer(from_fn_with_state(edge.clone(), tell_pages)), edge)
-}
-
-/// For routes that other services call: the same without CORS, since no page has business there.
-pub fn finish_webhook(router: Router, edge: &Edge) -> Router {
-    dressed(limited(router, edge), edge)
-}
-
 /// Gives a merged router one answer for all other addresses. Without it the router merged last answers them,
 /// which is a problem document too, but without CORS if that one is for webhooks.
-pub fn fallback(router: Router, edge: &Edge) -> Router {
-    router.fallback_service(finish(Router::new(), edge))
+pub fn fallback(router: Router, platform: &Platform) -> Result<Router, InvalidSettings> {
+    Ok(router.fallback_service(surrounded(Router::new(), &Edge::without_routes(platform)?)))
 }
 
-/// What a request may bring and take.
-fn limited(router: Router, edge: &Edge) -> Router {
-    router.layer(from_fn(in_time)).layer(from_fn_with_state(edge.clone(), limit_body))
-}
-
-fn dressed(router: Router, edge: &Edge) -> Router {
-    router.layer(Extension(edge.clone())).layer(from_fn_with_state(edge.clone(), dress))
+/// What every answer has, also where there is no route.
+pub(crate) fn surrounded(router: Router, edge: &Edge) -> Router {
+    let limited = router.layer(from_fn(in_time)).layer(from_fn_with_state(edge.clone(), limit_body));
+    let for_pages = match edge.origins() {
+        Some(_) => limited.layer(from_fn_with_state(edge.clone(), tell_pages)),
+        None => limited,
+    };
+    for_pages.layer(from_fn_with_state(edge.clone(), name_and_complete))
 }
 
 /// The outermost step: name the request, log it, and give the answer its last form.
-async fn dress(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+async fn name_and_complete(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let id = RequestId::mint(edge.platform().now(), request.extensions().get::<TraceId>().cloned());
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
@@ -63,11 +57,11 @@ async fn dress(State(edge): State<Edge>, mut request: Request, next: Next) -> Re
 fn completed(mut response: Response, id: &RequestId) -> Response {
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| bare_problem(&response));
     if let Some(problem) = problem {
-        let (told, body) = problem.request(id).into_response().into_parts();
+        let (parts, body) = ProblemResponse::from(id.name(problem)).into_response().into_parts();
         *response.body_mut() = body;
-        *response.status_mut() = told.status;
+        *response.status_mut() = parts.status;
         response.headers_mut().remove(CONTENT_LENGTH);
-        for (name, value) in &told.headers {
+        for (name, value) in &parts.headers {
             response.headers_mut().insert(name, value.clone());
         }
     }
@@ -81,7 +75,7 @@ fn bare_problem(response: &Response) -> Option<Problem> {
     if kind.is_some_and(|kind| !kind.starts_with(b"text/plain")) {
         return None;
     }
-    Problem::of_bare_status(response.status(), response.headers())
+    problem_of_status(response.status())
 }
 
 fn secure(headers: &mut HeaderMap, id: &RequestId) {
@@ -109,12 +103,12 @@ async fn limit_body(State(edge): State<Edge>, request: Request, next: Next) -> R
     let announced = announced.and_then(|text| text.parse::<u64>().ok());
     let is_too_long = announced.is_some_and(|length| length > max as u64);
     next.run(
-        request.map(|body| if is_too_long { refused_body() } else { Body::new(Limited::new(body, max)) }),
+        request.map(|body| if is_too_long { too_long_body() } else { Body::new(Limited::new(body, max)) }),
     )
     .await
 }
 
 /// Says that it is too long to everybody who reads it.
-fn refused_body() -> Body {
+fn too_long_body() -> Body {
     Body::new(Limited::new(Body::from("x"), 0))
 }

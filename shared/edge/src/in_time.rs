@@ -1,6 +1,6 @@
 //! The time an answer has, where somebody outside ends the process.
 
-use crate::{Problem, ProblemCode};
+use crate::{ProblemCode, ProblemResponse};
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -20,7 +20,7 @@ pub(crate) async fn in_time(request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(_) => {
             tracing::error!("a request was not answered in its time");
-            Problem::new(ProblemCode::TimedOut).into_response()
+            ProblemResponse::from(ProblemCode::TimedOut).into_response()
         }
     }
 }

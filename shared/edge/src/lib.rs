@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod caller;
 mod cors;
 mod edge;
 mod extract;
@@ -8,24 +9,25 @@ mod in_time;
 mod limit;
 mod network;
 mod permission;
-mod problem;
 mod request_id;
+mod response;
+mod routes;
 mod settings;
 pub mod sse;
 #[cfg(test)]
 mod tests;
 
+pub use caller::{Caller, Role, Runner};
 pub use cors::{PREFLIGHT_HEADERS, preflights};
-pub use edge::Edge;
-pub use extract::{
-    AcceptKind, Allowed, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, Person, Public, RawBody,
-    Runner,
-};
-pub use finish::{fallback, finish, finish_webhook};
+pub use extract::{AcceptKind, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, RawBody};
+pub use finish::fallback;
 pub use in_time::AnswerBy;
-pub use limit::{Limiter, REQUEST_LIMITS, Subject, TABLES};
+pub use limit::{REQUEST_LIMITS, TABLES};
 pub use network::SourceIp;
-pub use permission::{Administer, AskPrice, Change, Inspect, Look, Permission, Spend};
-pub use problem::{Credit, FieldProblem, Meaning, Problem, ProblemCode, ProblemDocument, RUN_ID};
-pub use request_id::{RequestId, TraceId};
-pub use settings::EdgeSettings;
+pub use permission::Permission;
+pub use problems::{Problem, ProblemCode, ProblemDocument};
+pub use request_id::RequestId;
+pub use response::{ProblemResponse, RUN_ID};
+pub use routes::{ROUTES, Route, Routes};
+
+use edge::Edge;

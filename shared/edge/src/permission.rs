@@ -1,102 +1,99 @@
-//! Who may do what: decided here, in one place, before anything of a request but its token is read.
+//! What a caller needs for which kind of route: decided here, in one place, before anything of a request but its token is
+//! read.
 
-use crate::{Problem, ProblemCode};
+use crate::{Problem, ProblemCode, Role};
 use credits::{Block, Freshness};
-use identity::Caller;
+use identity::SignIn;
 
 /// Minutes a sign-in may be old for what can't be undone.
 const STEP_UP_MINUTES_MAX: u32 = 10;
 
-/// What a route needs of the person who calls it; the README has the table. A handler asks for it by its type:
-/// `Allowed<Spend>`.
-pub trait Permission: Send + Sync + 'static {
-    #[doc(hidden)]
-    const RULE: Rule;
+/// What a route needs of its caller; [`crate::ROUTES`] says which route needs what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// Nothing: anybody may, within their network's limit.
+    Public,
+    /// Nothing that the edge could look at: another service calls, and the function believes it by what it signed.
+    Signed,
+    /// To see what is one's own: balance, history, runs and their outputs, orders.
+    Look,
+    /// To correct one's own data and to give up an order.
+    Change,
+    /// To have a price bound.
+    AskPrice,
+    /// To start what costs or brings credit: orders, claims.
+    Spend,
+    /// To start a run: as `Spend`, but decided by the reserving write ([`crate::Runner`]).
+    Run,
+    /// To see what administrators see.
+    Inspect,
+    /// To move other people's credit.
+    Administer,
 }
 
-/// Whom a permission lets in. A deleted person is let in nowhere.
+/// Which people a permission lets in. A deleted person is let in nowhere.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a column of the README's table")]
-pub struct Rule {
+pub(crate) struct Rule {
     is_for_suspended: bool,
     is_for_impersonators: bool,
-    is_for_administrators_alone: bool,
+    role: Option<Role>,
     needs_fresh_sign_in: bool,
 }
 
-macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $value:literal),+ })+) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug, Clone, Copy)]
-            pub enum $name {}
+/// What every rule is unless it says otherwise: for the person themselves, who is not suspended.
+const STRICT: Rule =
+    Rule { is_for_suspended: false, is_for_impersonators: false, role: None, needs_fresh_sign_in: false };
 
-            impl Permission for $name {
-                const RULE: Rule = Rule { $($field: $value),+ };
-            }
-        )+
-    };
-}
+const ADMINISTRATOR: Option<Role> = Some(Role::Administrator);
 
-permissions! {
-    /// To see what is one's own: balance, history, runs and their outputs, orders.
-    Look {
-        is_for_suspended: true, is_for_impersonators: true,
-        is_for_administrators_alone: false, needs_fresh_sign_in: false
+impl Permission {
+    /// `None`: nobody signs in for it.
+    pub(crate) fn rule(self) -> Option<Rule> {
+        Some(match self {
+            Permission::Public | Permission::Signed => return None,
+            Permission::Look => Rule { is_for_suspended: true, is_for_impersonators: true, ..STRICT },
+            Permission::Change => Rule { is_for_suspended: true, ..STRICT },
+            Permission::AskPrice => Rule { is_for_impersonators: true, ..STRICT },
+            Permission::Spend | Permission::Run => STRICT,
+            Permission::Inspect => Rule { role: ADMINISTRATOR, ..STRICT },
+            Permission::Administer => Rule { role: ADMINISTRATOR, needs_fresh_sign_in: true, ..STRICT },
+        })
     }
-    /// To correct one's own data and to give up an order.
-    Change {
-        is_for_suspended: true, is_for_impersonators: false,
-        is_for_administrators_alone: false, needs_fresh_sign_in: false
+
+    pub fn needs_sign_in(self) -> bool {
+        self.rule().is_some()
     }
-    /// To have a price bound.
-    AskPrice {
-        is_for_suspended: false, is_for_impersonators: true,
-        is_for_administrators_alone: false, needs_fresh_sign_in: false
-    }
-    /// To start what costs or brings credit: runs, orders, claims.
-    Spend {
-        is_for_suspended: false, is_for_impersonators: false,
-        is_for_administrators_alone: false, needs_fresh_sign_in: false
-    }
-    /// To see what administrators see.
-    Inspect {
-        is_for_suspended: false, is_for_impersonators: false,
-        is_for_administrators_alone: true, needs_fresh_sign_in: false
-    }
-    /// To move other people's credit.
-    Administer {
-        is_for_suspended: false, is_for_impersonators: false,
-        is_for_administrators_alone: true, needs_fresh_sign_in: true
+
+    /// The role that alone may do it.
+    pub fn role(self) -> Option<Role> {
+        self.rule().and_then(|rule| rule.role)
     }
 }
 
 impl Rule {
     /// An administrator who was deleted a moment ago must not move anybody's credit.
     pub(crate) fn freshness(self) -> Freshness {
-        if self.is_for_administrators_alone { Freshness::Consistent } else { Freshness::Eventual }
+        if self.role.is_some() { Freshness::Consistent } else { Freshness::Eventual }
     }
 
     /// The gravest reason first; `Ok` lets the caller in.
-    pub(crate) fn judge(
-        self,
-        caller: &Caller,
-        block: Option<Block>,
-        is_administrator: bool,
-    ) -> Result<(), Problem> {
+    pub(crate) fn judge(self, sign_in: &SignIn, roles: &[Role], block: Option<Block>) -> Result<(), Problem> {
         if block == Some(Block::Closed) {
             return Err(Problem::deleted_person());
         }
-        if caller.is_impersonated && !self.is_for_impersonators {
+        if sign_in.is_impersonated && !self.is_for_impersonators {
             return Err(ProblemCode::ImpersonationRefused.into());
         }
-        if self.is_for_administrators_alone && !is_administrator {
-            return Err(ProblemCode::NotAdministrator.into());
+        match self.role {
+            Some(role @ Role::Administrator) if !roles.contains(&role) => {
+                return Err(ProblemCode::NotAdministrator.into());
+            }
+            Some(Role::Administrator) | None => {}
         }
         if block == Some(Block::Suspended) && !self.is_for_suspended {
             return Err(ProblemCode::AccountSuspended.into());
         }
-        let is_fresh = caller.factor_age_minutes.is_some_and(|age| age <= STEP_UP_MINUTES_MAX);
+        let is_fresh = sign_in.factor_age_minutes.is_some_and(|age| age <= STEP_UP_MINUTES_MAX);
         if self.needs_fresh_sign_in && !is_fresh {
             return Err(ProblemCode::StepUpRequired.into());
         }
@@ -107,6 +104,7 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Permission::{Administer, AskPrice, Change, Inspect, Look, Public, Run, Signed, Spend};
     use ProblemCode::{
         AccountSuspended, ImpersonationRefused, NotAdministrator, StepUpRequired, Unauthenticated,
     };
@@ -114,37 +112,42 @@ mod tests {
     const CLOSED: Option<Block> = Some(Block::Closed);
     const SUSPENDED: Option<Block> = Some(Block::Suspended);
 
-    fn caller(is_impersonated: bool, factor_age_minutes: Option<u32>) -> Caller {
+    fn sign_in(is_impersonated: bool, factor_age_minutes: Option<u32>) -> SignIn {
         let user = "user_ann".parse().unwrap();
-        Caller { user, login: "sess_1".to_owned(), is_impersonated, factor_age_minutes }
+        SignIn { user, login: "sess_1".to_owned(), is_impersonated, factor_age_minutes }
     }
 
     #[test]
     fn each_permission_lets_in_whom_the_table_says() {
-        let (ann, stand_in) = (caller(false, Some(0)), caller(true, Some(0)));
-        let (rules, refused) = (
-            [Look::RULE, Change::RULE, AskPrice::RULE, Spend::RULE, Inspect::RULE, Administer::RULE],
-            |code| Some(code),
-        );
-        type Row<'a> = (&'a Caller, Option<Block>, bool, [Option<ProblemCode>; 6]);
-        let (deleted, stood_in) = (refused(Unauthenticated), refused(ImpersonationRefused));
-        let (suspended, plain) = (refused(AccountSuspended), refused(NotAdministrator));
+        let (ann, stand_in) = (sign_in(false, Some(0)), sign_in(true, Some(0)));
+        let permissions = [Look, Change, AskPrice, Spend, Run, Inspect, Administer];
+        let (plain_person, administrator): (&[Role], &[Role]) = (&[], &[Role::Administrator]);
+        type Row<'a> = (&'a SignIn, Option<Block>, &'a [Role], [Option<ProblemCode>; 7]);
+        let (deleted, stood_in) = (Some(Unauthenticated), Some(ImpersonationRefused));
+        let (suspended, plain) = (Some(AccountSuspended), Some(NotAdministrator));
         let table: [Row<'_>; 8] = [
-            (&ann, None, false, [None, None, None, None, plain, plain]),
-            (&ann, None, true, [None; 6]),
-            (&ann, SUSPENDED, false, [None, None, suspended, suspended, plain, plain]),
-            (&ann, SUSPENDED, true, [None, None, suspended, suspended, suspended, suspended]),
-            (&ann, CLOSED, false, [deleted; 6]),
-            (&ann, CLOSED, true, [deleted; 6]),
-            (&stand_in, None, true, [None, stood_in, None, stood_in, stood_in, stood_in]),
-            (&stand_in, CLOSED, true, [deleted; 6]),
+            (&ann, None, plain_person, [None, None, None, None, None, plain, plain]),
+            (&ann, None, administrator, [None; 7]),
+            (&ann, SUSPENDED, plain_person, [None, None, suspended, suspended, suspended, plain, plain]),
+            (
+                &ann,
+                SUSPENDED,
+                administrator,
+                [None, None, suspended, suspended, suspended, suspended, suspended],
+            ),
+            (&ann, CLOSED, plain_person, [deleted; 7]),
+            (&ann, CLOSED, administrator, [deleted; 7]),
+            (&stand_in, None, administrator, [None, stood_in, None, stood_in, stood_in, stood_in, stood_in]),
+            (&stand_in, CLOSED, administrator, [deleted; 7]),
         ];
-        for (caller, block, is_administrator, expected) in table {
-            for (rule, expected) in rules.into_iter().zip(expected) {
-                let found = rule.judge(caller, block, is_administrator).err().map(|problem| problem.code());
-                assert_eq!(found, expected, "{caller:?} {block:?} {is_administrator} {rule:?}");
+        for (person, block, roles, expected) in table {
+            for (permission, expected) in permissions.into_iter().zip(expected) {
+                let judged = permission.rule().unwrap().judge(person, roles, block);
+                let found = judged.err().map(|problem| problem.code());
+                assert_eq!(found, expected, "{person:?} {block:?} {roles:?} {permission:?}");
             }
         }
+        assert!(!Public.needs_sign_in() && !Signed.needs_sign_in());
     }
 
     #[test]
@@ -152,7 +155,8 @@ mod tests {
         for (age, expected) in
             [(Some(10), None), (Some(11), Some(StepUpRequired)), (None, Some(StepUpRequired))]
         {
-            let judged = Administer::RULE.judge(&caller(false, age), None, true);
+            let rule = Administer.rule().unwrap();
+            let judged = rule.judge(&sign_in(false, age), &[Role::Administrator], None);
             assert_eq!(judged.err().map(|problem| problem.code()), expected, "{age:?}");
         }
     }

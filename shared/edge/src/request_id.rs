@@ -1,9 +1,9 @@
-use crate::Problem;
+use crate::ProblemResponse;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use primitives::{Timestamp, random_bytes};
+use primitives::{Timestamp, TraceId, random_bytes};
+use problems::Problem;
 use std::fmt;
-use std::sync::Arc;
 use ulid::Ulid;
 
 /// Our own name for one request; what a caller sends as such is not taken over.
@@ -13,12 +13,6 @@ pub struct RequestId {
     trace: Option<TraceId>,
 }
 
-/// The host's name for one request on its way through everybody's services, in the cloud X-Ray's root id:
-/// `1-5759e988-bd862e3fe1be46a994272793`. Callers may choose it, as X-Ray lets them, so it is a hint for whoever looks
-/// something up and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TraceId(Arc<str>);
-
 impl RequestId {
     pub(crate) fn mint(now: Timestamp, trace: Option<TraceId>) -> RequestId {
         RequestId { id: Ulid::from_parts(now.millis(), u128::from_be_bytes(random_bytes())), trace }
@@ -27,20 +21,11 @@ impl RequestId {
     pub fn trace(&self) -> Option<&TraceId> {
         self.trace.as_ref()
     }
-}
 
-impl TraceId {
-    /// The root of an X-Ray header such as `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=…;Sampled=1`.
-    pub fn of_xray(header: &str) -> Option<TraceId> {
-        let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
-        let is_hex =
-            |text: &str, length: usize| text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let (time, rest) = root.strip_prefix("1-")?.split_once('-')?;
-        (is_hex(time, 8) && is_hex(rest, 24)).then(|| TraceId(root.into()))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// The problem with this request's name in it. Every answer gets it from the edge; a problem inside a stream has to
+    /// be given it.
+    pub fn name(&self, problem: Problem) -> Problem {
+        problem.request(self.to_string(), self.trace().map(TraceId::as_str))
     }
 }
 
@@ -51,34 +36,11 @@ impl fmt::Display for RequestId {
 }
 
 impl<S: Sync> FromRequestParts<S> for RequestId {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<RequestId, Problem> {
-        parts.extensions.get().cloned().ok_or_else(crate::extract::unfinished)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::TraceId;
-
-    #[test]
-    fn a_trace_is_named_by_its_root() {
-        let root = "1-5759e988-bd862e3fe1be46a994272793";
-        for header in
-            [format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=1"), format!("Self=1-2-3;Root={root}")]
-        {
-            assert_eq!(TraceId::of_xray(&header).unwrap().as_str(), root);
-        }
-        for header in [
-            "",
-            "Root=",
-            "Parent=53995c3f42cd8ad8",
-            "Root=1-\"x",
-            "Root=1-5759e988",
-            "Root=1-5759e988-bd862e3fe1be46a9942727931",
-        ] {
-            assert_eq!(TraceId::of_xray(header), None, "{header}");
-        }
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<RequestId, ProblemResponse> {
+        parts.extensions.get().cloned().ok_or_else(|| {
+            crate::extract::unfinished("a request has no id: its router was not finished by edge::Routes")
+        })
     }
 }

@@ -1,23 +1,27 @@
 use axum::http::HeaderValue;
 use platform::Settings;
+use primitives::UserId;
+use std::collections::HashSet;
 
-/// What the edge lets through.
-#[derive(Debug, Clone)]
-pub struct EdgeSettings {
-    /// `ALLOWED_ORIGINS`: pages that may call us from a browser; compared exactly
-    pub allowed_origins: Vec<HeaderValue>,
-    /// `BODY_BYTES_MAX`
-    pub body_bytes_max: usize,
+/// `ALLOWED_ORIGINS`: pages that may call us from a browser; compared exactly.
+pub(crate) fn allowed_origins(settings: &mut Settings<'_>) -> Vec<HeaderValue> {
+    let origins = settings.list("ALLOWED_ORIGINS");
+    origins.iter().filter_map(|text| origin(settings, text)).collect()
 }
 
-impl EdgeSettings {
-    pub fn read(settings: &mut Settings<'_>) -> EdgeSettings {
-        let origins = settings.list("ALLOWED_ORIGINS");
-        EdgeSettings {
-            allowed_origins: origins.iter().filter_map(|text| origin(settings, text)).collect(),
-            body_bytes_max: settings.parsed_or("BODY_BYTES_MAX", 256 * 1024, "a number of bytes"),
-        }
-    }
+/// `BODY_BYTES_MAX`.
+pub(crate) fn body_bytes_max(settings: &mut Settings<'_>) -> usize {
+    settings.parsed_or("BODY_BYTES_MAX", 256 * 1024, "a number of bytes")
+}
+
+/// `ADMIN_USER_IDS`: people who are administrators, by Clerk's ids.
+pub(crate) fn administrators(settings: &mut Settings<'_>) -> HashSet<UserId> {
+    let ids = settings.list("ADMIN_USER_IDS");
+    let parsed: Result<HashSet<UserId>, _> = ids.iter().map(|id| id.parse()).collect();
+    parsed.unwrap_or_else(|_| {
+        settings.complain("ADMIN_USER_IDS", "must be user ids, separated by commas");
+        HashSet::new()
+    })
 }
 
 /// `scheme://host[:port]`, as browsers send it; never `*` or `null`.

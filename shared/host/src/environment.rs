@@ -1,5 +1,4 @@
-//! An execution environment of Lambda: what a process keeps between invocations, the platform and what a function built
-//! from it.
+//! What a process keeps between invocations.
 
 use crate::secrets::{Secrets, SecretsError, Values};
 use crate::{Error, cause};
@@ -17,7 +16,8 @@ const AGE_MAX: Duration = Duration::from_secs(15 * 60);
 
 type Build<T> = Box<dyn Fn(&Platform) -> Result<T, InvalidSettings> + Send + Sync>;
 
-pub(crate) struct Environment<T> {
+/// An execution environment of Lambda: the platform, and what a function built from it and its secrets.
+pub struct Environment<T> {
     /// Without the secrets.
     base: Platform,
     secrets: Secrets,
@@ -45,11 +45,11 @@ pub(crate) enum CannotStart {
 /// A request that came too long after the secrets in use were last confirmed.
 #[derive(Debug, thiserror::Error)]
 #[error("the secrets in use were last confirmed at {0}, so this request is not served with them")]
-pub(crate) struct TooOld(Timestamp);
+pub struct TooOld(Timestamp);
 
 impl<T: Clone> Environment<T> {
     /// Once per cold start. The secrets are asked for while the connection to the tables is made.
-    pub(crate) async fn open(
+    pub async fn open(
         build: impl Fn(&Platform) -> Result<T, InvalidSettings> + Send + Sync + 'static,
     ) -> Result<Environment<T>, Error> {
         let opened = match Platform::from_env() {
@@ -82,14 +82,14 @@ impl<T: Clone> Environment<T> {
         Ok(Environment { base, secrets, build, current })
     }
 
-    pub(crate) fn platform(&self) -> &Platform {
+    pub fn platform(&self) -> &Platform {
         &self.base
     }
 
     /// What was built, of secrets that were looked at within the last minutes: a rotated one is used without a
     /// deployment. While new ones are unfit, or none can be read, the last good ones serve, but not for long: they may be
     /// the ones that were taken back.
-    pub(crate) async fn current(&self) -> Result<T, TooOld> {
+    pub async fn current(&self) -> Result<T, TooOld> {
         let mut current = self.current.lock().await;
         if self.secrets.is_empty() {
             return Ok(current.built.clone());

@@ -15,10 +15,10 @@ use std::task::{Context, Poll};
 /// A client that leaves also breaks the sending of the answer, and `lambda_runtime` ends the process over that. Here
 /// it is an everyday event: logged, and the environment lives on.
 #[derive(Clone)]
-pub(crate) struct Hold(Platform);
+pub struct Hold(Platform);
 
 impl Hold {
-    pub(crate) fn of(platform: &Platform) -> Hold {
+    pub fn of(platform: &Platform) -> Hold {
         Hold(platform.clone())
     }
 }
@@ -31,7 +31,8 @@ impl<S> Layer<S> for Hold {
     }
 }
 
-pub(crate) struct Held<S> {
+/// A service inside a [`Hold`].
+pub struct Held<S> {
     platform: Platform,
     invocations: S,
 }

@@ -1,20 +1,14 @@
 #![doc = include_str!("../README.md")]
 
-mod answers;
-mod door;
 mod environment;
 mod hold;
 mod secrets;
 #[cfg(test)]
 mod tests;
 
-use axum::Router;
-use door::Door;
-use edge::TraceId;
-use environment::Environment;
-use hold::Hold;
 use lambda_runtime::{Context, LambdaEvent, Runtime, service_fn};
 use platform::{InvalidSettings, Platform};
+use primitives::TraceId;
 use serde::Serialize;
 use serde_json::Value;
 use std::error::Error as StdError;
@@ -22,17 +16,9 @@ use std::sync::Arc;
 use tracing::field::DisplayValue;
 use tracing::{Instrument, Span};
 
+pub use environment::{Environment, TooOld};
+pub use hold::{Held, Hold};
 pub use lambda_runtime::Error;
-
-/// Serves a function's finished router to API Gateway until the environment is shut down.
-pub async fn serve(router: fn(&Platform) -> Result<Router, InvalidSettings>) -> Result<(), Error> {
-    let environment = Environment::open(router).await?;
-    let hold = Hold::of(environment.platform());
-    let door = Door::open(environment)?;
-    // The door answers for itself, so the runtime's own way to an answer is never gone.
-    let nobody = service_fn(async |_: LambdaEvent<Value>| Ok::<Value, Error>(Value::Null));
-    Runtime::new(nobody).layer(door).layer(hold).run().await
-}
 
 /// Does a schedule's work at every tick until the environment is shut down. The report is what the invocation
 /// answers; a failure is one of the invocation, so that it is counted and seen.

@@ -93,16 +93,6 @@ fn platform(store: &str, clock: &Clock, more: &[(&str, &str)]) -> Platform {
     Platform::build(env, clock.clone(), None).unwrap()
 }
 
-/// An edge whose store and sign-in service are nowhere.
-pub(crate) fn edge() -> edge::Edge {
-    let more = [
-        ("CLERK_ISSUER", "http://127.0.0.1:9"),
-        ("PSEUDONYM_PEPPER", "a pepper for the tests"),
-        ("ALLOWED_ORIGINS", "https://app.example.com"),
-    ];
-    edge::Edge::new(&platform("http://127.0.0.1:9", &Clock::system(), &more)).unwrap()
-}
-
 /// What a function may build of its settings.
 fn pepper(platform: &Platform) -> Result<String, InvalidSettings> {
     platform.env().section(|settings| settings.secret("PEPPER").expose().to_owned())

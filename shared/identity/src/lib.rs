@@ -25,10 +25,10 @@ pub use error::IdentityError;
 pub use events::{InvalidEvent, UserEvent};
 pub use items::{TABLES, USERS};
 pub use pseudonyms::Pseudonyms;
-pub use settings::{ClerkSettings, WebhookSettings};
+pub use settings::{ClerkSettings, SignInSettings, WebhookSettings};
 pub use user::{
     Language, Preferences, PreferencesChange, StorageProvider, Theme, UnknownSpelling, User, UserState,
     Welcome, WelcomeRefused,
 };
 pub use users::{FirstSight, ProfileChange, Users};
-pub use verifier::{Caller, Reason, Refused, Verifier};
+pub use verifier::{Reason, SignIn, Unverified, Verifier};

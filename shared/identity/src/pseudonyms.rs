@@ -1,5 +1,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use platform::Settings;
 use primitives::Secret;
 use ring::hmac;
 
@@ -7,7 +8,20 @@ use ring::hmac;
 #[derive(Clone)]
 pub struct Pseudonyms(hmac::Key);
 
+/// The fewest characters of a pepper; below that, hashed addresses could be guessed.
+const PEPPER_CHARS_MIN: usize = 16;
+
 impl Pseudonyms {
+    /// `PSEUDONYM_PEPPER`: keys the hashes.
+    pub fn read(settings: &mut Settings<'_>) -> Pseudonyms {
+        let pepper = settings.secret("PSEUDONYM_PEPPER");
+        let is_short = (1..PEPPER_CHARS_MIN).contains(&pepper.expose().len());
+        if is_short {
+            settings.complain("PSEUDONYM_PEPPER", &format!("needs at least {PEPPER_CHARS_MIN} characters"));
+        }
+        Pseudonyms::new(&pepper)
+    }
+
     pub fn new(pepper: &Secret) -> Pseudonyms {
         Pseudonyms(hmac::Key::new(hmac::HMAC_SHA256, pepper.expose().as_bytes()))
     }

@@ -2,9 +2,6 @@ use crate::svix;
 use platform::Settings;
 use primitives::Secret;
 
-/// The fewest characters of a pepper; below that, hashed addresses could be guessed.
-const PEPPER_CHARS_MIN: usize = 16;
-
 /// How Clerk's webhooks are believed. For the function that receives them: it can't start without.
 #[derive(Debug, Clone)]
 pub struct WebhookSettings {
@@ -14,43 +11,52 @@ pub struct WebhookSettings {
     pub instance_id: Option<String>,
 }
 
-/// How we know Clerk.
+/// Which sign-in tokens we believe. For whoever lets people in.
 #[derive(Debug, Clone)]
-pub struct ClerkSettings {
+pub struct SignInSettings {
     /// `CLERK_ISSUER`: the instance's Frontend API address, exactly as it stands in `iss`
     pub issuer: String,
     /// `CLERK_JWKS_URL`; by default the issuer's `/.well-known/jwks.json`
     pub jwks_url: String,
     /// `CLERK_AUTHORIZED_PARTIES`: origins whose pages may obtain tokens; by default `ALLOWED_ORIGINS`
     pub authorized_parties: Vec<String>,
-    /// `CLERK_API_URL`: the Backend API
-    pub api_url: String,
     /// `CLERK_ACCEPT_WITHOUT_AZP`: native apps have no origin, so their tokens have no authorized party
     pub accepts_tokens_without_azp: bool,
+}
+
+/// How we ask Clerk about people.
+#[derive(Debug, Clone)]
+pub struct ClerkSettings {
+    /// `CLERK_API_URL`: the Backend API
+    pub api_url: String,
     /// `CLERK_SECRET_KEY`; without it new people have no e-mail, and no welcome, until the webhook arrives
     pub secret_key: Option<Secret>,
     /// `CLERK_READS_PER_WINDOW_MAX`: how many people all instances together ask Clerk about within ten seconds
     pub reads_per_window_max: u32,
-    /// `PSEUDONYM_PEPPER`: keys the hashes that stand for e-mails and networks
-    pub pepper: Secret,
 }
 
-impl ClerkSettings {
-    pub fn read(settings: &mut Settings<'_>) -> ClerkSettings {
+impl SignInSettings {
+    pub fn read(settings: &mut Settings<'_>) -> SignInSettings {
         let issuer = settings.url("CLERK_ISSUER");
-        ClerkSettings {
+        SignInSettings {
             jwks_url: settings.url_or("CLERK_JWKS_URL", &format!("{issuer}/.well-known/jwks.json")),
             issuer,
             authorized_parties: authorized_parties(settings),
-            api_url: settings.url_or("CLERK_API_URL", "https://api.clerk.com"),
             accepts_tokens_without_azp: settings.parsed_or(
                 "CLERK_ACCEPT_WITHOUT_AZP",
                 false,
                 "true or false",
             ),
+        }
+    }
+}
+
+impl ClerkSettings {
+    pub fn read(settings: &mut Settings<'_>) -> ClerkSettings {
+        ClerkSettings {
+            api_url: settings.url_or("CLERK_API_URL", "https://api.clerk.com"),
             reads_per_window_max: reads_per_window_max(settings),
             secret_key: settings.optional_secret("CLERK_SECRET_KEY"),
-            pepper: pepper(settings),
         }
     }
 }
@@ -82,14 +88,4 @@ fn authorized_parties(settings: &mut Settings<'_>) -> Vec<String> {
         settings.complain("CLERK_AUTHORIZED_PARTIES", "is missing, and so is ALLOWED_ORIGINS");
     }
     parties
-}
-
-/// `PSEUDONYM_PEPPER`, long enough to be one.
-fn pepper(settings: &mut Settings<'_>) -> Secret {
-    let pepper = settings.secret("PSEUDONYM_PEPPER");
-    let is_short = (1..PEPPER_CHARS_MIN).contains(&pepper.expose().len());
-    if is_short {
-        settings.complain("PSEUDONYM_PEPPER", &format!("needs at least {PEPPER_CHARS_MIN} characters"));
-    }
-    pepper
 }

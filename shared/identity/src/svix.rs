@@ -20,7 +20,7 @@ pub struct MessageId(String);
 
 /// Why a message can't be believed; for the log, the sender only hears a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum NotAuthentic {
     #[error("no webhook secret is configured")]
     NoSecret,
     #[error("a webhook secret is not `whsec_` and base64")]
@@ -51,31 +51,31 @@ pub fn verify(
     headers: &HeaderMap,
     raw_body: &[u8],
     now: Timestamp,
-) -> Result<MessageId, Refused> {
+) -> Result<MessageId, NotAuthentic> {
     if secrets.is_empty() {
-        return Err(Refused::NoSecret);
+        return Err(NotAuthentic::NoSecret);
     }
     let names = Names::in_use(headers);
-    let id = message_id(single(headers, names.id)?).ok_or(Refused::Header(names.id))?;
+    let id = message_id(single(headers, names.id)?).ok_or(NotAuthentic::Header(names.id))?;
     let timestamp = single(headers, names.timestamp)?;
-    let seconds = whole_seconds(timestamp).ok_or(Refused::Header(names.timestamp))?;
+    let seconds = whole_seconds(timestamp).ok_or(NotAuthentic::Header(names.timestamp))?;
     if now.seconds().abs_diff(seconds) > TOLERANCE_SECONDS {
-        return Err(Refused::Timestamp);
+        return Err(NotAuthentic::Timestamp);
     }
     let signatures = v1_signatures(single(headers, names.signature)?);
     let content = signed_content(id.as_str(), timestamp, raw_body);
     for secret in secrets {
-        let key = signing_key(secret).ok_or(Refused::BadSecret)?;
+        let key = signing_key(secret).ok_or(NotAuthentic::BadSecret)?;
         if signatures.iter().any(|signature| hmac::verify(&key, &content, signature).is_ok()) {
             return Ok(id);
         }
     }
-    Err(Refused::Signature)
+    Err(NotAuthentic::Signature)
 }
 
 /// The signature header's value, `v1,<base64>`.
-pub fn sign(secret: &Secret, id: &str, at: Timestamp, raw_body: &[u8]) -> Result<String, Refused> {
-    let key = signing_key(secret).ok_or(Refused::BadSecret)?;
+pub fn sign(secret: &Secret, id: &str, at: Timestamp, raw_body: &[u8]) -> Result<String, NotAuthentic> {
+    let key = signing_key(secret).ok_or(NotAuthentic::BadSecret)?;
     let tag = hmac::sign(&key, &signed_content(id, &at.seconds().to_string(), raw_body));
     Ok(format!("v1,{}", STANDARD.encode(tag)))
 }
@@ -110,12 +110,12 @@ impl Names {
     }
 }
 
-fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Refused> {
+fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, NotAuthentic> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(Refused::Header(name));
+        return Err(NotAuthentic::Header(name));
     };
-    value.to_str().map_err(|_| Refused::Header(name))
+    value.to_str().map_err(|_| NotAuthentic::Header(name))
 }
 
 /// A dot in the id could move the border to the timestamp.

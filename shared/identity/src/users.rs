@@ -39,10 +39,11 @@ pub struct ProfileChange {
 impl Users {
     pub fn new(platform: &Platform) -> Result<Users, InvalidSettings> {
         let settings = platform.env().section(ClerkSettings::read)?;
+        let pseudonyms = platform.env().section(Pseudonyms::read)?;
         Ok(Users {
             platform: platform.clone(),
             clerk: ClerkApi::new(platform, &settings),
-            pseudonyms: Pseudonyms::new(&settings.pepper),
+            pseudonyms,
             table: platform.table(&USERS),
         })
     }

@@ -10,13 +10,36 @@ pub(crate) const TAKEN_BACK: &str = "taken back with its money";
 /// Why something about a payment was not done. Nothing is half done with any of them.
 #[derive(Debug, thiserror::Error)]
 pub enum PaymentsError {
+    #[error(transparent)]
+    TopUp(#[from] TopUpError),
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    #[error(transparent)]
+    Decision(#[from] DecisionError),
+    #[error(transparent)]
+    Comparison(#[from] ComparisonError),
+    #[error("the account is closed")]
+    AccountClosed,
+    #[error("there is no such account")]
+    NoAccount,
+    /// What was ordered no longer fits a number.
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    #[error("the processor could not be asked")]
+    Processor(#[from] rails::ApiError),
+    #[error("a sealed body can't be written or read")]
+    Seal(#[from] SealError),
+    #[error("the ledger refused or failed")]
+    Credits(#[source] CreditsError),
+    #[error("the payments' store failed")]
+    Store(#[from] StoreError),
+}
+
+/// Why a top-up was not ordered, found or given up.
+#[derive(Debug, thiserror::Error)]
+pub enum TopUpError {
     #[error("this rail is not configured here")]
     RailNotOffered,
-    /// `SEPAY_BANK_API_TOKEN` is missing.
-    #[error("the bank account's list can't be asked for without SEPAY_BANK_API_TOKEN")]
-    NoList,
-    #[error("processors' lists are not read from further back than 45 days")]
-    TooLongAgo,
     #[error("the amount is not offered")]
     AmountNotOffered,
     #[error("the exchange rate is missing or too old")]
@@ -37,6 +60,30 @@ pub enum PaymentsError {
     /// It was paid or has expired, so there is nothing to cancel.
     #[error("the order is not open any more")]
     NotOpen,
+}
+
+/// Why a person's claim of a transfer brought no credit, or none yet.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// The chain's transfer was not seen yet.
+    #[error("the transfer is not known yet")]
+    TransferUnknown { retry_after: Duration },
+    /// The chain's indexes were not read whole, so whether the transfer is there is not known.
+    #[error("the chain's indexes could not be read whole")]
+    ChainUnread { retry_after: Duration },
+    /// The person named as many transfers today as one may.
+    #[error("the person has claimed too many transfers today")]
+    TooMany { retry_after: Duration },
+    /// The claim is not plain enough to be decided by itself; an administrator looks at it.
+    #[error("the claim is left to an administrator")]
+    Unclear,
+    #[error("nothing of this transaction waits for an owner")]
+    NothingToClaim,
+}
+
+/// Why a payment was not assigned, dismissed, taken back or reinstated.
+#[derive(Debug, thiserror::Error)]
+pub enum DecisionError {
     #[error("there is no such payment")]
     NoFact,
     /// Somebody else decided about it in between, or it is in a state that does not allow this.
@@ -53,35 +100,16 @@ pub enum PaymentsError {
     /// More would be taken back than is there.
     #[error("at most {left} can be taken back")]
     TooMuch { left: Credits },
-    #[error("the account is closed")]
-    AccountClosed,
-    #[error("there is no such account")]
-    NoAccount,
-    /// The chain's transfer was not seen yet.
-    #[error("the transfer is not known yet")]
-    TransferUnknown { retry_after: Duration },
-    /// The chain's indexes were not read whole, so whether the transfer is there is not known.
-    #[error("the chain's indexes could not be read whole")]
-    ChainUnread { retry_after: Duration },
-    /// The person named as many transfers today as one may.
-    #[error("the person has claimed too many transfers today")]
-    TooManyClaims { retry_after: Duration },
-    /// The claim is not plain enough to be decided by itself; an administrator looks at it.
-    #[error("the claim is left to an administrator")]
-    ClaimUnclear,
-    #[error("nothing of this transaction waits for an owner")]
-    NothingToClaim,
-    /// What was ordered no longer fits a number.
-    #[error(transparent)]
-    Overflow(#[from] Overflow),
-    #[error("the processor could not be asked")]
-    Processor(#[from] rails::ApiError),
-    #[error("a sealed body can't be written or read")]
-    Seal(#[from] SealError),
-    #[error("the ledger refused or failed")]
-    Credits(#[source] CreditsError),
-    #[error("the payments' store failed")]
-    Store(#[from] StoreError),
+}
+
+/// Why a rail was not compared with its processor's list.
+#[derive(Debug, thiserror::Error)]
+pub enum ComparisonError {
+    /// `SEPAY_BANK_API_TOKEN` is missing.
+    #[error("the bank account's list can't be asked for without SEPAY_BANK_API_TOKEN")]
+    NoList,
+    #[error("processors' lists are not read from further back than 45 days")]
+    TooLongAgo,
 }
 
 impl From<CreditsError> for PaymentsError {

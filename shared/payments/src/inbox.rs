@@ -6,7 +6,7 @@ use crate::payments::{TRIES, body_place};
 use crate::reversal::Cause;
 use crate::ruling::worth_next;
 use crate::store::{When, Written};
-use crate::{Payments, PaymentsError};
+use crate::{ClaimError, DecisionError, Payments, PaymentsError, TopUpError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, OnceKey, Origin, Posted, Posting};
 use platform::{Item, StoreError};
@@ -60,7 +60,7 @@ impl Payments {
     pub async fn waiting(&self, limit: u32, after: Option<&FactKey>) -> Result<InboxPage, PaymentsError> {
         let start = match after {
             None => None,
-            Some(key) => Some(self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?),
+            Some(key) => Some(self.store.fact(key).await?.ok_or(DecisionError::NoFact)?),
         };
         let (keys, has_more) = self.store.open_facts(limit, start.as_ref()).await?;
         let known = self.store.facts(&keys).await?;
@@ -72,7 +72,7 @@ impl Payments {
 
     /// A payment with its deliveries, reversals and what administrators did.
     pub async fn dossier(&self, key: &FactKey) -> Result<Dossier, PaymentsError> {
-        let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
+        let fact = self.store.fact(key).await?.ok_or(DecisionError::NoFact)?;
         let mut dossier = Dossier { fact, deliveries: Vec::new(), reversals: Vec::new(), audit: Vec::new() };
         let prefix = format!("{}/", key.part());
         for row in self.store.below(&key.source(), &prefix).await? {
@@ -111,7 +111,7 @@ impl Payments {
         now: Timestamp,
     ) -> Result<Credited, PaymentsError> {
         for tries in 0..TRIES {
-            let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
+            let fact = self.store.fact(key).await?.ok_or(DecisionError::NoFact)?;
             if let Some(before) = fact.assigned_before(wish)? {
                 return Ok(before);
             }
@@ -132,7 +132,7 @@ impl Payments {
     ) -> Result<Option<Credited>, PaymentsError> {
         let order = match wish.order {
             None => None,
-            Some(id) => Some(self.store.top_up(&wish.account, id).await?.ok_or(PaymentsError::NoTopUp)?),
+            Some(id) => Some(self.store.top_up(&wish.account, id).await?.ok_or(TopUpError::NoTopUp)?),
         };
         if wish
             .seen
@@ -140,7 +140,7 @@ impl Payments {
         {
             // Perhaps the same claim, sent twice, was granted a moment ago; the fact then tells.
             let is_decided = self.store.fact(&fact.key).await?.is_none_or(|now| now.version != fact.version);
-            return if is_decided { Ok(None) } else { Err(PaymentsError::ClaimUnclear) };
+            return if is_decided { Ok(None) } else { Err(ClaimError::Unclear.into()) };
         }
         let credits = self.assigned_credits(fact, order.as_ref(), wish)?;
         let posting = Posting::Grant { amount: credits, origin: Origin::TopUp, key: fact.next_grant_key() };
@@ -201,7 +201,7 @@ impl Payments {
         });
         match wish.credits.or(worth) {
             Some(credits) if is_fit && credits <= ceiling && !credits.is_zero() => Ok(credits),
-            _ => Err(PaymentsError::UnfitAssignment { worth }),
+            _ => Err(DecisionError::UnfitAssignment { worth }.into()),
         }
     }
 
@@ -212,7 +212,7 @@ impl Payments {
         let mut standing = rows.iter().filter(|row| row.of == credited.entry && row.reinstated.is_none());
         match standing.all(|row| row.cause == Cause::Misassigned.as_str()) {
             true => Ok(()),
-            false => Err(PaymentsError::WrongState { state: TAKEN_BACK }),
+            false => Err(DecisionError::WrongState { state: TAKEN_BACK }.into()),
         }
     }
 
@@ -225,11 +225,11 @@ impl Payments {
         now: Timestamp,
     ) -> Result<Fact, PaymentsError> {
         for _ in 0..TRIES {
-            let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
+            let fact = self.store.fact(key).await?.ok_or(DecisionError::NoFact)?;
             match &fact.state {
                 FactState::Dismissed { .. } => return Ok(fact),
                 FactState::Unmatched { .. } | FactState::Claimed(_) => {}
-                other => return Err(PaymentsError::WrongState { state: other.as_str() }),
+                other => return Err(DecisionError::WrongState { state: other.as_str() }.into()),
             }
             let row =
                 AuditRow { who: who.to_owned(), what: "dismissed".into(), note: note.to_owned(), at: now };
@@ -288,12 +288,12 @@ impl Fact {
         match &self.state {
             FactState::Unmatched { .. } | FactState::Dismissed { .. } if self.key.is_anonymous() => {
                 // Reconciliation reads the same payment under its own name and would credit it again.
-                Err(PaymentsError::WrongState { state: "unreadable" })
+                Err(DecisionError::WrongState { state: "unreadable" }.into())
             }
             // Only a message says that it was paid; SePay's record decides, and is asked for again and again.
             FactState::Unmatched { why: Unmatched::Unconfirmed, .. }
             | FactState::Dismissed { why: Unmatched::Unconfirmed } => {
-                Err(PaymentsError::WrongState { state: "unconfirmed" })
+                Err(DecisionError::WrongState { state: "unconfirmed" }.into())
             }
             FactState::Unmatched { .. } | FactState::Claimed(_) | FactState::Dismissed { .. } => Ok(None),
             FactState::Ignored(Ignored::OtherAccount) => Ok(None),
@@ -303,9 +303,9 @@ impl Fact {
                 let is_same = credited.account == wish.account
                     && (wish.order.is_none() || credited.order == wish.order)
                     && wish.credits.is_none_or(|credits| credits == credited.credits);
-                if is_same { Ok(Some(credited.clone())) } else { Err(PaymentsError::DoneOtherwise) }
+                if is_same { Ok(Some(credited.clone())) } else { Err(DecisionError::DoneOtherwise.into()) }
             }
-            other => Err(PaymentsError::WrongState { state: other.as_str() }),
+            other => Err(DecisionError::WrongState { state: other.as_str() }.into()),
         }
     }
 

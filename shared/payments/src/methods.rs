@@ -1,7 +1,7 @@
 use crate::order::{FixedRate, TopUp};
 use crate::pay_by::{Drawn, PayBy, Priced};
 use crate::rails::kind::Payee;
-use crate::{PaymentsError, Rail};
+use crate::{PaymentsError, Rail, TopUpError};
 use platform::{InvalidSettings, Platform, TopUpRules};
 use primitives::{Credits, Rate, Timestamp, TopUpId, Unit};
 use rates::Rates;
@@ -69,7 +69,7 @@ impl Methods {
                 rate: None,
             });
         }
-        let quote = rates.for_orders(currency, now).await.map_err(PaymentsError::NoRate)?;
+        let quote = rates.for_orders(currency, now).await.map_err(TopUpError::NoRate)?;
         let source = format!("{} {}", quote.source.as_str(), quote.side.as_str());
         let price = self.unit.price_half_up(credits, currency, quote.rate)?;
         Ok(Priced { credits, price, rate: Some(FixedRate { rate: quote.rate, source, at: quote.feed_at }) })
@@ -92,6 +92,6 @@ impl Methods {
     }
 
     fn payee(&self, rail: Rail) -> Result<&dyn Payee, PaymentsError> {
-        self.payees.get(&rail).map(Arc::as_ref).ok_or(PaymentsError::RailNotOffered)
+        self.payees.get(&rail).map(Arc::as_ref).ok_or(TopUpError::RailNotOffered.into())
     }
 }

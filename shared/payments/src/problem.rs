@@ -1,7 +1,7 @@
-use crate::PaymentsError;
 use crate::error::TAKEN_BACK;
-use edge::{Problem, ProblemCode};
+use crate::{ClaimError, ComparisonError, DecisionError, PaymentsError, TopUpError};
 use platform::StoreError;
+use problems::{Problem, ProblemCode};
 
 impl PaymentsError {
     /// What the caller is told; what is ours to mend goes to the log.
@@ -9,81 +9,21 @@ impl PaymentsError {
         if self.is_ours() {
             tracing::error!(error = %chain(self), "something about a payment was not done");
         }
-        let problem = Problem::new(self.code());
         match self {
-            PaymentsError::TooMuch { left } => {
-                problem.pointer("/credits", format!("at most {left} can be taken back, at least 1"))
-            }
-            PaymentsError::UnfitAssignment { worth } => {
-                let detail = match worth {
-                    Some(worth) if worth.is_zero() => "it is worth less than one unit: dismiss it".to_owned(),
-                    Some(worth) => format!(
-                        "the payment is worth {worth}; name at most a tenth more, and an order of the same currency \
-                         with room for it"
-                    ),
-                    None => "what it is worth is not known: name the credits yourself".to_owned(),
-                };
-                problem.pointer("/credits", detail)
-            }
-            PaymentsError::DoneOtherwise => problem.detail(
-                "The same case or payment was settled before with other figures, or was undone since. Look at it \
-                 again; another case needs another name.",
-            ),
-            PaymentsError::WrongState { state } => problem.detail(wrong_state(state)),
-            PaymentsError::TooManyMade { until, wait } => problem
-                .detail(format!(
-                    "You have made as many top-ups as a day allows; cancelled ones count too. Pay one that is open, or \
-                     order again from {until} on."
-                ))
-                .retry_after(*wait),
-            PaymentsError::TransferUnknown { retry_after } => problem.retry_after(*retry_after),
-            PaymentsError::ChainUnread { retry_after } => problem.retry_after(*retry_after).detail(
-                "The lists of transfers on TRON could not be read whole just now, so we do not know whether yours is \
-                 in them. Nothing is lost; send the same claim again in a minute.",
-            ),
-            PaymentsError::TooManyClaims { retry_after } => problem.retry_after(*retry_after).detail(
-                "You have claimed as many transfers today as one person may. Claim the next one tomorrow, or write to \
-                 support with its transaction id.",
-            ),
-            _ => problem,
-        }
-    }
-
-    fn code(&self) -> ProblemCode {
-        match self {
-            PaymentsError::RailNotOffered | PaymentsError::NoList => ProblemCode::MethodUnavailable,
-            PaymentsError::AmountNotOffered => ProblemCode::AmountNotOffered,
-            PaymentsError::NoRate(_) => ProblemCode::RateUnavailable,
-            PaymentsError::TooManyOpen { .. } => ProblemCode::TooManyOpenTopUps,
-            PaymentsError::TooManyMade { .. } => ProblemCode::TooManyTopUps,
-            PaymentsError::NoFreeAmount => ProblemCode::MethodUnavailable,
-            PaymentsError::KeyConflict => ProblemCode::IdempotencyConflict,
-            PaymentsError::NoTopUp
-            | PaymentsError::NoFact
-            | PaymentsError::NoReversal
-            | PaymentsError::NoAccount => ProblemCode::NotFound,
-            PaymentsError::NotOpen => ProblemCode::TopUpNotOpen,
-            PaymentsError::WrongState { state: "credited" | "dismissed" | "voided" | TAKEN_BACK }
-            | PaymentsError::DoneOtherwise => ProblemCode::PaymentSettled,
-            PaymentsError::WrongState { .. } => ProblemCode::WrongPaymentState,
-            PaymentsError::TooMuch { .. }
-            | PaymentsError::UnfitAssignment { .. }
-            | PaymentsError::TooLongAgo => ProblemCode::InvalidInput,
-            PaymentsError::AccountClosed => ProblemCode::AccountClosed,
-            PaymentsError::TransferUnknown { .. } => ProblemCode::TransferUnknown,
-            PaymentsError::ClaimUnclear => ProblemCode::ClaimUnclear,
-            PaymentsError::NothingToClaim => ProblemCode::NothingToClaim,
-            PaymentsError::Processor(_) | PaymentsError::ChainUnread { .. } => {
-                ProblemCode::ProcessorUnavailable
-            }
-            PaymentsError::TooManyClaims { .. } => ProblemCode::RateLimited,
+            PaymentsError::TopUp(error) => error.problem(),
+            PaymentsError::Claim(error) => error.problem(),
+            PaymentsError::Decision(error) => error.problem(),
+            PaymentsError::Comparison(error) => error.code().into(),
+            PaymentsError::AccountClosed => ProblemCode::AccountClosed.into(),
+            PaymentsError::NoAccount => ProblemCode::NotFound.into(),
+            PaymentsError::Processor(_) => ProblemCode::ProcessorUnavailable.into(),
             PaymentsError::Store(StoreError::Conflict | StoreError::Unavailable { .. }) => {
-                ProblemCode::StoreUnavailable
+                ProblemCode::StoreUnavailable.into()
             }
             PaymentsError::Store(StoreError::Corrupt { .. })
             | PaymentsError::Overflow(_)
             | PaymentsError::Seal(_)
-            | PaymentsError::Credits(_) => ProblemCode::Internal,
+            | PaymentsError::Credits(_) => ProblemCode::Internal.into(),
         }
     }
 
@@ -94,17 +34,117 @@ impl PaymentsError {
                 | PaymentsError::Overflow(_)
                 | PaymentsError::Seal(_)
                 | PaymentsError::Credits(_)
-                | PaymentsError::NoRate(_)
-                | PaymentsError::NoFreeAmount
                 | PaymentsError::Processor(_)
-                | PaymentsError::ChainUnread { .. }
+                | PaymentsError::TopUp(TopUpError::NoRate(_) | TopUpError::NoFreeAmount)
+                | PaymentsError::Claim(ClaimError::ChainUnread { .. })
         )
     }
 }
 
+impl TopUpError {
+    fn problem(&self) -> Problem {
+        let problem = Problem::new(self.code());
+        match self {
+            TopUpError::TooManyMade { until, wait } => problem
+                .detail(format!(
+                    "You have made as many top-ups as a day allows; cancelled ones count too. Pay one that is open, or \
+                     order again from {until} on."
+                ))
+                .retry_after(*wait),
+            _ => problem,
+        }
+    }
+
+    fn code(&self) -> ProblemCode {
+        match self {
+            TopUpError::RailNotOffered | TopUpError::NoFreeAmount => ProblemCode::MethodUnavailable,
+            TopUpError::AmountNotOffered => ProblemCode::AmountNotOffered,
+            TopUpError::NoRate(_) => ProblemCode::RateUnavailable,
+            TopUpError::TooManyOpen { .. } => ProblemCode::TooManyOpenTopUps,
+            TopUpError::TooManyMade { .. } => ProblemCode::TooManyTopUps,
+            TopUpError::KeyConflict => ProblemCode::IdempotencyConflict,
+            TopUpError::NoTopUp => ProblemCode::NotFound,
+            TopUpError::NotOpen => ProblemCode::TopUpNotOpen,
+        }
+    }
+}
+
+impl ClaimError {
+    fn problem(&self) -> Problem {
+        match self {
+            ClaimError::TransferUnknown { retry_after } => {
+                Problem::new(ProblemCode::TransferUnknown).retry_after(*retry_after)
+            }
+            ClaimError::ChainUnread { retry_after } => {
+                Problem::new(ProblemCode::ProcessorUnavailable).retry_after(*retry_after).detail(
+                    "The lists of transfers on TRON could not be read whole just now, so we do not know whether yours is \
+                     in them. Nothing is lost; send the same claim again in a minute.",
+                )
+            }
+            ClaimError::TooMany { retry_after } => {
+                Problem::new(ProblemCode::RateLimited).retry_after(*retry_after).detail(
+                    "You have claimed as many transfers today as one person may. Claim the next one tomorrow, or write to \
+                     support with its transaction id.",
+                )
+            }
+            ClaimError::Unclear => ProblemCode::ClaimUnclear.into(),
+            ClaimError::NothingToClaim => ProblemCode::NothingToClaim.into(),
+        }
+    }
+}
+
+impl DecisionError {
+    fn problem(&self) -> Problem {
+        let problem = Problem::new(self.code());
+        match self {
+            DecisionError::NoFact | DecisionError::NoReversal => problem,
+            DecisionError::WrongState { state } => problem.detail(why_not_in(state)),
+            DecisionError::DoneOtherwise => problem.detail(
+                "The same case or payment was settled before with other figures, or was undone since. Look at it \
+                 again; another case needs another name.",
+            ),
+            DecisionError::TooMuch { left } => {
+                problem.pointer("/credits", format!("at most {left} can be taken back, at least 1"))
+            }
+            DecisionError::UnfitAssignment { worth } => {
+                let detail = match worth {
+                    Some(worth) if worth.is_zero() => "it is worth less than one unit: dismiss it".to_owned(),
+                    Some(worth) => format!(
+                        "the payment is worth {worth}; name at most a tenth more, and an order of the same currency \
+                         with room for it"
+                    ),
+                    None => "what it is worth is not known: name the credits yourself".to_owned(),
+                };
+                problem.pointer("/credits", detail)
+            }
+        }
+    }
+
+    fn code(&self) -> ProblemCode {
+        match self {
+            DecisionError::NoFact | DecisionError::NoReversal => ProblemCode::NotFound,
+            DecisionError::WrongState { state: "credited" | "dismissed" | "voided" | TAKEN_BACK }
+            | DecisionError::DoneOtherwise => ProblemCode::PaymentSettled,
+            DecisionError::WrongState { .. } => ProblemCode::WrongPaymentState,
+            DecisionError::TooMuch { .. } | DecisionError::UnfitAssignment { .. } => {
+                ProblemCode::InvalidInput
+            }
+        }
+    }
+}
+
+impl ComparisonError {
+    fn code(&self) -> ProblemCode {
+        match self {
+            ComparisonError::NoList => ProblemCode::MethodUnavailable,
+            ComparisonError::TooLongAgo => ProblemCode::InvalidInput,
+        }
+    }
+}
+
 /// Why a payment's state stands in the way, and what can be done instead.
-fn wrong_state(state: &str) -> String {
-    let told = match state {
+fn why_not_in(state: &str) -> &'static str {
+    match state {
         "credited" => "The payment became credit. Take the credit back if that was wrong.",
         "unmatched" => {
             "The payment still waits for a decision, so no credit of it stands. Assign or dismiss it first."
@@ -125,8 +165,7 @@ fn wrong_state(state: &str) -> String {
         }
         TAKEN_BACK => "The credit was taken back together with the money, so it can't be assigned anew.",
         _ => "The payment's state does not allow this. Look at it again.",
-    };
-    told.to_owned()
+    }
 }
 
 /// An error with its causes, for the log.

@@ -2,7 +2,7 @@ use crate::compared::{Compared, YOUNG};
 use crate::fact::{FactKey, FactState};
 use crate::rail::ToldBy;
 use crate::rails::kind::ProcessorList;
-use crate::{Payments, PaymentsError, Rail};
+use crate::{ComparisonError, Payments, PaymentsError, Rail};
 use futures_util::future::join_all;
 use platform::{InvalidSettings, Platform, StoreError, TopUpRules};
 use primitives::{Money, Timestamp, times};
@@ -96,7 +96,7 @@ impl Reconciliation {
         since: Option<Timestamp>,
     ) -> Result<Vec<RailReport>, PaymentsError> {
         if since.is_some_and(|since| since < now.before(WINDOW_MAX)) {
-            return Err(PaymentsError::TooLongAgo);
+            return Err(ComparisonError::TooLongAgo.into());
         }
         let since = since.unwrap_or(now);
         // Boxed, or the types in one are deeper than the compiler looks.

@@ -3,7 +3,7 @@ use crate::items::{AuditRow, ReversalRow, read_reversal, reversal_item};
 use crate::order::TopUp;
 use crate::payments::TRIES;
 use crate::store::{When, Written};
-use crate::{Arrival, Payments, PaymentsError};
+use crate::{Arrival, DecisionError, Payments, PaymentsError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, Entry, OnceKey, Posted, Posting, read_lots};
 use platform::StoreError;
@@ -68,11 +68,15 @@ impl Payments {
         now: Timestamp,
     ) -> Result<EntryId, PaymentsError> {
         for tries in 0..TRIES {
-            let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
+            let fact = self.store.fact(key).await?.ok_or(DecisionError::NoFact)?;
             if let Some(before) = self.reversal_of_case(&fact, &wish.case).await? {
                 let is_same = wish.credits.is_none_or(|credits| credits == before.credits);
                 let stands = before.reinstated.is_none();
-                return if is_same && stands { Ok(before.entry) } else { Err(PaymentsError::DoneOtherwise) };
+                return if is_same && stands {
+                    Ok(before.entry)
+                } else {
+                    Err(DecisionError::DoneOtherwise.into())
+                };
             }
             if let Some(entry) = self.reverse_once(&fact, wish, now).await? {
                 tracing::warn!(payment = %key, cause = wish.cause.as_str(), %entry, "credit was taken back");
@@ -93,7 +97,7 @@ impl Payments {
         let left = credited.credits.checked_sub(credited.reversed)?;
         let amount = wish.credits.unwrap_or(left);
         if amount > left || amount.is_zero() {
-            return Err(PaymentsError::TooMuch { left });
+            return Err(DecisionError::TooMuch { left }.into());
         }
         let entries = self.all_entries(&credited.account).await?;
         let unspent = read_lots(&entries)?.unspent_of(credited.entry);
@@ -128,11 +132,11 @@ impl Payments {
         now: Timestamp,
     ) -> Result<EntryId, PaymentsError> {
         for tries in 0..TRIES {
-            let fact = self.store.fact(key).await?.ok_or(PaymentsError::NoFact)?;
+            let fact = self.store.fact(key).await?.ok_or(DecisionError::NoFact)?;
             let reversals = self.reversals(&fact).await?;
             let granted = credited(&fact)?.entry;
             let row = reversals.into_iter().find(|row| row.entry == wish.reversal && row.of == granted);
-            let row = row.ok_or(PaymentsError::NoReversal)?;
+            let row = row.ok_or(DecisionError::NoReversal)?;
             if let Some(before) = row.reinstated {
                 return Ok(before);
             }
@@ -270,7 +274,7 @@ impl Payments {
 fn credited(fact: &Fact) -> Result<&Credited, PaymentsError> {
     match &fact.state {
         FactState::Credited(credited) => Ok(credited),
-        other => Err(PaymentsError::WrongState { state: other.as_str() }),
+        other => Err(DecisionError::WrongState { state: other.as_str() }.into()),
     }
 }
 

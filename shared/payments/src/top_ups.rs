@@ -7,7 +7,7 @@ use crate::order::{LOOK_BACK, TopUp};
 use crate::pay_by::Priced;
 use crate::rail::Recognition;
 use crate::store::{Store, When, Written};
-use crate::{PaymentsError, Rail};
+use crate::{PaymentsError, Rail, TopUpError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -103,9 +103,11 @@ impl TopUps {
         }
         match self.create_new(wish, now).await {
             // The same key's own order may be what took the last place, a moment ago.
-            Err(refused @ (PaymentsError::TooManyOpen { .. } | PaymentsError::TooManyMade { .. })) => {
-                self.made_before(wish, now).await?.ok_or(refused)
-            }
+            Err(
+                refused @ PaymentsError::TopUp(
+                    TopUpError::TooManyOpen { .. } | TopUpError::TooManyMade { .. },
+                ),
+            ) => self.made_before(wish, now).await?.ok_or(refused),
             made => made,
         }
     }
@@ -139,7 +141,7 @@ impl TopUps {
             }
         }
         // Otherwise other orders of the same person were faster each time, and the caller may try again.
-        Err(if is_amount_taken { PaymentsError::NoFreeAmount } else { StoreError::Conflict.into() })
+        Err(if is_amount_taken { TopUpError::NoFreeAmount.into() } else { StoreError::Conflict.into() })
     }
 
     fn check(&self, wish: &TopUpWish) -> Result<(), PaymentsError> {
@@ -148,11 +150,11 @@ impl TopUps {
             || (rules.amount_min..=rules.amount_max).contains(&wish.credits)
                 && wish.credits.get().checked_rem(rules.amount_step.get()) == Some(0);
         if !is_offered {
-            return Err(PaymentsError::AmountNotOffered);
+            return Err(TopUpError::AmountNotOffered.into());
         }
         match wish.rail.is_offered_by(rules) {
             true => Ok(()),
-            false => Err(PaymentsError::RailNotOffered),
+            false => Err(TopUpError::RailNotOffered.into()),
         }
     }
 
@@ -165,7 +167,7 @@ impl TopUps {
             return Ok(None);
         }
         if row.fingerprint != wish.fingerprint() {
-            return Err(PaymentsError::KeyConflict);
+            return Err(TopUpError::KeyConflict.into());
         }
         Ok(self.store.top_up(&wish.account, row.order).await?)
     }
@@ -261,7 +263,7 @@ impl TopUps {
         let made = MadeRow::one_more(held.made.as_ref(), now);
         if made.count > self.rules.orders_per_day_max {
             let until = made.ends_at();
-            return Err(PaymentsError::TooManyMade { until, wait: until.since(now) });
+            return Err(TopUpError::TooManyMade { until, wait: until.since(now) }.into());
         }
         Ok((self.free_place(wish, held.places, now).await?, made))
     }
@@ -288,7 +290,7 @@ impl TopUps {
                 return Ok(Place { nth, had });
             }
         }
-        Err(PaymentsError::TooManyOpen { open: self.rules.open_max as usize })
+        Err(TopUpError::TooManyOpen { open: self.rules.open_max as usize }.into())
     }
 
     async fn held(&self, account: &AccountId) -> Result<Held, StoreError> {
@@ -319,7 +321,7 @@ impl TopUps {
 
     /// The person's own order.
     pub async fn show(&self, account: &AccountId, id: TopUpId) -> Result<TopUp, PaymentsError> {
-        self.store.top_up(account, id).await?.ok_or(PaymentsError::NoTopUp)
+        Ok(self.store.top_up(account, id).await?.ok_or(TopUpError::NoTopUp)?)
     }
 
     /// `before` continues an earlier page.
@@ -371,7 +373,7 @@ impl TopUps {
             return Ok(order);
         }
         if !order.is_open(now) {
-            return Err(PaymentsError::NotOpen);
+            return Err(TopUpError::NotOpen.into());
         }
         order.cancelled_at = Some(now);
         order.version += 1;

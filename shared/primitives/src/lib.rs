@@ -11,6 +11,7 @@ mod privacy;
 mod rate;
 mod text;
 pub mod times;
+mod trace;
 mod unit;
 
 pub use blank::is_blank;
@@ -23,4 +24,5 @@ pub use price::{CostCents, InvalidDecimal, Markup};
 pub use privacy::{Fingerprint, Private, Secret};
 pub use rate::{InvalidRate, Rate};
 pub use text::{BLANK_CLASS, typed, typed_pattern};
+pub use trace::TraceId;
 pub use unit::{Unit, UnknownUnit};

@@ -4,7 +4,7 @@ use crate::reserving::Started;
 use crate::runs::{Order, Priced, Runs, Who};
 use crate::telling::{RunEvent, Stage, Teller};
 use crate::view::{BalanceView, OutputView, RunBegun, RunStatus, RunView};
-use crate::{RunsError, Tried};
+use crate::{FailedRun, RunsError, Tried};
 use credits::{Decision, Hold, Outcome};
 use media::{OutputKind, StoredOutput};
 use primitives::{AccountId, CostCents, Private, Timestamp};
@@ -72,7 +72,7 @@ impl Conduct {
         self.tell.begin(RunBegun::of_hold(hold, self.released_at(hold)));
         let Err(error) = self.tell.during(self.serve(priced, hold)).await else { return };
         let code = self.tell.fail(&error);
-        if code.status().is_server_error() {
+        if code.status() >= 500 {
             // A stream that has begun is a 200 for everybody who counts answers.
             tracing::warn!(
                 metric = "runs_failed",
@@ -130,14 +130,16 @@ impl Conduct {
         // A text ends with its connection. A picture's order may be on its way, and then nobody knows what becomes of it.
         if matches!(job.request, Request::Image(_)) && !self.tell.has_been_taken() {
             tracing::warn!(run.id = %hold.run, "a run is broken off while its order may be on its way; the credit stays held");
-            return Err(RunsError::OutcomeUnknown { run: hold.run, held_until: self.released_at(hold) });
+            return Err(
+                FailedRun::OutcomeUnknown { run: hold.run, held_until: self.released_at(hold) }.into()
+            );
         }
         let lost = self.cost_paid_by(hold);
         let receipt = self.receipt(priced, hold, first_at).to_text();
         let decision = Decision::release_for_our_fault(hold, STOPPED, lost, receipt);
         self.settle(priced, hold, &decision).await?;
         tracing::warn!(run.id = %hold.run, "a run is broken off with its process; the credit is back");
-        Err(RunsError::BrokenOff { run: hold.run })
+        Err(FailedRun::BrokenOff { run: hold.run }.into())
     }
 
     /// Passes text on as it comes and keeps all of it.
@@ -196,7 +198,7 @@ impl Conduct {
                 let (lost, receipt) = (receipt.whole_cost(), receipt.to_text());
                 let decision = Decision::release_for_our_fault(hold, OUTPUT_LOST, lost, receipt);
                 self.settle(priced, hold, &decision).await?;
-                return Err(RunsError::OutputLost { run: hold.run });
+                return Err(FailedRun::OutputLost { run: hold.run }.into());
             }
         };
         self.warn_of_loss(hold, &receipt);
@@ -249,7 +251,9 @@ impl Conduct {
                 provider.request_id = last.and_then(|attempt| attempt.provider_request_id.as_deref()),
                 "a provider may have taken the work and can't be asked; the credit stays held"
             );
-            return Err(RunsError::OutcomeUnknown { run: hold.run, held_until: self.released_at(hold) });
+            return Err(
+                FailedRun::OutcomeUnknown { run: hold.run, held_until: self.released_at(hold) }.into()
+            );
         }
         let mut receipt = self.receipt(priced, hold, first_at);
         receipt.tried = Tried::all(&failed.attempts, receipt.reserved_at());
@@ -289,7 +293,7 @@ impl Conduct {
             client_left = receipt.left,
             "run failed; the credit is back"
         );
-        Err(RunsError::NotServed { run: hold.run, class })
+        Err(FailedRun::NotServed { run: hold.run, class }.into())
     }
 
     /// Decide, log, apply. If the store fails on the way, the hold stays and the sweep does the rest.
@@ -301,7 +305,7 @@ impl Conduct {
     ) -> Result<(Outcome, Option<BalanceView>), RunsError> {
         let unsettled = |source: RunsError| {
             tracing::error!(run.id = %hold.run, error = %source, "a run could not be settled; the sweep will");
-            RunsError::Unsettled {
+            FailedRun::Unsettled {
                 run: hold.run,
                 held_until: self.released_at(hold),
                 source: Box::new(source),

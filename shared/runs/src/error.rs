@@ -10,6 +10,31 @@ use std::time::Duration;
 /// Why a run did not come to its end, or why a question about runs can't be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum RunsError {
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    #[error(transparent)]
+    Failed(#[from] FailedRun),
+    #[error("there is no such run")]
+    NotFound,
+    #[error("{0} could not be written")]
+    Malformed(&'static str),
+    #[error("the tool's provider chain is not known: {0}")]
+    UnknownChain(String),
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    #[error(transparent)]
+    Signup(#[from] SignupError),
+    #[error(transparent)]
+    Credits(#[from] CreditsError),
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an order became no run of its own. Nothing is held for it.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
     #[error("there is no such tool")]
     UnknownTool,
     #[error("this variant of the tool is not sold at the moment")]
@@ -22,6 +47,9 @@ pub enum RunsError {
     TwoKeys,
     #[error("the key stands for a run with another input")]
     KeyConflict { run: RunId },
+    /// The key stands for a run that goes on for longer than a request may wait.
+    #[error("the run is still going on")]
+    StillRunning { run: RunId },
     #[error("the price is another one than was shown")]
     PriceChanged { expected: Credits, now: Credits },
     #[error("the quote has expired")]
@@ -29,13 +57,15 @@ pub enum RunsError {
     #[error("the quote is for something else, or not from us")]
     QuoteMismatch,
     #[error("the ledger refused the reservation")]
-    Refused { refusal: Refusal, price: Credits },
+    NotReserved { refusal: Refusal, price: Credits },
     /// The credit does not suffice, and whether the welcome credit comes on top is not known yet.
     #[error("the welcome credit is not decided yet")]
     WelcomeUndecided { price: Credits, available: Credits, retry_after: Duration },
-    /// The key stands for a run that goes on for longer than a request may wait.
-    #[error("the run is still going on")]
-    StillRunning { run: RunId },
+}
+
+/// Why a run whose price was held brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum FailedRun {
     /// The provider chain failed and the credit is back.
     #[error("no provider served the run ({class})")]
     NotServed { run: RunId, class: FailureClass },
@@ -56,20 +86,4 @@ pub enum RunsError {
         #[source]
         source: Box<RunsError>,
     },
-    #[error("there is no such run")]
-    NotFound,
-    #[error("{0} could not be written")]
-    Malformed(&'static str),
-    #[error("the tool's provider chain is not known: {0}")]
-    UnknownChain(String),
-    #[error(transparent)]
-    Overflow(#[from] Overflow),
-    #[error(transparent)]
-    Signup(#[from] SignupError),
-    #[error(transparent)]
-    Credits(#[from] CreditsError),
-    #[error(transparent)]
-    Media(#[from] MediaError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }

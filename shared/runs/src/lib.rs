@@ -26,7 +26,7 @@ mod view;
 
 pub(crate) use catalog::Catalog;
 pub use closing::{Closing, SweepReport};
-pub use error::RunsError;
+pub use error::{FailedRun, OrderError, RunsError};
 pub use history::History;
 pub use items::{IDEMPOTENCY, TABLES, TOOL_PRICING, USAGE_LOG};
 pub use pricing::{Case, PriceCase, PriceRow, Unsellable};

@@ -2,11 +2,11 @@
 //!
 //! It lives here and not in the functions, because a stream's `failed` event carries the same document as an answer.
 
-use crate::{FieldError, RunsError};
+use crate::{FailedRun, FieldError, OrderError, RunsError};
 use credits::Refusal;
-use edge::{Credit, Problem, ProblemCode};
 use identity::IdentityError;
 use primitives::{Credits, RunId};
+use problems::{Credit, Problem, ProblemCode};
 use providers::FailureClass;
 use signup::SignupError;
 use std::time::Duration;
@@ -25,84 +25,95 @@ impl RunsError {
     /// What the person is told. Causes from the inside are logged here and stay here.
     pub fn problem(&self) -> Problem {
         match self {
-            RunsError::UnknownTool => Problem::new(ProblemCode::UnknownTool)
+            RunsError::Order(error) => error.problem(),
+            RunsError::Failed(failure) => failure.problem(),
+            RunsError::NotFound => Problem::new(ProblemCode::NotFound),
+            RunsError::Signup(SignupError::Identity(IdentityError::Deleted)) => Problem::deleted_person(),
+            RunsError::Malformed(_) | RunsError::Overflow(_) | RunsError::UnknownChain(_) => {
+                self.internal(ProblemCode::Internal)
+            }
+            RunsError::Signup(_) | RunsError::Credits(_) | RunsError::Media(_) | RunsError::Store(_) => {
+                self.internal(ProblemCode::StoreUnavailable)
+            }
+        }
+    }
+
+    fn internal(&self, code: ProblemCode) -> Problem {
+        let cause = std::error::Error::source(self).map(ToString::to_string).unwrap_or_default();
+        tracing::error!(error = %self, cause, "a request about runs failed inside");
+        Problem::new(code)
+    }
+}
+
+impl OrderError {
+    /// What the person is told who sent the order.
+    pub fn problem(&self) -> Problem {
+        match self {
+            OrderError::UnknownTool => Problem::new(ProblemCode::UnknownTool)
                 .detail("There is no such tool. GET /v1/pricing lists them. No credit was taken."),
-            RunsError::ToolDisabled => Problem::new(ProblemCode::ToolDisabled),
-            RunsError::InvalidInput(fields) => invalid_input(fields),
-            RunsError::RunIdOutOfTime => Problem::new(ProblemCode::InvalidRunId).detail(
+            OrderError::ToolDisabled => Problem::new(ProblemCode::ToolDisabled),
+            OrderError::InvalidInput(fields) => invalid_input(fields),
+            OrderError::RunIdOutOfTime => Problem::new(ProblemCode::InvalidRunId).detail(
                 "The time inside the run id is more than a day old or lies ahead. Make a new ULID. No credit was taken.",
             ),
-            RunsError::TwoKeys => Problem::new(ProblemCode::InvalidInput)
+            OrderError::TwoKeys => Problem::new(ProblemCode::InvalidInput)
                 .detail("Send either a run_id or an Idempotency-Key, not both. No credit was taken."),
-            RunsError::KeyConflict { run } => Problem::new(ProblemCode::RunConflict).run(*run),
-            RunsError::StillRunning { run } => {
+            OrderError::KeyConflict { run } => Problem::new(ProblemCode::RunConflict).run(*run),
+            OrderError::StillRunning { run } => {
                 Problem::new(ProblemCode::RunConflict).run(*run).credit(Credit::Held).retry_after(LATER).detail(format!(
                     "The run of an earlier request with this key is not over yet. Look at GET /v1/runs/{run}."
                 ))
             }
-            RunsError::PriceChanged { expected, now } => Problem::new(ProblemCode::PriceChanged).detail(format!(
+            OrderError::PriceChanged { expected, now } => Problem::new(ProblemCode::PriceChanged).detail(format!(
                 "The price is {now} by now, not {expected}. Look at it, then send the request with the new price. \
                  No credit was taken."
             )),
-            RunsError::QuoteExpired => Problem::new(ProblemCode::QuoteExpired),
-            RunsError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch),
-            RunsError::Refused { refusal, price } => refused(refusal, *price),
-            RunsError::WelcomeUndecided { price, available, retry_after } => {
+            OrderError::QuoteExpired => Problem::new(ProblemCode::QuoteExpired),
+            OrderError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch),
+            OrderError::NotReserved { refusal, price } => not_reserved(refusal, *price),
+            OrderError::WelcomeUndecided { price, available, retry_after } => {
                 Problem::new(ProblemCode::InsufficientCredit).retry_after(*retry_after).detail(format!(
                     "The run costs {price} and {available} is available. Whether a welcome credit comes on top is not \
                      decided yet: the sign-in service has not told us your e-mail address. Send the same request \
                      again shortly, or top up. No credit was taken."
                 ))
             }
-            RunsError::NotServed { run, class } => not_served(*run, *class),
-            RunsError::OutputLost { run } => Problem::new(ProblemCode::OutputNotStored).run(*run),
-            RunsError::BrokenOff { run } => Problem::new(ProblemCode::RunBrokenOff).run(*run),
-            RunsError::OutcomeUnknown { run, held_until } => {
+        }
+    }
+}
+
+impl FailedRun {
+    /// What the person is told whose run it is.
+    pub fn problem(&self) -> Problem {
+        match self {
+            FailedRun::NotServed { run, class } => not_served(*run, *class),
+            FailedRun::OutputLost { run } => Problem::new(ProblemCode::OutputNotStored).run(*run),
+            FailedRun::BrokenOff { run } => Problem::new(ProblemCode::RunBrokenOff).run(*run),
+            FailedRun::OutcomeUnknown { run, held_until } => {
                 Problem::new(ProblemCode::OutcomeUnknown).run(*run).credit(Credit::Held).detail(format!(
                     "The provider may have taken the work, but its answer was lost, and asking again could pay it twice. \
                      Your credit is held and comes back by itself within two minutes after {held_until}. Start a \
                      new run if you do not want to wait."
                 ))
             }
-            RunsError::Unsettled { run, held_until, .. } => {
+            FailedRun::Unsettled { run, held_until, .. } => {
                 Problem::new(ProblemCode::StoreUnavailable).run(*run).credit(Credit::Held).detail(format!(
                     "The run ended, but could not be booked yet. It is settled or given back within two minutes after \
                      {held_until}, without you doing anything. Look at GET /v1/runs/{run}."
                 ))
             }
-            RunsError::NotFound => Problem::new(ProblemCode::NotFound),
-            RunsError::Signup(SignupError::Identity(IdentityError::Deleted)) => Problem::deleted_person(),
-            RunsError::Overflow(_)
-            | RunsError::Malformed(_)
-            | RunsError::UnknownChain(_)
-            | RunsError::Signup(_)
-            | RunsError::Credits(_)
-            | RunsError::Media(_)
-            | RunsError::Store(_) => self.internal(),
         }
     }
 
-    fn internal(&self) -> Problem {
-        let cause = std::error::Error::source(self).map(ToString::to_string).unwrap_or_default();
-        tracing::error!(error = %self, cause, "a request about runs failed inside");
-        let code = match self {
-            RunsError::Malformed(_) | RunsError::Overflow(_) | RunsError::UnknownChain(_) => {
-                ProblemCode::Internal
-            }
-            _ => ProblemCode::StoreUnavailable,
-        };
-        Problem::new(code)
-    }
-
-    /// The error a repeat of a released run is answered with.
-    pub(crate) fn of_release(run: RunId, reason: &str) -> RunsError {
+    /// What a repeat of a released run is answered with.
+    pub(crate) fn of_release(run: RunId, reason: &str) -> FailedRun {
         match reason {
-            OUTPUT_LOST => return RunsError::OutputLost { run },
-            EXPIRED | STOPPED => return RunsError::BrokenOff { run },
+            OUTPUT_LOST => return FailedRun::OutputLost { run },
+            EXPIRED | STOPPED => return FailedRun::BrokenOff { run },
             _ => {}
         }
         let class = FailureClass::of(reason);
-        RunsError::NotServed { run, class: class.unwrap_or(FailureClass::Unavailable) }
+        FailedRun::NotServed { run, class: class.unwrap_or(FailureClass::Unavailable) }
     }
 }
 
@@ -111,7 +122,7 @@ fn invalid_input(fields: &[FieldError]) -> Problem {
     fields.iter().fold(problem, |problem, field| problem.pointer(&field.pointer, &field.detail))
 }
 
-fn refused(refusal: &Refusal, price: Credits) -> Problem {
+fn not_reserved(refusal: &Refusal, price: Credits) -> Problem {
     match refusal {
         Refusal::InsufficientCredit { available } => Problem::new(ProblemCode::InsufficientCredit).detail(format!(
             "The run costs {price} and {available} is available. Top up, then send the same request again. \

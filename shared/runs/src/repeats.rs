@@ -1,12 +1,12 @@
 //! A repeat of a run that goes on or is over: its story is told again, nothing is done again.
 
-use crate::RunsError;
 use crate::claim::WAIT_MAX;
 use crate::conduct::Conduct;
 use crate::reserving::known_run;
 use crate::runs::Order;
 use crate::telling::RunEvent;
 use crate::view::RunBegun;
+use crate::{FailedRun, OrderError, RunsError};
 use credits::{Block, Outcome, Refusal, RunOutcome};
 use primitives::{AccountId, Credits, Private, RunId};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use tokio::time::Instant;
 impl Conduct {
     /// For an order that can't be priced (any more): the run its key stands for, or the refusal.
     pub(crate) async fn replay_or(&self, order: &Order, refusal: RunsError) -> Result<(), RunsError> {
-        let account = self.who.account();
+        let account = self.who.account.clone();
         let holder = self.runs.0.ledger.account(&account).await?;
         let block = holder.as_ref().and_then(|holder| holder.block);
-        let refused = |refusal| RunsError::Refused { refusal, price: Credits::ZERO };
+        let refused = |refusal| OrderError::NotReserved { refusal, price: Credits::ZERO }.into();
         // No reservation has asked for them: what speaks against the person comes before what speaks against the order.
         // Who is suspended may still see what an earlier run brought.
         let refusal = match block {
@@ -39,7 +39,7 @@ impl Conduct {
         }
         match holder.as_ref().and_then(|holder| holder.hold(run)) {
             Some(hold) if hold.fingerprint == fingerprint => self.replay(&account, run).await,
-            Some(_) => Err(RunsError::KeyConflict { run }),
+            Some(_) => Err(OrderError::KeyConflict { run }.into()),
             None => Err(refusal),
         }
     }
@@ -53,7 +53,7 @@ impl Conduct {
         if view.output.is_none()
             && let Some(reason) = outcome.run().and_then(RunOutcome::failure)
         {
-            return Err(RunsError::of_release(run, reason));
+            return Err(FailedRun::of_release(run, reason).into());
         }
         if let Some(output) = &mut view.output {
             if let Some(text) = output.text.take() {
@@ -85,7 +85,7 @@ impl Conduct {
             }
             has_place = has_place || self.runs.0.claims.may_wait(account, self.runs.now()).await;
             if !has_place || Instant::now() >= give_up_at {
-                return Err(RunsError::StillRunning { run });
+                return Err(OrderError::StillRunning { run }.into());
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(1));

@@ -1,10 +1,10 @@
 //! How a run begins: its price is held, or it turns out to be a repeat.
 
-use crate::RunsError;
 use crate::claim::EarlierClaim;
 use crate::conduct::Conduct;
 use crate::receipt::Receipt;
 use crate::runs::Priced;
+use crate::{OrderError, RunsError};
 use credits::{Hold, Outcome, Refusal, Reservation, Reserved};
 use identity::Welcome;
 use primitives::{Fingerprint, RunId, Timestamp};
@@ -47,7 +47,7 @@ impl Conduct {
     /// Holds the price, in one round trip, or finds out which run the order repeats.
     pub(crate) async fn start(&self, priced: &mut Priced) -> Result<Started, RunsError> {
         if priced.may_be_known && !self.runs.is_in_time(priced.run) {
-            return self.known_or(priced, RunsError::RunIdOutOfTime).await;
+            return self.known_or(priced, OrderError::RunIdOutOfTime.into()).await;
         }
         let mut done = Remedies::default();
         loop {
@@ -65,7 +65,7 @@ impl Conduct {
                 }
                 Attempted::Refused(refusal) if self.remedy(&refusal, priced, &mut done, now).await? => {}
                 Attempted::Refused(refusal) => {
-                    return Err(RunsError::Refused { refusal, price: priced.price });
+                    return Err(OrderError::NotReserved { refusal, price: priced.price }.into());
                 }
             }
         }
@@ -81,7 +81,7 @@ impl Conduct {
     ) -> Result<bool, RunsError> {
         match refusal {
             Refusal::NoAccount if !std::mem::replace(&mut done.has_signed_up, true) => {
-                self.runs.0.signup.find(self.who.sight(), now).await?;
+                self.runs.0.signup.find(&priced.account, self.who.sight(), now).await?;
                 if priced.key.is_some() {
                     // The key is claimed by now: a repeat may have used the id and be done already.
                     priced.may_be_known = true;
@@ -131,11 +131,11 @@ impl Conduct {
         if !account.is_some_and(|account| account.awaits_welcome) {
             return Ok(false);
         }
-        let (user, account) = parts.signup.find(self.who.sight(), now).await?;
+        let (user, account) = parts.signup.find(&priced.account, self.who.sight(), now).await?;
         if user.welcome == Welcome::Undecided {
             let retry_after = user.welcome_due_at().map_or(WELCOME_PAUSE, |at| at.since(now));
             let retry_after = retry_after.max(Duration::from_secs(1));
-            return Err(RunsError::WelcomeUndecided { price: priced.price, available, retry_after });
+            return Err(OrderError::WelcomeUndecided { price: priced.price, available, retry_after }.into());
         }
         Ok(account.available > available)
     }
@@ -239,13 +239,13 @@ impl Conduct {
 }
 
 fn same_input(run: RunId, theirs: Fingerprint, ours: Fingerprint) -> Result<RunId, RunsError> {
-    if theirs == ours { Ok(run) } else { Err(RunsError::KeyConflict { run }) }
+    if theirs == ours { Ok(run) } else { Err(OrderError::KeyConflict { run }.into()) }
 }
 
 /// The run of an outcome, if it is the run of this input. An id that names another kind of entry is no run's.
 pub(crate) fn known_run(outcome: &Outcome, ours: Fingerprint) -> Result<RunId, RunsError> {
     let run = RunId::from(outcome.id);
-    let Some(done) = outcome.run() else { return Err(RunsError::KeyConflict { run }) };
+    let Some(done) = outcome.run() else { return Err(OrderError::KeyConflict { run }.into()) };
     let receipt = Receipt::parse(&done.receipt).ok_or(RunsError::Malformed("a receipt"))?;
     let theirs = Fingerprint::decode(&receipt.fp).ok_or(RunsError::Malformed("a receipt"))?;
     same_input(run, theirs, ours)

@@ -2,7 +2,7 @@ use crate::claim::Claims;
 use crate::conduct::Conduct;
 use crate::items::TABLES;
 use crate::telling::Teller;
-use crate::{Closing, History, PriceRow, RunEvent, RunsError, Shop, ToolInput};
+use crate::{Closing, History, OrderError, PriceRow, RunEvent, RunsError, Shop, ToolInput};
 use credits::Ledger;
 use media::Media;
 use platform::{InvalidSettings, Platform, Settings, TableSpec};
@@ -47,6 +47,8 @@ pub struct RunsSettings {
 #[derive(Debug, Clone)]
 pub struct Who {
     pub user: UserId,
+    /// Whose credit pays for it.
+    pub account: AccountId,
     pub country: Option<String>,
     /// Already truncated.
     pub network: Option<String>,
@@ -97,10 +99,6 @@ impl RunsSettings {
 }
 
 impl Who {
-    pub fn account(&self) -> AccountId {
-        AccountId::from(&self.user)
-    }
-
     pub(crate) fn sight(&self) -> identity::FirstSight<'_> {
         identity::FirstSight {
             user: &self.user,
@@ -154,14 +152,14 @@ impl Runs {
     /// Checks an order and fixes its price. Nothing is written.
     pub(crate) async fn price(&self, who: &Who, order: &Order) -> Result<Priced, RunsError> {
         let now = self.now();
-        let account = who.account();
+        let account = who.account.clone();
         if order.run.is_some() && order.idempotency_key.is_some() {
-            return Err(RunsError::TwoKeys);
+            return Err(OrderError::TwoKeys.into());
         }
         let row = self.0.shop.sellable_row(&order.input, now).await?;
         let listed = row.price_of(&order.input)?;
         if let Some(expected) = order.price.filter(|expected| order.quote.is_none() && listed != *expected) {
-            return Err(RunsError::PriceChanged { expected, now: listed });
+            return Err(OrderError::PriceChanged { expected, now: listed }.into());
         }
         let quote = match order.quote.as_deref() {
             Some(text) => Some(self.0.shop.checked_quote(text, &account, &row, &order.input, now)?),
@@ -182,7 +180,7 @@ impl Runs {
                 "{} could cost more than an order's price and is not sold",
                 row.name()
             );
-            return Err(RunsError::ToolDisabled);
+            return Err(OrderError::ToolDisabled.into());
         }
         let (run, may_be_known) = match order.run {
             Some(run) => (run, true),

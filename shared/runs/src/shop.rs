@@ -1,5 +1,5 @@
 use crate::view::{PriceView, QuoteView};
-use crate::{Catalog, FieldError, PriceRow, Quote, QuoteSeal, RunsError, ToolInput};
+use crate::{Catalog, FieldError, OrderError, PriceRow, Quote, QuoteSeal, RunsError, ToolInput};
 use platform::{InvalidSettings, Platform, Settings};
 use primitives::{AccountId, RunId, Secret, Timestamp};
 use std::time::Duration;
@@ -95,12 +95,12 @@ impl Shop {
         let row = self.catalog.row(input.tool(), input.option(), now).await?;
         let row = row.ok_or_else(|| {
             let detail = "name one of the models that GET /v1/pricing lists for this tool";
-            RunsError::InvalidInput(vec![FieldError::new("/input/model", detail)])
+            OrderError::InvalidInput(vec![FieldError::new("/input/model", detail)])
         })?;
         if !row.is_enabled {
-            return Err(RunsError::ToolDisabled);
+            return Err(OrderError::ToolDisabled.into());
         }
-        row.check(input).map_err(RunsError::InvalidInput)?;
+        row.check(input).map_err(OrderError::InvalidInput)?;
         Ok(row)
     }
 
@@ -113,15 +113,15 @@ impl Shop {
         input: &ToolInput,
         now: Timestamp,
     ) -> Result<Quote, RunsError> {
-        let quote = self.seal.open(text).ok_or(RunsError::QuoteMismatch)?;
+        let quote = self.seal.open(text).ok_or(OrderError::QuoteMismatch)?;
         let is_same = quote.account == *account
             && quote.name == row.name()
             && quote.fingerprint == input.fingerprint_as(&row.option);
         if !is_same {
-            return Err(RunsError::QuoteMismatch);
+            return Err(OrderError::QuoteMismatch.into());
         }
         if quote.expires_at <= now {
-            return Err(RunsError::QuoteExpired);
+            return Err(OrderError::QuoteExpired.into());
         }
         Ok(quote)
     }

@@ -2,8 +2,8 @@
 
 use crate::RunsError;
 use crate::view::{OutputView, RunBegun, RunView};
-use edge::{Problem, ProblemCode};
 use primitives::{Private, RunId};
+use problems::{Problem, ProblemCode};
 use serde::Serialize;
 use std::pin::pin;
 use std::sync::{Mutex, OnceLock, PoisonError};

@@ -30,33 +30,41 @@ impl Signup {
         })
     }
 
-    /// The person's user record and account, made if need be, with a welcome that was decided since. Errors with
+    /// The person's user record and the account they act for, made if need be, with a welcome that was decided since. Errors with
     /// [`IdentityError::Deleted`] for a tombstone.
-    pub async fn find(&self, sight: FirstSight<'_>, now: Timestamp) -> Result<(User, Account), SignupError> {
-        let id = AccountId::from(sight.user);
+    pub async fn find(
+        &self,
+        id: &AccountId,
+        sight: FirstSight<'_>,
+        now: Timestamp,
+    ) -> Result<(User, Account), SignupError> {
         let user = self.users.ensure(sight).await?;
-        let account = match self.ledger.account(&id).await? {
+        let account = match self.ledger.account(id).await? {
             Some(account) => account,
             None => {
-                self.open_for(&user, &id, now).await?;
-                self.opened(&id).await?
+                self.open_for(&user, id, now).await?;
+                self.opened(id).await?
             }
         };
-        if account.awaits_welcome && self.settle_welcome(&user, &id, now).await? {
-            return Ok((user, self.opened(&id).await?));
+        if account.awaits_welcome && self.settle_welcome(&user, id, now).await? {
+            return Ok((user, self.opened(id).await?));
         }
         Ok((user, account))
     }
 
     /// Makes sure that there is an account. One that is there is not touched: this is for functions that may open
     /// accounts and change none.
-    pub async fn open(&self, sight: FirstSight<'_>, now: Timestamp) -> Result<(), SignupError> {
-        let id = AccountId::from(sight.user);
-        if self.ledger.account(&id).await?.is_some() {
+    pub async fn open(
+        &self,
+        id: &AccountId,
+        sight: FirstSight<'_>,
+        now: Timestamp,
+    ) -> Result<(), SignupError> {
+        if self.ledger.account(id).await?.is_some() {
             return Ok(());
         }
         let user = self.users.ensure(sight).await?;
-        self.open_for(&user, &id, now).await
+        self.open_for(&user, id, now).await
     }
 
     pub fn users(&self) -> &Users {

@@ -75,20 +75,51 @@ pub(super) fn shared_source() -> String {
 
 /// What the `#[utoipa::path(get, path = "/v1/…"` of every function declare.
 pub(super) fn routes() -> Vec<Route> {
-    let mut routes = Vec::new();
-    for (function, source) in function_sources() {
-        for declaration in source.split("#[utoipa::path(").skip(1) {
-            let (method, rest) = declaration.split_once(',').unwrap();
-            let path = rest.split("path = \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-            routes.push(Route {
-                function: function.clone(),
-                method: method.trim().to_uppercase(),
-                path: path.to_owned(),
-                is_webhook: source.contains("finish_webhook("),
-            });
+    function_sources().iter().flat_map(|(function, source)| declared_in(function, source)).collect()
+}
+
+pub(super) fn declared_in(function: &str, source: &str) -> Vec<Route> {
+    let declared = source.split("#[utoipa::path(").skip(1).map(|declaration| {
+        let (method, rest) = declaration.split_once(',').unwrap();
+        let method = method.trim().to_uppercase();
+        let path = rest.split("path = \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let handler = rest.split("async fn ").nth(1).and_then(|rest| rest.split('(').next()).unwrap();
+        let row = edge::ROUTES.iter().find(|row| row.method == method.as_str() && row.path == path);
+        Route {
+            function: function.to_owned(),
+            path: path.to_owned(),
+            handler: handler.to_owned(),
+            permission: row.map(|row| row.permission),
+            method,
+        }
+    });
+    declared.collect()
+}
+
+/// What a function's source serves: method, path and handler of every `.route("/v1/…", get(show).patch(change))`.
+pub(super) fn served_by(source: &str) -> BTreeSet<(String, String, String)> {
+    let mut served = BTreeSet::new();
+    for route in source.split(".route(").skip(1) {
+        let mut depth = 1_i32;
+        let end = route.find(|c: char| {
+            depth += match c {
+                '(' => 1,
+                ')' => -1,
+                _ => 0,
+            };
+            depth == 0
+        });
+        let (path, methods) = route[..end.unwrap()].split_once(',').unwrap();
+        let path = path.trim().strip_prefix('"').and_then(|path| path.strip_suffix('"'));
+        let path = path.unwrap_or_else(|| panic!("a path that is no text can't be read here: {route}"));
+        for call in methods.split(')').filter(|call| !call.trim().is_empty()) {
+            let (method, handler) = call.split_once('(').unwrap();
+            let method = method.trim().trim_start_matches('.').to_uppercase();
+            let handler = handler.rsplit("::").next().unwrap().trim().to_owned();
+            served.insert((method, path.to_owned(), handler));
         }
     }
-    routes
+    served
 }
 
 pub(super) fn profiles() -> Vec<Profile> {

@@ -140,7 +140,7 @@ fn check_refusals(template: &Value) -> Complaints {
             complaints.push(format!("{kind} is said in API Gateway's own words"));
             continue;
         };
-        if response["StatusCode"] != code.status().as_str() {
+        if response["StatusCode"] != code.status().to_string() {
             complaints.push(format!(
                 "{kind}: the status is {}, not {}",
                 response["StatusCode"],
@@ -339,7 +339,7 @@ fn check_throttles(template: &Value, routes: &[Route]) -> Complaints {
         .map(|setting| ((text(&setting["ResourcePath"]), text(&setting["HttpMethod"])), setting))
         .collect();
     let mut wanted = vec![(("/*".to_owned(), "*".to_owned()), 200, 400)];
-    let webhooks = routes.iter().filter(|route| route.is_webhook);
+    let webhooks = routes.iter().filter(|route| route.is_webhook());
     wanted.extend(webhooks.map(|route| ((encoded(&route.path), route.method.clone()), 50, 100)));
     for (at, rate, burst) in wanted {
         let setting = throttled.remove(&at).cloned().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Functions and their folders, routes, who may invoke them, streams and memory.
 
 use super::*;
+use edge::Permission;
 
 #[test]
 fn every_function_folder_has_its_resource_and_the_reverse() {
@@ -55,6 +56,31 @@ fn the_routes_of_the_sources_are_those_of_the_openapi_document() {
     let declared: BTreeSet<(String, String)> =
         routes().into_iter().map(|route| (route.method, route.path)).collect();
     assert_eq!(declared, documented);
+}
+
+/// `.route(…)` serves, `#[utoipa::path(…)]` documents and leads to the event in the cloud, `edge::ROUTES` lets in.
+#[test]
+fn what_is_served_is_declared_and_has_a_row_in_the_table_of_permissions_and_the_reverse() {
+    for (function, source) in function_sources() {
+        let declared: BTreeSet<(String, String, String)> = declared_in(&function, &source)
+            .into_iter()
+            .map(|route| (route.method, route.path, route.handler))
+            .collect();
+        assert_eq!(served_by(&source), declared, "{function}");
+    }
+    let declared: BTreeSet<(String, String)> =
+        routes().into_iter().map(|route| (route.method, route.path)).collect();
+    let rows: Vec<(String, String)> =
+        edge::ROUTES.iter().map(|row| (row.method.to_string(), row.path.to_owned())).collect();
+    assert_eq!(declared, rows.iter().cloned().collect());
+    assert_eq!(declared.len(), rows.len(), "a route stands in the table twice");
+
+    let source = r#".route("/v1/a", get(pages::show).patch(change)).route("/v1/b/{id}", post(make))"#;
+    let served = served_by(source);
+    let served: Vec<(&str, &str, &str)> =
+        served.iter().map(|(method, path, handler)| (&**method, &**path, &**handler)).collect();
+    let expected = [("GET", "/v1/a", "show"), ("PATCH", "/v1/a", "change"), ("POST", "/v1/b/{id}", "make")];
+    assert_eq!(served, expected);
 }
 
 #[test]
@@ -188,13 +214,21 @@ fn check_functions(template: &Value, folders: &BTreeSet<String>) -> Complaints {
 }
 
 /// One operation as a function's source declares it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone)]
 pub(super) struct Route {
     pub(super) function: String,
     pub(super) method: String,
     pub(super) path: String,
+    pub(super) handler: String,
+    /// By `edge::ROUTES`.
+    pub(super) permission: Option<Permission>,
+}
+
+impl Route {
     /// Called by other services, so without CORS.
-    pub(super) is_webhook: bool,
+    pub(super) fn is_webhook(&self) -> bool {
+        self.permission == Some(Permission::Signed)
+    }
 }
 
 fn check_routes(template: &Value, routes: &[Route]) -> Complaints {
@@ -214,7 +248,7 @@ fn check_routes(template: &Value, routes: &[Route]) -> Complaints {
         }
     }
     let page_paths: BTreeSet<&str> =
-        routes.iter().filter(|route| !route.is_webhook).map(|route| route.path.as_str()).collect();
+        routes.iter().filter(|route| !route.is_webhook()).map(|route| route.path.as_str()).collect();
     let mut usual: Option<&Value> = None;
     for path in page_paths {
         let Some(operation) = operations.remove(&(path.to_owned(), "OPTIONS".to_owned())) else {
@@ -261,7 +295,7 @@ fn check_invokers(template: &Value) -> Complaints {
     complaints
 }
 
-/// A buffered integration would pass the streaming wire format of `shared/host` on to the browser.
+/// A buffered integration would pass the streaming wire format of `shared/gateway` on to the browser.
 fn check_streaming(template: &Value) -> Complaints {
     let mut complaints = Complaints::new();
     for operation in operations(template) {

@@ -1,5 +1,7 @@
 //! What each function may do and is given; the template must say the same.
 
+use edge::{Permission, Role};
+
 /// The class of outputs that expire (`media::output_key`).
 pub(super) use emulator::iam::TEMPORARY_OUTPUTS as TEMPORARY;
 
@@ -61,7 +63,6 @@ const EVERY_FUNCTION: &str = "";
 /// The first list is read at the start and must be there; of the second the function can do without.
 pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     (EVERY_FUNCTION, &["MEDIA_BUCKET"], &["PROFILE", "TABLE_PREFIX"]),
-    ("Edge::new", &["CLERK_ISSUER", "PSEUDONYM_PEPPER"], &["ALLOWED_ORIGINS", "CLERK_ACCEPT_WITHOUT_AZP"]),
     ("Shop::new", &["QUOTE_SECRET"], &[]),
     ("Signup::new", &[], &["CLERK_SECRET_KEY"]),
     ("WebhookSettings", &[], &["CLERK_INSTANCE_ID", "CLERK_WEBHOOK_SECRET"]),
@@ -123,7 +124,15 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
         ],
     ),
     ("Balances::new", &[], &["DEEPSEEK_API_KEY", "PROVIDER_BALANCE_MIN_CENTS"]),
-    ("ADMIN_USER_IDS", &[], &["ADMIN_USER_IDS"]),
+    ("Users::new", &["PSEUDONYM_PEPPER"], &[]),
+];
+
+/// What a function's edge needs beside, by what its routes need of their callers (`edge::ROUTES`): as [`SETTINGS`].
+pub(super) const EDGE_SETTINGS: &[(fn(Permission) -> bool, &[&str], &[&str])] = &[
+    // Requests are counted, and pages may call.
+    (|permission| permission != Permission::Signed, &["PSEUDONYM_PEPPER"], &["ALLOWED_ORIGINS"]),
+    (Permission::needs_sign_in, &["CLERK_ISSUER"], &["CLERK_ACCEPT_WITHOUT_AZP"]),
+    (|permission| permission.role() == Some(Role::Administrator), &[], &["ADMIN_USER_IDS"]),
 ];
 
 /// Whether a setting is a secret, and so never stands in an environment.

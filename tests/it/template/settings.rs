@@ -1,6 +1,7 @@
 //! What each function is given: settings, secrets, rails.
 
 use super::*;
+use edge::Permission;
 
 #[test]
 fn a_rail_without_its_parameter_is_not_configured() {
@@ -78,12 +79,14 @@ fn every_setting_that_must_be_there_is_in_the_table_and_every_one_in_the_table_i
         assert!(required.remove(setting), "{setting} is not required any more");
         assert!(source.contains(&format!("settings.optional(\"{beside}\")")), "{setting} hangs on {beside}");
     }
-    let tabled: BTreeSet<&str> =
-        SETTINGS.iter().flat_map(|(_, required, _)| required.iter().copied()).collect();
+    let of_edges = EDGE_SETTINGS.iter().map(|(_, required, optional)| (*required, *optional));
+    let tables: Vec<(&[&str], &[&str])> =
+        SETTINGS.iter().map(|(_, required, optional)| (*required, *optional)).chain(of_edges).collect();
+    let tabled: BTreeSet<&str> = tables.iter().flat_map(|(required, _)| required.iter().copied()).collect();
     let known: BTreeSet<&str> = tabled.iter().chain(GIVEN_BY_LAMBDA).copied().collect();
     assert_eq!(required, known);
     let of_the_host = WHERE_SECRETS_LIE.iter().chain([&METRICS_NAMESPACE]);
-    let all = SETTINGS.iter().flat_map(|(_, required, optional)| required.iter().chain(*optional));
+    let all = tables.iter().flat_map(|(required, optional)| required.iter().chain(*optional));
     for variable in all.chain(of_the_host) {
         assert!(source.contains(&format!("\"{variable}\"")), "nobody reads {variable}");
     }
@@ -158,11 +161,16 @@ fn check_rails(template: &Value) -> Complaints {
     complaints
 }
 
-/// What a function reads, by [`SETTINGS`]; empty for what is no function of ours.
+/// What a function reads, by [`SETTINGS`] and [`EDGE_SETTINGS`]; empty for what is no function of ours.
 fn settings_of(name: &str, sources: &BTreeMap<String, String>) -> BTreeSet<&'static str> {
     let Some(source) = sources.get(name) else { return BTreeSet::new() };
     let built = SETTINGS.iter().filter(|(builder, ..)| source.contains(builder));
-    built.flat_map(|(_, required, optional)| required.iter().chain(*optional)).copied().collect()
+    let built = built.flat_map(|(_, required, optional)| required.iter().chain(*optional));
+    let permissions: Vec<Permission> =
+        declared_in(name, source).iter().filter_map(|route| route.permission).collect();
+    let edge = EDGE_SETTINGS.iter().filter(|(holds, ..)| permissions.iter().copied().any(holds));
+    let edge = edge.flat_map(|(_, required, optional)| required.iter().chain(*optional));
+    built.chain(edge).copied().collect()
 }
 
 /// The secrets that a function reads.

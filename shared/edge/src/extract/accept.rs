@@ -1,4 +1,4 @@
-use crate::{Problem, ProblemCode};
+use crate::{ProblemCode, ProblemResponse};
 use axum::extract::FromRequestParts;
 use http::header::ACCEPT;
 use http::request::Parts;
@@ -11,9 +11,9 @@ pub enum AcceptKind {
 }
 
 impl<S: Sync> FromRequestParts<S> for AcceptKind {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<AcceptKind, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<AcceptKind, ProblemResponse> {
         let values = parts.headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or_default());
         let list: Vec<&str> = values.collect();
         wanted(&list.join(",")).ok_or_else(|| ProblemCode::NotAcceptable.into())

@@ -1,5 +1,5 @@
 use super::whole::whole_numbers;
-use crate::{Problem, ProblemCode};
+use crate::{Problem, ProblemCode, ProblemResponse};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::JsonRejection;
@@ -22,21 +22,21 @@ pub struct JsonBody<T>(pub T);
 pub struct RawBody(pub Bytes);
 
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request(request: Request, _: &S) -> Result<JsonBody<T>, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<JsonBody<T>, ProblemResponse> {
         if !is_json(request.headers()) {
             return Err(ProblemCode::UnsupportedMediaType.into());
         }
-        parse(&read(request.into_body()).await?).map(JsonBody)
+        Ok(JsonBody(parse(&read(request.into_body()).await?)?))
     }
 }
 
 impl<S: Sync> FromRequest<S> for RawBody {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request(request: Request, _: &S) -> Result<RawBody, Problem> {
-        read(request.into_body()).await.map(RawBody)
+    async fn from_request(request: Request, _: &S) -> Result<RawBody, ProblemResponse> {
+        Ok(RawBody(read(request.into_body()).await?))
     }
 }
 
@@ -66,7 +66,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     match Json::from_bytes(&whole_numbers(bytes)) {
         Ok(Json(value)) => Ok(value),
-        Err(JsonRejection::JsonDataError(error)) => Err(unfit(&error)),
+        Err(JsonRejection::JsonDataError(error)) => Err(not_fitting(&error)),
         Err(_) => Err(Problem::new(ProblemCode::InvalidRequest)
             .detail("The body is not valid JSON. Nothing was done and no credit was taken.")),
     }
@@ -92,11 +92,11 @@ fn is_too_deep(bytes: &[u8]) -> bool {
 }
 
 /// Says where and what was expected; serde's own words also hold what was sent.
-fn unfit(error: &(dyn Error + 'static)) -> Problem {
+fn not_fitting(error: &(dyn Error + 'static)) -> Problem {
     let message = error.source().map(ToString::to_string).unwrap_or_default();
-    let (path, told) = split_path(&message);
-    let path = without_unknown_field(path, told);
-    let (field, detail) = explained(told);
+    let (path, reason) = split_path(&message);
+    let path = without_unknown_field(path, reason);
+    let (field, detail) = what_is_wrong(reason);
     let pointer = format!("{}{}", pointer(path), field.map(|name| format!("/{name}")).unwrap_or_default());
     Problem::new(ProblemCode::InvalidInput).pointer(pointer, detail)
 }
@@ -105,14 +105,14 @@ fn unfit(error: &(dyn Error + 'static)) -> Problem {
 fn split_path(message: &str) -> (&str, &str) {
     let is_plain = |path: &str| path.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.[]-".contains(&b));
     match message.split_once(": ") {
-        Some((path, told)) if is_plain(path) => (path, told),
+        Some((path, reason)) if is_plain(path) => (path, reason),
         _ => ("", message),
     }
 }
 
 /// The path to a field we don't know ends in its name, which is not ours to repeat.
-fn without_unknown_field<'a>(path: &'a str, told: &str) -> &'a str {
-    let Some(rest) = told.strip_prefix("unknown field `") else { return path };
+fn without_unknown_field<'a>(path: &'a str, reason: &str) -> &'a str {
+    let Some(rest) = reason.strip_prefix("unknown field `") else { return path };
     rest.split('`').next().and_then(|name| path.strip_suffix(name)).unwrap_or_default()
 }
 
@@ -122,30 +122,30 @@ fn pointer(path: &str) -> String {
 }
 
 /// The missing field's name, which is ours, and a sentence without anything the caller sent.
-fn explained(told: &str) -> (Option<&str>, String) {
-    if let Some(rest) = told.strip_prefix("missing field `") {
+fn what_is_wrong(reason: &str) -> (Option<&str>, String) {
+    if let Some(rest) = reason.strip_prefix("missing field `") {
         return (rest.split('`').next(), "is missing".to_owned());
     }
-    let expected = told.rfind(", expected ").and_then(|at| told.get(at + 2..));
+    let expected = reason.rfind(", expected ").and_then(|at| reason.get(at + 2..));
     // `at line 1 column 9` follows.
     let expected = expected.map(|text| text.rsplit_once(" at line ").map_or(text, |(text, _)| text));
     let expected = expected.and_then(|text| text.strip_prefix("expected "));
     let names = expected.map(names_in).filter(|names| !names.is_empty());
-    let detail = match (told, names) {
-        (told, Some(names)) if told.starts_with("unknown field") => {
+    let detail = match (reason, names) {
+        (reason, Some(names)) if reason.starts_with("unknown field") => {
             format!("holds a field that is not known here; known are {names}")
         }
-        (told, None) if told.starts_with("unknown field") => {
+        (reason, None) if reason.starts_with("unknown field") => {
             "holds a field that is not known here".to_owned()
         }
-        (told, Some(names)) if told.starts_with("unknown variant") => match names.contains(',') {
+        (reason, Some(names)) if reason.starts_with("unknown variant") => match names.contains(',') {
             true => format!("must be one of {names}"),
             false => format!("must be {names}"),
         },
-        (told, _) if told.starts_with("invalid ") => {
+        (reason, _) if reason.starts_with("invalid ") => {
             expected.and_then(in_plain_words).unwrap_or("is not valid").to_owned()
         }
-        (told, _) if told.starts_with("duplicate field") => "holds a field twice".to_owned(),
+        (reason, _) if reason.starts_with("duplicate field") => "holds a field twice".to_owned(),
         _ => "is not valid".to_owned(),
     };
     (None, detail)

@@ -1,4 +1,4 @@
-use crate::{Problem, ProblemCode, SourceIp};
+use crate::{Problem, ProblemCode, ProblemResponse, SourceIp};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use std::convert::Infallible;
@@ -35,9 +35,9 @@ impl<S: Sync> FromRequestParts<S> for Country {
 }
 
 impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<IdempotencyKey, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<IdempotencyKey, ProblemResponse> {
         let mut values = parts.headers.get_all("idempotency-key").iter();
         let key = match (values.next(), values.next()) {
             (None, _) => return Ok(IdempotencyKey(None)),
@@ -45,10 +45,11 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
             (Some(_), Some(_)) => None,
         };
         key.map(|key| IdempotencyKey(Some(key))).ok_or_else(|| {
-            Problem::new(ProblemCode::InvalidRequest).detail(
+            let problem = Problem::new(ProblemCode::InvalidRequest).detail(
                 "`Idempotency-Key` must be sent once, as 1 to 255 visible ASCII characters. \
                  Nothing was done and no credit was taken.",
-            )
+            );
+            problem.into()
         })
     }
 }

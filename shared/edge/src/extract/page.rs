@@ -1,4 +1,4 @@
-use crate::{Problem, ProblemCode};
+use crate::{Problem, ProblemCode, ProblemResponse};
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
 
@@ -15,9 +15,9 @@ pub struct Page {
 }
 
 impl<S: Sync> FromRequestParts<S> for Page {
-    type Rejection = Problem;
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Page, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Page, ProblemResponse> {
         let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let Query(parameters) = query.map_err(|_| Problem::new(ProblemCode::InvalidRequest))?;
         Ok(Page { limit: limit(only(&parameters, "limit")?)?, cursor: cursor(only(&parameters, "cursor")?)? })
@@ -28,25 +28,25 @@ fn only<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&'a
     let mut found = parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
     match (found.next(), found.next()) {
         (value, None) => Ok(value),
-        _ => Err(unfit(name, "may be given once")),
+        _ => Err(invalid_parameter(name, "may be given once")),
     }
 }
 
 fn limit(text: Option<&str>) -> Result<u32, Problem> {
     let Some(text) = text else { return Ok(LIMIT_USUAL) };
     let number = text.parse().ok().filter(|number| (1..=LIMIT_MAX).contains(number));
-    number.ok_or_else(|| unfit("limit", "must be a whole number from 1 to 100"))
+    number.ok_or_else(|| invalid_parameter("limit", "must be a whole number from 1 to 100"))
 }
 
 fn cursor(text: Option<&str>) -> Result<Option<String>, Problem> {
     let Some(text) = text else { return Ok(None) };
     let is_plain = (1..=CURSOR_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     if !is_plain {
-        return Err(unfit("cursor", "must be the cursor of an earlier answer"));
+        return Err(invalid_parameter("cursor", "must be the cursor of an earlier answer"));
     }
     Ok(Some(text.to_owned()))
 }
 
-fn unfit(name: &str, detail: &str) -> Problem {
+fn invalid_parameter(name: &str, detail: &str) -> Problem {
     Problem::new(ProblemCode::InvalidInput).pointer(format!("?{name}"), detail)
 }

@@ -2,11 +2,11 @@
 
 mod window;
 
-use crate::{Problem, ProblemCode};
-use http::{HeaderName, HeaderValue};
-use identity::{ClerkSettings, Pseudonyms};
+use crate::Problem;
+use identity::Pseudonyms;
 use platform::{InvalidSettings, Platform, StoreError, TableSpec, key, number};
 use primitives::{Timestamp, UserId, random_bytes};
+use problems::RequestLimit;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,7 +26,7 @@ const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 
 /// Who is counted, and against which limit of the profile.
 #[derive(Debug, Clone, Copy)]
-pub enum Subject<'a> {
+pub(crate) enum Subject<'a> {
     User(&'a UserId),
     /// As [`crate::SourceIp::network`] writes it.
     Network(&'a str),
@@ -35,7 +35,7 @@ pub enum Subject<'a> {
 /// Counts requests. It errs on the open side: several instances may together let through what none of them
 /// has reported yet, and a silent store limits each instance only by itself.
 #[derive(Clone)]
-pub struct Limiter(Arc<Inner>);
+pub(crate) struct Limiter(Arc<Inner>);
 
 struct Inner {
     platform: Platform,
@@ -45,18 +45,18 @@ struct Inner {
 }
 
 impl Limiter {
-    pub fn new(platform: &Platform) -> Result<Limiter, InvalidSettings> {
-        let settings = platform.env().section(ClerkSettings::read)?;
+    pub(crate) fn new(platform: &Platform) -> Result<Limiter, InvalidSettings> {
+        let pseudonyms = platform.env().section(Pseudonyms::read)?;
         Ok(Limiter(Arc::new(Inner {
             platform: platform.clone(),
-            pseudonyms: Pseudonyms::new(&settings.pepper),
+            pseudonyms,
             table: platform.table(&REQUEST_LIMITS),
             windows: Mutex::default(),
         })))
     }
 
     /// Never waits for the store.
-    pub fn check(&self, subject: Subject<'_>) -> Result<(), Problem> {
+    pub(crate) fn check(&self, subject: Subject<'_>) -> Result<(), Problem> {
         let now = self.0.platform.now();
         let minute = now.seconds() / MINUTE;
         let limit = self.0.limit(subject);
@@ -145,12 +145,7 @@ fn roll() -> u32 {
     u32::from_be_bytes(random_bytes())
 }
 
-fn refusal(limit: u32, now: Timestamp) -> Problem {
-    let wait = MINUTE - now.seconds() % MINUTE;
-    let header = |name| HeaderName::from_static(name);
-    Problem::new(ProblemCode::RateLimited)
-        .retry_after(Duration::from_secs(wait))
-        .header(header("ratelimit-limit"), HeaderValue::from(limit))
-        .header(header("ratelimit-remaining"), HeaderValue::from(0))
-        .header(header("ratelimit-reset"), HeaderValue::from(wait))
+fn refusal(per_minute_max: u32, now: Timestamp) -> Problem {
+    let reset_in = Duration::from_secs(MINUTE - now.seconds() % MINUTE);
+    Problem::rate_limited(RequestLimit { per_minute_max, reset_in })
 }

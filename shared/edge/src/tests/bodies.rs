@@ -1,5 +1,5 @@
-use super::world::{call, lonely_edge, send};
-use crate::{ClientNetwork, Country, IdempotencyKey, JsonBody, Page, RawBody, finish};
+use super::world::{call, lonely, routes, send};
+use crate::{ClientNetwork, Country, IdempotencyKey, JsonBody, Page, RawBody};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::{get, post};
@@ -37,7 +37,7 @@ fn router() -> Router {
         format!("{} {}", order.input.prompt.len(), order.input.sizes.len())
     });
     let raw = post(|RawBody(bytes): RawBody| async move { bytes.len().to_string() });
-    finish(Router::new().route("/order", order).route("/raw", raw), &lonely_edge())
+    lonely(routes().route("/order", order).route("/raw", raw))
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn what_travels_beside_the_body_is_read_narrowly() {
     let shown = get(|page: Page, country: Country, network: ClientNetwork, key: IdempotencyKey| async move {
         format!("{} {:?} {:?} {:?} {:?}", page.limit, page.cursor, country.0, network.0, key.0)
     });
-    let router = finish(Router::new().route("/", shown), &lonely_edge());
+    let router = lonely(routes().route("/", shown));
     let show = async |path: &str, headers: &[(&str, &str)]| call(&router, "GET", path, headers, "").await;
 
     assert_eq!(show("/", &[]).await.text, "20 None None Some(\"203.0.113.0/24\") None");

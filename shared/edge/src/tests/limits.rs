@@ -1,13 +1,13 @@
-use super::world::{call, create_tables, edge_with, serve_dynamo};
-use crate::{Edge, Public, REQUEST_LIMITS, finish};
+use super::world::{call, create_tables, platform_with, routes, serve_dynamo};
+use crate::REQUEST_LIMITS;
 use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
 use platform::Platform;
 use std::time::Duration;
 
-fn router(edge: &Edge) -> Router {
-    finish(Router::new().route("/", get(|_: Public| async { "ok" })), edge)
+fn router(platform: &Platform) -> Router {
+    routes().route("/", get(|| async { "ok" })).finish(platform, ()).unwrap()
 }
 
 async fn passes(router: &Router, requests: u32) -> u32 {
@@ -36,9 +36,9 @@ async fn reported(platform: &Platform, at_least: u32) -> u32 {
 async fn a_network_is_limited_per_minute_and_told_when_to_come_back() {
     let dynamo = serve_dynamo().await;
     let limits = [("NETWORK_REQUESTS_PER_MINUTE_MAX", "32")];
-    let (platform, edge) = edge_with(&dynamo, "http://127.0.0.1:1", limits);
+    let platform = platform_with(&dynamo, "http://127.0.0.1:1", limits);
     create_tables(&platform).await;
-    let router = router(&edge);
+    let router = router(&platform);
 
     // The first report's random head start counts against the limit: at most a sixteenth.
     assert!((30..=32).contains(&passes(&router, 40).await));
@@ -58,10 +58,10 @@ async fn a_network_is_limited_per_minute_and_told_when_to_come_back() {
 async fn instances_learn_of_each_other_and_write_seldom() {
     let dynamo = serve_dynamo().await;
     let limits = [("NETWORK_REQUESTS_PER_MINUTE_MAX", "64")];
-    let (platform, first) = edge_with(&dynamo, "http://127.0.0.1:1", limits);
-    let (_, second) = edge_with(&dynamo, "http://127.0.0.1:1", limits);
+    let platform = platform_with(&dynamo, "http://127.0.0.1:1", limits);
+    let other = platform_with(&dynamo, "http://127.0.0.1:1", limits);
     create_tables(&platform).await;
-    let (first, second) = (router(&first), router(&second));
+    let (first, second) = (router(&platform), router(&other));
 
     assert!((60..=64).contains(&passes(&first, 64).await));
     let known = reported(&platform, 4).await;
@@ -77,6 +77,6 @@ async fn instances_learn_of_each_other_and_write_seldom() {
 #[tokio::test]
 async fn a_silent_store_keeps_nobody_out_who_is_within_the_limit() {
     let limits = [("NETWORK_REQUESTS_PER_MINUTE_MAX", "20")];
-    let (_, edge) = edge_with("http://127.0.0.1:1", "http://127.0.0.1:1", limits);
-    assert_eq!(passes(&router(&edge), 30).await, 20);
+    let platform = platform_with("http://127.0.0.1:1", "http://127.0.0.1:1", limits);
+    assert_eq!(passes(&router(&platform), 30).await, 20);
 }

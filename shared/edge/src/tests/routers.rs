@@ -1,5 +1,5 @@
-use super::world::{Answer, ORIGIN, call, lonely_edge, send};
-use crate::{RequestId, fallback, finish, finish_webhook, preflights, sse};
+use super::world::{Answer, ORIGIN, call, lonely, lonely_platform, platform_with, routes, send};
+use crate::{RequestId, fallback, preflights, sse};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::{get, post};
@@ -8,16 +8,15 @@ use serde_json::json;
 
 /// Two functions that share a path, and one that other services call, as the local run merges them.
 fn merged() -> Router {
-    let edge = lonely_edge();
-    let list = finish(Router::new().route("/v1/runs", get(|| async { "list" })), &edge);
-    let start = finish(Router::new().route("/v1/runs", post(|| async { "started" })), &edge);
-    let hook = finish_webhook(Router::new().route("/v1/webhooks/clerk", post(|| async { "ok" })), &edge);
-    preflights(Router::new().merge(list).merge(start), &edge).merge(hook)
+    let list = lonely(routes().route("/v1/runs", get(|| async { "list" })));
+    let start = lonely(routes().route("/v1/runs", post(|| async { "started" })));
+    let hook = lonely(routes().route("/v1/webhooks/clerk", post(|| async { "ok" })));
+    preflights(Router::new().merge(list).merge(start), &lonely_platform()).unwrap().merge(hook)
 }
 
 #[tokio::test]
 async fn merged_routers_keep_their_routes_and_their_problems() {
-    for router in [merged(), fallback(merged(), &lonely_edge())] {
+    for router in [merged(), fallback(merged(), &lonely_platform()).unwrap()] {
         assert_eq!(call(&router, "GET", "/v1/runs", &[], "").await.text, "list");
         assert_eq!(call(&router, "POST", "/v1/runs", &[], "").await.text, "started");
 
@@ -56,7 +55,7 @@ async fn every_answer_is_named_and_hardened() {
 async fn a_handler_learns_the_request_id_and_may_choose_its_caching() {
     let shown =
         get(|id: RequestId| async move { ([("cache-control", "public, max-age=60")], id.to_string()) });
-    let router = finish(Router::new().route("/", shown), &lonely_edge());
+    let router = lonely(routes().route("/", shown));
     let answer = call(&router, "GET", "/", &[], "").await;
     assert_eq!(answer.text, answer.header("x-request-id"));
     assert_eq!(answer.header("cache-control"), "public, max-age=60");
@@ -73,7 +72,7 @@ async fn preflight(router: &Router, path: &str, origin: &str) -> Answer {
 
 #[tokio::test]
 async fn only_listed_origins_may_call_and_only_from_pages() {
-    let router = fallback(merged(), &lonely_edge());
+    let router = fallback(merged(), &lonely_platform()).unwrap();
     let allowed = preflight(&router, "/v1/runs", ORIGIN).await;
     assert_eq!(allowed.status, StatusCode::OK);
     assert_eq!(allowed.header("access-control-allow-origin"), ORIGIN);
@@ -113,7 +112,7 @@ async fn events_are_streamed_as_browsers_read_them() {
         let events = [sse::event("delta", &json!({ "text": "a\nb" })), sse::event("done", &1)];
         sse::response(futures_util::stream::iter(events))
     });
-    let router = finish(Router::new().route("/", stream), &lonely_edge());
+    let router = lonely(routes().route("/", stream));
     let answer = send(&router, Request::get("/").body(Body::empty()).unwrap()).await;
     assert_eq!(answer.text, "event: delta\ndata: {\"text\":\"a\\nb\"}\n\nevent: done\ndata: 1\n\n");
     assert_eq!(answer.header("content-type"), "text/event-stream");
@@ -126,8 +125,9 @@ async fn refusals_by_axum_leave_as_problems() {
     let plain = get(|| async { (StatusCode::UNPROCESSABLE_ENTITY, "Failed to deserialize: secret") });
     let own = get(|| async { (StatusCode::BAD_REQUEST, axum::Json(json!({ "RspCode": "99" }))) });
     let read = post(|_: Bytes| async { "read" });
-    let router = Router::new().route("/plain", plain).route("/own", own).route("/read", read);
-    let router = finish(router, &lonely_edge().with_body_bytes_max(4));
+    let platform = platform_with("http://127.0.0.1:1", "http://127.0.0.1:1", [("BODY_BYTES_MAX", "4")]);
+    let router = routes().route("/plain", plain).route("/own", own).route("/read", read);
+    let router = router.finish(&platform, ()).unwrap();
 
     let told = call(&router, "GET", "/plain", &[], "").await;
     assert_eq!(told.code(), "invalid_input");

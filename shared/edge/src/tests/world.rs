@@ -1,6 +1,7 @@
 //! An edge over an embedded DynamoDB, and requests by tower's `oneshot`.
 
-use crate::{Edge, SourceIp, TABLES};
+use crate::routes::{get, post};
+use crate::{Permission, Route, Routes, SourceIp, TABLES};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
@@ -18,16 +19,42 @@ use tower::ServiceExt;
 pub(super) const ORIGIN: &str = "https://app.example.com";
 pub(super) const NOW: u64 = 1_795_000_000;
 
-/// An edge whose store and sign-in service nobody answers for.
-pub(super) fn lonely_edge() -> Edge {
-    edge_with("http://127.0.0.1:1", "http://127.0.0.1:1", []).1
+/// What these tests serve.
+pub(super) const TABLE: &[Route] = &[
+    get("/", Permission::Public),
+    post("/", Permission::Look),
+    get("/look", Permission::Look),
+    get("/change", Permission::Change),
+    get("/spend", Permission::Spend),
+    get("/administer", Permission::Administer),
+    post("/order", Permission::Public),
+    get("/own", Permission::Public),
+    get("/plain", Permission::Public),
+    post("/raw", Permission::Public),
+    post("/read", Permission::Public),
+    get("/v1/runs", Permission::Public),
+    post("/v1/runs", Permission::Public),
+    post("/v1/webhooks/clerk", Permission::Signed),
+];
+
+pub(super) fn routes() -> Routes<()> {
+    Routes::by(TABLE)
 }
 
-pub(super) fn edge_with<const N: usize>(
+/// Routes whose store and sign-in service nobody answers for.
+pub(super) fn lonely(routes: Routes<()>) -> Router {
+    routes.finish(&lonely_platform(), ()).unwrap()
+}
+
+pub(super) fn lonely_platform() -> Platform {
+    platform_with("http://127.0.0.1:1", "http://127.0.0.1:1", [])
+}
+
+pub(super) fn platform_with<const N: usize>(
     dynamo: &str,
     issuer: &str,
     settings: [(&str, &str); N],
-) -> (Platform, Edge) {
+) -> Platform {
     let variables = [
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "testing"),
@@ -40,9 +67,7 @@ pub(super) fn edge_with<const N: usize>(
     ];
     let env: Env = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
     let clock = Clock::manual(Timestamp::from_seconds(NOW));
-    let platform = Platform::build(env.with(settings), clock, None).unwrap();
-    let edge = Edge::new(&platform).unwrap();
-    (platform, edge)
+    Platform::build(env.with(settings), clock, None).unwrap()
 }
 
 pub(super) async fn serve_dynamo() -> String {

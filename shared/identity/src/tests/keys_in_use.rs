@@ -1,5 +1,5 @@
 use super::world::{NOW, World, key, key_set, signed};
-use crate::{Reason, Refused};
+use crate::{Reason, Unverified};
 use serde_json::json;
 
 fn token(world: &World, signer: &str, kid: &str, at: u64) -> String {
@@ -41,7 +41,7 @@ async fn invented_key_ids_cause_one_fetch_a_minute() {
     world.advance(60);
     for kid in ["a", "b"] {
         let refused = verifier.verify(Some(&token(&world, "clerk", kid, NOW + 60))).await.err();
-        assert_eq!(refused, Some(Refused::Token(Reason::UnknownKey)));
+        assert_eq!(refused, Some(Unverified::Token(Reason::UnknownKey)));
     }
     assert_eq!(calls(&world), 3);
 }
@@ -56,7 +56,7 @@ async fn a_rotated_key_is_found_at_once_and_the_old_one_is_forgotten() {
     verifier.verify(Some(&token(&world, "stranger", "ins_2", NOW))).await.unwrap();
 
     let refused = verifier.verify(Some(&token(&world, "clerk", "ins_1", NOW))).await.err();
-    assert_eq!(refused, Some(Refused::Token(Reason::UnknownKey)));
+    assert_eq!(refused, Some(Unverified::Token(Reason::UnknownKey)));
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn without_any_key_nobody_is_verified_and_nobody_is_called_a_forger() {
     let good = world.clerk.key_set.lock().unwrap().take();
     let token = token(&world, "clerk", "ins_1", NOW);
     for _ in 0..3 {
-        assert_eq!(verifier.verify(Some(&token)).await.err(), Some(Refused::KeysUnavailable));
+        assert_eq!(verifier.verify(Some(&token)).await.err(), Some(Unverified::KeysUnavailable));
     }
     assert_eq!(calls(&world), 1);
 

@@ -1,6 +1,6 @@
 use super::world::{NOW, ORIGIN, World, key, signed, signed_as};
 use crate::Reason::{self, *};
-use crate::Refused;
+use crate::Unverified;
 use base64::Engine;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use ring::hmac;
@@ -76,7 +76,7 @@ async fn claims_that_are_not_ours_are_refused() {
     for (name, claims, expected) in table {
         let token = format!("Bearer {}", signed(&key("clerk"), HEADER, &claims));
         let outcome = verifier.verify(Some(&token)).await.map(drop);
-        assert_eq!(outcome, expected.map_err(Refused::Token), "{name}");
+        assert_eq!(outcome, expected.map_err(Unverified::Token), "{name}");
     }
 }
 
@@ -96,7 +96,11 @@ async fn a_setting_lets_in_native_apps_whose_tokens_name_no_party() {
     ];
     for (name, claims, expected) in table {
         let token = format!("Bearer {}", signed(&key("clerk"), HEADER, &claims));
-        assert_eq!(verifier.verify(Some(&token)).await.map(drop), expected.map_err(Refused::Token), "{name}");
+        assert_eq!(
+            verifier.verify(Some(&token)).await.map(drop),
+            expected.map_err(Unverified::Token),
+            "{name}"
+        );
     }
 }
 
@@ -149,7 +153,7 @@ async fn tokens_that_clerk_did_not_make_are_refused() {
     ];
     for (name, token, expected) in table {
         let outcome = verifier.verify(Some(&format!("Bearer {token}"))).await.err();
-        assert_eq!(outcome, expected.map(Refused::Token), "{name}");
+        assert_eq!(outcome, expected.map(Unverified::Token), "{name}");
     }
 }
 
@@ -168,9 +172,9 @@ async fn only_one_bearer_token_in_one_spelling_counts() {
         (format!("Bearer\t{token}"), Some(NotBearer)),
     ];
     for (header, expected) in table {
-        assert_eq!(verifier.verify(Some(&header)).await.err(), expected.map(Refused::Token));
+        assert_eq!(verifier.verify(Some(&header)).await.err(), expected.map(Unverified::Token));
     }
-    assert_eq!(verifier.verify(None).await.err(), Some(Refused::Token(Missing)));
+    assert_eq!(verifier.verify(None).await.err(), Some(Unverified::Token(Missing)));
 }
 
 #[tokio::test]

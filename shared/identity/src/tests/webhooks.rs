@@ -1,6 +1,6 @@
 use super::users::{message, rows, sight};
 use super::world::{NOW, World, person, user};
-use crate::svix::{self, MessageId, Refused};
+use crate::svix::{self, MessageId, NotAuthentic};
 use crate::{Applied, InvalidEvent, UserEvent, UserState, VerifiedEmail, Welcome, WelcomeRefused};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -59,7 +59,7 @@ fn the_reference_library_agrees() {
 }
 
 /// Name, secrets, headers, body, our clock, expected refusal.
-type Delivery<'a> = (&'a str, Vec<&'a str>, HeaderMap, &'a [u8], u64, Option<Refused>);
+type Delivery<'a> = (&'a str, Vec<&'a str>, HeaderMap, &'a [u8], u64, Option<NotAuthentic>);
 
 #[test]
 fn whatever_is_not_signed_for_now_is_refused() {
@@ -77,7 +77,7 @@ fn whatever_is_not_signed_for_now_is_refused() {
             headers("svix", ID, &good, SIGNATURE),
             BODY,
             AT + 301,
-            Some(Refused::Timestamp),
+            Some(NotAuthentic::Timestamp),
         ),
         (
             "too early",
@@ -85,7 +85,7 @@ fn whatever_is_not_signed_for_now_is_refused() {
             headers("svix", ID, &good, SIGNATURE),
             BODY,
             AT - 301,
-            Some(Refused::Timestamp),
+            Some(NotAuthentic::Timestamp),
         ),
         (
             "another body",
@@ -93,7 +93,7 @@ fn whatever_is_not_signed_for_now_is_refused() {
             headers("svix", ID, &good, SIGNATURE),
             b"{}",
             AT,
-            Some(Refused::Signature),
+            Some(NotAuthentic::Signature),
         ),
         (
             "another id",
@@ -101,7 +101,7 @@ fn whatever_is_not_signed_for_now_is_refused() {
             headers("svix", "msg_1", &good, SIGNATURE),
             BODY,
             AT,
-            Some(Refused::Signature),
+            Some(NotAuthentic::Signature),
         ),
         (
             "another second",
@@ -109,7 +109,7 @@ fn whatever_is_not_signed_for_now_is_refused() {
             headers("svix", ID, &(AT + 1).to_string(), SIGNATURE),
             BODY,
             AT,
-            Some(Refused::Signature),
+            Some(NotAuthentic::Signature),
         ),
         (
             "another secret",
@@ -117,7 +117,7 @@ fn whatever_is_not_signed_for_now_is_refused() {
             headers("svix", ID, &good, SIGNATURE),
             BODY,
             AT,
-            Some(Refused::Signature),
+            Some(NotAuthentic::Signature),
         ),
         (
             "another version",
@@ -125,7 +125,7 @@ fn whatever_is_not_signed_for_now_is_refused() {
             headers("svix", ID, &good, &SIGNATURE.replace("v1", "v2")),
             BODY,
             AT,
-            Some(Refused::Signature),
+            Some(NotAuthentic::Signature),
         ),
         (
             "cut signature",
@@ -133,16 +133,23 @@ fn whatever_is_not_signed_for_now_is_refused() {
             headers("svix", ID, &good, "v1,tZ1I"),
             BODY,
             AT,
-            Some(Refused::Signature),
+            Some(NotAuthentic::Signature),
         ),
-        ("no signature", vec![SECRET], headers("svix", ID, &good, ""), BODY, AT, Some(Refused::Signature)),
+        (
+            "no signature",
+            vec![SECRET],
+            headers("svix", ID, &good, ""),
+            BODY,
+            AT,
+            Some(NotAuthentic::Signature),
+        ),
         (
             "a dotted id",
             vec![SECRET],
             headers("svix", "msg.1", &good, SIGNATURE),
             BODY,
             AT,
-            Some(Refused::Header("svix-id")),
+            Some(NotAuthentic::Header("svix-id")),
         ),
         (
             "signed seconds",
@@ -150,7 +157,7 @@ fn whatever_is_not_signed_for_now_is_refused() {
             headers("svix", ID, "+1649367553", SIGNATURE),
             BODY,
             AT,
-            Some(Refused::Header("svix-timestamp")),
+            Some(NotAuthentic::Header("svix-timestamp")),
         ),
         (
             "hostile seconds",
@@ -158,7 +165,7 @@ fn whatever_is_not_signed_for_now_is_refused() {
             headers("svix", ID, "99999999999999999999", SIGNATURE),
             BODY,
             AT,
-            Some(Refused::Header("svix-timestamp")),
+            Some(NotAuthentic::Header("svix-timestamp")),
         ),
         (
             "last second",
@@ -166,17 +173,17 @@ fn whatever_is_not_signed_for_now_is_refused() {
             headers("svix", ID, &u64::MAX.to_string(), SIGNATURE),
             BODY,
             AT,
-            Some(Refused::Timestamp),
+            Some(NotAuthentic::Timestamp),
         ),
-        ("no headers", vec![SECRET], HeaderMap::new(), BODY, AT, Some(Refused::Header("svix-id"))),
-        ("no secret", vec![], headers("svix", ID, &good, SIGNATURE), BODY, AT, Some(Refused::NoSecret)),
+        ("no headers", vec![SECRET], HeaderMap::new(), BODY, AT, Some(NotAuthentic::Header("svix-id"))),
+        ("no secret", vec![], headers("svix", ID, &good, SIGNATURE), BODY, AT, Some(NotAuthentic::NoSecret)),
         (
             "empty secret",
             vec!["whsec_"],
             headers("svix", ID, &good, SIGNATURE),
             BODY,
             AT,
-            Some(Refused::BadSecret),
+            Some(NotAuthentic::BadSecret),
         ),
         (
             "bare secret",
@@ -184,7 +191,7 @@ fn whatever_is_not_signed_for_now_is_refused() {
             headers("svix", ID, &good, SIGNATURE),
             BODY,
             AT,
-            Some(Refused::BadSecret),
+            Some(NotAuthentic::BadSecret),
         ),
     ];
     for (name, secrets, headers, body, now, expected) in table {
@@ -198,7 +205,7 @@ fn a_doubled_header_is_refused() {
     let mut headers = headers("svix", ID, &AT.to_string(), SIGNATURE);
     headers.append("svix-signature", HeaderValue::from_static("v1,AAAA"));
     let refused = svix::verify(&[Secret::new(SECRET)], &headers, BODY, at(AT));
-    assert_eq!(refused.err(), Some(Refused::Header("svix-signature")));
+    assert_eq!(refused.err(), Some(NotAuthentic::Header("svix-signature")));
 }
 
 fn event(kind: &str, data: Value) -> UserEvent {

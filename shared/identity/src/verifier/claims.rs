@@ -1,5 +1,5 @@
 use super::{Reason, user_id};
-use crate::ClerkSettings;
+use crate::SignInSettings;
 use primitives::{Timestamp, UserId};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
@@ -9,9 +9,9 @@ const SKEW_SECONDS: u64 = 5;
 /// Clerk's tokens live 60 seconds; one that claims much more was not made for a browser.
 const LIFE_SECONDS_MAX: u64 = 24 * 60 * 60;
 
-/// The verified person making a request. Its account is `AccountId::from(&caller.user)`.
+/// What a token proves: who signed in, and how. Which account that person acts for is the edge's to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub struct SignIn {
     pub user: UserId,
     /// Clerk's login id (`sid`).
     pub login: String,
@@ -38,7 +38,7 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    pub(super) fn check(self, settings: &ClerkSettings, now: Timestamp) -> Result<Caller, Reason> {
+    pub(super) fn check(self, settings: &SignInSettings, now: Timestamp) -> Result<SignIn, Reason> {
         self.check_times(now.seconds())?;
         if self.iss != settings.issuer {
             return Err(Reason::Issuer);
@@ -53,7 +53,7 @@ impl Claims {
         if self.sts.as_deref().is_some_and(|status| status != "active") {
             return Err(Reason::NotActive);
         }
-        self.into_caller()
+        self.into_sign_in()
     }
 
     fn check_times(&self, now: u64) -> Result<(), Reason> {
@@ -66,10 +66,10 @@ impl Claims {
         }
     }
 
-    fn into_caller(self) -> Result<Caller, Reason> {
+    fn into_sign_in(self) -> Result<SignIn, Reason> {
         // Minus one means "no such factor".
         let first_factor = self.fva.as_deref().and_then(<[i64]>::first);
-        Ok(Caller {
+        Ok(SignIn {
             user: user_id(&self.sub).ok_or(Reason::Subject)?,
             login: self.sid,
             is_impersonated: self.act,

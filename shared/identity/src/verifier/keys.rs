@@ -1,5 +1,5 @@
-use super::{Reason, Refused};
-use crate::ClerkSettings;
+use super::{Reason, Unverified};
+use crate::SignInSettings;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::Platform;
@@ -52,7 +52,7 @@ enum Next {
 }
 
 impl KeySet {
-    pub(super) fn new(platform: &Platform, settings: &ClerkSettings) -> KeySet {
+    pub(super) fn new(platform: &Platform, settings: &SignInSettings) -> KeySet {
         KeySet {
             platform: platform.clone(),
             url: settings.jwks_url.clone(),
@@ -61,14 +61,14 @@ impl KeySet {
         }
     }
 
-    pub(super) async fn find(&self, kid: &str) -> Result<Arc<Jwk>, Refused> {
+    pub(super) async fn find(&self, kid: &str) -> Result<Arc<Jwk>, Unverified> {
         if self.read(|held| held.next(kid, self.platform.now())) != Next::Use {
             let _one_at_a_time = self.fetching.lock().await;
             self.refresh(kid).await;
         }
         self.read(|held| match held.key(kid) {
             Some(key) => Ok(Arc::clone(key)),
-            None if held.fetched_at.is_none() => Err(Refused::KeysUnavailable),
+            None if held.fetched_at.is_none() => Err(Unverified::KeysUnavailable),
             None => Err(Reason::UnknownKey.into()),
         })
     }

@@ -1,17 +1,17 @@
-//! The sign-in token: from a header to a [`Caller`].
+//! The sign-in token: from a header to a [`SignIn`].
 
 mod claims;
 mod keys;
 mod token;
 
-use crate::ClerkSettings;
+use crate::SignInSettings;
 use keys::KeySet;
 use platform::{InvalidSettings, Platform};
 use primitives::UserId;
 use std::sync::Arc;
 use token::Token;
 
-pub use claims::Caller;
+pub use claims::SignIn;
 
 /// Verifies Clerk's sign-in tokens; its keys are cached in the process. Cloning is cheap.
 #[derive(Clone)]
@@ -19,13 +19,13 @@ pub struct Verifier(Arc<Inner>);
 
 struct Inner {
     platform: Platform,
-    settings: ClerkSettings,
+    settings: SignInSettings,
     keys: KeySet,
 }
 
 /// Nobody was verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum Unverified {
     /// The caller hears only that the token was refused; the reason is for the log.
     #[error("the token was refused: {0}")]
     Token(Reason),
@@ -77,15 +77,15 @@ pub enum Reason {
     NotActive,
 }
 
-impl From<Reason> for Refused {
-    fn from(reason: Reason) -> Refused {
-        Refused::Token(reason)
+impl From<Reason> for Unverified {
+    fn from(reason: Reason) -> Unverified {
+        Unverified::Token(reason)
     }
 }
 
 impl Verifier {
     pub fn new(platform: &Platform) -> Result<Verifier, InvalidSettings> {
-        let settings = platform.env().section(ClerkSettings::read)?;
+        let settings = platform.env().section(SignInSettings::read)?;
         let keys = KeySet::new(platform, &settings);
         Ok(Verifier(Arc::new(Inner { platform: platform.clone(), settings, keys })))
     }
@@ -93,7 +93,7 @@ impl Verifier {
     /// `authorization` is the value of the only `Authorization` header.
     ///
     /// The signature comes before the claims, so that a forger learns nothing about what we accept.
-    pub async fn verify(&self, authorization: Option<&str>) -> Result<Caller, Refused> {
+    pub async fn verify(&self, authorization: Option<&str>) -> Result<SignIn, Unverified> {
         let token = Token::of_header(authorization)?;
         let key = self.0.keys.find(&token.kid).await?;
         token.verify(&key)?;

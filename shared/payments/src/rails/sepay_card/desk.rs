@@ -5,7 +5,7 @@ use crate::fact::{FactKey, FactState, ODD, Unmatched, Via};
 use crate::items::reference_name;
 use crate::reversal::{Cause, Reversal};
 use crate::settings::read_sepay_offset;
-use crate::{Payments, PaymentsError, Rail};
+use crate::{DecisionError, Payments, PaymentsError, Rail};
 use http::HeaderMap;
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::{Currency, Money, Secret, Timestamp, times};
@@ -235,7 +235,11 @@ impl CardDesk {
                     return match self.payments.reverse(&fact.key, &reversal, now).await {
                         Ok(_) => Ok(CardNews::Voided),
                         // Undone by an administrator since, or taken back by one at this moment: theirs to decide.
-                        Err(error @ (PaymentsError::DoneOtherwise | PaymentsError::TooMuch { .. })) => {
+                        Err(
+                            error @ PaymentsError::Decision(
+                                DecisionError::DoneOtherwise | DecisionError::TooMuch { .. },
+                            ),
+                        ) => {
                             tracing::error!(payment = %fact.key, error = %error, "a void was told again");
                             Ok(CardNews::Nothing)
                         }

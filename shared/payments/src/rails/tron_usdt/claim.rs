@@ -13,7 +13,7 @@ use crate::order::{LOOK_BACK, TopUp};
 use crate::payments::TRIES;
 use crate::ruling::{CLOCKS_APART, Ruling, within_limits};
 use crate::store::{When, Written};
-use crate::{PaymentsError, Rail};
+use crate::{ClaimError, DecisionError, PaymentsError, Rail};
 use platform::StoreError;
 use primitives::{AccountId, Credits, Overflow, Rate, Timestamp, TopUpId, times};
 use rails::UsdtMicros;
@@ -85,8 +85,8 @@ impl ChainDesk {
         match (outcome.credited.is_empty() && outcome.waiting.is_empty(), failure) {
             (false, _) => Ok(outcome),
             (true, Some(error)) => Err(error),
-            (true, None) if is_unclear => Err(PaymentsError::ClaimUnclear),
-            (true, None) => Err(PaymentsError::NothingToClaim),
+            (true, None) if is_unclear => Err(ClaimError::Unclear.into()),
+            (true, None) => Err(ClaimError::NothingToClaim.into()),
         }
     }
 
@@ -117,8 +117,8 @@ impl ChainDesk {
             marks.get(crate::LOOKED).is_some_and(|looked| now.since(*looked) <= LOOK_EVERY)
         };
         match is_whole {
-            true => Err(PaymentsError::TransferUnknown { retry_after: LOOK_EVERY }),
-            false => Err(PaymentsError::ChainUnread { retry_after: LOOK_EVERY }),
+            true => Err(ClaimError::TransferUnknown { retry_after: LOOK_EVERY }.into()),
+            false => Err(ClaimError::ChainUnread { retry_after: LOOK_EVERY }.into()),
         }
     }
 
@@ -150,7 +150,7 @@ impl ChainDesk {
                 return Ok(step);
             }
             platform::pause(u32::try_from(tries).unwrap_or(u32::MAX)).await;
-            fact = self.payments().fact(&fact.key).await?.ok_or(PaymentsError::NoFact)?;
+            fact = self.payments().fact(&fact.key).await?.ok_or(DecisionError::NoFact)?;
         }
         Err(StoreError::Conflict.into())
     }
@@ -290,7 +290,8 @@ impl ChainDesk {
             Ok(credited) => Ok(Some(Step::Credited(credited))),
             // Payment or order changed meanwhile: another claim, a person's decision, the order's own payment.
             Err(
-                PaymentsError::ClaimUnclear | PaymentsError::DoneOtherwise | PaymentsError::WrongState { .. },
+                PaymentsError::Claim(ClaimError::Unclear)
+                | PaymentsError::Decision(DecisionError::DoneOtherwise | DecisionError::WrongState { .. }),
             ) => Ok(None),
             Err(error) => Err(error),
         }
@@ -449,7 +450,7 @@ impl ChainDesk {
             Err(PaymentsError::AccountClosed | PaymentsError::NoAccount) => {
                 self.release(fact, Unmatched::AccountClosed, now).await
             }
-            Err(PaymentsError::UnfitAssignment { .. }) => {
+            Err(PaymentsError::Decision(DecisionError::UnfitAssignment { .. })) => {
                 self.release(fact, Unmatched::ClaimUnclear, now).await
             }
             Err(error) => Err(error),

@@ -7,7 +7,7 @@ use crate::compared::{Compared, Listed};
 use crate::error::own_key_is_malformed;
 use crate::fact::{Fact, FactKey, FactState, Via};
 use crate::rails::kind::ProcessorList;
-use crate::{Arrival, Claim, PaymentsError};
+use crate::{Arrival, Claim, ComparisonError, PaymentsError};
 use async_trait::async_trait;
 use platform::{InvalidSettings, Platform};
 use primitives::Timestamp;
@@ -86,7 +86,7 @@ impl BankList {
 impl ProcessorList for BankList {
     /// Compares every account's list. One that can't be read is told, and keeps no other waiting.
     async fn compare(&self, from: Timestamp, now: Timestamp) -> Result<Compared, PaymentsError> {
-        let api = self.api.as_ref().ok_or(PaymentsError::NoList)?;
+        let api = self.api.as_ref().ok_or(ComparisonError::NoList)?;
         let mut compared = Compared::default();
         for account in self.desk.accounts() {
             let api = Api { account_number: account.clone(), ..api.clone() };

@@ -2,7 +2,7 @@
 
 use crate::items::{ClaimTally, OPEN_INDEX, PAYMENT_INBOX, TALLY, claimed_fact, due_mark};
 use crate::store::{Attributes, Store, When};
-use crate::{FactKey, PaymentsError};
+use crate::{ClaimError, FactKey, PaymentsError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use platform::{Item, Key, StoreError, TopUpRules, key, number, text};
 use primitives::{AccountId, Credits, Overflow, Timestamp};
@@ -90,7 +90,7 @@ impl Store {
         let (claims, sum) = today.map_or((0, Credits::ZERO), |tally| (tally.claims, tally.credits));
         if claims >= claims_max {
             let left = DAY_SECONDS - now.seconds() % DAY_SECONDS;
-            return Err(PaymentsError::TooManyClaims { retry_after: Duration::from_secs(left) });
+            return Err(ClaimError::TooMany { retry_after: Duration::from_secs(left) }.into());
         }
         let after = ClaimTally { day: now.date(), claims: claims + 1, credits: sum.checked_add(credits)? };
         Ok(Counted { before, after })

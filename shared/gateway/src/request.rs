@@ -3,12 +3,12 @@
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use edge::{AnswerBy, SourceIp, TraceId};
+use edge::{AnswerBy, SourceIp};
 use http::uri::PathAndQuery;
 use http::{Request, Uri};
 use lambda_http::request::RequestContext;
 use lambda_http::{Error, RequestExt};
-use primitives::{Timestamp, times};
+use primitives::{Timestamp, TraceId, times};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -79,6 +79,8 @@ fn without_stage(event: &lambda_http::Request) -> Result<Uri, Error> {
 mod tests {
     use super::*;
     use http_body_util::BodyExt;
+    use platform::{Env, Platform};
+    use primitives::Clock;
 
     fn rest(stage: &str, path: &str) -> lambda_http::Request {
         let event = serde_json::json!({
@@ -88,6 +90,19 @@ mod tests {
             "requestContext": { "stage": stage, "httpMethod": "POST", "identity": { "sourceIp": "203.0.113.7" } },
         });
         lambda_http::request::from_str(&event.to_string()).unwrap()
+    }
+
+    /// A platform whose store is nowhere.
+    fn platform() -> Platform {
+        let given = [
+            ("AWS_REGION", "ap-southeast-1"),
+            ("AWS_ACCESS_KEY_ID", "AKID"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("MEDIA_BUCKET", "media"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9"),
+        ];
+        let env: Env = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Platform::build(env, Clock::system(), None).unwrap()
     }
 
     fn now() -> Timestamp {
@@ -113,13 +128,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_that_waits_too_long_is_answered_before_lambda_ends_it() {
-        let edge = crate::tests::edge();
         let stuck = axum::routing::post(async || std::future::pending::<&str>().await);
-        let router = edge::finish(Router::new().route("/v1/runs", stuck), &edge);
+        let routes = edge::Routes::new().route("/v1/webhooks/clerk", stuck);
+        let router = routes.finish(&platform(), ()).unwrap();
         let mut context = lambda_runtime::Context::default();
         // Ten milliseconds more than are kept for the answer.
         context.deadline = now().after(times::ANSWER_MARGIN + std::time::Duration::from_millis(10)).millis();
-        let event = rest("live", "/v1/runs").with_lambda_context(context);
+        let event = rest("live", "/v1/webhooks/clerk").with_lambda_context(context);
 
         let response = answer(router, event, now()).await.unwrap();
 

@@ -1,11 +1,10 @@
 //! The way from an invocation of API Gateway's to its answer.
 
-mod gateway;
-
 use crate::answers::{Answers, Asked};
-use crate::environment::Environment;
+use crate::request;
 use axum::Router;
 use axum::response::Response;
+use host::Environment;
 use lambda_http::RequestExt;
 use lambda_runtime::tower::{Layer, Service};
 use lambda_runtime::{Error, LambdaInvocation};
@@ -45,7 +44,7 @@ impl Inner {
         let router = self.environment.current().await?;
         let event = lambda_http::request::from_str(std::str::from_utf8(&invocation.body)?)?;
         let now = self.environment.platform().now();
-        gateway::answer(router, event.with_lambda_context(invocation.context), now).await
+        request::answer(router, event.with_lambda_context(invocation.context), now).await
     }
 }
 

@@ -1,23 +1,10 @@
 //! Problem documents (RFC 9457): one shape for everything that is refused or goes wrong.
 
-mod codes;
-
-use crate::RequestId;
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use crate::ProblemCode;
 use primitives::RunId;
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
-
-pub use codes::{Meaning, ProblemCode};
-
-/// Names the run that an answer is about, whatever its body is.
-pub const RUN_ID: HeaderName = HeaderName::from_static("x-run-id");
-
-const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// What happened to the caller's credit because of this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -42,7 +29,15 @@ pub struct Problem(Box<Parts>);
 struct Parts {
     code: ProblemCode,
     document: ProblemDocument,
-    headers: HeaderMap,
+    limit: Option<RequestLimit>,
+}
+
+/// The limit that requests ran into, for headers beside the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLimit {
+    pub per_minute_max: u32,
+    /// Until requests are counted from zero again.
+    pub reset_in: Duration,
 }
 
 /// The body of every answer that is not a success, sent as `application/problem+json`.
@@ -88,7 +83,7 @@ impl Problem {
         let document = ProblemDocument {
             kind: format!("urn:problem:{}", meaning.name),
             title: meaning.title.to_owned(),
-            status: meaning.status.as_u16(),
+            status: meaning.status,
             detail: meaning.detail.to_owned(),
             code: meaning.name.to_owned(),
             credit: meaning.credit,
@@ -98,7 +93,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after_seconds: None,
         };
-        Problem(Box::new(Parts { code, document, headers: HeaderMap::new() }))
+        Problem(Box::new(Parts { code, document, limit: None }))
     }
 
     /// Answers every request of a person who was deleted, while their last token is still good.
@@ -138,15 +133,17 @@ impl Problem {
         self
     }
 
-    /// Set by the edge on every answer; only a problem inside a stream needs to name it itself.
-    pub fn request(mut self, request: &RequestId) -> Problem {
-        self.0.document.request_id = Some(request.to_string());
-        self.0.document.trace_id = request.trace().map(|trace| trace.as_str().to_owned());
-        self
+    /// A minute's requests are used up.
+    pub fn rate_limited(limit: RequestLimit) -> Problem {
+        let mut problem = Problem::new(ProblemCode::RateLimited).retry_after(limit.reset_in);
+        problem.0.limit = Some(limit);
+        problem
     }
 
-    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
-        self.0.headers.insert(name, value);
+    /// Names the request, and the trace it belongs to. The edge does so on every answer.
+    pub fn request(mut self, id: impl Into<String>, trace: Option<&str>) -> Problem {
+        self.0.document.request_id = Some(id.into());
+        self.0.document.trace_id = trace.map(str::to_owned);
         self
     }
 
@@ -154,57 +151,22 @@ impl Problem {
         self.0.code
     }
 
+    pub fn run_id(&self) -> Option<&str> {
+        self.0.document.run_id.as_deref()
+    }
+
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.0.document.retry_after_seconds
+    }
+
+    pub fn limit(&self) -> Option<RequestLimit> {
+        self.0.limit
+    }
+
     /// What would be the body, e.g. for a `failed` event inside a stream that began well.
     pub fn document(&self) -> serde_json::Value {
         // A struct of text and numbers always has a JSON form.
         serde_json::to_value(&self.0.document).unwrap_or_default()
-    }
-
-    /// The answer of somebody who knows no problems (a router, an extractor of axum), as one of ours.
-    pub(crate) fn of_bare_status(status: StatusCode, headers: &HeaderMap) -> Option<Problem> {
-        let code = match status {
-            StatusCode::NOT_FOUND => ProblemCode::NotFound,
-            StatusCode::METHOD_NOT_ALLOWED => ProblemCode::MethodNotAllowed,
-            StatusCode::PAYLOAD_TOO_LARGE => ProblemCode::BodyTooLarge,
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => ProblemCode::UnsupportedMediaType,
-            StatusCode::UNPROCESSABLE_ENTITY => ProblemCode::InvalidInput,
-            StatusCode::BAD_REQUEST => ProblemCode::InvalidRequest,
-            StatusCode::UNAUTHORIZED => ProblemCode::Unauthenticated,
-            StatusCode::INTERNAL_SERVER_ERROR => ProblemCode::Internal,
-            _ => return None,
-        };
-        let problem = Problem::new(code);
-        Some(match headers.get(ALLOW) {
-            Some(allow) => problem.header(ALLOW, allow.clone()),
-            None => problem,
-        })
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.document().to_string()));
-        *response.status_mut() = self.0.code.status();
-        let headers = response.headers_mut();
-        headers.extend(self.0.headers.clone());
-        headers.insert(CONTENT_TYPE, MEDIA_TYPE);
-        let challenge = match self.0.code {
-            ProblemCode::Unauthenticated => Some("Bearer"),
-            ProblemCode::WebhookRefused => Some("Signature"),
-            _ => None,
-        };
-        if let Some(challenge) = challenge {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        if let Some(run) = self.0.document.run_id.as_deref().and_then(|run| run.parse().ok()) {
-            headers.insert(RUN_ID, run);
-        }
-        if let Some(seconds) = self.0.document.retry_after_seconds {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        // The edge finds it there, adds the request id and renders again.
-        response.extensions_mut().insert(self);
-        response
     }
 }
 

@@ -1,0 +1,66 @@
+use crate::{Credit, Problem, ProblemCode, ProblemDocument};
+use primitives::{RunId, Timestamp};
+use std::collections::HashSet;
+use std::time::Duration;
+use utoipa::{PartialSchema, ToSchema};
+
+#[test]
+fn every_problem_tells_its_status_the_credit_and_what_to_do() {
+    let mut names = HashSet::new();
+    for code in ProblemCode::ALL {
+        assert!(names.insert(code.as_str()), "{code:?} is there twice");
+        let document = Problem::new(*code).document();
+
+        assert_eq!(document["status"], code.status());
+        assert!((400..=599).contains(&code.status()), "{code:?}");
+        assert_eq!(document["type"], format!("urn:problem:{}", code.as_str()));
+        assert_eq!(document["code"], code.as_str());
+        let credit = document["credit"].as_str().unwrap();
+        assert!(["not_taken", "held", "taken", "unchanged", "unknown"].contains(&credit), "{code:?}");
+        assert!(document["detail"].as_str().unwrap().len() > 40, "{code:?} says too little");
+        assert!(document["title"].as_str().unwrap().len() > 8);
+    }
+    assert_eq!(names.len(), ProblemCode::ALL.len());
+}
+
+/// `InsufficientCredit` is `insufficient_credit`: the table writes both, because one is Rust's and one the callers'.
+#[test]
+fn a_code_s_name_is_its_variant_s() {
+    for code in ProblemCode::ALL {
+        let mut name = String::new();
+        for letter in format!("{code:?}").chars() {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        assert_eq!(code.as_str(), name);
+    }
+}
+
+#[test]
+fn a_problem_carries_what_its_place_knows() {
+    let run = RunId::mint(Timestamp::from_seconds(1));
+    let problem = Problem::new(ProblemCode::OutcomeUnknown)
+        .detail("The provider may still be working.")
+        .run(run)
+        .credit(Credit::Taken)
+        .pointer("/input/prompt", "is too long")
+        .retry_after(Duration::from_millis(1_500));
+
+    let document = problem.document();
+    assert_eq!(document["run_id"], run.to_string());
+    assert_eq!(document["credit"], "taken");
+    assert_eq!(document["errors"][0]["pointer"], "/input/prompt");
+    assert_eq!(document["retry_after_seconds"], 2);
+    assert_eq!(document.get("request_id"), None);
+}
+
+#[test]
+fn the_document_is_in_the_openapi() {
+    assert_eq!(ProblemDocument::name(), "ProblemDocument");
+    let schema = serde_json::to_value(ProblemDocument::schema()).unwrap();
+    for field in ["type", "title", "status", "detail", "code", "credit", "request_id", "errors"] {
+        assert!(schema["properties"][field].is_object(), "{field}: {schema}");
+    }
+}
