@@ -217,7 +217,7 @@ async fn a_result_that_arrives_after_the_release_is_a_gift() {
     );
     let again = ann.get(&format!("/v1/runs/{id}")).await;
     assert_eq!(again.body["gift"], true);
-    assert!(again.body["output"]["url"].is_string(), "delivered and fetchable: {}", again.text);
+    assert!(again.body["output"]["download_url"].is_string(), "delivered and fetchable: {}", again.text);
     assert_eq!(ann.balance().await, (100, 0, 0));
     books::check_settled(&world).await;
 }

@@ -1,5 +1,6 @@
 //! `/v1/top-ups`: orders to pay credit in, how to pay them, and what came of them. Moves no credit.
 
+mod closed_sets;
 mod pages;
 mod views;
 
@@ -58,7 +59,8 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
         (status = 200, description = "Amounts and methods", body = MethodsView),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
-    )
+    ),
+    security(())
 )]
 async fn methods(_: Public, State(desk): State<Desk>) -> Json<MethodsView> {
     Json(MethodsView::of(&desk.top_ups))

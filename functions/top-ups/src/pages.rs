@@ -32,7 +32,8 @@ pub(crate) struct Link {
         (status = 200, description = "The picture", content_type = "image/svg+xml"),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
-    )
+    ),
+    security(("order_key" = []))
 )]
 pub(crate) async fn qr_svg(
     _: Public,
@@ -52,7 +53,8 @@ pub(crate) async fn qr_svg(
         (status = 200, description = "The picture", content_type = "image/png"),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
-    )
+    ),
+    security(("order_key" = []))
 )]
 pub(crate) async fn qr_png(
     _: Public,
@@ -72,7 +74,8 @@ pub(crate) async fn qr_png(
         (status = 200, description = "The page", content_type = "text/html"),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
-    )
+    ),
+    security(("order_key" = []))
 )]
 pub(crate) async fn checkout(
     _: Public,

@@ -1,3 +1,4 @@
+use crate::closed_sets::{PaymentMethod, TopUpStatus};
 use payments::{PayBy, Payment, TopUp, TopUpPage, TopUps};
 use primitives::{Credits, EntryId, Timestamp, TopUpId};
 use serde::{Deserialize, Serialize};
@@ -7,8 +8,7 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TopUpRequest {
-    /// `sepay_card`, `viet_qr` or `tron_usdt`
-    #[schema(pattern = "^(sepay_card|viet_qr|tron_usdt)$", example = "viet_qr")]
+    #[schema(value_type = PaymentMethod, example = "viet_qr")]
     pub(crate) method: String,
     /// US cents; `GET /v1/top-ups/methods` lists the amounts
     #[schema(example = 500, minimum = 500, maximum = 50000, multiple_of = 100)]
@@ -35,6 +35,7 @@ pub(crate) struct MethodsView {
 
 #[derive(Serialize, ToSchema)]
 struct MethodView {
+    #[schema(value_type = PaymentMethod)]
     method: String,
     /// What is paid: `VND` or `USDT`
     currency: String,
@@ -46,8 +47,9 @@ struct MethodView {
 pub(crate) struct TopUpView {
     #[schema(value_type = String)]
     id: TopUpId,
+    #[schema(value_type = PaymentMethod)]
     method: String,
-    /// `created`, `paid`, `paid_late`, `partly_paid`, `overpaid`, `expired`, `cancelled` or `reversed`
+    #[schema(value_type = TopUpStatus)]
     status: String,
     /// The credit that the exact payment brings
     #[schema(value_type = u64)]

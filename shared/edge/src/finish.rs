@@ -2,18 +2,33 @@
 
 use crate::in_time::in_time;
 use crate::request_id::{RequestId, TraceId};
-use crate::{Edge, Problem, RUN_ID};
+use crate::{Edge, Language, Problem};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
-use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::Limited;
 use std::time::{Duration, Instant};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
+
+/// What pages of another origin may send beside what browsers let them send anyway.
+pub const ALLOWED_HEADERS: [&str; 7] = [
+    "authorization",
+    "content-type",
+    "accept",
+    "idempotency-key",
+    "if-none-match",
+    "last-event-id",
+    "traceparent",
+];
+
+/// What pages of another origin may read of an answer.
+pub const EXPOSED_HEADERS: [&str; 6] =
+    ["x-request-id", "x-run-id", "retry-after", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
 
 /// For routes that pages call. Apply it once per function; finished routers can be merged.
 pub fn finish(router: Router, edge: &Edge) -> Router {
@@ -43,7 +58,9 @@ fn dressed(router: Router, edge: &Edge) -> Router {
 /// The outermost step: name the request, log it, and give the answer its last form.
 async fn dress(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let id = RequestId::mint(edge.platform().now(), request.extensions().get::<TraceId>().cloned());
+    let language = Language::of_headers(request.headers());
     request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(language);
     let method = request.method().clone();
     // Never the path itself: ids, and whatever people paste, would enter the log.
     let path = request.extensions().get::<MatchedPath>().map_or("(no route)", MatchedPath::as_str).to_owned();
@@ -51,7 +68,8 @@ async fn dress(State(edge): State<Edge>, mut request: Request, next: Next) -> Re
     let span = tracing::info_span!("request", request_id = %id, trace_id, %method, path);
     let begun = Instant::now();
     async {
-        let response = completed(next.run(request).await, &id);
+        let unit = &edge.platform().profile().ledger.unit;
+        let response = completed(next.run(request).await, &id, language, unit);
         let (status, duration_ms) = (response.status().as_u16(), begun.elapsed().as_millis());
         tracing::info!(status, duration_ms, "{method} {path} was answered with {status}");
         response
@@ -60,10 +78,10 @@ async fn dress(State(edge): State<Edge>, mut request: Request, next: Next) -> Re
     .await
 }
 
-fn completed(mut response: Response, id: &RequestId) -> Response {
+fn completed(mut response: Response, id: &RequestId, language: Language, unit: &str) -> Response {
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| bare_problem(&response));
     if let Some(problem) = problem {
-        let (told, body) = problem.request(id).into_response().into_parts();
+        let (told, body) = problem.request(id).told(language, unit).into_response().into_parts();
         *response.body_mut() = body;
         *response.status_mut() = told.status;
         response.headers_mut().remove(CONTENT_LENGTH);
@@ -124,7 +142,7 @@ fn cors(edge: &Edge) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(edge.settings().allowed_origins.clone()))
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, ACCEPT, HeaderName::from_static("idempotency-key")])
-        .expose_headers([HeaderName::from_static("x-request-id"), RUN_ID, RETRY_AFTER])
+        .allow_headers(ALLOWED_HEADERS.map(HeaderName::from_static))
+        .expose_headers(EXPOSED_HEADERS.map(HeaderName::from_static))
         .max_age(Duration::from_secs(600))
 }

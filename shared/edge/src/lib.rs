@@ -19,11 +19,13 @@ pub use extract::{
     AcceptKind, Allowed, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, Person, Public, RawBody,
     Runner,
 };
-pub use finish::{fallback, finish, finish_webhook};
+pub use finish::{ALLOWED_HEADERS, EXPOSED_HEADERS, fallback, finish, finish_webhook};
 pub use in_time::AnswerBy;
 pub use limit::{Limiter, REQUEST_LIMITS, Subject, TABLES};
 pub use network::SourceIp;
 pub use permission::{Administer, AskPrice, Change, Inspect, Look, Permission, Spend};
-pub use problem::{Credit, FieldProblem, Meaning, Problem, ProblemCode, ProblemDocument, RUN_ID};
+pub use problem::{
+    Credit, FieldProblem, Language, LedgerAmount, Meaning, Problem, ProblemCode, ProblemDocument, RUN_ID,
+};
 pub use request_id::{RequestId, TraceId};
 pub use settings::EdgeSettings;

@@ -26,37 +26,65 @@ impl RunsError {
     pub fn problem(&self) -> Problem {
         match self {
             RunsError::UnknownTool => Problem::new(ProblemCode::UnknownTool)
+                .pointer("/tool", "name a tool that GET /v1/pricing lists")
                 .detail("There is no such tool. GET /v1/pricing lists them. No credit was taken."),
             RunsError::ToolDisabled => Problem::new(ProblemCode::ToolDisabled),
             RunsError::InvalidInput(fields) => invalid_input(fields),
-            RunsError::RunIdOutOfTime => Problem::new(ProblemCode::InvalidRunId).detail(
-                "The time inside the run id is more than a day old or lies ahead. Make a new ULID. No credit was taken.",
-            ),
+            RunsError::RunIdOutOfTime => Problem::new(ProblemCode::InvalidRunId)
+                .pointer("/run_id", "its time is more than a day old, or lies ahead")
+                .detail(
+                    "The time inside the run id is more than a day old or lies ahead. Make a new ULID. \
+                     No credit was taken.",
+                ),
             RunsError::TwoKeys => Problem::new(ProblemCode::InvalidInput)
+                .pointer("/run_id", "leave it out, or the Idempotency-Key")
                 .detail("Send either a run_id or an Idempotency-Key, not both. No credit was taken."),
             RunsError::KeyConflict { run } => Problem::new(ProblemCode::RunConflict).run(*run),
             RunsError::StillRunning { run } => {
-                Problem::new(ProblemCode::RunConflict).run(*run).credit(Credit::Held).retry_after(LATER).detail(format!(
-                    "The run of an earlier request with this key is not over yet. Look at GET /v1/runs/{run}."
-                ))
+                Problem::new(ProblemCode::RunConflict)
+                    .run(*run)
+                    .credit(Credit::Held)
+                    .retry_after(LATER)
+                    .detail(format!(
+                        "The run of an earlier request with this key is not over yet. Look at GET /v1/runs/{run}."
+                    ))
+                    .in_vietnamese("Lần chạy này vẫn đang tiếp tục. Hãy đợi một chút rồi xem lại.")
             }
-            RunsError::PriceChanged { expected, now } => Problem::new(ProblemCode::PriceChanged).detail(format!(
-                "The price is {now} by now, not {expected}. Look at it, then send the request with the new price. \
-                 No credit was taken."
-            )),
-            RunsError::QuoteExpired => Problem::new(ProblemCode::QuoteExpired),
-            RunsError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch),
+            RunsError::PriceChanged { expected, now } => Problem::new(ProblemCode::PriceChanged)
+                .pointer("/price", format!("it is {now} by now"))
+                .price(*now)
+                .detail(format!(
+                    "The price is {now} by now, not {expected}. Look at it, then send the request with the new price. \
+                     No credit was taken."
+                ))
+                .in_vietnamese(format!(
+                    "Giá hiện tại là {now}, không phải {expected}. Hãy xem lại rồi chạy với giá mới. Bạn chưa bị trừ tiền."
+                )),
+            RunsError::QuoteExpired => {
+                Problem::new(ProblemCode::QuoteExpired).pointer("/quote_id", "it has expired")
+            }
+            RunsError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch)
+                .pointer("/quote_id", "it is not of this input, model or person"),
             RunsError::Refused { refusal, price } => refused(refusal, *price),
             RunsError::WelcomeUndecided { price, available, retry_after } => {
-                Problem::new(ProblemCode::InsufficientCredit).retry_after(*retry_after).detail(format!(
-                    "The run costs {price} and {available} is available. Whether a welcome credit comes on top is not \
-                     decided yet: the sign-in service has not told us your e-mail address. Send the same request \
-                     again shortly, or top up. No credit was taken."
-                ))
+                Problem::new(ProblemCode::InsufficientCredit)
+                    .retry_after(*retry_after)
+                    .price(*price)
+                    .available(*available)
+                    .detail(format!(
+                        "The run costs {price} and {available} is available. Whether a welcome credit comes on top is \
+                         not decided yet: the sign-in service has not told us your e-mail address. Send the same \
+                         request again shortly, or top up. No credit was taken."
+                    ))
+                    .in_vietnamese(format!(
+                        "Lần chạy này giá {price}, số dư khả dụng là {available}. Chưa rõ bạn có được tặng số dư chào \
+                         mừng hay không. Hãy thử lại sau ít phút hoặc nạp tiền. Bạn chưa bị trừ tiền."
+                    ))
             }
             RunsError::NotServed { run, class } => not_served(*run, *class),
             RunsError::OutputLost { run } => Problem::new(ProblemCode::OutputNotStored).run(*run),
             RunsError::BrokenOff { run } => Problem::new(ProblemCode::RunBrokenOff).run(*run),
+            RunsError::Replayed(earlier) => earlier.problem().replayed(),
             RunsError::OutcomeUnknown { run, held_until } => {
                 Problem::new(ProblemCode::OutcomeUnknown).run(*run).credit(Credit::Held).detail(format!(
                     "The provider may have taken the work, but its answer was lost, and asking again could pay it twice. \
@@ -113,10 +141,17 @@ fn invalid_input(fields: &[FieldError]) -> Problem {
 
 fn refused(refusal: &Refusal, price: Credits) -> Problem {
     match refusal {
-        Refusal::InsufficientCredit { available } => Problem::new(ProblemCode::InsufficientCredit).detail(format!(
-            "The run costs {price} and {available} is available. Top up, then send the same request again. \
-             No credit was taken."
-        )),
+        Refusal::InsufficientCredit { available } => Problem::new(ProblemCode::InsufficientCredit)
+            .price(price)
+            .available(*available)
+            .detail(format!(
+                "The run costs {price} and {available} is available. Top up, then send the same request again. \
+                 No credit was taken."
+            ))
+            .in_vietnamese(format!(
+                "Lần chạy này giá {price}, số dư khả dụng là {available}. Hãy nạp tiền rồi chạy lại. \
+                 Bạn chưa bị trừ tiền."
+            )),
         Refusal::NoAccount => Problem::new(ProblemCode::StoreUnavailable),
         Refusal::Closed => Problem::deleted_person(),
         Refusal::Suspended => Problem::new(ProblemCode::AccountSuspended),

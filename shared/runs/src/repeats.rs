@@ -53,7 +53,7 @@ impl Conduct {
         if view.output.is_none()
             && let Some(reason) = outcome.run().and_then(RunOutcome::failure)
         {
-            return Err(RunsError::of_release(run, reason));
+            return Err(RunsError::Replayed(Box::new(RunsError::of_release(run, reason))));
         }
         if let Some(output) = &mut view.output {
             if let Some(text) = output.text.take() {

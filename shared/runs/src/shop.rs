@@ -1,5 +1,6 @@
 use crate::view::{PriceView, QuoteView};
-use crate::{Catalog, FieldError, PriceRow, Quote, QuoteSeal, RunsError, ToolInput};
+use crate::{Catalog, FieldError, PriceRow, Quote, QuoteSeal, RunsError, ToolForm, ToolInput, form};
+use edge::Language;
 use platform::{InvalidSettings, Platform, Settings};
 use primitives::{AccountId, RunId, Secret, Timestamp};
 use std::time::Duration;
@@ -57,6 +58,11 @@ impl Shop {
             }
         }
         Ok(views)
+    }
+
+    /// What to ask a person for each tool that is sold, in their language.
+    pub async fn forms(&self, language: Language, now: Timestamp) -> Result<Vec<ToolForm>, RunsError> {
+        Ok(form::forms(&self.catalog.rows(now).await?, language))
     }
 
     /// Binds today's price to exactly this input for the profile's `quote_seconds`.

@@ -1,5 +1,6 @@
 //! A whole world per test: stores in memory, the sandbox on a port of its own, product instances on others.
 
+mod contract;
 mod guard;
 mod meddler;
 mod person;

@@ -1,5 +1,5 @@
 use super::world::{Answer, ORIGIN, call, lonely_edge, send};
-use crate::{RequestId, fallback, finish, finish_webhook, sse};
+use crate::{ALLOWED_HEADERS, EXPOSED_HEADERS, RequestId, fallback, finish, finish_webhook, sse};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::{get, post};
@@ -95,7 +95,9 @@ async fn only_listed_origins_may_call_and_only_from_pages() {
 
     let problem = call(&router, "GET", "/v1/nothing", &[("origin", ORIGIN)], "").await;
     assert_eq!(problem.header("access-control-allow-origin"), ORIGIN);
-    assert_eq!(problem.header("access-control-expose-headers"), "x-request-id,x-run-id,retry-after");
+    assert_eq!(problem.header("access-control-expose-headers"), EXPOSED_HEADERS.join(","));
+    let allowed = preflight(&router, "/v1/runs", ORIGIN).await;
+    assert_eq!(allowed.header("access-control-allow-headers"), ALLOWED_HEADERS.join(","));
 
     let hook = preflight(&router, "/v1/webhooks/clerk", ORIGIN).await;
     assert_eq!(
