@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 /// All entries of an account, oldest first.
 pub(crate) async fn entries(world: &World, account: &AccountId) -> Vec<Entry> {
-    let ledger = Ledger::new(&world.product.platform);
+    let ledger = Ledger::new(&world.accountant);
     let (mut entries, mut before) = (Vec::new(), None);
     loop {
         let page = ledger.entries(account, 100, before).await.unwrap();
@@ -24,7 +24,7 @@ pub(crate) async fn entries(world: &World, account: &AccountId) -> Vec<Entry> {
 
 /// Every row of a table, for checks that must not miss one.
 pub(crate) async fn scan(world: &World, table: &str) -> Vec<HashMap<String, AttributeValue>> {
-    let dynamo = world.product.platform.dynamo();
+    let dynamo = world.accountant.dynamo();
     let mut pages = dynamo.scan().table_name(world.table(table)).into_paginator().items().send();
     let mut rows = Vec::new();
     while let Some(row) = pages.next().await {
@@ -35,7 +35,7 @@ pub(crate) async fn scan(world: &World, table: &str) -> Vec<HashMap<String, Attr
 
 /// Checks every account of the world: the sum of the entries, the holds, the lots, nothing negative.
 pub(crate) async fn check(world: &World) {
-    let ledger = Ledger::new(&world.product.platform);
+    let ledger = Ledger::new(&world.accountant);
     for row in scan(world, "accounts").await {
         let id: AccountId = row["id"].as_s().unwrap().parse().unwrap();
         let account = ledger.account(&id).await.unwrap().unwrap();
@@ -46,7 +46,7 @@ pub(crate) async fn check(world: &World) {
 /// What counts of the losses by runs that were given back stands in their accounts exactly once: the counters of the days add up to
 /// what the outcomes say, for all whose hold is gone. Only in a world of less than two days, because older days are dropped.
 pub(crate) async fn check_losses(world: &World) {
-    let ledger = Ledger::new(&world.product.platform);
+    let ledger = Ledger::new(&world.accountant);
     for row in scan(world, "accounts").await {
         let id: AccountId = row["id"].as_s().unwrap().parse().unwrap();
         let account = ledger.account(&id).await.unwrap().unwrap();
@@ -67,7 +67,7 @@ pub(crate) async fn check_losses(world: &World) {
 
 /// As [`check`], after a sweep past every hold: nothing may be reserved any more.
 pub(crate) async fn check_settled(world: &World) {
-    let ledger = Ledger::new(&world.product.platform);
+    let ledger = Ledger::new(&world.accountant);
     for row in scan(world, "accounts").await {
         let id: AccountId = row["id"].as_s().unwrap().parse().unwrap();
         let account = ledger.account(&id).await.unwrap().unwrap();
@@ -117,6 +117,10 @@ pub(crate) async fn check_payments(world: &World) {
             let of = credited().find(|(key, _)| **key == payment.key);
             let (_, of) =
                 of.unwrap_or_else(|| panic!("{}: its payment {} is no fact", order.id, payment.key));
+            if payment.entry != of.entry {
+                assert_eq!(payment.reversed, payment.credits, "{}: assigned anew", payment.key);
+                continue;
+            }
             assert_eq!((of.order, &of.account), (Some(order.id), &order.account), "{}", payment.key);
         }
     }
@@ -125,7 +129,9 @@ pub(crate) async fn check_payments(world: &World) {
         let reversals = || dossiers.iter().flat_map(|dossier| &dossier.reversals);
         match &entry.kind {
             Kind::Grant { origin: Origin::TopUp, .. } => {
-                assert!(is_told(entry.id), "{entry:?} came of no payment");
+                // One that was taken back whole may have been followed by another grant of the same payment.
+                let is_earlier = || credited().any(|(key, _)| is_grant_of(entry, key));
+                assert!(is_told(entry.id) || is_earlier(), "{entry:?} came of no payment");
             }
             Kind::Reversal { of, .. } if is_told(*of) => {
                 assert!(reversals().any(|row| row.entry == entry.id), "{entry:?} stands beside no payment");
@@ -141,7 +147,7 @@ pub(crate) async fn check_payments(world: &World) {
 
 /// Every payment of the world with all that lies beside it.
 pub(crate) async fn dossiers(world: &World) -> Vec<Dossier> {
-    let payments = Payments::new(&world.product.platform).unwrap();
+    let payments = Payments::new(&world.accountant).unwrap();
     let mut found = Vec::new();
     for row in scan(world, "payment_inbox").await {
         if row.contains_key("state") {
@@ -155,7 +161,7 @@ pub(crate) async fn dossiers(world: &World) -> Vec<Dossier> {
 
 /// Every order of the world.
 pub(crate) async fn orders(world: &World) -> Vec<TopUp> {
-    let top_ups = TopUps::new(&world.product.platform).unwrap();
+    let top_ups = TopUps::new(&world.accountant).unwrap();
     let mut found = Vec::new();
     for row in scan(world, "top_ups").await {
         // The other rows are the places that open orders take up.
@@ -184,14 +190,18 @@ fn check_dossier(dossier: &Dossier, ledger: &HashMap<EntryId, Entry>, orders: &[
         .collect();
     let Some((_, credited)) = credited_of(dossier) else {
         assert!(paid.is_empty() && dossier.reversals.is_empty(), "{key} is {}", dossier.fact.state.as_str());
-        let is_granted = ledger.values().any(|entry| once_name(entry) == Some(grant_name(key)));
+        let is_granted = ledger.values().any(|entry| is_grant_of(entry, key));
         assert!(!is_granted, "{key} was granted and is {}", dossier.fact.state.as_str());
         return;
     };
     let granted = ledger.get(&credited.entry).unwrap_or_else(|| panic!("{key}: no such entry"));
     assert_eq!(granted.account, credited.account, "{key}");
     assert_eq!(granted.amount, credited.credits.gained(), "{key}");
-    assert_eq!(once_name(granted), Some(grant_name(key)), "{key}");
+    assert!(is_grant_of(granted, key), "{key}: {granted:?}");
+    // A payment that was taken back whole and assigned anew still shows where it stood before.
+    let (paid, before): (Vec<_>, Vec<_>) =
+        paid.into_iter().partition(|(_, payment)| payment.entry == credited.entry);
+    assert!(before.iter().all(|(_, payment)| payment.reversed == payment.credits), "{key}: {before:?}");
     match credited.order {
         None => assert!(paid.is_empty(), "{key} belongs to no order"),
         Some(order) => {
@@ -206,7 +216,9 @@ fn check_dossier(dossier: &Dossier, ledger: &HashMap<EntryId, Entry>, orders: &[
     for row in &dossier.reversals {
         let entry = &ledger[&row.entry];
         assert_eq!(entry.amount, row.credits.spent(), "{key}");
+        let is_of_this_grant = matches!(&entry.kind, Kind::Reversal { of, .. } if *of == credited.entry);
         match row.reinstated {
+            None if !is_of_this_grant => {}
             None => reversed = reversed.checked_add(row.credits).unwrap(),
             Some(back) => assert_eq!(ledger[&back].amount, row.credits.gained(), "{key}"),
         }
@@ -214,9 +226,12 @@ fn check_dossier(dossier: &Dossier, ledger: &HashMap<EntryId, Entry>, orders: &[
     assert_eq!(reversed, credited.reversed, "{key}: what is taken back is what the reversals took");
 }
 
-/// The name under which the ledger accepts a payment's grant.
-fn grant_name(key: &FactKey) -> String {
-    key.to_string().replacen('.', "#", 1)
+/// Whether the entry bears a name under which the ledger accepts this payment's grant once: the first, or that of a
+/// payment which was taken back whole and assigned anew.
+fn is_grant_of(entry: &Entry, key: &FactKey) -> bool {
+    let name = key.to_string().replacen('.', "#", 1);
+    let rest = once_name(entry).and_then(|once| once.strip_prefix(&name).map(str::to_owned));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(".again-"))
 }
 
 /// The once-only name of a top-up's grant.

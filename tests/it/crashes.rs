@@ -338,6 +338,25 @@ async fn a_reservation_that_no_sweep_ended_grows_old_in_their_reports() {
     books::check_settled(&world).await;
 }
 
+#[tokio::test]
+async fn a_sweep_leaves_a_hold_to_its_run_until_a_minute_past_its_end() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    leave_a_hold_behind(&world, &ann).await;
+    let sweep = async || {
+        let sweeper = world.instance(&[]).await;
+        reservation_sweep::handle(&sweeper.role("ReservationSweep")).await.unwrap().holds
+    };
+    world.advance(std::time::Duration::from_secs(900 + 59));
+    assert_eq!(sweep().await, 0, "its run may still settle it");
+    assert_eq!(ann.balance().await, (99, 1, 0));
+    world.advance(std::time::Duration::from_secs(1));
+    assert_eq!(sweep().await, 1);
+    assert_eq!(ann.balance().await, (100, 0, 0));
+    books::check_settled(&world).await;
+}
+
 /// An instance that reserves and dies before its output is stored.
 async fn leave_a_hold_behind(world: &World, person: &Person) {
     let dying = world.instance(&[]).await;

@@ -83,12 +83,35 @@ async fn a_settled_run_is_refunded_at_most_once() {
         let refused = ledger.post(&account, &wrong, world.now()).await;
         assert!(matches!(refused, Err(credits::CreditsError::NothingToRefund)), "{refused:?}");
     }
-    assert!(matches!(ledger.post(&account, &refund, world.now()).await.unwrap(), Posted::Now(_)));
+    // What took the same amount and is no run: a chargeback.
+    let Posted::Now(top_up) = ledger.post(&account, &grant(4, "tx"), world.now()).await.unwrap() else {
+        panic!()
+    };
+    world.advance(std::time::Duration::from_secs(1));
+    let key = OnceKey::new("test", "too much");
+    let wrong = Posting::Reversal { of: top_up, amount: credits(5), unspent: credits(4), key };
+    let refused = ledger.post(&account, &wrong, world.now()).await;
+    assert!(matches!(refused, Err(credits::CreditsError::NothingToReverse)), "{refused:?}");
+    let key = OnceKey::new("test", "chargeback");
+    let reversal = Posting::Reversal { of: top_up, amount: credits(4), unspent: credits(4), key };
+    let Posted::Now(reversal) = ledger.post(&account, &reversal, world.now()).await.unwrap() else {
+        panic!()
+    };
+    let wrong = Posting::Refund { run: reversal.into(), amount: credits(4), reason: "no run".to_owned() };
+    let refused = ledger.post(&account, &wrong, world.now()).await;
+    assert!(matches!(refused, Err(credits::CreditsError::NothingToRefund)), "{refused:?}");
+    world.advance(std::time::Duration::from_secs(1));
+    let Posted::Now(refunded) = ledger.post(&account, &refund, world.now()).await.unwrap() else { panic!() };
+    // A refund came of no payment that could be taken back.
+    let key = OnceKey::new("test", "chargeback of a refund");
+    let wrong = Posting::Reversal { of: refunded, amount: credits(4), unspent: credits(4), key };
+    let refused = ledger.post(&account, &wrong, world.now()).await;
+    assert!(matches!(refused, Err(credits::CreditsError::NothingToReverse)), "{refused:?}");
     assert!(matches!(ledger.post(&account, &refund, world.now()).await.unwrap(), Posted::Before { .. }));
     assert_eq!(ann.balance().await, (100, 0, 0));
     let kinds: Vec<String> =
         ann.transactions().await.iter().map(|entry| entry["kind"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(kinds, ["refund", "charge", "grant"]);
+    assert_eq!(kinds, ["refund", "reversal", "grant", "charge", "grant"]);
     books::check(&world).await;
 }
 

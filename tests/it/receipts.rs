@@ -2,9 +2,11 @@
 
 use crate::books;
 use crate::world::{World, new_run_id, script, text_of};
-use primitives::CostCents;
+use media::{Media, MediaError, OutputKind};
+use primitives::{CostCents, Private};
 use sandbox::{Fault, FaultRule, Service};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn busy() -> FaultRule {
     FaultRule::always(Fault::Status { status: 429, retry_after: Some(0) })
@@ -94,4 +96,32 @@ async fn that_the_client_left_is_a_fact_of_the_run() {
     let stayed = ann.script("a blue kite").await;
     assert!(stayed.body["client_left"].is_null(), "{}", stayed.text);
     books::check(&world).await;
+}
+
+/// The store deletes once a day, so for some hours the object is still there.
+#[tokio::test]
+async fn a_text_is_told_until_the_moment_it_expires_although_its_object_is_still_there() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let run = ann.script("a red kite").await;
+    let path = format!("/v1/runs/{}", run.body["id"].as_str().unwrap());
+    let media = Media::new(&world.accountant);
+    let text = Private::new(b"a red kite".to_vec());
+    let account = ann.id().parse().unwrap();
+    let stored = media.store(&account, "beside", OutputKind::Text, text, world.now()).await.unwrap();
+
+    world.advance(Duration::from_secs(30 * 86_400 - 1));
+    assert!(ann.get(&path).await.body["output"]["text"].is_string());
+    assert!(media.text(&stored, world.now()).await.is_ok());
+    world.advance(Duration::from_secs(1));
+
+    let gone = ann.get(&path).await;
+    let output = &gone.body["output"];
+    assert_eq!(
+        (&output["expired"], &output["text"], &output["url"]),
+        (&json!(true), &Value::Null, &Value::Null)
+    );
+    assert!(matches!(media.text(&stored, world.now()).await, Err(MediaError::Gone)));
+    assert!(matches!(media.link(&stored, world.now()).await, Err(MediaError::Gone)));
+    assert_eq!(gone.body["receipt"]["entry_id"], run.body["receipt"]["entry_id"], "what it cost stays");
 }

@@ -8,11 +8,11 @@ use sandbox::{FaultRule, Service, UsdtWish};
 use serde_json::json;
 use std::time::Duration;
 
-/// Names so many transfers that are nobody's as a person may in a day.
+/// Names so many transfers that are nobody's as a person may in a day: of amounts that no order here may get.
 async fn use_up_the_days_claims(desk: &Desk, person: &Person) {
     person.balance().await;
     let sent: Vec<(String, u64)> =
-        (0..10).map(|nth| 30_000_000 + nth * 1_000).map(|micros| (desk.send_usdt(micros), micros)).collect();
+        (0..10).map(|nth| 70_000_000 + nth * 1_000).map(|micros| (desk.send_usdt(micros), micros)).collect();
     desk.poll().await;
     for (tx, micros) in &sent {
         assert_unclear(desk, person, tx, *micros).await;

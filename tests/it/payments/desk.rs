@@ -1,5 +1,5 @@
 use crate::books;
-use crate::world::{Answer, Instance, Person, World, http};
+use crate::world::{Answer, Books, Instance, Person, World, http};
 use payments::RailReport;
 use sandbox::{Delivery, IpnKind, TransferWish, UsdtWish};
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ impl Desk {
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Desk {
         let world = World::with(settings).await;
         exchange_rates::handle(&world.product.role("ExchangeRates")).await.unwrap();
+        world.keep(Books::Payments);
         Desk { world }
     }
 

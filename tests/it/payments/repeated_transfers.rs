@@ -2,9 +2,9 @@
 
 use super::administrator::to;
 use super::bank::code;
-use super::desk::{Desk, assert_taken, at_once, bank_message, carry, dong};
+use super::desk::{Desk, assert_taken, at_once, bank_message, carry, deliver, dong};
 use crate::books;
-use crate::world::Person;
+use crate::world::{Books, Fault, Person};
 use sandbox::TransferWish;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -185,6 +185,37 @@ async fn of_twenty_ids_for_one_transfer_at_the_same_moment_one_is_credited() {
     books::check_payments(&desk.world).await;
 }
 
+/// The first message's writing is on its way while the second is read, decided and written. Neither names an order, so the
+/// row of their reference, which an earlier transfer has made, is all that both write.
+#[tokio::test]
+async fn of_two_ids_that_cross_on_their_way_the_one_that_is_written_last_is_told_as_a_repeat() {
+    let (desk, ann) = open().await;
+    let order = desk.order(&ann, "viet_qr", 500).await;
+    let thanks = |seconds: u64| {
+        json!({
+            "transactionDate": bank_time(&desk, seconds), "referenceCode": "FT8900",
+            "content": "thanks", "description": "thanks",
+        })
+    };
+    tell(&desk, &order, 8_900, thanks(0)).await;
+    let slow = desk.world.instance(&[]).await;
+    slow.meddler.plan(0, Fault::LateTransaction);
+    let first = bank_message(told(&order, 8_901, &thanks(90)));
+    let crossing = deliver(&slow, &first);
+    let meanwhile = async {
+        slow.meddler.holding_back().await;
+        assert_eq!(tell(&desk, &order, 8_902, thanks(90)).await["repeat_of"], Value::Null);
+        slow.meddler.let_go();
+    };
+
+    let (answer, ()) = tokio::join!(crossing, meanwhile);
+
+    assert_taken(&answer);
+    let first = desk.payment("viet_qr.8901.0").await;
+    assert_eq!(first["repeat_of"], "viet_qr.8902.0", "{first}");
+    assert_eq!(desk.waiting().await.len(), 3);
+}
+
 #[tokio::test]
 async fn a_repeat_is_recognised_when_list_and_webhook_bring_it_and_when_the_first_one_waits() {
     let (desk, ann) = open().await;
@@ -307,6 +338,8 @@ async fn a_transfer_kept_because_its_order_can_not_be_read_is_known_when_it_is_t
     let (desk, ann) = open().await;
     let order = desk.order(&ann, "viet_qr", 500).await;
     let at = json!({ "transactionDate": bank_time(&desk, 0), "referenceCode": "FT8101" });
+    // Nor can the end of the test read it.
+    desk.world.keep(Books::Credit);
     super::usdt::damage(&desk, &order).await;
     assert_eq!(tell(&desk, &order, 8_101, at.clone()).await["why"], "odd");
     assert_eq!(desk.assign("viet_qr.8101.0", &to(&ann)).await.status, 200);

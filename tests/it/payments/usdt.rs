@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, at_once, micros};
 use crate::books;
-use crate::world::{Answer, Fault, Instance, http};
+use crate::world::{Answer, Books, Fault, Instance, http};
 use payments::PollReport;
 use sandbox::{FaultRule, Service, UsdtWish};
 use serde_json::{Value, json};
@@ -529,6 +529,8 @@ async fn a_transfer_whose_order_can_not_be_read_is_kept_and_holds_up_nobody() {
     let desk = Desk::open().await;
     let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
     let (hers, his) = (desk.order(&ann, "tron_usdt", 500).await, desk.order(&bob, "tron_usdt", 500).await);
+    // Nor can the end of the test read it.
+    desk.world.keep(Books::Credit);
     damage(&desk, &hers).await;
     let tx = send(&desk, exact(&hers));
     desk.world.advance(MINUTE);

@@ -19,6 +19,7 @@ use primitives::{Clock, Timestamp};
 use sandbox::{Sandbox, SandboxConfig};
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -35,7 +36,19 @@ pub(crate) struct World {
     guard: Guard,
     /// The instance that most tests talk to.
     pub(crate) product: Instance,
+    /// For a look at the stores past all that a test breaks.
+    pub(crate) accountant: Platform,
+    books: Mutex<Books>,
     serving: JoinHandle<()>,
+}
+
+/// What must hold in a world's tables when its test ends, whether the test looks or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Books {
+    /// Accounts and their ledgers agree.
+    Credit,
+    /// Payments and orders agree with them, too.
+    Payments,
 }
 
 /// One running copy of the product, as one Lambda environment would be.
@@ -44,6 +57,7 @@ pub(crate) struct Instance {
     /// For a look at the stores from outside of every function: it may do everything.
     pub(crate) platform: Platform,
     pub(crate) meddler: Meddler,
+    env: Env,
     guard: Guard,
     serving: JoinHandle<()>,
 }
@@ -55,14 +69,37 @@ impl Drop for Instance {
 }
 
 impl Drop for World {
-    /// Fails the test if a function asked for what the template does not allow it.
+    /// Fails the test if its books don't agree, or a function asked for what the template does not allow it.
     fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.close_books();
+        }
         self.serving.abort();
         self.guard.settle();
     }
 }
 
 impl World {
+    /// Says what must hold at the end of the test.
+    pub(crate) fn keep(&self, books: Books) {
+        *self.books.lock().unwrap() = books;
+    }
+
+    /// Looks at the books from a thread of its own: a runtime can't wait for anything while it drops a value.
+    fn close_books(&self) {
+        let books = *self.books.lock().unwrap();
+        let look = async {
+            match books {
+                Books::Credit => crate::books::check(self).await,
+                Books::Payments => crate::books::check_payments(self).await,
+            }
+        };
+        let wait =
+            || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(look);
+        let look = std::thread::scope(|scope| scope.spawn(wait).join());
+        look.unwrap_or_else(|failure| std::panic::resume_unwind(failure));
+    }
+
     pub(crate) async fn start() -> World {
         World::with(&[]).await
     }
@@ -100,7 +137,10 @@ impl World {
         prepare(&stores, &clock, &outside).await;
         let product = Instance::start(&stores, &clock, &outside, &settings, &guard).await;
         runs::Shop::new(&product.platform).unwrap().seed().await.unwrap();
-        let world = World { stores, sandbox, clock, outside, settings, guard, product, serving };
+        let accountant = stores.carry(&Platform::build(product.env.clone(), clock.clone(), None).unwrap());
+        let books = Mutex::new(Books::Credit);
+        let world =
+            World { stores, sandbox, clock, outside, settings, guard, product, accountant, books, serving };
         world.sync_clock();
         world
     }
@@ -168,14 +208,14 @@ impl Instance {
         let mut given = settings.clone();
         given.entry("ALLOWED_ORIGINS".to_owned()).or_insert_with(|| ORIGIN.to_owned());
         let env: Env = local_env(given, outside, stores);
-        let platform = stores.carry(&Platform::build(env, clock.clone(), None).unwrap());
+        let platform = stores.carry(&Platform::build(env.clone(), clock.clone(), None).unwrap());
         let meddler = Meddler::around(platform.connector(), &platform.store().table_prefix);
         let platform = platform.carried_by(guard.client(meddler.client()));
         let router = functions_in_roles(&platform, |folder| Ok(role(&platform, guard, &pascal(folder))));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let serving = serve(listener, with_source_ip(router.unwrap()));
-        Instance { base, platform, meddler, guard: guard.clone(), serving }
+        Instance { base, platform, meddler, env, guard: guard.clone(), serving }
     }
 
     /// What a function has, by its name in the template: its settings, and at the stores only its rights. Schedules
