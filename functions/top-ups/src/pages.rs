@@ -142,10 +142,7 @@ impl Desk {
     /// Whoever has the link may see how to pay, as long as there is something to pay.
     async fn open_order(&self, id: &str, link: &Link) -> Result<TopUp, Problem> {
         let order = self.linked_order(id, link).await?;
-        if !order.is_open(self.platform.now()) {
-            return Err(ProblemCode::NotFound.into());
-        }
-        Ok(order)
+        order.to_pay(self.platform.now(), self.top_ups.rules()).ok_or_else(|| ProblemCode::NotFound.into())
     }
 
     async fn linked_order(&self, id: &str, link: &Link) -> Result<TopUp, Problem> {

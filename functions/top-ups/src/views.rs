@@ -74,6 +74,8 @@ pub(crate) struct TopUpView {
     accepted_until: Timestamp,
     /// What has arrived, in `currency`
     amount_received: String,
+    /// What has not arrived of what is due, in `currency`
+    amount_remaining: String,
     /// Credit that came of it
     #[schema(value_type = u64)]
     credited: Credits,
@@ -81,7 +83,7 @@ pub(crate) struct TopUpView {
     #[schema(value_type = u64)]
     reversed: Credits,
     payments: Vec<PaymentView>,
-    /// How to pay; only while the order waits for it
+    /// How to pay; only while the order waits for it. After a bank transfer of a part it asks for the rest
     #[serde(skip_serializing_if = "Option::is_none")]
     pay: Option<PayView>,
 }
@@ -127,6 +129,9 @@ enum PayView {
     Card { page_url: String, action: String, fields: Vec<FieldView> },
     /// Scan the QR, or transfer by hand with exactly this memo.
     BankTransfer {
+        /// What to transfer, in dong
+        #[schema(example = "131350")]
+        amount: String,
         bank: String,
         bank_bin: String,
         account: String,
@@ -202,6 +207,10 @@ impl TopUpListView {
 }
 
 impl TopUpView {
+    pub(crate) fn is_to_be_paid(&self) -> bool {
+        self.pay.is_some()
+    }
+
     pub(crate) fn of(order: &TopUp, top_ups: &TopUps, now: Timestamp) -> TopUpView {
         let sum = |part: fn(&Payment) -> Credits| {
             let parts = order.payments.iter().map(part);
@@ -224,10 +233,11 @@ impl TopUpView {
             expires_at: order.expires_at,
             accepted_until: order.grace_ends(top_ups.rules().grace()),
             amount_received: order.received_amount().to_string(),
+            amount_remaining: order.remaining_amount().to_string(),
             credited: sum(|payment| payment.credits),
             reversed: sum(|payment| payment.reversed),
             payments: order.payments.iter().map(PaymentView::of).collect(),
-            pay: order.is_open(now).then(|| pay(order, top_ups)).flatten(),
+            pay: order.to_pay(now, top_ups.rules()).and_then(|order| pay(&order, top_ups)),
         }
     }
 }
@@ -279,6 +289,7 @@ fn pay(order: &TopUp, top_ups: &TopUps) -> Option<PayView> {
                 .collect(),
         },
         PayBy::Transfer { bank, bin, account, holder, payload } => PayView::BankTransfer {
+            amount: order.due.to_string(),
             bank,
             bank_bin: bin,
             account,

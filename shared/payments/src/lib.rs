@@ -26,6 +26,7 @@ mod settings;
 mod store;
 #[cfg(test)]
 mod tests;
+mod to_pay;
 mod top_ups;
 
 pub use amount::{Amount, DongRate, usdt_cents_down};
