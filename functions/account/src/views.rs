@@ -1,11 +1,9 @@
 use credits::{Account, Entry, Kind, Origin};
 use edge::{Problem, ProblemCode};
-use identity::{
-    DisplayName, Language, PreferencesChange, ProfileChange, StorageProvider, Theme, User, Welcome,
-};
+use identity::{DisplayName, PreferencesChange, ProfileChange, StorageProvider, Theme, User, Welcome};
 use platform::Profile;
-use primitives::{Credits, CreditsDelta, EntryId, Private, Timestamp};
-use rates::{Quote, Reference};
+use primitives::{Credits, CreditsDelta, Currency, EntryId, Language, Private, Timestamp, TopUpId};
+use rates::{Quote, Rates, Reference};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use utoipa::ToSchema;
@@ -90,7 +88,7 @@ fn theme_schema() -> Object {
 }
 
 fn language_schema() -> Object {
-    one_of_these(Language::ALL.iter().map(|language| language.as_str()))
+    one_of_these(identity::Language::ALL.iter().map(|language| language.as_str()))
 }
 
 fn storage_provider_schema() -> Object {
@@ -122,6 +120,11 @@ pub(crate) struct Transaction {
     /// Positive: credit came in.
     #[schema(value_type = i64)]
     amount: CreditsDelta,
+    /// What all entries up to this one sum up to: available + reserved - debt. Absent when the account moved again and again
+    /// while it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    balance_after: Option<CreditsDelta>,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     /// Where granted credit came from.
@@ -130,6 +133,10 @@ pub(crate) struct Transaction {
     /// The run that was charged or refunded.
     #[serde(skip_serializing_if = "Option::is_none")]
     run_id: Option<String>,
+    /// The top-up that the credit came of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    top_up_id: Option<TopUpId>,
     /// The code of the outside fact behind it, e.g. a payment's.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
@@ -169,6 +176,7 @@ impl AccountView {
         account: &Account,
         profile: &Profile,
         rate: Option<Quote>,
+        language: Language,
     ) -> Result<AccountView, Problem> {
         let balance = account.balance().map_err(|_| Problem::new(ProblemCode::Internal))?;
         let welcome = match user.welcome {
@@ -181,7 +189,7 @@ impl AccountView {
             id: account.id.to_string(),
             unit: profile.ledger.unit.clone(),
             available: balance.available,
-            reference: rate.and_then(|rate| rate.reference(balance.available.get())),
+            reference: rate.and_then(|rate| rate.reference(balance.available.get(), language)),
             reserved: balance.reserved,
             debt: balance.debt,
             status: if account.block.is_some() { AccountStatus::Suspended } else { AccountStatus::Active },
@@ -218,7 +226,8 @@ impl AccountChange {
                 self.display_currency,
                 "a currency such as USD or VND",
                 &mut complaints,
-            ),
+            )
+            .filter(|currency: &Currency| is_shown(*currency, &mut complaints)),
             storage_provider: one_of(
                 "/storage_provider",
                 self.storage_provider,
@@ -234,6 +243,14 @@ impl AccountChange {
             .into_iter()
             .fold(problem, |problem, (pointer, detail)| problem.pointer(pointer, detail)))
     }
+}
+
+fn is_shown(currency: Currency, complaints: &mut Vec<(&'static str, String)>) -> bool {
+    let is_shown = Rates::can_show(currency);
+    if !is_shown {
+        complaints.push(("/display_currency", "choose a currency such as USD or VND".to_owned()));
+    }
+    is_shown
 }
 
 fn one_of<T: FromStr>(
@@ -261,9 +278,13 @@ impl GrantOrigin {
 }
 
 impl Transaction {
-    pub(crate) fn of(entry: &Entry) -> Transaction {
+    pub(crate) fn of(entry: &Entry, balance_after: Option<CreditsDelta>) -> Transaction {
+        let top_up_id = match &entry.kind {
+            Kind::Grant { top_up, .. } => *top_up,
+            _ => None,
+        };
         let (kind, origin, run_id, reference) = match &entry.kind {
-            Kind::Grant { origin, key } => {
+            Kind::Grant { origin, key, .. } => {
                 let reference = key.as_str().to_owned();
                 (TransactionKind::Grant, Some(GrantOrigin::of(*origin)), None, Some(reference))
             }
@@ -274,6 +295,16 @@ impl Transaction {
                 (TransactionKind::Reinstatement, None, None, Some(of.to_string()))
             }
         };
-        Transaction { id: entry.id, kind, amount: entry.amount, at: entry.at, origin, run_id, reference }
+        Transaction {
+            id: entry.id,
+            kind,
+            amount: entry.amount,
+            balance_after,
+            at: entry.at,
+            origin,
+            run_id,
+            top_up_id,
+            reference,
+        }
     }
 }

@@ -2,6 +2,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use edge::{Problem, ProblemCode};
 use primitives::Currency;
+use rates::Rates;
 
 /// The currency that prices shall also be shown in: `?currency=VND`.
 pub(crate) struct DisplayCurrency(pub(crate) Option<Currency>);
@@ -15,12 +16,16 @@ impl<S: Sync> FromRequestParts<S> for DisplayCurrency {
         let mut asked = parameters.iter().filter(|(name, _)| name == "currency").map(|(_, code)| code);
         match (asked.next(), asked.next()) {
             (None, _) => Ok(DisplayCurrency(None)),
-            (Some(code), None) => code.parse().map(|code| DisplayCurrency(Some(code))).map_err(|_| unfit()),
+            (Some(code), None) => {
+                let currency = code.parse().ok().filter(|currency| Rates::can_show(*currency));
+                currency.map(|currency| DisplayCurrency(Some(currency))).ok_or_else(unfit)
+            }
             (Some(_), Some(_)) => Err(unfit()),
         }
     }
 }
 
 fn unfit() -> Problem {
-    Problem::new(ProblemCode::InvalidInput).pointer("?currency", "name one currency, such as VND")
+    Problem::new(ProblemCode::InvalidInput)
+        .pointer("?currency", "name one currency that prices can be shown in, such as VND")
 }

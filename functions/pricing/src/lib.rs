@@ -7,9 +7,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use display::DisplayCurrency;
-use edge::{Allowed, AskPrice, Edge, JsonBody, Language, Problem, Public};
+use edge::{Allowed, AskPrice, Edge, JsonBody, Problem, Public};
 use platform::{InvalidSettings, Platform};
-use primitives::Private;
+use primitives::{Language, Private};
 use rates::{Rates, Reference};
 use runs::{ImageInput, PriceView, QuoteView, RunsError, ScriptInput, Shop, ToolForm, ToolInput};
 use serde::{Deserialize, Serialize};
@@ -157,7 +157,7 @@ async fn pricing(
         None => None,
     };
     let priced = |price: PriceView| {
-        let reference = rate.and_then(|rate| rate.reference(price.price.get()));
+        let reference = rate.and_then(|rate| rate.reference(price.price.get(), language));
         PricedTool { price, reference }
     };
     let tools = prices.into_iter().map(priced).collect();

@@ -10,12 +10,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::{
-    AcceptKind, Edge, IdempotencyKey, JsonBody, Language, Problem, ProblemCode, RUN_ID, RequestId, Runner,
-    sse,
+    AcceptKind, Edge, IdempotencyKey, JsonBody, Problem, ProblemCode, RUN_ID, RequestId, Runner, sse,
 };
 use last_event_id::LastEventId;
 use platform::{InvalidSettings, Platform};
-use primitives::{Credits, Private, RunId};
+use primitives::{Credits, Language, Private, RunId};
 use runs::{
     Heard, ImageInput, Order, OutputType, Place, RunEvent, RunView, Runs, ScriptInput, ToolInput, Who,
 };

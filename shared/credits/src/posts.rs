@@ -38,7 +38,7 @@ impl Ledger {
         let entry = Entry {
             id: EntryId::mint(now),
             account: id.clone(),
-            kind: Kind::Grant { origin: Origin::Welcome, key: key.clone() },
+            kind: Kind::Grant { origin: Origin::Welcome, key: key.clone(), top_up: None },
             amount: welcome.gained(),
             at: now,
         };
@@ -257,7 +257,7 @@ impl Proof {
     /// reinstatement undoes exactly one reversal.
     fn of(posting: &Posting) -> Option<Proof> {
         match posting {
-            Posting::Grant { .. } => None,
+            Posting::Grant { .. } | Posting::TopUp { .. } => None,
             Posting::Refund { run, amount, .. } => Some(Proof {
                 entry: (*run).into(),
                 kind: "charge",

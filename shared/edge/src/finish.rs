@@ -1,8 +1,9 @@
 //! What every answer of every function has in common, put around a function's routes.
 
 use crate::in_time::in_time;
+use crate::problem::language_of;
 use crate::request_id::{RequestId, TraceId};
-use crate::{Edge, Language, Problem};
+use crate::{Edge, Problem};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -11,6 +12,7 @@ use axum::{Extension, Router};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::Limited;
+use primitives::Language;
 use std::time::{Duration, Instant};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
@@ -58,7 +60,7 @@ fn dressed(router: Router, edge: &Edge) -> Router {
 /// The outermost step: name the request, log it, and give the answer its last form.
 async fn dress(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let id = RequestId::mint(edge.platform().now(), request.extensions().get::<TraceId>().cloned());
-    let language = Language::of_headers(request.headers());
+    let language = language_of(request.headers());
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(language);
     let method = request.method().clone();

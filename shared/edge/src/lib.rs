@@ -25,7 +25,7 @@ pub use limit::{Limiter, REQUEST_LIMITS, Subject, TABLES};
 pub use network::SourceIp;
 pub use permission::{Administer, AskPrice, Change, Inspect, Look, Permission, Spend};
 pub use problem::{
-    Credit, FieldProblem, Language, LedgerAmount, Meaning, Problem, ProblemCode, ProblemDocument, RUN_ID,
+    Credit, FieldProblem, LedgerAmount, Meaning, Problem, ProblemCode, ProblemDocument, RUN_ID,
 };
 pub use request_id::{RequestId, TraceId};
 pub use settings::EdgeSettings;

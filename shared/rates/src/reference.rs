@@ -1,6 +1,6 @@
 use crate::quote::decimals;
 use crate::{Quote, Rates, frankfurter, items};
-use primitives::{Currency, Money, Timestamp};
+use primitives::{Currency, Language, Money, Timestamp};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,11 +18,11 @@ const LEDGER_UNIT: &str = "USD cent";
 pub struct Reference {
     /// In minor units of the currency (ISO 4217): `26270` is 26 270 VND, and 262.70 EUR.
     #[schema(example = 26270)]
-    amount_minor: u64,
+    minor: u64,
     #[schema(example = "VND")]
     currency: String,
-    /// For a person, rounded to the currency's smallest unit.
-    #[schema(example = "26270 VND")]
+    /// For a person, rounded to the currency's smallest unit and grouped as their language does (`Accept-Language`).
+    #[schema(example = "26,270 VND")]
     text: String,
     /// The day of the exchange rate, in UTC.
     #[schema(value_type = String, format = Date, example = "2026-11-20")]
@@ -41,18 +41,23 @@ struct Read {
 
 impl Quote {
     /// The amount as it is shown beside one in US cents; `None` when it is too large to be written.
-    pub fn reference(&self, cents: u64) -> Option<Reference> {
+    pub fn reference(&self, cents: u64, language: Language) -> Option<Reference> {
         let amount = self.convert_cents(cents).ok()?;
         Some(Reference {
-            amount_minor: amount.minor_units,
+            minor: amount.minor_units,
             currency: amount.currency.to_string(),
-            text: written(amount),
+            text: written(amount, language),
             rate_date: self.feed_at.date(),
         })
     }
 }
 
 impl Rates {
+    /// Whether amounts can be shown in this currency at all: the ledger's own, or one that rates are fetched for.
+    pub fn can_show(currency: Currency) -> bool {
+        currency == Currency::USD || frankfurter::QUOTES.contains(&currency.code())
+    }
+
     /// For display only: the last good quote of whatever age, up to ten minutes late.
     ///
     /// `None` for USD, for a currency without a rate, when the ledger is not in US cents, and when the store does
@@ -88,31 +93,35 @@ impl Shown {
     }
 }
 
-fn written(amount: Money) -> String {
+fn written(amount: Money, language: Language) -> String {
     let width = decimals(amount.currency) as usize;
     let digits = format!("{:0>1$}", amount.minor_units, width + 1);
     let (whole, fraction) = digits.split_at(digits.len() - width);
-    let dot = if fraction.is_empty() { "" } else { "." };
-    format!("{whole}{dot}{fraction} {}", amount.currency)
+    format!("{} {}", language.grouped(whole, fraction), amount.currency)
 }
 
 #[cfg(test)]
 mod tests {
     use crate::tests::quote;
+    use primitives::Language;
 
     #[test]
     fn an_amount_is_written_with_its_currencys_decimals_and_the_rates_day() {
-        for (currency, rate, cents, text) in [
-            ("VND", "26270", 100, "26270 VND"),
-            ("EUR", "0.91", 5, "0.05 EUR"),
-            ("EUR", "0.91", 0, "0.00 EUR"),
-            ("EUR", "0.91", 12_345, "112.34 EUR"),
-            ("KWD", "0.3071", 1, "0.003 KWD"),
+        for (currency, rate, cents, english, vietnamese) in [
+            ("VND", "26270", 100, "26,270 VND", "26.270 VND"),
+            ("EUR", "0.91", 5, "0.05 EUR", "0,05 EUR"),
+            ("EUR", "0.91", 0, "0.00 EUR", "0,00 EUR"),
+            ("EUR", "0.91", 123_456, "1,123.45 EUR", "1.123,45 EUR"),
+            ("KWD", "0.3071", 1, "0.003 KWD", "0,003 KWD"),
         ] {
-            let reference = quote(currency, rate).reference(cents).unwrap();
-            assert_eq!(reference.text, text);
+            let reference = quote(currency, rate).reference(cents, Language::English).unwrap();
+            assert_eq!(reference.text, english);
+            assert_eq!(
+                quote(currency, rate).reference(cents, Language::Vietnamese).unwrap().text,
+                vietnamese
+            );
             assert_eq!(reference.rate_date, "2026-11-20");
         }
-        assert_eq!(quote("VND", "26270").reference(u64::MAX), None);
+        assert_eq!(quote("VND", "26270").reference(u64::MAX, Language::English), None);
     }
 }

@@ -2,8 +2,7 @@
 //! through is what [`crate::ToolInput::parse`] reads.
 
 use crate::{ImageSize, PriceRow};
-use edge::Language;
-use primitives::typed_pattern;
+use primitives::{Language, typed_pattern};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;

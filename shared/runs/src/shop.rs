@@ -1,8 +1,7 @@
 use crate::view::{PriceView, QuoteView};
 use crate::{Catalog, FieldError, PriceRow, Quote, QuoteSeal, RunsError, ToolForm, ToolInput, form};
-use edge::Language;
 use platform::{InvalidSettings, Platform, Settings};
-use primitives::{AccountId, RunId, Secret, Timestamp};
+use primitives::{AccountId, Language, RunId, Secret, Timestamp};
 use std::time::Duration;
 
 /// What can be bought and at which price. Reads `tool_pricing`, writes nothing.

@@ -154,8 +154,10 @@ pub enum Milestone {
 /// How the price came about, who served, and which ledger entry proves it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ReceiptView {
-    #[schema(value_type = String)]
-    pub entry_id: RunId,
+    /// The ledger's entry of the charge; absent where nothing was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub entry_id: Option<RunId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub quote_number: Option<RunId>,
@@ -441,7 +443,7 @@ impl ReceiptView {
     fn of(receipt: &Receipt, outcome: &Outcome) -> ReceiptView {
         let served = receipt.served.as_ref();
         ReceiptView {
-            entry_id: RunId::from(outcome.id),
+            entry_id: (!outcome.amount.magnitude().is_zero()).then(|| RunId::from(outcome.id)),
             quote_number: receipt.quote,
             quoted_cost_cents: receipt.cost.to_string(),
             markup_ratio: receipt.markup.map(|markup| markup.to_string()),

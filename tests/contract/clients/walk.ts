@@ -122,12 +122,15 @@ assert.equal(paid.status, "paid");
 // The books: each page by its cursor, to the last one.
 const account = told(await api.GET("/v1/account"));
 let sum = 0;
+let newest: number | null | undefined;
 let cursor: string | undefined;
 do {
   const page = told(await api.GET("/v1/account/transactions", { params: { query: { limit: 2, cursor } } }));
   sum += page.transactions.reduce((sum, entry) => sum + entry.amount, 0);
+  newest ??= page.transactions[0]?.balance_after;
   cursor = page.next_cursor ?? undefined;
 } while (cursor);
+assert.equal(newest, sum);
 assert.equal(sum, account.available + account.reserved - account.debt);
 const history = told(await api.GET("/v1/runs", { params: { query: { limit: 10 } } }));
 assert.deepEqual(history.runs.map((run) => [run.id, run.price]), [[picture.id, picture.price], [done.id, done.price]]);

@@ -9,13 +9,13 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use primitives::{Credits, RunId};
+use primitives::{Credits, Language, RunId};
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
 
 pub use codes::{Meaning, ProblemCode};
-pub use words::Language;
+pub(crate) use words::language_of;
 
 /// Names the run that an answer is about, whatever its body is.
 pub const RUN_ID: HeaderName = HeaderName::from_static("x-run-id");

@@ -4,46 +4,30 @@
 use super::ProblemCode;
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
+use primitives::Language;
 
-/// A language that problems are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    English,
-    Vietnamese,
+/// The language that `Accept-Language` wants most of those we write; English when it wants none of them.
+pub(crate) fn language_of(headers: &HeaderMap) -> Language {
+    let wish = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    wanted(wish.unwrap_or_default())
 }
 
-impl Language {
-    /// The one that `Accept-Language` wants most of those we write; English when it wants none of them.
-    pub fn of_headers(headers: &HeaderMap) -> Language {
-        let wish = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Language::wanted(wish.unwrap_or_default())
-    }
-
-    fn wanted(accept: &str) -> Language {
-        let mut best = (Language::English, 0);
-        for range in accept.split(',') {
-            let mut parts = range.split(';').map(str::trim);
-            let tag = parts.next().unwrap_or_default().to_ascii_lowercase();
-            let language = match tag.split('-').next().unwrap_or_default() {
-                "vi" => Language::Vietnamese,
-                "en" | "*" => Language::English,
-                _ => continue,
-            };
-            let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(1000, thousandths);
-            if quality > best.1 {
-                best = (language, quality);
-            }
-        }
-        best.0
-    }
-
-    /// As `Content-Language` names it.
-    pub fn tag(self) -> &'static str {
-        match self {
-            Language::English => "en",
-            Language::Vietnamese => "vi",
+fn wanted(accept: &str) -> Language {
+    let mut best = (Language::English, 0);
+    for range in accept.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let tag = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let language = match tag.split('-').next().unwrap_or_default() {
+            "vi" => Language::Vietnamese,
+            "en" | "*" => Language::English,
+            _ => continue,
+        };
+        let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(1000, thousandths);
+        if quality > best.1 {
+            best = (language, quality);
         }
     }
+    best.0
 }
 
 /// `0.85` as 850; what can't be read wants nothing.
@@ -297,7 +281,7 @@ mod tests {
             ("vi;q=0", Language::English),
             ("vi;q=rubbish", Language::English),
         ] {
-            assert_eq!(Language::wanted(accept), language, "{accept}");
+            assert_eq!(wanted(accept), language, "{accept}");
         }
     }
 

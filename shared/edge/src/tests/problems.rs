@@ -1,7 +1,7 @@
 use super::world::read;
-use crate::{Credit, Language, Problem, ProblemCode, ProblemDocument};
+use crate::{Credit, Problem, ProblemCode, ProblemDocument};
 use axum::response::IntoResponse;
-use primitives::{RunId, Timestamp};
+use primitives::{Language, RunId, Timestamp};
 use serde_json::json;
 use std::collections::HashSet;
 use std::time::Duration;
