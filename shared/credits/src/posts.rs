@@ -127,7 +127,8 @@ impl Ledger {
         beside: &impl Fn(EntryId) -> Result<Vec<TransactWriteItem>, StoreError>,
     ) -> Result<Posted, CreditsError> {
         let account = self.account(id).await?.ok_or(CreditsError::NoAccount)?;
-        if matches!(posting, Posting::Grant { .. }) && account.block == Some(Block::Closed) {
+        let is_grant = matches!(posting, Posting::Grant { .. } | Posting::TopUp { .. });
+        if is_grant && account.block == Some(Block::Closed) {
             return Err(CreditsError::Closed);
         }
         let effect = posting.effect(&account)?;

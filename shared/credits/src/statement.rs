@@ -1,10 +1,17 @@
 //! Where the balance stands beside the newest entries of an account, so that each movement can show the balance after it.
 
 use crate::{Account, CreditsError, Entry, Ledger, Page, RunOutcome, Verdict};
-use primitives::{AccountId, CreditsDelta, EntryId};
+use primitives::{AccountId, Credits, CreditsDelta, EntryId, RunId};
+use std::collections::BTreeSet;
 
 /// An account may move while its entries are read; after so many readings the balance is left out.
 const READINGS_MAX: usize = 3;
+
+/// All that a movement changes of an account. (Its parts are read in no order.)
+fn amounts(account: &Account) -> (Credits, Credits, BTreeSet<(RunId, String)>) {
+    let holds = account.holds.iter().map(|hold| (hold.run, hold.nonce.encode())).collect();
+    (account.available, account.debt, holds)
+}
 
 impl Ledger {
     /// The newest entries, and what all entries of the account sum up to; `None` when it moved at every reading.
@@ -18,7 +25,8 @@ impl Ledger {
             let page = self.entries(id, limit, None).await?;
             let Some(account) = &before else { return Ok((page, Some(CreditsDelta::ZERO))) };
             let sum = self.sum_beside(account, &page).await?;
-            if self.account(id).await? == before {
+            let after = self.account(id).await?;
+            if after.is_some_and(|after| amounts(&after) == amounts(account)) {
                 return Ok((page, Some(sum)));
             }
         }

@@ -6,7 +6,9 @@ mod meddler;
 mod person;
 
 pub(crate) use meddler::{Fault, Hanging, Meddler, StoreCall, Tally};
-pub(crate) use person::{Answer, Person, StreamEvent, events, http, image, new_run_id, script, text_of};
+pub(crate) use person::{
+    Answer, Person, StreamEvent, events, http, image, new_run_id, script, text_of, transcript,
+};
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;

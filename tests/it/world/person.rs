@@ -157,17 +157,23 @@ pub(crate) fn new_run_id() -> String {
     RunId::mint(a_morning()).to_string()
 }
 
+/// The events of a run, each held to the document.
 pub(crate) fn events(text: &str) -> Vec<StreamEvent> {
+    let events = transcript(text);
+    events.iter().for_each(contract::check_event);
+    events
+}
+
+/// Whatever a stream holds, event by event.
+pub(crate) fn transcript(text: &str) -> Vec<StreamEvent> {
     let event = |block: &str| {
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let data = field("data:").map(|data| serde_json::from_str(data).unwrap());
-        let event = StreamEvent {
+        Some(StreamEvent {
             name: field("event:")?.to_owned(),
             id: field("id:").map(str::to_owned),
             data: data?,
-        };
-        contract::check_event(&event);
-        Some(event)
+        })
     };
     text.split("\n\n").filter_map(event).collect()
 }
