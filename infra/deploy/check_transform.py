@@ -1,7 +1,8 @@
 """Runs the SAM transform and checks what CloudFormation would really get.
 
-`ResponseTransferMode: STREAM` in a SAM event passes every validator and silently gives a buffered integration, so
-only the transformed document tells. The same holds for what SAM adds by itself: roles, permissions, stages.
+An integration that buffers, or a function that the API may not invoke, passes every validator, and what SAM adds by itself
+(roles, permissions, stages) stands in no template: only the transformed document tells. It also says how large that is, and
+how far from CloudFormation's limits with twice as many functions.
 
 Then it proves itself: each of MISTAKES is made in a copy of the template, and must be complained about.
 """
@@ -13,13 +14,21 @@ import re
 import sys
 
 import boto3
-from samcli.yamlhelper import yaml_parse
+from samcli.yamlhelper import yaml_dump, yaml_parse
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
 NO_VALUE = {"Ref": "AWS::NoValue"}
-METHODS = ("get", "post", "put", "patch", "delete", "options")
+OUR_API = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/live/*"
+# CloudFormation takes this much of one template; what is sent inline and not through a bucket must be smaller still.
+# "CloudFormation quotas". The size counts after the transform too.
+RESOURCES_MAX = 500
+BYTES_MAX = 1_000_000
+INLINE_BYTES_MAX = 51_200
+# With twice as many functions a stack is to stay below these, so that other tables, alarms and topics still find room.
+RESOURCES_BUDGET = 400
+BYTES_BUDGET = 600_000
 # What SAM gives each role by itself: logs and traces.
 MANAGED_BY_SAM = {
     "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
@@ -85,12 +94,12 @@ def of_type(document, kind):
     return {name: r["Properties"] for name, r in document["Resources"].items() if r["Type"] == kind}
 
 
-def events(template, kind):
-    """`(function, name of the event, its properties)`"""
+def ticks_of(template):
+    """By the name that SAM gives a schedule, the function that it ticks."""
     for function, properties in of_type(template, "AWS::Serverless::Function").items():
         for name, event in properties.get("Events", {}).items():
-            if event["Type"] == kind:
-                yield function, name, event["Properties"]
+            if event["Type"] == "ScheduleV2":
+                yield f"{function}{name}", function
 
 
 def check(template, document):
@@ -101,6 +110,7 @@ def check(template, document):
     yield from check_schedules(template, document)
     yield from check_tables(document)
     yield from check_media(document)
+    yield from check_size(template, document)
 
 
 def differs(name, found, wanted):
@@ -175,22 +185,35 @@ def check_switches(body, stage):
 
 
 def check_routes(template, paths):
-    wanted = {(p["Path"], p["Method"].lower()): function for function, _, p in events(template, "Api")}
-    served = {(path, method): item[method] for path, item in paths.items() for method in METHODS if method in item}
-    if served.keys() != wanted.keys():
-        yield f"events and methods differ: {sorted(served.keys() ^ wanted.keys())}"
-    for (path, method), integration in served.items():
+    meant = template["Resources"]["Api"]["Properties"]["DefinitionBody"]["paths"]
+    operations = [(path, method) for path, item in paths.items() for method in item]
+    if operations != [(path, method) for path, item in meant.items() for method in item]:
+        yield "SAM has added methods of its own, or left some out"
+    for path, method in operations:
         name = f"{method.upper()} {path}"
-        integration = integration.get("x-amazon-apigateway-integration", {})
-        yield from differs(name, integration, {"type": "aws_proxy", "responseTransferMode": "STREAM"})
+        integration = paths[path][method].get("x-amazon-apigateway-integration", {})
+        if method == "options":
+            yield from check_preflight(name, integration)
+            continue
+        yield from differs(name, integration, {"type": "aws_proxy", "httpMethod": "POST", "responseTransferMode": "STREAM"})
         uri = json.dumps(integration.get("uri"))
-        if "/2021-11-15/functions/" not in uri or "/response-streaming-invocations" not in uri:
+        if "/2021-11-15/functions/${" not in uri or ".Arn}/response-streaming-invocations" not in uri:
             yield f"{name}: the integration does not call the streaming invocation"
-        if f"${{{wanted.get((path, method))}.Arn}}" not in uri:
-            yield f"{name} does not reach {wanted.get((path, method))}"
         # A run may last; everything else ends within the gateway's own 29 seconds.
         patience = 900_000 if (path, method) == ("/v1/runs", "post") else None
         yield from differs(name, integration, {"timeoutInMillis": patience})
+
+
+def check_preflight(name, integration):
+    """tests/it/front_door.rs asks for them; here is what arrives."""
+    yield from differs(name, integration, {"type": "mock", "uri": None, "passthroughBehavior": "never"})
+    answer = integration.get("responses", {}).get("default", {})
+    told = {header.removeprefix("method.response.header.") for header in answer.get("responseParameters", {})}
+    wanted = {"Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Max-Age", "Vary"}
+    if told != wanted:
+        yield f"{name}: the answer has the headers {sorted(told)}"
+    if "$stageVariables.AllowedOrigins" not in answer.get("responseTemplates", {}).get("application/json", ""):
+        yield f"{name}: the answer does not look at the allowed origins"
 
 
 # ---- functions and their rights
@@ -219,14 +242,27 @@ def check_functions(template, document):
             yield f"{name} does not write to its own log"
         if "{{resolve:" in json.dumps(function.get("Environment")):
             yield f"{name}: a secret stands in its environment"
+    paths = of_type(document, "AWS::ApiGateway::RestApi").get("Api", {}).get("Body", {}).get("paths", {})
+    called = set(re.findall(r"/functions/\$\{(\w+)\.Arn\}", json.dumps(paths)))
     for name, permission in of_type(document, "AWS::Lambda::Permission").items():
-        if permission.get("Principal") != "apigateway.amazonaws.com" or "SourceArn" not in permission:
-            yield f"{name} lets others than our API invoke {permission.get('FunctionName')}"
+        function = permission.get("FunctionName", {}).get("Ref")
+        wanted = {
+            "Action": "lambda:InvokeFunction",
+            "Principal": "apigateway.amazonaws.com",
+            "SourceArn": {"Fn::Sub": OUR_API},
+        }
+        if permission != wanted | {"FunctionName": {"Ref": function}}:
+            yield f"{name} lets others than our API invoke {function}"
+        if function not in called:
+            yield f"{name}: the API does not call {function}, or has another permission for it"
+        called.discard(function)
+    for function in sorted(called):
+        yield f"{function}: the API may not invoke it"
 
 
 def check_roles(template, document):
     functions = of_type(template, "AWS::Serverless::Function")
-    ticks = {f"{function}{event}Role": function for function, event, _ in events(template, "ScheduleV2")}
+    ticks = {f"{name}Role": function for name, function in ticks_of(template)}
     for name, role in of_type(document, "AWS::IAM::Role").items():
         function = functions.get(name.removesuffix("Role"))
         managed = role.get("ManagedPolicyArns", [])
@@ -263,7 +299,7 @@ def check_statements(name, statements):
 
 def check_schedules(template, document):
     schedules = of_type(document, "AWS::Scheduler::Schedule")
-    ticks = {f"{function}{event}": function for function, event, _ in events(template, "ScheduleV2")}
+    ticks = dict(ticks_of(template))
     if schedules.keys() != ticks.keys() or set(ticks.values()) != SCHEDULES.keys():
         yield f"schedules are {sorted(schedules)} for {sorted(ticks.values())}"
     for name, schedule in schedules.items():
@@ -349,31 +385,97 @@ def check_media(document):
         yield "MediaBucket: outputs are not gone after 30 days"
 
 
+# ---- the size
+
+
+def check_size(template, document):
+    resources, size = with_twice_the_functions(template, document)
+    if resources > RESOURCES_BUDGET:
+        yield f"with twice the functions there would be {resources} resources, more than {RESOURCES_BUDGET}"
+    if size > BYTES_BUDGET:
+        yield f"with twice the functions there would be {size:,} bytes, more than {BYTES_BUDGET:,}"
+
+
+def with_twice_the_functions(template, document):
+    """Resources and bytes with every function a second time: all there is because of it, its routes, its lines on the
+    dashboard."""
+    functions = of_type(document, "AWS::Lambda::Function")
+    own = {n: r for n, r in document["Resources"].items() if any(is_of(function, n, r) for function in functions)}
+    routes = document["Resources"]["Api"]["Properties"]["Body"]["paths"]
+    more = length(own) + length(routes) + length(document["Resources"]["Dashboard"])
+    return len(document["Resources"]) + len(own), bytes_of(template, document) + more
+
+
+def is_of(function, name, resource):
+    """The function itself, its role and log, or what names it: permission, schedule, alarm."""
+    names_it = ({"Ref": function}, {"Fn::GetAtt": [function, "Arn"]})
+    return name in (function, f"{function}Role", f"{function}Logs") or any(v in names_it for v in values(resource))
+
+
+def values(node):
+    """Every value inside of a document, itself included."""
+    yield node
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from values(inner)
+
+
+def bytes_of(template, document):
+    """CloudFormation takes so much of what is sent, in which sam has written out every name, and of what it makes of it."""
+    return max(len(yaml_dump(template).encode()), length(document))
+
+
+def length(document):
+    return len(json.dumps(document, separators=(",", ":")).encode())
+
+
+def describe_size(template, document):
+    size, functions = bytes_of(template, document), len(of_type(document, "AWS::Lambda::Function"))
+    way = "inline" if size <= INLINE_BYTES_MAX else "through a bucket"
+    yield (
+        f"{functions} functions: {len(document['Resources'])} of {RESOURCES_MAX} resources, "
+        f"{size:,} of {BYTES_MAX:,} bytes, sent {way}"
+    )
+    resources, size = with_twice_the_functions(template, document)
+    yield f"{2 * functions} functions: {resources} resources, {size:,} bytes; budget {RESOURCES_BUDGET} and {BYTES_BUDGET:,}"
+
+
 # ---- the proof
 
-RUN = "RunTool.Properties.Events.Run"
+PATHS = "Api.Properties.DefinitionBody.paths"
+RUN = f"{PATHS}./v1/runs.post.x-amazon-apigateway-integration"
+QUOTE = f"{PATHS}./v1/quotes.post.x-amazon-apigateway-integration"
+PREFLIGHT = f"{PATHS}./v1/runs.options.x-amazon-apigateway-integration"
 SWEEP = "ReservationSweep.Properties"
 TICK = f"{SWEEP}.Events.EveryMinute.Properties"
 BUCKET = "MediaBucket.Properties"
 GONE = object()
-ROUTE = {"Path": "/v1/runs", "Method": "POST"}
-HTTP_API = {"Type": "HttpApi"}
+ROUTE = {"Path": "/v1/runs", "Method": "DELETE"}
+API_EVENT = {"RunAgain": {"Type": "Api", "Properties": ROUTE | {"RestApiId": {"Ref": "Api"}}}}
+HTTP_EVENT = {"RunAgain": {"Type": "HttpApi", "Properties": ROUTE}}
 OLD_SCHEDULE = {"Type": "Schedule", "Properties": {"Schedule": "rate(1 minute)"}}
 ANY_TABLE = {"Effect": "Allow", "Action": ["dynamodb:GetItem"], "Resource": "*"}
 ANYTHING = {"Effect": "Allow", "Action": ["dynamodb:*"], "Resource": {"Fn::GetAtt": ["AccountsTable", "Arn"]}}
 # (what is changed, to what, what must be said about it)
 MISTAKES = [
     # Silently buffered: every validator lets it pass.
-    (f"{RUN}.Properties.ResponseTransferMode", "STREAM", "POST /v1/runs: responseTransferMode"),
-    ("Pricing.Properties.Events.Quote.Properties.ResponseTransferMode", GONE, "POST /v1/quotes: responseTransferMode"),
-    # An HTTP API cannot stream, and only the transform says so.
+    (f"{RUN}.responseTransferMode", "RESPONSE_STREAM", "POST /v1/runs: responseTransferMode"),
+    (f"{QUOTE}.responseTransferMode", GONE, "POST /v1/quotes: responseTransferMode"),
+    (f"{QUOTE}.uri", "arn:aws:apigateway:x:lambda:path/2015-03-31/functions/x/invocations", "does not call the streaming"),
+    (f"{RUN}.timeoutInMillis", GONE, "POST /v1/runs: timeoutInMillis"),
+    # A route by an event of SAM: a permission for each, and a method that nobody finds in the body.
+    ("RunTool.Properties.Events", API_EVENT, "lets others than our API invoke RunTool"),
+    # An HTTP API cannot stream.
+    ("RunTool.Properties.Events", HTTP_EVENT, "is a AWS::ApiGatewayV2::Api, which nothing here needs"),
+    ("Api.Properties.Cors", "'*'", "SAM has added methods of its own"),
+    ("RunToolPermission", GONE, "RunTool: the API may not invoke it"),
+    ("RunToolPermission.Properties.SourceArn", GONE, "RunToolPermission lets others than our API invoke RunTool"),
+    (f"{PREFLIGHT}.type", "aws_proxy", "OPTIONS /v1/runs: type"),
+    (f"{PREFLIGHT}.responses.default.responseTemplates", GONE, "does not look at the allowed origins"),
     (
-        RUN,
-        HTTP_API | {"Properties": {**ROUTE, "ResponseTransferMode": "RESPONSE_STREAM"}},
-        "ResponseTransferMode not defined",
+        f"{PREFLIGHT}.responses.default.responseParameters",
+        {"method.response.header.Access-Control-Allow-Origin": {"Ref": "SiteUrl"}},
+        "the API's body has SiteUrl in it",
     ),
-    (RUN, HTTP_API | {"Properties": ROUTE}, "is a AWS::ApiGatewayV2::Api, which nothing here needs"),
-    (f"{RUN}.Properties.TimeoutInMillis", GONE, "POST /v1/runs: timeoutInMillis"),
     ("Api.Properties.EndpointConfiguration.Type", "EDGE", "Api: EndpointConfiguration"),
     ("Api.Properties.SecurityPolicy", GONE, "Api: SecurityPolicy"),
     ("Api.Properties.DisableExecuteApiEndpoint", GONE, "its own address stays open"),
@@ -447,6 +549,7 @@ MISTAKES = [
     (f"{BUCKET}.BucketEncryption", GONE, "MediaBucket: BucketEncryption"),
     (f"{BUCKET}.CorsConfiguration.CorsRules.0.AllowedOrigins", ["*"], "MediaBucket: CorsConfiguration"),
     (f"{BUCKET}.VersioningConfiguration", {"Status": "Enabled"}, "MediaBucket: Versioning"),
+    ("Dashboard.Properties.DashboardBody", "x" * BYTES_BUDGET, "with twice the functions there would be"),
 ]
 
 
@@ -454,6 +557,7 @@ def mistaken(template, path, value):
     """The template with one value of a resource replaced, added or, if GONE, left out."""
     template = copy.deepcopy(template)
     holder = template["Resources"]
+    # So a path of the API with a dot in it can't be named.
     *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
     for part in parents:
         holder = holder[part]
@@ -486,6 +590,8 @@ def main():
     for complaint in complaints:
         print(f"transform: {complaint}", file=sys.stderr)
     if not complaints:
+        for line in describe_size(template, transform(template)):
+            print(f"size: {line}")
         print(f"transform: what CloudFormation gets is what is meant, and {len(MISTAKES)} mistakes would be noticed")
     return 1 if complaints else 0
 

@@ -44,6 +44,17 @@ def preflight(origin):
     return check
 
 
+def not_for(origin):
+    """What the gateway says to a page that is not ours: it compares by a mapping template, which only AWS can try."""
+
+    def check(answer):
+        status, headers, _ = answer
+        allowed = {name.lower(): value for name, value in headers.items()}.get("access-control-allow-origin")
+        return f"status {status}, allowed origin {allowed!r}" if allowed in (origin, "*") else None
+
+    return check
+
+
 def status_is(*wanted):
     return lambda answer: None if answer[0] in wanted else f"status {answer[0]}"
 
@@ -66,6 +77,8 @@ def questions(origin, senders):
     plain = {"Content-Type": "application/json"}
     yield "GET /v1/pricing tells tools", ("GET", "/v1/pricing", {}), prices
     yield "a page may call", ("OPTIONS", "/v1/runs", asks), preflight(origin)
+    stranger = origin + ".example"
+    yield "no other page may", ("OPTIONS", "/v1/runs", asks | {"Origin": stranger}), not_for(stranger)
     # 401 and not 500: the function has started, which it does only with all its settings and secrets.
     yield "a run needs a sign-in", ("POST", "/v1/runs", plain, b"{}"), status_is(401)
     if "clerk" in senders:

@@ -213,6 +213,11 @@ class FirstDeployment(Case):
         Product.broken = {"/v1/pricing"}
         self.refused(self.world.run("deploy.sh", "citipen", "--yes"), "failed  GET /v1/pricing tells tools: status 500")
 
+    def test_a_gateway_that_lets_every_page_call_is_noticed(self):
+        Product.lax = True
+        output = self.refused(self.world.run("deploy.sh", "citipen", "--yes"), "failed  no other page may: status 200")
+        self.assertIn("passed  a page may call", output)
+
 
 CHANGES = (
     ["cp", "create-role", "attach-role-policy", "update-account"]

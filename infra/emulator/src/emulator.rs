@@ -119,13 +119,7 @@ impl Emulator {
         let servings = [
             front::serve_aws(aws, &authority, &stores, &parameters, iam.clone(), names)?,
             front::serve_world(world, &authority, sandbox.router(), &holds),
-            Gateway::serve(
-                gateway,
-                &lambda,
-                deployment.routes.clone(),
-                deployment.binary_media_types.clone(),
-                deployment.gateway_responses.clone(),
-            ),
+            Gateway::serve(gateway, &lambda, &deployment),
         ];
         let env = local_env(HashMap::new(), &at.api, &stores);
         let platform = stores.carry(&Platform::build(env, clock, None)?);

@@ -18,5 +18,6 @@ pub use lambda::{ClientGone, Course, Ending, Function, FunctionError, InvokeErro
 pub use logs::Logs;
 pub use scheduler::TickError;
 pub use template::{
-    Deployment, FunctionPlan, GatewayResponse, GatewayResponses, Given, MappedHeader, Route, TemplateError,
+    Deployment, FunctionPlan, GatewayResponse, GatewayResponses, Given, Integration, MappedHeader, Mock,
+    Route, TemplateError, Throttle,
 };

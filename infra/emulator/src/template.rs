@@ -1,7 +1,11 @@
 //! `template.yaml` as CloudFormation sees it: parameters filled in, functions, routes and schedules read.
 
 mod evaluate;
+mod mapping;
+mod mock;
 mod refusals;
+mod routes;
+mod throttles;
 mod yaml;
 
 use evaluate::Evaluation;
@@ -10,11 +14,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+pub use mock::Mock;
 pub use refusals::{GatewayResponse, GatewayResponses, MappedHeader};
+pub use routes::{Integration, Route};
+pub use throttles::Throttle;
 pub(crate) use yaml::long_form;
 
-/// What API Gateway waits for an integration without a timeout of its own.
-const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
 /// Lambda refuses a configuration whose variables, names and values together, are longer.
 const VARIABLES_BYTES_MAX: usize = 4096;
 
@@ -23,6 +28,9 @@ const VARIABLES_BYTES_MAX: usize = 4096;
 pub struct Deployment {
     pub functions: Vec<FunctionPlan>,
     pub routes: Vec<Route>,
+    /// How many requests the stage lets in.
+    pub throttles: Vec<Throttle>,
+    pub stage_variables: BTreeMap<String, String>,
     /// Content types that the gateway hands over in base64.
     pub binary_media_types: Vec<String>,
     /// What the gateway answers where it refuses by itself.
@@ -42,15 +50,6 @@ pub struct FunctionPlan {
     pub schedule: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    pub method: String,
-    /// As the template writes it, e.g. `/v1/runs/{id}`.
-    pub path: String,
-    pub function: String,
-    pub timeout: Duration,
-}
-
 /// Why the template can't be deployed.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
@@ -62,6 +61,8 @@ pub enum TemplateError {
     UnknownName(String),
     #[error("the emulator does not know {0}")]
     Unsupported(String),
+    #[error("the API may not invoke {0}")]
+    NotInvocable(String),
     #[error("the variables of {function} take {bytes} bytes; Lambda takes 4096")]
     TooManyVariables { function: String, bytes: usize },
 }
@@ -89,6 +90,8 @@ impl Deployment {
         let mut deployment = Deployment {
             functions: Vec::new(),
             routes: Vec::new(),
+            throttles: Vec::new(),
+            stage_variables: BTreeMap::new(),
             binary_media_types: Vec::new(),
             gateway_responses: GatewayResponses::default(),
         };
@@ -97,23 +100,29 @@ impl Deployment {
             match resource["Type"].as_str() {
                 Some("AWS::Serverless::Function") => {
                     deployment.functions.push(function(&template, name, properties, &evaluation)?);
-                    for (_, event) in entries(&properties["Events"]) {
-                        if event["Type"] == "Api" {
-                            deployment.routes.push(route(name, &event["Properties"])?);
-                        }
-                    }
                 }
                 Some("AWS::Serverless::Api") => {
-                    let types = properties["BinaryMediaTypes"].as_array().into_iter().flatten();
-                    let types = types.filter_map(Value::as_str).map(|text| text.replace("~1", "/"));
-                    deployment.binary_media_types.extend(types);
-                    deployment.gateway_responses =
-                        GatewayResponses::read(&properties["GatewayResponses"], &evaluation)?;
+                    let invocable = routes::invocable(&template, name, &evaluation)?;
+                    deployment.routes = routes::read(&properties["DefinitionBody"]["paths"], &invocable)?;
+                    deployment.read_stage(properties, &evaluation)?;
                 }
                 _ => {}
             }
         }
         Ok(deployment)
+    }
+
+    fn read_stage(&mut self, properties: &Value, evaluation: &Evaluation<'_>) -> Result<(), TemplateError> {
+        for (name, value) in entries(&properties["Variables"]) {
+            self.stage_variables.extend(evaluation.text(value)?.map(|text| (name.clone(), text)));
+        }
+        let settings = properties["MethodSettings"].as_array().into_iter().flatten();
+        self.throttles = settings.map(Throttle::read).collect::<Result<_, _>>()?;
+        let types = properties["BinaryMediaTypes"].as_array().into_iter().flatten();
+        let types = types.filter_map(Value::as_str).map(|text| text.replace("~1", "/"));
+        self.binary_media_types.extend(types);
+        self.gateway_responses = GatewayResponses::read(&properties["GatewayResponses"], evaluation)?;
+        Ok(())
     }
 
     pub fn function(&self, name: &str) -> Option<&FunctionPlan> {
@@ -160,20 +169,6 @@ fn function(
     })
 }
 
-fn route(function: &str, event: &Value) -> Result<Route, TemplateError> {
-    if event["ResponseTransferMode"] != "RESPONSE_STREAM" {
-        return Err(TemplateError::Unsupported(format!("the buffered route {}", event["Path"])));
-    }
-    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
-    let timeout = event["TimeoutInMillis"].as_u64().map_or(INTEGRATION_TIMEOUT, Duration::from_millis);
-    Ok(Route {
-        method: text("Method").to_uppercase(),
-        path: text("Path"),
-        function: function.to_owned(),
-        timeout,
-    })
-}
-
 fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
@@ -208,10 +203,47 @@ Resources:
           TRON_WALLET: !If [HasUsdt, !Ref Wallet, !Ref AWS::NoValue]
           NAMESPACE: !Sub "Citipen/${AWS::StackName}/${Media.Arn}"
           SECRETS: FAL_KEY,QUOTE_SECRET
-      Events:
-        Run:
-          Type: Api
-          Properties: { Path: /v1/runs, Method: POST, ResponseTransferMode: RESPONSE_STREAM, TimeoutInMillis: 900000 }
+  RunToolPermission:
+    Type: AWS::Lambda::Permission
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: !Ref RunTool
+      Principal: apigateway.amazonaws.com
+      SourceArn: !Sub arn:aws:execute-api:${AWS::Region}:1:${Api}/live/*
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      Variables: { Origins: !Join [",", !Ref Origins] }
+      MethodSettings:
+        - { ResourcePath: "/*", HttpMethod: "*", ThrottlingRateLimit: 200, ThrottlingBurstLimit: 400 }
+        - { ResourcePath: /~1v1~1runs, HttpMethod: POST, ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 }
+      DefinitionBody:
+        paths:
+          /v1/runs:
+            post: &run_tool
+              x-amazon-apigateway-integration:
+                type: aws_proxy
+                responseTransferMode: STREAM
+                timeoutInMillis: 900000
+                uri: !Sub arn:aws:apigateway:us-east-1:lambda:path/2021-11-15/functions/${RunTool.Arn}/response-streaming-invocations
+            options:
+              responses: { "200": { headers: { Vary: {} } } }
+              x-amazon-apigateway-integration:
+                type: mock
+                passthroughBehavior: never
+                requestTemplates: { application/json: '{"statusCode": 200}' }
+                responses:
+                  default:
+                    statusCode: "200"
+                    responseParameters: { method.response.header.Vary: "'origin'" }
+                    responseTemplates:
+                      application/json: |
+                        #set($origin = $input.params("origin"))
+                        #set($allowed = ",$stageVariables.Origins,")
+                        #if($allowed.contains(",$origin,"))
+                        #set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)
+                        #end
+          /v1/runs/{id}: { get: *run_tool }
   Sweep:
     Type: AWS::Serverless::Function
     Properties:
@@ -258,9 +290,29 @@ Resources:
         };
         assert_eq!(facts("RunTool"), ("run-tool", 256, 20, None));
         assert_eq!(facts("Sweep"), ("sweep", 128, 55, Some("citipen-sweep")));
-        let route = &deployment.routes[0];
-        assert_eq!((route.method.as_str(), route.path.as_str()), ("POST", "/v1/runs"));
-        assert_eq!((route.function.as_str(), route.timeout.as_secs()), ("RunTool", 900));
+    }
+
+    #[test]
+    fn the_front_door_is_read_from_the_body_of_the_api() {
+        let deployment = Deployment::parse(TEMPLATE, &given("")).unwrap();
+        let at = |method: &str, path: &str| {
+            let found = deployment.routes.iter().find(|route| route.method == method && route.path == path);
+            found.unwrap().integration.clone()
+        };
+        let run_tool =
+            Integration::Function { name: "RunTool".to_owned(), timeout: Duration::from_secs(900) };
+        assert_eq!((at("POST", "/v1/runs"), at("GET", "/v1/runs/{id}")), (run_tool.clone(), run_tool));
+        let Integration::Mock(preflight) = at("OPTIONS", "/v1/runs") else { panic!("nobody is asked") };
+        let headers = preflight.headers(&|_| "https://b".to_owned(), &deployment.stage_variables);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let expected = [pair("Vary", "origin"), pair("Access-Control-Allow-Origin", "https://b")];
+        assert_eq!((preflight.status, headers), (200, expected.to_vec()));
+        let throttles: Vec<(&str, &str, u32, u32)> = deployment
+            .throttles
+            .iter()
+            .map(|throttle| (throttle.method.as_str(), throttle.path.as_str(), throttle.rate, throttle.burst))
+            .collect();
+        assert_eq!(throttles, [("*", "/*", 200, 400), ("POST", "/v1/runs", 50, 100)]);
     }
 
     #[test]
@@ -269,8 +321,22 @@ Resources:
         let mut without = given("");
         without.parameters.remove("Origins");
         assert!(refused(TEMPLATE, &without).contains("Origins"));
-        let buffered = TEMPLATE.replace("RESPONSE_STREAM", "STREAM");
-        assert!(refused(&buffered, &given("")).contains("buffered"));
+        for (written, instead, part) in [
+            (
+                "responseTransferMode: STREAM",
+                "responseTransferMode: BUFFERED",
+                "the buffered route post /v1/runs",
+            ),
+            ("/response-streaming-invocations", "/invocations", "the buffered route post /v1/runs"),
+            ("${Api}/live/*", "${Api}/test/*", "the API may not invoke RunTool"),
+            ("FunctionName: !Ref RunTool", "FunctionName: !Ref Sweep", "the API may not invoke RunTool"),
+            ("passthroughBehavior: never", "passthroughBehavior: when_no_match", "a passed on request of"),
+            ("{ Vary: {} }", "{}", "the undeclared header \"Vary\" of options /v1/runs"),
+            ("#set($origin =", "#evaluate($origin =", "#evaluate"),
+        ] {
+            let refused = refused(&TEMPLATE.replace(written, instead), &given(""));
+            assert!(refused.contains(part), "{instead}: {refused}");
+        }
         let unknown = TEMPLATE.replace("!Ref Media", "!Ref Medium");
         assert!(refused(&unknown, &given("")).contains("Medium"));
         let long = TEMPLATE.replace("Default: citipen-", &format!("Default: {}", "x".repeat(4096)));

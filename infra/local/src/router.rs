@@ -30,17 +30,21 @@ pub fn functions_in_roles(
     gateway: &Platform,
     role: impl Fn(&str) -> Result<Platform, InvalidSettings>,
 ) -> Result<Router, InvalidSettings> {
-    let merged = Router::new()
+    let edge = Edge::new(gateway)?;
+    let of_pages = Router::new()
         .merge(function_account::router(&role("account")?)?)
         .merge(function_admin::router(&role("admin")?)?)
         .merge(function_claim_transfer::router(&role("claim-transfer")?)?)
-        .merge(function_identity_webhook::router(&role("identity-webhook")?)?)
         .merge(function_pricing::router(&role("pricing")?)?)
         .merge(function_run_tool::router(&role("run-tool")?)?)
         .merge(function_runs::router(&role("runs")?)?)
-        .merge(function_sepay_webhook::router(&role("sepay-webhook")?)?)
         .merge(function_top_ups::router(&role("top-ups")?)?);
-    Ok(edge::fallback(merged, &Edge::new(gateway)?))
+    let of_services = Router::new()
+        .merge(function_identity_webhook::router(&role("identity-webhook")?)?)
+        .merge(function_sepay_webhook::router(&role("sepay-webhook")?)?);
+    // The gateway's part: it answers what browsers ask before they call, and what leads nowhere.
+    let merged = edge::preflights(of_pages, &edge).merge(of_services);
+    Ok(edge::fallback(merged, &edge))
 }
 
 /// Tells the edge where a connection came from, as API Gateway does in its event.

@@ -1,5 +1,6 @@
 //! What every answer of every function has in common, put around a function's routes.
 
+use crate::cors::tell_pages;
 use crate::in_time::in_time;
 use crate::problem::language_of;
 use crate::request_id::{RequestId, TraceId};
@@ -10,31 +11,15 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::Limited;
 use primitives::Language;
-use std::time::{Duration, Instant};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use std::time::Instant;
 use tracing::Instrument;
-
-/// What pages of another origin may send beside what browsers let them send anyway.
-pub const ALLOWED_HEADERS: [&str; 7] = [
-    "authorization",
-    "content-type",
-    "accept",
-    "idempotency-key",
-    "if-none-match",
-    "last-event-id",
-    "traceparent",
-];
-
-/// What pages of another origin may read of an answer.
-pub const EXPOSED_HEADERS: [&str; 6] =
-    ["x-request-id", "x-run-id", "retry-after", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
 
 /// For routes that pages call. Apply it once per function; finished routers can be merged.
 pub fn finish(router: Router, edge: &Edge) -> Router {
-    dressed(limited(router, edge).layer(cors(edge)), edge)
+    dressed(limited(router, edge).layer(from_fn_with_state(edge.clone(), tell_pages)), edge)
 }
 
 /// For routes that other services call: the same without CORS, since no page has business there.
@@ -137,14 +122,4 @@ async fn limit_body(State(edge): State<Edge>, request: Request, next: Next) -> R
 /// Says that it is too long to everybody who reads it.
 fn refused_body() -> Body {
     Body::new(Limited::new(Body::from("x"), 0))
-}
-
-/// Exact origins from the settings, without credentials: we read no cookies.
-fn cors(edge: &Edge) -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::list(edge.settings().allowed_origins.clone()))
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers(ALLOWED_HEADERS.map(HeaderName::from_static))
-        .expose_headers(EXPOSED_HEADERS.map(HeaderName::from_static))
-        .max_age(Duration::from_secs(600))
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod cors;
 mod edge;
 mod extract;
 mod finish;
@@ -14,12 +15,13 @@ pub mod sse;
 #[cfg(test)]
 mod tests;
 
+pub use cors::{EXPOSED_HEADERS, PREFLIGHT_HEADERS, preflights};
 pub use edge::Edge;
 pub use extract::{
     AcceptKind, Allowed, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, Person, Public, RawBody,
     Runner,
 };
-pub use finish::{ALLOWED_HEADERS, EXPOSED_HEADERS, fallback, finish, finish_webhook};
+pub use finish::{fallback, finish, finish_webhook};
 pub use in_time::AnswerBy;
 pub use limit::{Limiter, REQUEST_LIMITS, Subject, TABLES};
 pub use network::SourceIp;

@@ -60,6 +60,7 @@ impl Facts {
         let objects = |part: u64| if kind == Kind::Image { u128::from(part) * MILLION } else { 0 };
         let access = rules::access_log_bytes(self.deployment.access_log_format().as_deref());
         let requests = sum(&|step| step.requests.into());
+        let invocations = sum(&|step| step.invocations().into());
         let time = sum(&|step| self.memory_micros(step)) + self.starts(&steps);
         let index = sum(&|step| step.tally.index_units.into());
         let writes = sum(&|step| step.tally.table_units.into()) + index;
@@ -92,7 +93,7 @@ impl Facts {
         };
         let lines = vec![
             Line::new(prices::LAMBDA_TIME, time, "a"),
-            Line::new(prices::INVOCATION, requests, ""),
+            Line::new(prices::INVOCATION, invocations, ""),
             Line::new(prices::REQUEST, requests, ""),
             plain,
             in_transactions,
@@ -102,10 +103,10 @@ impl Facts {
             Line::new(prices::S3_GET, gets, if kind == Kind::Image { "f" } else { "" }),
             Line::new(
                 prices::LOGS,
-                sum(&|step| (rules::log_bytes(step, step.requests) + step.requests * access).into()),
+                sum(&|step| (rules::log_bytes(step, step.invocations()) + step.requests * access).into()),
                 "b",
             ),
-            Line::new(prices::TRACE, requests, "c"),
+            Line::new(prices::TRACE, invocations, "c"),
             Line::new(prices::KMS, secrets + (puts + gets) / rules::BUCKET_KEY_ONE_IN, "d"),
             Line::new(prices::SSM, readings, "d"),
             Line::new(prices::EGRESS, sent + objects(rules::IMAGE_BYTES), "f"),
@@ -191,15 +192,18 @@ impl Facts {
 
     /// Megabytes times microseconds of one step.
     fn memory_micros(&self, step: &Counted) -> u128 {
+        if step.is_front_doors() {
+            return 0;
+        }
         let memory = self.deployment.memory_mb(&step.function);
         let cpu = self.work.get(&step.work).copied().unwrap_or_else(rules::tick_cpu_micros);
         u128::from(rules::duration_micros(step, cpu, memory) * memory)
     }
 
     fn starts(&self, steps: &[Counted]) -> u128 {
-        let each = steps.iter().map(|step| {
+        let each = steps.iter().filter(|step| !step.is_front_doors()).map(|step| {
             let memory = u128::from(self.deployment.memory_mb(&step.function));
-            memory * rules::init_micros(MILLION * u128::from(step.requests))
+            memory * rules::init_micros(MILLION * u128::from(step.invocations()))
         });
         each.sum()
     }
@@ -207,9 +211,9 @@ impl Facts {
     /// How often Parameter Store is asked, and how many secrets it opens.
     fn secrets(&self, steps: &[Counted]) -> (u128, u128) {
         let mut sums = (0, 0);
-        for step in steps {
+        for step in steps.iter().filter(|step| !step.is_front_doors()) {
             let secrets = self.deployment.secrets(&step.function);
-            let readings = rules::secret_readings(MILLION * u128::from(step.requests));
+            let readings = rules::secret_readings(MILLION * u128::from(step.invocations()));
             sums.0 += readings * u128::from(rules::calls_for(secrets));
             sums.1 += readings * u128::from(secrets);
         }

@@ -89,6 +89,15 @@ impl Mark {
 }
 
 impl Counted {
+    /// How often a function was called: the front door answers preflights by itself.
+    pub(crate) fn invocations(&self) -> u64 {
+        if self.is_front_doors() { 0 } else { self.requests }
+    }
+
+    pub(crate) fn is_front_doors(&self) -> bool {
+        self.work == Work::Preflight
+    }
+
     /// Requests of somebody whose limit counts them.
     pub(crate) fn signed_in(&self) -> u64 {
         match self.work {

@@ -7,6 +7,7 @@ use crate::books;
 use crate::world::{Answer, Fault, Instance, Person};
 use sandbox::{Delivery, IpnKind, TransferWish};
 use serde_json::{Value, json};
+use std::pin::pin;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -88,10 +89,39 @@ async fn throttles_at_any_store_call_are_not_seen_outside() {
     on_every_path(Fault::Throttled).await;
 }
 
-/// The paths side by side, each in a world of its own: most of the time is spent waiting before another try.
+#[tokio::test]
+async fn orders_and_webhooks_that_are_overtaken_by_their_twin_at_any_store_call_book_once() {
+    on_paths(&[Path::Order, Path::BankWebhook, Path::Unmatched], Fault::Overtaken).await;
+}
+
+#[tokio::test]
+async fn cards_that_are_overtaken_by_their_twin_at_any_store_call_book_once() {
+    on_paths(&[Path::Ipn, Path::Void], Fault::Overtaken).await;
+}
+
+#[tokio::test]
+async fn polls_and_claims_that_are_overtaken_by_their_twin_at_any_store_call_book_once() {
+    on_paths(&[Path::Poll, Path::Claim, Path::Objection, Path::WaitEnds], Fault::Overtaken).await;
+}
+
+#[tokio::test]
+async fn decisions_that_are_overtaken_by_their_twin_at_any_store_call_count_once() {
+    on_paths(&[Path::Assign, Path::AssignToOrder, Path::Dismiss], Fault::Overtaken).await;
+}
+
+#[tokio::test]
+async fn reversals_and_comparisons_that_are_overtaken_by_their_twin_at_any_store_call_count_once() {
+    on_paths(&[Path::Reverse, Path::Reinstate, Path::Reconcile], Fault::Overtaken).await;
+}
+
 async fn on_every_path(fault: Fault) {
+    on_paths(&PATHS, fault).await;
+}
+
+/// The paths side by side, each in a world of its own: most of the time is spent waiting before another try.
+async fn on_paths(which: &[Path], fault: Fault) {
     let mut paths = JoinSet::new();
-    for path in PATHS {
+    for path in which.iter().copied() {
         paths.spawn(at_every_call(path, fault));
     }
     while let Some(done) = paths.join_next().await {
@@ -108,10 +138,7 @@ async fn at_every_call(path: Path, fault: Fault) {
         let case = Case::new(&desk, path, nth).await;
         let instance = desk.world.instance(&[]).await;
         instance.meddler.plan(nth, fault);
-        let answer = tokio::select! {
-            answer = case.act(&instance) => Some(answer),
-            () = instance.meddler.death() => None,
-        };
+        let answer = case.act_interrupted(&desk, &instance).await;
         let has_struck = instance.meddler.has_struck();
         match &answer {
             Some(answer) => answer.as_ref().unwrap_or_else(|refused| panic!("{what}: {refused}")),
@@ -243,6 +270,20 @@ impl Case {
                 Case { id, wish, ..new(600) }
             }
         }
+    }
+
+    /// `None`: the instance died. Where a call is held back, the same is done elsewhere before it goes on.
+    async fn act_interrupted(&self, desk: &Desk, instance: &Instance) -> Option<Result<Value, String>> {
+        let mut acting = pin!(self.act(instance));
+        tokio::select! {
+            answer = &mut acting => return Some(answer),
+            () = instance.meddler.death() => return None,
+            () = instance.meddler.holding_back() => {}
+        }
+        let twin = self.act(&desk.world.product).await;
+        twin.unwrap_or_else(|refused| panic!("{:?}, its twin: {refused}", self.path));
+        instance.meddler.let_go();
+        Some(acting.await)
     }
 
     /// The webhook, the call or the schedule, at this instance. `Err` is what a sender would take for a failure.

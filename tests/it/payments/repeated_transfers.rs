@@ -185,35 +185,64 @@ async fn of_twenty_ids_for_one_transfer_at_the_same_moment_one_is_credited() {
     books::check_payments(&desk.world).await;
 }
 
-/// The first message's writing is on its way while the second is read, decided and written. Neither names an order, so the
-/// row of their reference, which an earlier transfer has made, is all that both write.
-#[tokio::test]
-async fn of_two_ids_that_cross_on_their_way_the_one_that_is_written_last_is_told_as_a_repeat() {
-    let (desk, ann) = open().await;
-    let order = desk.order(&ann, "viet_qr", 500).await;
-    let thanks = |seconds: u64| {
-        json!({
-            "transactionDate": bank_time(&desk, seconds), "referenceCode": "FT8900",
-            "content": "thanks", "description": "thanks",
-        })
-    };
-    tell(&desk, &order, 8_900, thanks(0)).await;
+/// The first message is delivered to an instance whose writing waits while the second is read, decided and written.
+async fn cross(desk: &Desk, first: Vec<u8>, second: Vec<u8>) {
     let slow = desk.world.instance(&[]).await;
     slow.meddler.plan(0, Fault::LateTransaction);
-    let first = bank_message(told(&order, 8_901, &thanks(90)));
-    let crossing = deliver(&slow, &first);
+    let (first, second) = (bank_message(first), bank_message(second));
     let meanwhile = async {
         slow.meddler.holding_back().await;
-        assert_eq!(tell(&desk, &order, 8_902, thanks(90)).await["repeat_of"], Value::Null);
+        assert_taken(&desk.deliver(&second).await);
         slow.meddler.let_go();
     };
-
-    let (answer, ()) = tokio::join!(crossing, meanwhile);
-
+    let (answer, ()) = tokio::join!(deliver(&slow, &first), meanwhile);
     assert_taken(&answer);
-    let first = desk.payment("viet_qr.8901.0").await;
-    assert_eq!(first["repeat_of"], "viet_qr.8902.0", "{first}");
-    assert_eq!(desk.waiting().await.len(), 3);
+}
+
+/// Neither names an order, so the row of their reference is all that both write: a new one, or an earlier transfer's.
+#[tokio::test]
+async fn of_two_ids_that_cross_on_their_way_the_one_that_is_written_last_is_told_as_a_repeat() {
+    for has_earlier in [false, true] {
+        let (desk, ann) = open().await;
+        let order = desk.order(&ann, "viet_qr", 500).await;
+        let thanks = |seconds: u64| {
+            json!({
+                "transactionDate": bank_time(&desk, seconds), "referenceCode": "FT8900",
+                "content": "thanks", "description": "thanks",
+            })
+        };
+        if has_earlier {
+            tell(&desk, &order, 8_900, thanks(0)).await;
+        }
+        cross(&desk, told(&order, 8_901, &thanks(90)), told(&order, 8_902, &thanks(90))).await;
+
+        assert_eq!(desk.payment("viet_qr.8902.0").await["repeat_of"], Value::Null);
+        let first = desk.payment("viet_qr.8901.0").await;
+        assert_eq!(first["repeat_of"], "viet_qr.8902.0", "{first}");
+    }
+}
+
+#[tokio::test]
+async fn two_payments_of_one_order_that_cross_on_their_way_are_both_credited_and_shown() {
+    let (desk, ann) = open().await;
+    let order = desk.order(&ann, "viet_qr", 500).await;
+    let own = |reference: &str| json!({ "transactionDate": bank_time(&desk, 0), "referenceCode": reference });
+    // Half now, half in another transfer: an amount that differs has rows of its own.
+    let part = |amount: u64, reference: &str| {
+        let mut changes = own(reference);
+        changes["transferAmount"] = json!(amount);
+        changes
+    };
+    cross(&desk, told(&order, 8_801, &part(60_000, "FT8801")), told(&order, 8_802, &part(71_350, "FT8802")))
+        .await;
+
+    let shown = desk.show(&ann, &order).await;
+    assert_eq!(
+        (&shown["status"], shown["payments"].as_array().unwrap().len()),
+        (&json!("paid"), 2),
+        "{shown}"
+    );
+    books::check_payments(&desk.world).await;
 }
 
 #[tokio::test]

@@ -91,6 +91,12 @@ fn nothing_of_the_api_but_its_own_address_hangs_on_a_parameter() {
     let template = template();
     let responses = template.pointer("/Resources/Api/Properties/GatewayResponses").unwrap().to_string();
     assert!(!responses.contains("Fn::") && !responses.contains("\"Ref\""), "{responses}");
+    for operation in operations(&template) {
+        let mut integration = operation.integration().clone();
+        integration.as_object_mut().unwrap().remove("uri");
+        let integration = integration.to_string();
+        assert!(!integration.contains("Fn::") && !integration.contains("\"Ref\""), "{integration}");
+    }
 }
 
 /// What API Gateway refuses by itself, the problem it is told as, and how many seconds to wait.
@@ -236,8 +242,15 @@ fn check_door(template: &Value) -> Complaints {
         ("SecurityPolicy", json!(TLS)),
         ("EndpointAccessMode", json!("STRICT")),
         ("DisableExecuteApiEndpoint", json!({ "Fn::If": ["HasDomain", true, false] })),
-        // Without a change of the stage the line above has no effect when a domain comes or goes.
-        ("Variables", json!({ "Domain": { "Fn::If": ["HasDomain", { "Ref": "DomainName" }, "none"] } })),
+        // Without a change of the stage the line above has no effect when a domain comes or goes; preflights are
+        // answered by the list.
+        (
+            "Variables",
+            json!({
+                "Domain": { "Fn::If": ["HasDomain", { "Ref": "DomainName" }, "none"] },
+                "AllowedOrigins": { "Fn::Join": [",", { "Ref": "AllowedOrigins" }] },
+            }),
+        ),
         // The gateway's traces carry full IP addresses.
         ("TracingEnabled", json!(false)),
     ];

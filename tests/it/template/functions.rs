@@ -1,4 +1,4 @@
-//! Functions and their folders, routes, streams and memory.
+//! Functions and their folders, routes, who may invoke them, streams and memory.
 
 use super::*;
 
@@ -58,43 +58,67 @@ fn the_routes_of_the_sources_are_those_of_the_openapi_document() {
 }
 
 #[test]
-fn every_route_has_its_event_on_its_function_and_the_reverse() {
+fn every_route_stands_in_the_api_and_leads_to_its_function_and_the_reverse() {
     assert_fine(check_routes(&template(), &routes()));
 
-    let gone = without("/Resources/Pricing/Properties/Events/Quote");
-    assert_complains(check_routes(&gone, &routes()), "POST /v1/quotes has no event");
-    let event = template()["Resources"]["RunTool"]["Properties"]["Events"]["Run"].clone();
-    let mut moved = without("/Resources/RunTool/Properties/Events/Run");
-    moved["Resources"]["Runs"]["Properties"]["Events"]["Run"] = event;
+    let gone = without(&operation_pointer("POST", "/v1/quotes"));
+    assert_complains(check_routes(&gone, &routes()), "POST /v1/quotes is not in the API");
+    let of_runs = template().pointer(&operation_pointer("GET", "/v1/runs")).unwrap().clone();
+    let moved = changed(&operation_pointer("POST", "/v1/runs"), of_runs.clone());
     assert_complains(check_routes(&moved, &routes()), "POST /v1/runs goes to Runs, not to RunTool");
-    let gone = without("/Resources/SepayWebhook/Properties/Events/Ipn");
-    assert_complains(check_routes(&gone, &routes()), "POST /v1/webhooks/sepay/ipn has no event");
-    let extra = changed("/Resources/Runs/Properties/Events/Show/Properties/Method", json!("DELETE"));
-    assert_complains(check_routes(&extra, &routes()), "which no source declares");
+    let gone = without(&operation_pointer("POST", "/v1/webhooks/sepay/ipn"));
+    assert_complains(check_routes(&gone, &routes()), "POST /v1/webhooks/sepay/ipn is not in the API");
+    for (method, path) in [("DELETE", "/v1/runs/{id}"), ("x-amazon-apigateway-any-method", "/v1/runs/{id}")] {
+        let extra = changed(&operation_pointer(method, path), of_runs.clone());
+        assert_complains(check_routes(&extra, &routes()), "/v1/runs/{id}, which no source declares");
+    }
+    let paths = "/Resources/Api/Properties/DefinitionBody/paths";
+    let greedy = changed(&format!("{paths}/~1{{proxy+}}"), json!({ "get": of_runs }));
+    assert_complains(check_routes(&greedy, &routes()), "GET /{proxy+}, which no source declares");
+    let silent = changed(&operation_pointer("GET", "/v1/runs"), json!({}));
+    assert_complains(check_routes(&silent, &routes()), "GET /v1/runs goes to nobody, not to Runs");
 }
 
 #[test]
-fn every_path_that_pages_call_answers_preflights_and_no_webhook_does() {
-    let gone = without("/Resources/Account/Properties/Events/ShowPreflight");
-    assert_complains(check_routes(&gone, &routes()), "OPTIONS /v1/account has no event");
-    let elsewhere = changed(
-        "/Resources/Account/Properties/Events/ShowPreflight/Properties/Path",
-        json!("/v1/webhooks/clerk"),
-    );
-    assert_complains(
-        check_routes(&elsewhere, &routes()),
-        "OPTIONS /v1/webhooks/clerk, which no source declares",
-    );
-    let gone = without("/Resources/TopUps/Properties/Events/CancelPreflight");
-    assert_complains(check_routes(&gone, &routes()), "OPTIONS /v1/top-ups/{id}/cancel has no event");
-    let event = &template()["Resources"]["SepayWebhook"]["Properties"]["Events"]["Ipn"];
-    let mut preflight = event.clone();
-    preflight["Properties"]["Method"] = json!("OPTIONS");
-    let open = changed("/Resources/SepayWebhook/Properties/Events/IpnPreflight", preflight);
+fn every_path_that_pages_call_answers_preflights_without_a_function_and_no_webhook_does() {
+    let gone = without(&operation_pointer("OPTIONS", "/v1/account"));
+    assert_complains(check_routes(&gone, &routes()), "OPTIONS /v1/account is not in the API");
+    let gone = without(&operation_pointer("OPTIONS", "/v1/top-ups/{id}/cancel"));
+    assert_complains(check_routes(&gone, &routes()), "OPTIONS /v1/top-ups/{id}/cancel is not in the API");
+    let at = operation_pointer("OPTIONS", "/v1/account");
+    let preflight = template().pointer(&at).unwrap().clone();
+    let open = changed(&operation_pointer("OPTIONS", "/v1/webhooks/sepay/ipn"), preflight);
     assert_complains(
         check_routes(&open, &routes()),
         "OPTIONS /v1/webhooks/sepay/ipn, which no source declares",
     );
+    let of_account = template().pointer(&operation_pointer("GET", "/v1/account")).unwrap().clone();
+    assert_complains(check_routes(&changed(&at, of_account), &routes()), "OPTIONS /v1/account wakes Account");
+    let vary =
+        "x-amazon-apigateway-integration/responses/default/responseParameters/method.response.header.Vary";
+    let at = operation_pointer("OPTIONS", "/v1/runs");
+    let other = changed(&format!("{at}/{vary}"), json!("'accept'"));
+    assert_complains(check_routes(&other, &routes()), "OPTIONS /v1/runs is answered in a way of its own");
+}
+
+#[test]
+fn the_api_and_nobody_else_may_invoke_each_function_that_has_routes() {
+    assert_fine(check_invokers(&template()));
+
+    let permission =
+        |key: &str, value: Value| changed(&format!("/Resources/TopUpsPermission/Properties/{key}"), value);
+    for (template, part) in [
+        (without("/Resources/TopUpsPermission"), "TopUps has routes, and the API may not invoke it"),
+        (permission("Principal", json!("*")), "TopUpsPermission lets others in"),
+        (permission("SourceArn", Value::Null), "TopUpsPermission lets others in"),
+        (permission("FunctionName", json!({ "Ref": "TronPoll" })), "TronPollPermission is not its name"),
+        (
+            changed("/Resources/TronPollPermission", template()["Resources"]["TopUpsPermission"].clone()),
+            "TopUpsPermission is not its name",
+        ),
+    ] {
+        assert_complains(check_invokers(&template), part);
+    }
 }
 
 #[test]
@@ -104,14 +128,18 @@ fn every_answer_streams_because_the_functions_write_streams() {
     assert!(streams.iter().any(|sign| source.contains(sign)), "buffered answers need buffered integrations");
     let template = template();
     assert_fine(check_streaming(&template));
-    let run = &template["Resources"]["RunTool"]["Properties"]["Events"]["Run"]["Properties"];
-    assert_eq!(run["ResponseTransferMode"], "RESPONSE_STREAM");
-    assert_eq!(run["TimeoutInMillis"], 900_000);
+    let run = operation_pointer("POST", "/v1/runs") + "/x-amazon-apigateway-integration";
+    assert_eq!(template.pointer(&run).unwrap()["timeoutInMillis"], 900_000);
 
-    let run = "/Resources/RunTool/Properties/Events/Run/Properties";
-    let silently_buffered = changed(&format!("{run}/ResponseTransferMode"), json!("STREAM"));
-    assert_complains(check_streaming(&silently_buffered), "\"STREAM\" is not RESPONSE_STREAM");
-    assert_complains(check_streaming(&without(&format!("{run}/TimeoutInMillis"))), "gives up after 29000 ms");
+    // A word of another place, which API Gateway would take for none.
+    let buffered = changed(&format!("{run}/responseTransferMode"), json!("RESPONSE_STREAM"));
+    assert_complains(check_streaming(&buffered), "\"RESPONSE_STREAM\" is not STREAM");
+    assert_complains(check_streaming(&without(&format!("{run}/responseTransferMode"))), "null is not STREAM");
+    let uri = text(&template.pointer(&run).unwrap()["uri"]["Fn::Sub"]);
+    let whole = uri.replace("2021-11-15", "2015-03-31").replace("/response-streaming-", "/");
+    let whole = changed(&format!("{run}/uri"), json!({ "Fn::Sub": whole }));
+    assert_complains(check_streaming(&whole), "the answer is waited for as a whole");
+    assert_complains(check_streaming(&without(&format!("{run}/timeoutInMillis"))), "gives up after 29000 ms");
     let edge = changed("/Resources/Api/Properties/EndpointConfiguration/Type", json!("EDGE"));
     assert_complains(check_streaming(&edge), "a regional one");
 }
@@ -171,54 +199,89 @@ pub(super) struct Route {
 
 fn check_routes(template: &Value, routes: &[Route]) -> Complaints {
     let mut complaints = Complaints::new();
-    let mut events: BTreeMap<(String, String), String> = BTreeMap::new();
-    for (function, event) in events_of_type(template, "Api") {
-        let at = (text(&event["Path"]), text(&event["Method"]));
-        if !is_ref_of_type(template, &event["RestApiId"], "AWS::Serverless::Api") {
-            complaints.push(format!("{} {} of {function} names no API of ours", at.1, at.0));
-        }
-        if let Some(other) = events.insert(at.clone(), function.to_owned()) {
-            complaints.push(format!("{} {} goes to {other} and to {function}", at.1, at.0));
-        }
-    }
-    for route in routes {
-        let at = (route.path.clone(), route.method.clone());
-        match events.remove(&at) {
-            None => complaints.push(format!("{} {} has no event", route.method, route.path)),
-            Some(function) if function != route.function => {
-                complaints.push(format!("{} {} goes to {function}, not to {}", at.1, at.0, route.function))
+    let mut operations: BTreeMap<(String, String), Operation<'_>> = operations(template)
+        .into_iter()
+        .map(|operation| ((operation.path.to_owned(), operation.method.clone()), operation))
+        .collect();
+    for Route { function, method, path, .. } in routes {
+        match operations.remove(&(path.clone(), method.clone())) {
+            None => complaints.push(format!("{method} {path} is not in the API")),
+            Some(operation) if operation.function() != Some(function) => {
+                let other = operation.function().unwrap_or("nobody");
+                complaints.push(format!("{method} {path} goes to {other}, not to {function}"));
             }
             Some(_) => {}
         }
     }
     let page_paths: BTreeSet<&str> =
         routes.iter().filter(|route| !route.is_webhook).map(|route| route.path.as_str()).collect();
+    let mut usual: Option<&Value> = None;
     for path in page_paths {
-        let serves = |function: &str| routes.iter().any(|r| r.path == path && r.function == function);
-        match events.remove(&(path.to_owned(), "OPTIONS".to_owned())) {
-            None => complaints.push(format!("OPTIONS {path} has no event: browsers can't call it")),
-            Some(function) if !serves(&function) => {
-                complaints.push(format!("OPTIONS {path} goes to {function}, which does not know the path"));
-            }
-            Some(_) => {}
+        let Some(operation) = operations.remove(&(path.to_owned(), "OPTIONS".to_owned())) else {
+            complaints
+                .push(format!("OPTIONS {path} is not in the API: pages of other origins can't call it"));
+            continue;
+        };
+        if let Some(function) = operation.function() {
+            complaints.push(format!("OPTIONS {path} wakes {function}"));
+        } else if *usual.get_or_insert(operation.body) != operation.body {
+            complaints.push(format!("OPTIONS {path} is answered in a way of its own"));
         }
     }
-    for ((path, method), function) in events {
-        complaints.push(format!("{function} has an event for {method} {path}, which no source declares"));
+    complaints.extend(
+        operations
+            .keys()
+            .map(|(path, method)| format!("the API has {method} {path}, which no source declares")),
+    );
+    complaints
+}
+
+/// One permission for each function that the API calls, for all of its routes: the API decides which there are.
+fn check_invokers(template: &Value) -> Complaints {
+    let mut complaints = Complaints::new();
+    let mut called: BTreeSet<&str> = operations(template).iter().filter_map(Operation::function).collect();
+    let api = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/live/*";
+    for (name, permission) in of_type(template, "AWS::Lambda::Permission") {
+        let function = permission["FunctionName"]["Ref"].as_str().unwrap_or_default();
+        let wanted = json!({
+            "Action": "lambda:InvokeFunction", "FunctionName": { "Ref": function },
+            "Principal": "apigateway.amazonaws.com", "SourceArn": { "Fn::Sub": api },
+        });
+        if *permission != wanted {
+            complaints.push(format!("{name} lets others in: {permission}"));
+        }
+        if name != format!("{function}Permission") {
+            complaints.push(format!("{name}: {function}Permission is not its name"));
+        }
+        called.remove(function);
     }
+    complaints.extend(
+        called.iter().map(|function| format!("{function} has routes, and the API may not invoke it")),
+    );
     complaints
 }
 
 /// A buffered integration would pass the streaming wire format of `shared/host` on to the browser.
 fn check_streaming(template: &Value) -> Complaints {
     let mut complaints = Complaints::new();
-    for (function, event) in events_of_type(template, "Api") {
-        let route = format!("{} {} of {function}", text(&event["Method"]), text(&event["Path"]));
-        if event["ResponseTransferMode"] != "RESPONSE_STREAM" {
-            complaints.push(format!("{route}: {} is not RESPONSE_STREAM", event["ResponseTransferMode"]));
+    for operation in operations(template) {
+        let Some(function) = operation.function() else { continue };
+        let route = format!("{} {} of {function}", operation.method, operation.path);
+        let integration = operation.integration();
+        if integration["type"] != "aws_proxy" || integration["httpMethod"] != "POST" {
+            complaints.push(format!("{route}: Lambda is not called as it wants to be"));
+        }
+        if integration["responseTransferMode"] != "STREAM" {
+            complaints.push(format!("{route}: {} is not STREAM", integration["responseTransferMode"]));
+        }
+        let streams = format!(
+            "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2021-11-15/functions/${{{function}.Arn}}/response-streaming-invocations"
+        );
+        if integration["uri"] != json!({ "Fn::Sub": streams }) {
+            complaints.push(format!("{route}: the answer is waited for as a whole"));
         }
         // Without a timeout of its own the gateway hangs up after 29 seconds.
-        let patience = event["TimeoutInMillis"].as_u64().unwrap_or(29_000);
+        let patience = integration["timeoutInMillis"].as_u64().unwrap_or(29_000);
         if patience < seconds(template, function) * 1000 {
             complaints
                 .push(format!("{route}: the gateway gives up after {patience} ms, before the function"));

@@ -151,6 +151,7 @@ pub(super) const KINDS: &[&str] = &[
     "AWS::DynamoDB::Table",
     "AWS::KMS::Alias",
     "AWS::KMS::Key",
+    "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",
     "AWS::Route53::RecordSet",
     "AWS::S3::Bucket",

@@ -18,8 +18,43 @@ pub(super) fn events_of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a st
     found
 }
 
-pub(super) fn is_ref_of_type(template: &Value, value: &Value, kind: &str) -> bool {
-    value["Ref"].as_str().is_some_and(|name| template["Resources"][name]["Type"] == kind)
+/// One method of one path, as the API's body has it.
+pub(super) struct Operation<'a> {
+    pub(super) path: &'a str,
+    pub(super) method: String,
+    pub(super) body: &'a Value,
+}
+
+impl<'a> Operation<'a> {
+    pub(super) fn integration(&self) -> &'a Value {
+        &self.body["x-amazon-apigateway-integration"]
+    }
+
+    /// Who answers; none where the gateway does so by itself.
+    pub(super) fn function(&self) -> Option<&'a str> {
+        let (_, rest) = self.integration()["uri"]["Fn::Sub"].as_str()?.split_once("/functions/${")?;
+        rest.split_once(".Arn}").map(|(function, _)| function)
+    }
+}
+
+pub(super) fn operations(template: &Value) -> Vec<Operation<'_>> {
+    let paths = template["Resources"]["Api"]["Properties"]["DefinitionBody"]["paths"].as_object();
+    let mut operations = Vec::new();
+    for (path, item) in paths.into_iter().flatten() {
+        let methods = item.as_object().into_iter().flatten();
+        operations.extend(methods.map(|(method, body)| Operation {
+            path,
+            method: method.to_uppercase(),
+            body,
+        }));
+    }
+    operations
+}
+
+/// Where an operation stands in the template.
+pub(super) fn operation_pointer(method: &str, path: &str) -> String {
+    let path = path.replace('/', "~1");
+    format!("/Resources/Api/Properties/DefinitionBody/paths/{path}/{}", method.to_lowercase())
 }
 
 pub(super) fn seconds(template: &Value, function: &str) -> u64 {

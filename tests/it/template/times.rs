@@ -23,6 +23,7 @@ fn every_wait_fits_into_the_one_around_it() {
     let row = check_waits(&template(), &[], ROW);
     assert_complains(row, "greed, greed, greed, greed (24000 ms) does not fit into Runs (19000 ms)");
 
+    let patience = operation_pointer("POST", "/v1/runs") + "/x-amazon-apigateway-integration/timeoutInMillis";
     for (pointer, value, part) in [
         ("/Resources/Runs/Properties/Timeout", 10, "does not fit into Runs"),
         (
@@ -38,8 +39,8 @@ fn every_wait_fits_into_the_one_around_it() {
         ),
         // The gateway would hang up first.
         ("/Globals/Function/Timeout", 29, "Runs may take 29 s, and the gateway waits 29000 ms"),
-        ("/Resources/RunTool/Properties/Events/Run/Properties/TimeoutInMillis", 300_000, "RunTool may take"),
-        ("/Resources/RunTool/Properties/Events/Run/Properties/TimeoutInMillis", 900_001, "a stream lasts"),
+        (&patience, 300_000, "RunTool may take"),
+        (&patience, 900_001, "a stream lasts"),
         ("/Resources/RunTool/Properties/Timeout", 901, "no invocation lasts"),
     ] {
         let template = changed(pointer, json!(value));
@@ -166,8 +167,9 @@ fn check_waits(template: &Value, waits: &[&Wait], in_a_row: &[(&[&Wait], Inside)
         let sum = row.iter().map(|wait| wait.limit).sum();
         complaints.extend(misfits(template, &names.join(", "), sum, *inside));
     }
-    for (function, event) in events_of_type(template, "Api") {
-        let own = event["TimeoutInMillis"].as_u64().map(Duration::from_millis);
+    for operation in operations(template) {
+        let Some(function) = operation.function() else { continue };
+        let own = operation.integration()["timeoutInMillis"].as_u64().map(Duration::from_millis);
         let (gateway, function_time) =
             (own.unwrap_or(times::GATEWAY_INTEGRATION), seconds(template, function));
         if Duration::from_secs(function_time) >= gateway {
@@ -190,7 +192,7 @@ fn check_waits(template: &Value, waits: &[&Wait], in_a_row: &[(&[&Wait], Inside)
 
 fn misfits(template: &Value, name: &str, limit: Duration, inside: Inside) -> Complaints {
     let has_routes =
-        |function: &str| events_of_type(template, "Api").iter().any(|(owner, _)| *owner == function);
+        |function: &str| operations(template).iter().any(|operation| operation.function() == Some(function));
     let time_of = |function: &str| {
         let margin = if has_routes(function) { times::ANSWER_MARGIN } else { Duration::ZERO };
         (function.to_owned(), Duration::from_secs(seconds(template, function)) - margin)

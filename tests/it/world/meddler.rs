@@ -76,6 +76,8 @@ pub(crate) enum Fault {
     LateThrottled,
     /// The first transaction from the planned call on waits until the test lets it go, and is carried out then.
     LateTransaction,
+    /// The call waits until the test lets it go, and is carried out then.
+    Overtaken,
     /// DynamoDB says that a transaction was in the way.
     Conflict,
     /// DynamoDB asks to come back later.
@@ -139,6 +141,11 @@ impl Meddler {
     /// Resolves when a call is held back.
     pub(crate) async fn holding_back(&self) {
         self.0.held_back.subscribe().wait_for(|calls| *calls > 0).await.unwrap();
+    }
+
+    /// Whether a call was held back.
+    pub(crate) fn held_one_back(&self) -> bool {
+        *self.0.held_back.borrow() > 0
     }
 
     pub(crate) fn let_go(&self) {
@@ -213,9 +220,13 @@ impl Meddler {
             state.plan = None;
             fault == Fault::LateThrottled
         };
+        self.wait_to_be_let_go().await;
+        is_refused
+    }
+
+    async fn wait_to_be_let_go(&self) {
         self.0.held_back.send_modify(|calls| *calls += 1);
         self.0.is_let_go.subscribe().wait_for(|go| *go).await.unwrap();
-        is_refused
     }
 
     fn may_stick(&self) -> bool {
@@ -302,7 +313,11 @@ impl Between {
         if dies && operation == "GetItem" && table == "accounts" {
             self.meddler.die().await;
         }
-        match self.meddler.next_fault() {
+        let fault = self.meddler.next_fault();
+        if fault == Some(Fault::Overtaken) {
+            self.meddler.wait_to_be_let_go().await;
+        }
+        match fault {
             Some(Fault::KilledBefore) => self.meddler.die().await,
             Some(Fault::KilledAfter) => {
                 self.stores.call(request).await?;
@@ -322,7 +337,8 @@ impl Between {
                 | Fault::Stuck
                 | Fault::Late
                 | Fault::LateThrottled
-                | Fault::LateTransaction,
+                | Fault::LateTransaction
+                | Fault::Overtaken,
             )
             | None => {
                 let turn = self.meddler.0.state.lock().unwrap().seen;

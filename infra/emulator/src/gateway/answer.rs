@@ -25,7 +25,11 @@ pub(super) enum Refusal {
     /// Outside of the stage.
     Forbidden,
     NoRoute,
+    /// More requests came than the stage lets in.
+    Throttled,
     TooLong,
+    /// No request template is for it.
+    MediaType,
     /// The function did not answer, or not in the way it should.
     Failed,
     TimedOut,
@@ -64,7 +68,9 @@ impl Refusal {
             Refusal::Forbidden => (403, "Forbidden", "ForbiddenException"),
             // API Gateway's words for a path or method it does not know; it is not about tokens.
             Refusal::NoRoute => (403, "Missing Authentication Token", "MissingAuthenticationTokenException"),
+            Refusal::Throttled => (429, "Too Many Requests", "TooManyRequestsException"),
             Refusal::TooLong => (413, "Request Too Long", "RequestTooLargeException"),
+            Refusal::MediaType => (415, "Unsupported Media Type", "UnsupportedMediaTypeException"),
             Refusal::Failed => (502, "Internal server error", "InternalServerErrorException"),
             Refusal::TimedOut => (504, "Endpoint request timed out", "GatewayTimeoutException"),
         }
@@ -77,7 +83,9 @@ impl Refusal {
             // No API has been found yet that could word it.
             Refusal::Forbidden => None,
             Refusal::NoRoute => Some("MISSING_AUTHENTICATION_TOKEN"),
+            Refusal::Throttled => Some("THROTTLED"),
             Refusal::TooLong => Some("REQUEST_TOO_LARGE"),
+            Refusal::MediaType => Some("UNSUPPORTED_MEDIA_TYPE"),
             Refusal::Failed => Some("DEFAULT_5XX"),
             Refusal::TimedOut => Some("INTEGRATION_TIMEOUT"),
         }
@@ -272,6 +280,34 @@ Resources:
         let (status, headers, body) = said(Refusal::TooLong).await;
         assert_eq!((status, &headers["content-type"]), (413, &"application/json".parse().unwrap()));
         assert_eq!(body, json!({ "message": "Request Too Long" }));
+    }
+
+    /// As template.yaml words them: in our shape, with the status that the document says.
+    #[tokio::test]
+    async fn every_refusal_of_ours_is_a_problem_document() {
+        let origins = ("AllowedOrigins".to_owned(), json!(["https://page.test"]));
+        let text = |name: &str| (name.to_owned(), json!("given"));
+        let parameters = [origins, text("ClerkIssuer"), text("ClerkInstanceId")].into();
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+        let deployment = Deployment::read(&path, &Given { parameters, ..Given::default() }).unwrap();
+        for (refusal, status, code) in [
+            (Refusal::BadRequest, 400, "invalid_request"),
+            (Refusal::NoRoute, 404, "not_found"),
+            (Refusal::TooLong, 413, "body_too_large"),
+            (Refusal::MediaType, 415, "unsupported_media_type"),
+            (Refusal::Throttled, 429, "rate_limited"),
+            (Refusal::Failed, 502, "no_answer"),
+            (Refusal::TimedOut, 504, "timed_out"),
+        ] {
+            let (head, body) = refusal.response(&deployment.gateway_responses).into_parts();
+            let body = axum::body::to_bytes(body, 1000).await.unwrap();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!((head.status.as_u16(), &body["status"]), (status, &json!(status)), "{refusal:?}");
+            assert_eq!(body["code"], code);
+            assert_eq!(head.headers["content-type"], "application/problem+json");
+            assert_eq!(head.headers["access-control-allow-origin"], "*");
+            assert_eq!(body["request_id"], head.headers["x-request-id"].to_str().unwrap());
+        }
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use http::request::Parts;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// A request on its way to becoming an event of the REST API's proxy integration (payload version 1.0).
@@ -17,6 +18,7 @@ pub(super) struct Arrival<'a> {
     pub(super) body: &'a Bytes,
     pub(super) peer: SocketAddr,
     pub(super) found: &'a Found<'a>,
+    pub(super) stage_variables: &'a BTreeMap<String, String>,
 }
 
 impl Arrival<'_> {
@@ -41,7 +43,7 @@ impl Arrival<'_> {
             "queryStringParameters": single(&queries),
             "multiValueQueryStringParameters": multiple(&queries),
             "pathParameters": if self.found.parameters.is_empty() { Value::Null } else { json!(self.found.parameters) },
-            "stageVariables": null,
+            "stageVariables": self.stage_variables,
             "requestContext": self.context(trace),
             "body": body,
             "isBase64Encoded": is_base64,
@@ -136,7 +138,7 @@ fn multiple(pairs: &[(String, String)]) -> Value {
 mod tests {
     use super::super::routes::Routes;
     use super::*;
-    use crate::template::Route;
+    use crate::template::{Integration, Route};
     use std::time::Duration;
 
     fn event(request: http::Request<&'static [u8]>, binary: &[&str]) -> Value {
@@ -144,8 +146,7 @@ mod tests {
         let route = Route {
             method: "POST".to_owned(),
             path: "/v1/runs/{id}".to_owned(),
-            function: "Runs".to_owned(),
-            timeout: Duration::ZERO,
+            integration: Integration::Function { name: "Runs".to_owned(), timeout: Duration::ZERO },
         };
         let routes = Routes::new(vec![route]);
         let found = routes.find("POST", "/v1/runs/r1").unwrap();
@@ -156,6 +157,7 @@ mod tests {
             body: &Bytes::from_static(body),
             peer,
             found: &found,
+            stage_variables: &BTreeMap::from([("Domain".to_owned(), "none".to_owned())]),
         };
         let types: Vec<String> = binary.iter().map(|&text| text.to_owned()).collect();
         arrival.event(&arrival.trace(), &types)
@@ -182,6 +184,7 @@ mod tests {
             ("/multiValueHeaders/x-twice", json!(["1", "2"])),
             ("/headers/X-Forwarded-For", json!("198.51.100.1, 203.0.113.7")),
             ("/headers/X-Amzn-Trace-Id", json!("Root=1-67891233-abcdef012345678912345678")),
+            ("/stageVariables", json!({ "Domain": "none" })),
             ("/requestContext/stage", json!("live")),
             ("/requestContext/path", json!("/live/v1/runs/r1")),
             ("/requestContext/identity/sourceIp", json!("203.0.113.7")),

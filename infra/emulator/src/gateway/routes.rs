@@ -63,6 +63,7 @@ fn decoded(segment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::Integration;
     use std::time::Duration;
 
     #[test]
@@ -70,8 +71,7 @@ mod tests {
         let route = |method: &str, path: &str| Route {
             method: method.to_owned(),
             path: path.to_owned(),
-            function: format!("{method} {path}"),
-            timeout: Duration::ZERO,
+            integration: Integration::Function { name: format!("{method} {path}"), timeout: Duration::ZERO },
         };
         let routes = Routes::new(vec![
             route("GET", "/v1/top-ups/{id}"),
@@ -81,7 +81,8 @@ mod tests {
         ]);
         let found = |method: &str, path: &str| {
             let found = routes.find(method, path)?;
-            Some((found.route.function.clone(), found.parameters.get("id").cloned()))
+            let Integration::Function { name, .. } = &found.route.integration else { return None };
+            Some((name.clone(), found.parameters.get("id").cloned()))
         };
         let some = |function: &str, id: Option<&str>| Some((function.to_owned(), id.map(str::to_owned)));
         assert_eq!(found("GET", "/v1/top-ups/a%20b+c"), some("GET /v1/top-ups/{id}", Some("a b+c")));

@@ -1,18 +1,20 @@
 use super::world::{Answer, ORIGIN, call, lonely_edge, send};
-use crate::{ALLOWED_HEADERS, EXPOSED_HEADERS, RequestId, fallback, finish, finish_webhook, sse};
+use crate::{
+    EXPOSED_HEADERS, PREFLIGHT_HEADERS, RequestId, fallback, finish, finish_webhook, preflights, sse,
+};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::{get, post};
 use http::{Request, StatusCode};
 use serde_json::json;
 
-/// Two functions that share a path, and one that other services call.
+/// Two functions that share a path, and one that other services call, as the local run merges them.
 fn merged() -> Router {
     let edge = lonely_edge();
     let list = finish(Router::new().route("/v1/runs", get(|| async { "list" })), &edge);
     let start = finish(Router::new().route("/v1/runs", post(|| async { "started" })), &edge);
     let hook = finish_webhook(Router::new().route("/v1/webhooks/clerk", post(|| async { "ok" })), &edge);
-    Router::new().merge(list).merge(start).merge(hook)
+    preflights(Router::new().merge(list).merge(start), &edge).merge(hook)
 }
 
 #[tokio::test]
@@ -77,7 +79,7 @@ async fn only_listed_origins_may_call_and_only_from_pages() {
     let allowed = preflight(&router, "/v1/runs", ORIGIN).await;
     assert_eq!(allowed.status, StatusCode::OK);
     assert_eq!(allowed.header("access-control-allow-origin"), ORIGIN);
-    assert_eq!(allowed.header("access-control-max-age"), "600");
+    assert_eq!(allowed.header("access-control-max-age"), "7200");
     assert!(allowed.header("access-control-allow-headers").contains("idempotency-key"));
     assert_eq!(allowed.header("access-control-allow-credentials"), "");
     assert!(allowed.header("vary").to_ascii_lowercase().contains("origin"));
@@ -95,9 +97,12 @@ async fn only_listed_origins_may_call_and_only_from_pages() {
 
     let problem = call(&router, "GET", "/v1/nothing", &[("origin", ORIGIN)], "").await;
     assert_eq!(problem.header("access-control-allow-origin"), ORIGIN);
-    assert_eq!(problem.header("access-control-expose-headers"), EXPOSED_HEADERS.join(","));
+    assert_eq!(problem.header("access-control-expose-headers"), EXPOSED_HEADERS);
     let allowed = preflight(&router, "/v1/runs", ORIGIN).await;
-    assert_eq!(allowed.header("access-control-allow-headers"), ALLOWED_HEADERS.join(","));
+    assert_eq!(allowed.header("access-control-allow-headers"), PREFLIGHT_HEADERS[0].1);
+
+    let nowhere = preflight(&router, "/v1/nothing", ORIGIN).await;
+    assert_eq!((nowhere.status, nowhere.code().as_str()), (StatusCode::NOT_FOUND, "not_found"));
 
     let hook = preflight(&router, "/v1/webhooks/clerk", ORIGIN).await;
     assert_eq!(
