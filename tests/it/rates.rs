@@ -110,6 +110,6 @@ async fn a_feeds_mistake_is_shown_to_nobody_and_the_last_good_rate_stays() {
         let ann = world.instance(&[]).await;
         let tool = &prices(&world.person("ann").at(&ann.base), "?currency=VND").await[0];
         let cents = tool["price"].as_u64().unwrap();
-        assert_eq!(tool["reference"]["amount_minor"], (cents * shown + 50) / 100, "{sells}");
+        assert_eq!(tool["reference"]["minor"], (cents * shown + 50) / 100, "{sells}");
     }
 }
