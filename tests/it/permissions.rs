@@ -36,7 +36,7 @@ fn routes() -> Vec<Route> {
     let mut routes = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
-            if operation["security"].is_array() {
+            if operation["security"][0]["sign_in_token"].is_array() {
                 let name = format!("{method} {path}");
                 routes.push(Route { name, method: method.to_uppercase(), path: path.clone() });
             }
