@@ -64,6 +64,10 @@ deploy-dry *words:
 contract *operations:
     tests/contract/check.sh {{operations}}
 
+# A TypeScript and a Python client made of the document do the README's walk, type-checked.
+clients:
+    tests/contract/clients.sh
+
 # The figures of docs/FIGURES.md: `just bench`, `just bench --lambda`, `just bench --costs`.
 bench *options:
     cargo bench -p citipen-tests -- {{options}}

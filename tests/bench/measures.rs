@@ -139,7 +139,7 @@ impl Bench {
     /// The first and a deep page of somebody with very many runs.
     async fn listings(&self) -> Vec<Figure> {
         let (writer, reader) = (&self.people[0], &self.people[1]);
-        let cursor = seeds::usage_rows(&self.site.data(), writer, reader, LISTED_RUNS).await;
+        let cursor = seeds::runs(&self.site.data(), writer, reader, LISTED_RUNS).await;
         let stack = self.site.start(&["--zero-latency"]).await;
         let first = self.listing("/v1/runs").await;
         let deep = self.listing(&format!("/v1/runs?cursor={cursor}")).await;

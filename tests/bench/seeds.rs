@@ -26,37 +26,40 @@ pub(crate) async fn accounts(data: &Path, people: &[String]) {
     }
 }
 
-/// Gives `reader` this many rows in the usage log, copies of one that a real run of `writer` left there, a second
-/// apart. Returns the cursor in their middle.
-pub(crate) async fn usage_rows(data: &Path, writer: &str, reader: &str, count: usize) -> String {
+/// Gives `reader` this many runs, copies in the usage log and the ledger of one that `writer` really made, a second apart.
+/// Returns the cursor in their middle.
+pub(crate) async fn runs(data: &Path, writer: &str, reader: &str, count: usize) -> String {
     let platform = open(data).await;
-    let table = platform.table(&runs::USAGE_LOG);
-    let row = any_row(&platform, &table, writer).await;
+    let tables =
+        [(platform.table(&runs::USAGE_LOG), "run"), (platform.table(&credits::CREDIT_TRANSACTIONS), "entry")];
     let now = platform.now();
     let ids: Vec<String> =
         (1..=count as u64).map(|age| RunId::mint(now.before(Duration::from_secs(age))).to_string()).collect();
-    for batch in ids.chunks(BATCH) {
-        let writes = batch.iter().map(|id| copy(&row, reader, id)).collect();
-        let put = platform.dynamo().batch_write_item().request_items(&table, writes);
-        assert!(put.send().await.unwrap().unprocessed_items.unwrap_or_default().is_empty());
+    for (table, key) in tables {
+        let row = newest_row(&platform, &table, writer).await;
+        for batch in ids.chunks(BATCH) {
+            let writes = batch.iter().map(|id| copy(&row, reader, (key, id.as_str()))).collect();
+            let put = platform.dynamo().batch_write_item().request_items(&table, writes);
+            assert!(put.send().await.unwrap().unprocessed_items.unwrap_or_default().is_empty());
+        }
     }
     ids[count / 2].clone()
 }
 
 type Attributes = HashMap<String, AttributeValue>;
 
-async fn any_row(platform: &Platform, table: &str, writer: &str) -> Attributes {
-    let query = platform.dynamo().query().table_name(table).limit(1);
+async fn newest_row(platform: &Platform, table: &str, writer: &str) -> Attributes {
+    let query = platform.dynamo().query().table_name(table).scan_index_forward(false).limit(1);
     let query = query
         .key_condition_expression("account = :account")
         .expression_attribute_values(":account", AttributeValue::S(account(writer).to_string()));
     query.send().await.unwrap().items.unwrap().pop().expect("the writer has made a run")
 }
 
-fn copy(row: &Attributes, reader: &str, id: &str) -> WriteRequest {
+fn copy(row: &Attributes, reader: &str, (key, id): (&str, &str)) -> WriteRequest {
     let mut copy = row.clone();
     copy.insert("account".to_owned(), AttributeValue::S(account(reader).to_string()));
-    copy.insert("run".to_owned(), AttributeValue::S(id.to_owned()));
+    copy.insert(key.to_owned(), AttributeValue::S(id.to_owned()));
     WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(copy)).build().unwrap()).build()
 }
 

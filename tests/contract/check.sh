@@ -31,24 +31,7 @@ if ! cmp -s "$here/requirements.txt" "$contract/venv/installed.txt"; then
   cp "$here/requirements.txt" "$contract/venv/installed.txt"
 fi
 
-bin="${CITIPEN_BIN:-$root/target/debug/citipen}"
-[[ "$bin" = /* ]] || bin="$PWD/$bin"
-if [[ ! -x "$bin" ]]; then
-  (cd "$root" && cargo build --package citipen)
-fi
-
-# The product as `cargo run -- --memory` starts it, without any key of the caller's. Its limits of requests would only end
-# the check early: they are tested elsewhere.
-(cd "$work" && exec env -i PATH="$PATH" HOME="$work" \
-  USER_REQUESTS_PER_MINUTE_MAX=1000000 NETWORK_REQUESTS_PER_MINUTE_MAX=1000000 RUNS_PER_MINUTE_MAX=1000000 \
-  "$bin" --memory --port 0 --zero-latency) >"$work/product.log" 2>&1 &
-children+=($!)
-for _ in $(seq 300); do
-  address=$(sed -n 's/.* running at \(http[^ ]*\).*/\1/p' "$work/product.log")
-  [[ -n "$address" ]] && break
-  sleep 0.1
-done
-[[ -n "$address" ]] || { cat "$work/product.log"; exit 1; }
+source "$here/product.sh"
 
 # The administrator of the local run, signed in for the length of the check, so that no route is closed to it.
 token=$(curl --silent --fail "$address/sandbox/clerk/token?person=admin&ttl=7200&fva=0")

@@ -8,7 +8,7 @@ import schemathesis
 ABOUT_FORM = {"invalid_request", "invalid_input", "unsupported_media_type", "not_acceptable", "body_too_large"}
 
 # Values that fit but name nothing, by their place; and pairs that must not come together.
-ABOUT_MORE = {"/account_id", "/input/model", "/top_up_id"}
+ABOUT_MORE = {"/account_id", "/display_currency", "/input/model", "/top_up_id", "?currency"}
 
 
 @schemathesis.check

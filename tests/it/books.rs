@@ -237,7 +237,7 @@ fn is_grant_of(entry: &Entry, key: &FactKey) -> bool {
 /// The once-only name of a top-up's grant.
 fn once_name(entry: &Entry) -> Option<String> {
     match &entry.kind {
-        Kind::Grant { origin: Origin::TopUp, key } => Some(key.as_str().to_owned()),
+        Kind::Grant { origin: Origin::TopUp, key, .. } => Some(key.as_str().to_owned()),
         _ => None,
     }
 }

@@ -84,6 +84,6 @@ async fn a_canary_in_every_input_reaches_only_the_provider_and_the_output() {
     assert!(!logs.contains(CANARY), "{logs}");
     let token = world.sandbox.token("ann");
     assert!(!logs.contains(token.split('.').next_back().unwrap()) && !logs.contains("Bearer"));
-    let object = http().get(run.body["output"]["url"].as_str().unwrap()).send().await.unwrap();
+    let object = http().get(run.body["output"]["download_url"].as_str().unwrap()).send().await.unwrap();
     assert!(object.text().await.unwrap().contains(CANARY), "the output object holds it");
 }

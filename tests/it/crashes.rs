@@ -218,7 +218,7 @@ async fn check_every_charge_can_be_fetched(world: &World) {
         assert_eq!(run.body["status"], "succeeded", "{}", run.text);
         let output = &run.body["output"];
         assert!(output["kind"] != "text" || output["text"].is_string(), "{}", run.text);
-        let file = http().get(output["url"].as_str().unwrap()).send().await.unwrap();
+        let file = http().get(output["download_url"].as_str().unwrap()).send().await.unwrap();
         assert_eq!(file.status(), 200);
     }
     let usage = books::scan(world, "usage_log").await;

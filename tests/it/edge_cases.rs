@@ -217,5 +217,16 @@ async fn not_enough_credit_is_told_with_price_and_balance() {
     assert_eq!((refused.problem(), refused.status), ("insufficient_credit", 402));
     let detail = refused.body["detail"].as_str().unwrap();
     assert!(detail.contains("costs 8") && detail.contains("4 is available"), "{detail}");
+    assert_eq!(refused.body["price"], json!({ "amount": 8, "unit": "USD cent" }));
+    assert_eq!(refused.body["available"], json!({ "amount": 4, "unit": "USD cent" }));
+
+    let request = ann.request("POST", "/v1/runs").header("accept-language", "vi-VN,vi;q=0.9,en;q=0.5");
+    let request = request.header("content-type", "application/json").body(wish.to_string());
+    let refused = Answer::of(request.send().await.unwrap()).await;
+    assert_eq!(
+        (refused.problem(), &refused.headers["content-language"]),
+        ("insufficient_credit", &"vi".parse().unwrap())
+    );
+    assert!(refused.body["detail"].as_str().unwrap().contains("giá 8"), "{}", refused.text);
     assert_eq!(ann.balance().await, (4, 0, 0));
 }

@@ -1,7 +1,7 @@
 //! Providers that fail in every way: the credit comes back, the customer is told, the fallback is silent.
 
 use crate::books;
-use crate::world::{World, events, image, new_run_id, script, text_of};
+use crate::world::{World, image, new_run_id, script, text_of, transcript};
 use sandbox::{Fault, FaultRule, Service};
 use serde_json::json;
 
@@ -217,7 +217,7 @@ async fn a_result_that_arrives_after_the_release_is_a_gift() {
     );
     let again = ann.get(&format!("/v1/runs/{id}")).await;
     assert_eq!(again.body["gift"], true);
-    assert!(again.body["output"]["url"].is_string(), "delivered and fetchable: {}", again.text);
+    assert!(again.body["output"]["download_url"].is_string(), "delivered and fetchable: {}", again.text);
     assert_eq!(ann.balance().await, (100, 0, 0));
     books::check_settled(&world).await;
 }
@@ -282,7 +282,7 @@ async fn a_breaker_opened_by_one_instance_spares_the_others_the_wait() {
 
 #[test]
 fn a_transcript_is_read_event_by_event() {
-    let read = events("event: run\ndata: {\"id\":1}\n\nevent: done\ndata: {}\n\n");
+    let read = transcript("event: run\ndata: {\"id\":1}\n\nevent: done\ndata: {}\n\n");
     assert_eq!(read.len(), 2);
     assert_eq!(read[0].data["id"], 1);
 }

@@ -279,7 +279,10 @@ async fn lists_page_through_everything_once() {
             assert!(rows.len() <= 2, "{}", page.text);
             seen.extend(rows.iter().map(|row| row["id"].as_str().unwrap().parse::<EntryId>().unwrap()));
             match page.body["next_cursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
+                Some(next) => {
+                    assert_eq!(rows.len(), 2, "only the last page is short: {}", page.text);
+                    cursor = format!("&cursor={next}");
+                }
                 None => break,
             }
         }
@@ -308,4 +311,45 @@ async fn many_runs_that_moved_nothing_do_not_hide_the_movements_before_them() {
     let page = world.person("ann").get("/v1/account/transactions?limit=1").await;
     assert_eq!(page.body["transactions"][0]["kind"], "grant");
     assert!(world.product.meddler.calls().len() < 8, "read in few queries");
+}
+
+/// Each movement shows the balance after it, page by page, also while a charge is decided and not yet taken.
+#[tokio::test]
+async fn a_statement_shows_the_balance_after_each_movement() {
+    let world = World::start().await;
+    let (ledger, id) = open(&world, "ann").await;
+    let ann = world.person("ann");
+    ledger.post(&id, &grant(1000, "tx"), world.now()).await.unwrap();
+    for _ in 0..3 {
+        world.advance(std::time::Duration::from_secs(61));
+        ann.run(&image("x")).await;
+    }
+    world.advance(std::time::Duration::from_secs(61));
+    let hold = reserve(&ledger, &world, &id, RunId::mint(world.now()), 7).await;
+    let charge = Decision::charge(&hold, hold.amount, "{}".to_owned()).unwrap();
+    let Decided::Now(outcome) = ledger.decide(&id, &charge, world.now()).await.unwrap() else { panic!() };
+
+    let (mut rows, mut cursor) = (Vec::<serde_json::Value>::new(), String::new());
+    loop {
+        let page = ann.get(&format!("/v1/account/transactions?limit=2{cursor}")).await;
+        rows.extend(page.body["transactions"].as_array().unwrap().iter().cloned());
+        match page.body["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+
+    let part = |row: &serde_json::Value, name: &str| row[name].as_i64().unwrap();
+    let before: Vec<i64> = rows.iter().map(|row| part(row, "balance_after") - part(row, "amount")).collect();
+    let after: Vec<i64> = rows.iter().map(|row| part(row, "balance_after")).collect();
+    assert_eq!((after[0], before.last()), (100 + 1000 - 3 * 4 - 7, Some(&0)), "{rows:?}");
+    assert_eq!(&after[1..], &before[..before.len() - 1], "{rows:?}");
+
+    ledger.apply(&id, &hold, &outcome, world.now()).await.unwrap();
+    let settled = ann.get("/v1/account/transactions?limit=1").await;
+    assert_eq!(
+        part(&settled.body["transactions"][0], "balance_after"),
+        after[0],
+        "the same once it is taken"
+    );
 }

@@ -58,7 +58,7 @@ async fn an_image_is_stored_under_its_owner_and_offered_by_a_signed_link() {
     assert_eq!((run.status, run.body["charged"].as_u64()), (200, Some(4)), "{}", run.text);
     let output = &run.body["output"];
     assert_eq!(output["media_type"], "image/png");
-    let url = output["url"].as_str().unwrap();
+    let url = output["download_url"].as_str().unwrap();
     assert!(url.contains("/tmp30/user_sandbox_ann/"), "{url}");
     let file = http().get(url).send().await.unwrap();
     assert_eq!(file.headers()["content-type"], "image/png");
@@ -68,6 +68,27 @@ async fn an_image_is_stored_under_its_owner_and_offered_by_a_signed_link() {
     let tampered = url.replace("user_sandbox_ann", "user_sandbox_bob");
     assert_eq!(http().get(tampered).send().await.unwrap().status(), 403, "a link opens one object only");
     assert_eq!(world.provider_calls(Service::Fal), 1);
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn the_list_of_runs_is_enough_for_a_gallery() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let picture = ann.run(&image("a red kite")).await.body;
+
+    let listed = ann.get("/v1/runs").await.body["runs"][0].clone();
+
+    for member in ["id", "tool", "model", "status", "price", "charged", "created_at", "finished_at"] {
+        assert_eq!(listed[member], picture[member], "{member}");
+    }
+    let id = picture["id"].as_str().unwrap();
+    for (link, disposition) in [("view_url", "inline"), ("download_url", "attachment")] {
+        let file = http().get(listed["output"][link].as_str().unwrap()).send().await.unwrap();
+        let wanted = format!("{disposition}; filename=\"image-{id}.png\"");
+        assert_eq!(file.headers()["content-disposition"], wanted.as_str());
+        assert!(file.bytes().await.unwrap().starts_with(b"\x89PNG"));
+    }
     books::check(&world).await;
 }
 

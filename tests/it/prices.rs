@@ -1,7 +1,7 @@
 //! The price follows from the input, is shown, and is what is charged; a row that can't be trusted sells nothing.
 
 use crate::books;
-use crate::world::World;
+use crate::world::{Answer, World};
 use aws_sdk_dynamodb::types::AttributeValue;
 use sandbox::{Fault, FaultRule, Service};
 use serde_json::{Value, json};
@@ -231,4 +231,63 @@ async fn an_answer_that_thinking_used_up_is_final_and_free_and_no_dearer_provide
     // What the thinking cost us counts as lost.
     books::check_losses(&world).await;
     books::check(&world).await;
+}
+
+/// What a person is asked for a tool is what the tool takes: built from nothing but the form.
+#[tokio::test]
+async fn a_run_can_be_asked_for_by_nothing_but_its_form() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let pricing = ann.get("/v1/pricing").await;
+    let forms = pricing.body["forms"].as_array().unwrap();
+    assert_eq!(
+        forms.iter().map(|form| form["tool"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["script", "image"]
+    );
+    for form in forms {
+        let (tool, fields) = (&form["tool"], form["input"]["properties"].as_object().unwrap());
+        let order = form["input"]["x-order"].as_array().unwrap();
+        assert_eq!(order.len(), fields.len(), "{form}");
+        let mut usual = json!({ "prompt": "a red kite" });
+        for (name, field) in fields {
+            assert!(field["title"].is_string(), "{tool}: {name}");
+            if let Some(value) = field.get("default") {
+                usual[name] = value.clone();
+            }
+        }
+        let quoted = async |input: Value| {
+            ann.send("POST", "/v1/quotes", &json!({ "tool": tool, "input": input })).await
+        };
+        let answer = quoted(usual.clone()).await;
+        assert_eq!(
+            (answer.status, &answer.body["model"]),
+            (200, &fields["model"]["default"]),
+            "{}",
+            answer.text
+        );
+        for (name, field) in fields {
+            for choice in field["oneOf"].as_array().into_iter().flatten() {
+                let mut input = usual.clone();
+                input[name] = choice["const"].clone();
+                assert_eq!(quoted(input).await.status, 200, "{tool}: {name}: {choice}");
+            }
+            for (bound, beyond) in [("minimum", -1), ("maximum", 1)] {
+                let Some(edge) = field[bound].as_i64() else { continue };
+                for (value, status) in [(edge, 200), (edge + beyond, 422)] {
+                    let mut input = usual.clone();
+                    input[name] = json!(value);
+                    assert_eq!(quoted(input).await.status, status, "{tool}: {name}: {value}");
+                }
+            }
+        }
+        let longest = usize::try_from(fields["prompt"]["maxLength"].as_u64().unwrap()).unwrap();
+        for (chars, status) in [(longest, 200), (longest + 1, 422)] {
+            let mut input = usual.clone();
+            input["prompt"] = json!("x".repeat(chars));
+            assert_eq!(quoted(input).await.status, status, "{tool}: a prompt of {chars}");
+        }
+    }
+    let request = ann.request("GET", "/v1/pricing").header("accept-language", "vi");
+    let vietnamese = Answer::of(request.send().await.unwrap()).await;
+    assert_eq!(vietnamese.body["forms"][1]["input"]["properties"]["size"]["title"], "Kích thước");
 }

@@ -28,15 +28,17 @@ async fn prices_are_shown_in_the_currency_that_is_asked_for_and_stay_what_they_a
         let cents = tool["price"].as_u64().unwrap();
         let dong = (cents * 26_270 + 50) / 100;
         let expected = json!({
-            "amount_minor": dong, "currency": "VND", "text": format!("{dong} VND"), "rate_date": tool["reference"]["rate_date"],
+            "minor": dong, "currency": "VND", "text": tool["reference"]["text"], "rate_date": tool["reference"]["rate_date"],
         });
         assert_eq!(tool["reference"], expected);
+        let digits: String = tool["reference"]["text"].as_str().unwrap().replace(',', "");
+        assert_eq!(digits, format!("{dong} VND"));
         let mut without = tool.clone();
         without.as_object_mut().unwrap().remove("reference");
         assert!(plain.contains(&without), "{tool}");
     }
     assert_eq!(prices(&ann, "?currency=EUR").await[0]["reference"]["rate_date"], world.now().date());
-    for query in ["", "?currency=USD", "?currency=XAU"] {
+    for query in ["", "?currency=USD"] {
         assert!(prices(&ann, query).await.iter().all(|tool| tool["reference"].is_null()), "{query}");
     }
 }
@@ -50,7 +52,7 @@ async fn a_stranger_sees_reference_prices_too_and_a_wrong_currency_is_named() {
         crate::world::Answer::of(http().get(url).send().await.unwrap()).await
     };
     assert_eq!(get("?currency=JPY").await.body["tools"][0]["reference"]["currency"], "JPY");
-    for query in ["?currency=vnd", "?currency=", "?currency=VND&currency=EUR"] {
+    for query in ["?currency=vnd", "?currency=", "?currency=XAU", "?currency=VND&currency=EUR"] {
         let refused = get(query).await;
         assert_eq!((refused.status, refused.problem()), (422, "invalid_input"), "{query}");
     }
@@ -66,10 +68,18 @@ async fn an_account_shows_what_is_available_in_its_owners_currency() {
 
     let account = ann.send("PATCH", "/v1/account", &json!({ "display_currency": "VND" })).await.body;
     let cents = account["available"].as_u64().unwrap();
-    assert_eq!(account["reference"]["amount_minor"], (cents * 26_270 + 50) / 100);
+    assert_eq!(account["reference"]["minor"], (cents * 26_270 + 50) / 100);
+    assert_eq!(account["reference"]["text"], "26,270 VND");
+    let request = ann.request("GET", "/v1/account").header("accept-language", "vi");
+    let vietnamese = crate::world::Answer::of(request.send().await.unwrap()).await;
+    assert_eq!(vietnamese.body["reference"]["text"], "26.270 VND");
     assert_eq!(ann.get("/v1/account").await.body["reference"], account["reference"]);
-    ann.send("PATCH", "/v1/account", &json!({ "display_currency": "XAU" })).await;
-    assert!(ann.get("/v1/account").await.body["reference"].is_null());
+    let refused = ann.send("PATCH", "/v1/account", &json!({ "display_currency": "XAU" })).await;
+    assert_eq!(
+        (refused.problem(), &refused.body["errors"][0]["pointer"]),
+        ("invalid_input", &json!("/display_currency"))
+    );
+    assert_eq!(ann.get("/v1/account").await.body["reference"], account["reference"], "nothing was changed");
 }
 
 #[tokio::test]
@@ -100,6 +110,6 @@ async fn a_feeds_mistake_is_shown_to_nobody_and_the_last_good_rate_stays() {
         let ann = world.instance(&[]).await;
         let tool = &prices(&world.person("ann").at(&ann.base), "?currency=VND").await[0];
         let cents = tool["price"].as_u64().unwrap();
-        assert_eq!(tool["reference"]["amount_minor"], (cents * shown + 50) / 100, "{sells}");
+        assert_eq!(tool["reference"]["minor"], (cents * shown + 50) / 100, "{sells}");
     }
 }

@@ -286,3 +286,87 @@ async fn a_page_may_read_which_run_its_answer_is_about() {
     assert_eq!(&run.headers["x-run-id"], id.as_str());
     assert!(run.headers["access-control-expose-headers"].to_str().unwrap().contains("x-run-id"));
 }
+
+/// The same wish again, from behind the event with this id.
+async fn resumed(person: &Person, wish: &Value, last: &str) -> (Answer, Vec<StreamEvent>) {
+    let request = person.request("POST", "/v1/runs").header("accept", "text/event-stream");
+    let request = request.header("content-type", "application/json").header("last-event-id", last);
+    let answer = Answer::of(request.body(wish.to_string()).send().await.unwrap()).await;
+    let told = events(&answer.text);
+    (answer, told)
+}
+
+#[tokio::test]
+async fn a_client_that_lost_its_stream_gets_what_it_missed_and_nothing_twice() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    let (wish, id) = named(script("a red kite"));
+    let (_, whole) = streamed(&ann, &wish).await;
+    let lasting: Vec<&StreamEvent> = whole.iter().filter(|event| event.id.is_some()).collect();
+    assert!(lasting.len() > 4 && lasting.iter().all(|event| event.name != "progress"), "{:?}", names(&whole));
+
+    for (nth, last) in lasting.iter().enumerate() {
+        let (answer, rest) = resumed(&ann, &wish, last.id.as_deref().unwrap()).await;
+        assert_eq!(&answer.headers["x-run-id"], id.as_str());
+        let heard = lasting[..=nth].iter().map(|event| (*event).clone()).collect::<Vec<_>>();
+        assert_eq!(text_of(&heard) + &text_of(&rest), text_of(&whole), "behind {last:?}");
+        let ends: Vec<&str> = names(&rest).into_iter().filter(|name| *name != "delta").collect();
+        match last.name.as_str() {
+            "done" => assert_eq!((answer.status, answer.text.as_str()), (204, "")),
+            "output" => assert_eq!(ends, ["done"]),
+            _ => assert_eq!(ends, ["output", "done"]),
+        }
+    }
+    let (_, again) = streamed(&ann, &wish).await;
+    assert_eq!(
+        (again[0].name.as_str(), &again[0].data["replayed"]),
+        ("run", &json!(true)),
+        "the whole story"
+    );
+    let elsewhere = format!("{}.5", new_run_id());
+    let (_, again) = resumed(&ann, &wish, &elsewhere).await;
+    assert_eq!(text_of(&again), text_of(&whole), "a place in another run is none in this one");
+    assert_eq!(ann.balance().await, (99, 0, 0));
+    books::check(&world).await;
+}
+
+#[tokio::test]
+async fn a_run_that_goes_on_says_when_to_look_again() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    world.sandbox.faults().set(Service::Deepseek, FaultRule::once(Fault::Slow { ms: 400 }));
+    let (wish, id) = named(script("a red kite"));
+    let request = ann.request("POST", "/v1/runs").header("accept", "text/event-stream");
+    let request = request.header("content-type", "application/json").body(wish.to_string());
+    let mut response = request.send().await.unwrap();
+    response.chunk().await.unwrap();
+
+    let running = ann.get(&format!("/v1/runs/{id}")).await;
+    assert_eq!(
+        (running.body["status"].as_str(), &running.headers["retry-after"]),
+        (Some("running"), &"2".parse().unwrap())
+    );
+    let listed = ann.get("/v1/runs").await.body["runs"][0].clone();
+    assert_eq!((listed["status"].as_str(), listed["price"].as_u64()), (Some("running"), Some(1)));
+
+    response.text().await.unwrap();
+    let ended = ann.get(&format!("/v1/runs/{id}")).await;
+    assert_eq!((ended.body["status"].as_str(), ended.headers.get("retry-after")), (Some("succeeded"), None));
+}
+
+#[tokio::test]
+async fn a_failure_that_is_told_again_says_so_and_asks_for_a_new_key() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    world.sandbox.faults().set(Service::Fal, FaultRule::always(Fault::Nsfw));
+    let (wish, _) = named(image("a red kite"));
+    let first = ann.run(&wish).await;
+    assert!(first.body.get("replayed").is_none(), "{}", first.text);
+
+    let again = ann.run(&wish).await;
+
+    assert_eq!((again.status, again.problem()), (first.status, first.problem()), "{}", again.text);
+    assert_eq!(again.body["replayed"], true);
+    assert!(again.body["detail"].as_str().unwrap().contains("new key"), "{}", again.text);
+}

@@ -1,15 +1,17 @@
 //! `GET` and `PATCH /v1/account`, `GET /v1/account/transactions`: who you are here, what you have, what moved.
 
+mod cursor;
 mod views;
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use credits::{Account, Ledger};
+use credits::{Account, Entry, Ledger};
+use cursor::Cursor;
 use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use identity::{IdentityError, User};
 use platform::{InvalidSettings, Platform, StoreError};
-use primitives::{AccountId, EntryId};
+use primitives::{AccountId, CreditsDelta, Language};
 use rates::{Rates, Reference};
 use signup::{Signup, SignupError};
 use utoipa::OpenApi;
@@ -55,10 +57,14 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     ),
     security(("sign_in_token" = []))
 )]
-async fn show(State(desk): State<Desk>, caller: Caller) -> Result<Json<AccountView>, ProblemResponse> {
+async fn show(
+    State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
+    caller: Caller,
+) -> Result<Json<AccountView>, ProblemResponse> {
     let (user, account) =
         desk.signup.find(caller.account(), caller.sight(), desk.platform.now()).await.map_err(problem)?;
-    Ok(view(&desk, &user, &account).await?)
+    Ok(view(&desk, &user, &account, language).await?)
 }
 
 /// Correct your name or preferences. What you leave out stays.
@@ -73,6 +79,7 @@ async fn show(State(desk): State<Desk>, caller: Caller) -> Result<Json<AccountVi
 )]
 async fn change(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     JsonBody(wish): JsonBody<AccountChange>,
 ) -> Result<Json<AccountView>, ProblemResponse> {
@@ -83,20 +90,25 @@ async fn change(
     users.update_profile(caller.user(), &profile).await.map_err(|error| problem(error.into()))?;
     let user = users.update_preferences(caller.user(), &preferences).await;
     let user = user.map_err(|error| problem(error.into()))?;
-    Ok(view(&desk, &user, &account).await?)
+    Ok(view(&desk, &user, &account, language).await?)
 }
 
 /// The account, with what is available in the owner's display currency beside it.
-async fn view(desk: &Desk, user: &User, account: &Account) -> Result<Json<AccountView>, Problem> {
+async fn view(
+    desk: &Desk,
+    user: &User,
+    account: &Account,
+    language: Language,
+) -> Result<Json<AccountView>, Problem> {
     let rate = desk.rates.reference(user.preferences.display_currency, desk.platform.now()).await;
-    AccountView::of(user, account, desk.platform.profile(), rate).map(Json)
+    AccountView::of(user, account, desk.platform.profile(), rate, language).map(Json)
 }
 
 /// Every movement of your credit, newest first. The sum of all amounts is your balance.
 #[utoipa::path(
     get, path = "/v1/account/transactions", operation_id = "list_transactions", tag = "account",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "default 20"),
-           ("cursor" = Option<String>, Query, pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$", description = "`next_cursor` of the page before")),
+           ("cursor" = Option<String>, Query, pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}([.]-?[0-9]{1,16})?$", description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "A page of entries", body = TransactionPage),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
@@ -109,11 +121,11 @@ async fn transactions(
     caller: Caller,
     page: Page,
 ) -> Result<Json<TransactionPage>, ProblemResponse> {
-    let before = page.cursor.as_deref().map(str::parse::<EntryId>).transpose().map_err(|_| {
+    let cursor = page.cursor.as_deref().map(str::parse::<Cursor>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
     })?;
-    let page = movements(desk.signup.ledger(), caller.account(), page.limit, before).await;
+    let page = movements(desk.signup.ledger(), caller.account(), page.limit, cursor).await;
     Ok(Json(page.map_err(|error| problem(error.into()))?))
 }
 
@@ -127,26 +139,44 @@ async fn movements(
     ledger: &Ledger,
     account: &AccountId,
     limit: u32,
-    mut before: Option<EntryId>,
+    cursor: Option<Cursor>,
 ) -> Result<TransactionPage, credits::CreditsError> {
+    let at_once = READ_AT_ONCE.max(limit);
+    let (mut page, mut balance) = match cursor {
+        None => ledger.newest_entries(account, at_once).await?,
+        Some(cursor) => (ledger.entries(account, at_once, Some(cursor.before)).await?, cursor.balance),
+    };
     let mut transactions = Vec::new();
-    for _ in 0..QUERIES_MAX {
-        let page = ledger.entries(account, READ_AT_ONCE.max(limit), before).await?;
+    for query in 1..=QUERIES_MAX {
         let last = page.items.last().map(|entry| entry.id);
-        for entry in page.items.iter().filter(|entry| entry.amount.get() != 0) {
-            transactions.push(Transaction::of(entry));
+        for entry in &page.items {
+            let after = balance;
+            balance = after.and_then(|after| before(after, entry));
+            if entry.amount.get() == 0 {
+                continue;
+            }
+            transactions.push(Transaction::of(entry, after));
             if transactions.len() == limit as usize {
                 let is_last = page.next.is_none() && last == Some(entry.id);
-                let next_cursor = (!is_last).then(|| entry.id.to_string());
-                return Ok(TransactionPage { transactions, next_cursor });
+                let next = (!is_last).then_some(Cursor { before: entry.id, balance });
+                return Ok(TransactionPage { transactions, next_cursor: next.map(|next| next.to_string()) });
             }
         }
-        before = page.next;
-        if before.is_none() {
-            break;
+        let Some(next) = page.next else { break };
+        if query == QUERIES_MAX {
+            let next = Cursor { before: next, balance };
+            return Ok(TransactionPage { transactions, next_cursor: Some(next.to_string()) });
         }
+        page = ledger.entries(account, at_once, Some(next)).await?;
     }
-    Ok(TransactionPage { transactions, next_cursor: before.map(|entry| entry.to_string()) })
+    Ok(TransactionPage { transactions, next_cursor: None })
+}
+
+/// The balance before an entry, from the one after it; `None` outside the ledger's range, which only a cursor of somebody's
+/// own making leads to.
+fn before(after: CreditsDelta, entry: &Entry) -> Option<CreditsDelta> {
+    let taken_back = CreditsDelta::new(-entry.amount.get()).ok()?;
+    after.checked_add(taken_back).ok()
 }
 
 fn problem(error: SignupError) -> Problem {

@@ -1,9 +1,9 @@
-use credits::{Account, Entry, Kind};
+use credits::{Account, Entry, Kind, Origin};
 use edge::{Problem, ProblemCode};
-use identity::{DisplayName, PreferencesChange, ProfileChange, User, Welcome};
+use identity::{DisplayName, PreferencesChange, ProfileChange, StorageProvider, Theme, User, Welcome};
 use platform::Profile;
-use primitives::{Credits, CreditsDelta, Currency, EntryId, Private, Timestamp};
-use rates::{Quote, Reference};
+use primitives::{Credits, CreditsDelta, Currency, EntryId, Language, Private, Timestamp, TopUpId};
+use rates::{Quote, Rates, Reference};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use utoipa::ToSchema;
@@ -27,10 +27,8 @@ pub(crate) struct AccountView {
     /// Owed after a payment was taken back; new credit covers it first.
     #[schema(value_type = u64)]
     debt: Credits,
-    /// `active` or `suspended`
-    status: String,
-    /// The welcome credit: `granted`, `not_granted`, or `undecided` while your e-mail address is not known here yet
-    welcome: String,
+    status: AccountStatus,
+    welcome: WelcomeStatus,
     email: Option<String>,
     name: Option<String>,
     avatar_url: Option<String>,
@@ -41,14 +39,30 @@ pub(crate) struct AccountView {
 }
 
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum AccountStatus {
+    Active,
+    Suspended,
+}
+
+/// What became of the welcome credit; `undecided` while your e-mail address is not known here yet.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum WelcomeStatus {
+    Granted,
+    NotGranted,
+    Undecided,
+}
+
+#[derive(Serialize, ToSchema)]
 pub(crate) struct PreferencesView {
-    /// `system`, `light` or `dark`
+    #[schema(schema_with = theme_schema)]
     theme: String,
-    /// `en` or `vi`
+    #[schema(schema_with = language_schema)]
     language: String,
     /// For display only; amounts are always in the ledger's unit.
     display_currency: String,
-    /// `none`, `google_drive` or `dropbox`
+    #[schema(schema_with = storage_provider_schema)]
     storage_provider: String,
 }
 
@@ -58,18 +72,31 @@ pub(crate) struct PreferencesView {
 pub(crate) struct AccountChange {
     #[schema(schema_with = name_schema, required = false)]
     name: Option<Private<String>>,
-    /// `system`, `light` or `dark`
-    #[schema(pattern = "^(system|light|dark)$")]
+    #[schema(schema_with = theme_schema, required = false)]
     theme: Option<String>,
-    /// `en` or `vi`
-    #[schema(pattern = "^(en|vi)$")]
+    #[schema(schema_with = language_schema, required = false)]
     language: Option<String>,
     /// ISO 4217
     #[schema(pattern = "^[A-Z]{3}$")]
     display_currency: Option<String>,
-    /// `none`, `google_drive` or `dropbox`
-    #[schema(pattern = "^(none|google_drive|dropbox)$")]
+    #[schema(schema_with = storage_provider_schema, required = false)]
     storage_provider: Option<String>,
+}
+
+fn theme_schema() -> Object {
+    one_of_these(Theme::ALL.iter().map(|theme| theme.as_str()))
+}
+
+fn language_schema() -> Object {
+    one_of_these(identity::Language::ALL.iter().map(|language| language.as_str()))
+}
+
+fn storage_provider_schema() -> Object {
+    one_of_these(StorageProvider::ALL.iter().map(|provider| provider.as_str()))
+}
+
+fn one_of_these(names: impl Iterator<Item = &'static str>) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build()
 }
 
 fn name_schema() -> Object {
@@ -89,22 +116,49 @@ fn name_schema() -> Object {
 pub(crate) struct Transaction {
     #[schema(value_type = String)]
     id: EntryId,
-    /// `grant`, `charge`, `refund`, `reversal` or `reinstatement`
-    kind: String,
+    kind: TransactionKind,
     /// Positive: credit came in.
     #[schema(value_type = i64)]
     amount: CreditsDelta,
+    /// What all entries up to this one sum up to: available + reserved - debt. Absent when the account moved again and again
+    /// while it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    balance_after: Option<CreditsDelta>,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// For a grant: `welcome`, `top_up`, `allowance` or `manual`
+    /// Where granted credit came from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<String>,
+    origin: Option<GrantOrigin>,
     /// The run that was charged or refunded.
     #[serde(skip_serializing_if = "Option::is_none")]
     run_id: Option<String>,
+    /// The top-up that the credit came of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    top_up_id: Option<TopUpId>,
     /// The code of the outside fact behind it, e.g. a payment's.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum TransactionKind {
+    Grant,
+    Charge,
+    Refund,
+    Reversal,
+    Reinstatement,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum GrantOrigin {
+    Welcome,
+    TopUp,
+    Allowance,
+    Manual,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -122,23 +176,24 @@ impl AccountView {
         account: &Account,
         profile: &Profile,
         rate: Option<Quote>,
+        language: Language,
     ) -> Result<AccountView, Problem> {
         let balance = account.balance().map_err(|_| Problem::new(ProblemCode::Internal))?;
         let welcome = match user.welcome {
-            Welcome::Eligible => "granted",
-            Welcome::Undecided => "undecided",
-            Welcome::Refused(_) => "not_granted",
+            Welcome::Eligible => WelcomeStatus::Granted,
+            Welcome::Undecided => WelcomeStatus::Undecided,
+            Welcome::Refused(_) => WelcomeStatus::NotGranted,
         };
         let own = |text: &Option<Private<String>>| text.as_ref().map(|text| text.expose().clone());
         Ok(AccountView {
             id: account.id.to_string(),
             unit: profile.ledger.unit.to_string(),
             available: balance.available,
-            reference: rate.and_then(|rate| rate.reference(profile.ledger.unit, balance.available)),
+            reference: rate.and_then(|rate| rate.reference(profile.ledger.unit, balance.available, language)),
             reserved: balance.reserved,
             debt: balance.debt,
-            status: if account.block.is_some() { "suspended" } else { "active" }.to_owned(),
-            welcome: welcome.to_owned(),
+            status: if account.block.is_some() { AccountStatus::Suspended } else { AccountStatus::Active },
+            welcome,
             email: own(&user.email),
             name: own(&user.name),
             avatar_url: own(&user.avatar_url),
@@ -163,8 +218,8 @@ impl AccountChange {
             complaints.push(("/name", invalid.to_string()));
             None
         });
-        let display_currency = self.display_currency.map(|code| Currency::of_iso(&code)).transpose();
-        let display_currency = display_currency.unwrap_or_else(|_| {
+        let display_currency = self.display_currency.map(|code| shown_currency(&code)).transpose();
+        let display_currency = display_currency.unwrap_or_else(|()| {
             complaints.push(("/display_currency", "choose a currency such as USD or VND".to_owned()));
             None
         });
@@ -189,6 +244,11 @@ impl AccountChange {
     }
 }
 
+/// A currency that amounts can be shown in.
+fn shown_currency(code: &str) -> Result<Currency, ()> {
+    Currency::of_iso(code).ok().filter(|currency| Rates::can_show(*currency)).ok_or(())
+}
+
 fn one_of<T: FromStr>(
     pointer: &'static str,
     text: Option<String>,
@@ -202,21 +262,44 @@ fn one_of<T: FromStr>(
     })
 }
 
+impl GrantOrigin {
+    fn of(origin: Origin) -> GrantOrigin {
+        match origin {
+            Origin::Welcome => GrantOrigin::Welcome,
+            Origin::TopUp => GrantOrigin::TopUp,
+            Origin::Allowance => GrantOrigin::Allowance,
+            Origin::Manual => GrantOrigin::Manual,
+        }
+    }
+}
+
 impl Transaction {
-    pub(crate) fn of(entry: &Entry) -> Transaction {
-        let (origin, run_id, reference) = match &entry.kind {
-            Kind::Grant { origin, key } => (Some(origin.as_str()), None, Some(key.as_str().to_owned())),
-            Kind::Run(_) => (None, Some(entry.id.to_string()), None),
-            Kind::Refund { run, .. } => (None, Some(run.to_string()), None),
-            Kind::Reversal { of, .. } | Kind::Reinstatement { of, .. } => (None, None, Some(of.to_string())),
+    pub(crate) fn of(entry: &Entry, balance_after: Option<CreditsDelta>) -> Transaction {
+        let top_up_id = match &entry.kind {
+            Kind::Grant { top_up, .. } => *top_up,
+            _ => None,
+        };
+        let (kind, origin, run_id, reference) = match &entry.kind {
+            Kind::Grant { origin, key, .. } => {
+                let reference = key.as_str().to_owned();
+                (TransactionKind::Grant, Some(GrantOrigin::of(*origin)), None, Some(reference))
+            }
+            Kind::Run(_) => (TransactionKind::Charge, None, Some(entry.id.to_string()), None),
+            Kind::Refund { run, .. } => (TransactionKind::Refund, None, Some(run.to_string()), None),
+            Kind::Reversal { of, .. } => (TransactionKind::Reversal, None, None, Some(of.to_string())),
+            Kind::Reinstatement { of, .. } => {
+                (TransactionKind::Reinstatement, None, None, Some(of.to_string()))
+            }
         };
         Transaction {
             id: entry.id,
-            kind: entry.kind.as_str().to_owned(),
+            kind,
             amount: entry.amount,
+            balance_after,
             at: entry.at,
-            origin: origin.map(str::to_owned),
+            origin,
             run_id,
+            top_up_id,
             reference,
         }
     }

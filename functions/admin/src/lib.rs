@@ -1,6 +1,7 @@
 //! `/v1/admin/payments`: payments that no rule could match, and credit to be taken back. For administrators only
 //! (`ADMIN_USER_IDS`); whatever changes something needs a fresh sign-in and leaves an audit row.
 
+mod closed_sets;
 mod views;
 
 use axum::extract::{Path, State};

@@ -1,3 +1,4 @@
+use crate::closed_sets::{HeardVia, Likeness, NotCredited, PaymentState, ReversalCause, ReversalWish};
 use edge::{Problem, ProblemCode};
 use payments::{AuditRow, Cause, DeliveryRow, Dossier, Fact, FactState, InboxPage, LikelyOrder, ReversalRow};
 use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId, typed, typed_pattern};
@@ -35,9 +36,7 @@ pub(crate) struct DismissRequest {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReverseRequest {
-    /// `return` (we sent the money back), `chargeback` (the payer's bank took it) or `misassigned` (the money is here,
-    /// the credit went to the wrong person: afterwards the payment can be assigned anew)
-    #[schema(pattern = "^(return|chargeback|misassigned)$")]
+    #[schema(value_type = ReversalWish)]
     cause: String,
     #[schema(schema_with = case_schema)]
     case: String,
@@ -95,7 +94,7 @@ pub(crate) struct PaymentListView {
 pub(crate) struct InboxPaymentView {
     id: String,
     rail: String,
-    /// `credited`, `unmatched`, `claimed`, `dismissed`, `ignored` or `voided`
+    #[schema(value_type = PaymentState)]
     state: String,
     amount: String,
     currency: String,
@@ -103,12 +102,12 @@ pub(crate) struct InboxPaymentView {
     paid_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     heard_at: Timestamp,
-    /// `webhook`, `poll` or `reconciliation`
+    #[schema(value_type = HeardVia)]
     via: String,
     /// The bank's, chain's or processor's own reference
     trace: String,
-    /// Why it was not credited by itself
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<NotCredited>)]
     why: Option<String>,
     /// Whose it is, or may be
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,9 +154,7 @@ struct LikelyOrderView {
     /// What the order asked for, in `currency`
     amount_due: String,
     currency: String,
-    /// `sum_of_orders` (the text names several orders that cost this together), `named` and `named_other_amount` (the
-    /// text names it), `near_code` and `near_code_other_amount` (the text is one mistake away from its code), or
-    /// `same_amount` (unpaid, of that time, and exactly this amount)
+    #[schema(value_type = Likeness)]
     why: String,
 }
 
@@ -167,6 +164,7 @@ struct DeliveryView {
     key: String,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
+    #[schema(value_type = HeardVia)]
     via: String,
     /// Absent when it can't be opened any more
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -177,6 +175,7 @@ struct DeliveryView {
 struct ReversalView {
     #[schema(value_type = String)]
     entry_id: EntryId,
+    #[schema(value_type = ReversalCause)]
     cause: String,
     case: String,
     #[schema(value_type = u64)]

@@ -35,6 +35,7 @@ struct ClaimRequest {
     #[schema(
         min_length = 64,
         max_length = 500,
+        pattern = "^(|.*[^0-9A-Za-z])(0[xX]|2[Ff]|3[Dd])?[0-9A-Fa-f]{64}(|[^0-9A-Za-z].*)$",
         example = "https://tronscan.org/#/transaction/7c2d4206c03a883dd9066d6c839f4e5fbb5a2e1a5f5b4b8d8f8d0b1a3c9e6d70"
     )]
     transaction_id: String,

@@ -41,7 +41,8 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
         (status = 204, description = "Handled, or nothing to do"),
         (status = "default", description = "Not authentic, or to be sent again", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
-    )
+    ),
+    security(("clerk_signature" = []))
 )]
 async fn receive(
     State(desk): State<Desk>,

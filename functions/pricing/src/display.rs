@@ -2,6 +2,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use edge::{Problem, ProblemCode, ProblemResponse};
 use primitives::Currency;
+use rates::Rates;
 
 /// The currency that prices shall also be shown in: `?currency=VND`.
 pub(crate) struct DisplayCurrency(pub(crate) Option<Currency>);
@@ -16,7 +17,8 @@ impl<S: Sync> FromRequestParts<S> for DisplayCurrency {
         match (asked.next(), asked.next()) {
             (None, _) => Ok(DisplayCurrency(None)),
             (Some(code), None) => {
-                Currency::of_iso(code).map(|code| DisplayCurrency(Some(code))).map_err(|_| unfit().into())
+                let currency = Currency::of_iso(code).ok().filter(|currency| Rates::can_show(*currency));
+                Ok(DisplayCurrency(Some(currency.ok_or_else(unfit)?)))
             }
             (Some(_), Some(_)) => Err(unfit().into()),
         }
@@ -24,5 +26,6 @@ impl<S: Sync> FromRequestParts<S> for DisplayCurrency {
 }
 
 fn unfit() -> Problem {
-    Problem::new(ProblemCode::InvalidInput).pointer("?currency", "name one currency, such as VND")
+    Problem::new(ProblemCode::InvalidInput)
+        .pointer("?currency", "name one currency that prices can be shown in, such as VND")
 }

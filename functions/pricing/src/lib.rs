@@ -2,16 +2,16 @@
 
 mod display;
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use display::DisplayCurrency;
 use edge::{Caller, JsonBody, ProblemResponse, Routes};
 use platform::{InvalidSettings, Platform};
-use primitives::Private;
+use primitives::{Language, Private};
 use rates::{Rates, Reference};
-use runs::{ImageInput, OrderError, PriceView, QuoteView, ScriptInput, Shop, ToolInput};
+use runs::{ImageInput, OrderError, PriceView, QuoteView, ScriptInput, Shop, ToolForm, ToolInput};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{OpenApi, ToSchema};
@@ -57,6 +57,8 @@ struct Pricing {
     /// What one unit of a price is, e.g. `USD cent`.
     unit: String,
     tools: Vec<PricedTool>,
+    /// What to ask a person for each tool that is sold.
+    forms: Vec<ToolForm>,
 }
 
 /// One thing that can be bought.
@@ -77,10 +79,16 @@ struct QuoteRequest {
 }
 
 // `QuoteRequest` as OpenAPI describes it; nothing is read by it.
-/// What to price: each tool with its own input.
+/// What to price: `tool` says which input belongs to it.
 #[derive(ToSchema)]
 #[serde(untagged)]
-#[schema(as = QuoteRequest)]
+#[schema(
+    as = QuoteRequest,
+    discriminator(property_name = "tool", mapping(
+        ("script" = "#/components/schemas/ScriptQuote"),
+        ("image" = "#/components/schemas/ImageQuote"),
+    ))
+)]
 #[expect(dead_code, reason = "only described")]
 enum QuoteRequestSchema {
     Script(ScriptQuote),
@@ -92,8 +100,8 @@ enum QuoteRequestSchema {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only described")]
 struct ScriptQuote {
-    #[schema(pattern = "^script$")]
-    tool: String,
+    #[schema(inline)]
+    tool: ScriptTool,
     input: ScriptInput,
 }
 
@@ -102,12 +110,26 @@ struct ScriptQuote {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only described")]
 struct ImageQuote {
-    #[schema(pattern = "^image$")]
-    tool: String,
+    #[schema(inline)]
+    tool: ImageTool,
     input: ImageInput,
 }
 
-/// Every tool with its parameters and its exact price. Needs no sign-in.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described")]
+enum ScriptTool {
+    Script,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only described")]
+enum ImageTool {
+    Image,
+}
+
+/// Every tool with its parameters and its exact price, and a form for each. Needs no sign-in.
 ///
 /// With `currency`, each price also stands in that currency, for reference only: what is charged is `price`.
 #[utoipa::path(
@@ -117,13 +139,16 @@ struct ImageQuote {
         (status = 200, description = "The price list", body = Pricing),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
-    )
+    ),
+    security(())
 )]
 async fn pricing(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     DisplayCurrency(currency): DisplayCurrency,
 ) -> Result<Json<Pricing>, ProblemResponse> {
     let now = desk.platform.now();
+    let forms = desk.shop.forms(language, now).await.map_err(|error| error.problem())?;
     let prices = desk.shop.prices(now).await.map_err(|error| error.problem())?;
     let rate = match currency {
         Some(currency) => desk.rates.reference(currency, now).await,
@@ -131,11 +156,11 @@ async fn pricing(
     };
     let priced = |price: PriceView| {
         let reference =
-            rate.and_then(|rate| rate.reference(desk.platform.profile().ledger.unit, price.price));
+            rate.and_then(|rate| rate.reference(desk.platform.profile().ledger.unit, price.price, language));
         PricedTool { price, reference }
     };
     let tools = prices.into_iter().map(priced).collect();
-    Ok(Json(Pricing { unit: desk.platform.profile().ledger.unit.to_string(), tools }))
+    Ok(Json(Pricing { unit: desk.platform.profile().ledger.unit.to_string(), tools, forms }))
 }
 
 /// Bind the price to an input.
@@ -165,7 +190,8 @@ async fn quote(
 /// This document. Written by `cargo run -p citipen -- openapi` from the code of all functions.
 #[utoipa::path(
     get, path = "/v1/openapi.json", operation_id = "show_openapi", tag = "pricing",
-    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json")),
+    security(())
 )]
 async fn openapi() -> Response {
     let document = include_str!("../openapi.json");

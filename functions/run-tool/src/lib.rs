@@ -1,22 +1,29 @@
 //! `POST /v1/runs`: verify the caller, then let `runs` price, reserve, serve and settle; stream what it tells.
 
+mod last_event_id;
 mod schema;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::{
     AcceptKind, IdempotencyKey, JsonBody, Problem, ProblemCode, ProblemResponse, RUN_ID, RequestId, Routes,
     Runner, sse,
 };
+use last_event_id::LastEventId;
 use platform::{InvalidSettings, Platform};
-use primitives::{Credits, Private, RunId};
+use primitives::{Credits, Language, Private, RunId};
 use runs::{
-    ImageInput, Order, OrderError, OutputView, RunBegun, RunEvent, RunView, Runs, ScriptInput, ToolInput, Who,
+    Heard, ImageInput, Order, OrderError, OutputType, Place, RunEvent, RunView, Runs, ScriptInput, ToolInput,
+    Who,
 };
-use schema::{ImageRun, RunRequestSchema, ScriptRun};
+use schema::{
+    DeltaEvent, DoneEvent, FailedEvent, ImageRun, OutputEvent, ProgressEvent, RunBegunEvent, RunEventSchema,
+    RunRequestSchema, ScriptRun,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -31,9 +38,14 @@ use utoipa::OpenApi;
         ImageRun,
         ScriptInput,
         ImageInput,
-        RunBegun,
+        RunEventSchema,
+        RunBegunEvent,
+        ProgressEvent,
+        DeltaEvent,
+        OutputEvent,
+        DoneEvent,
+        FailedEvent,
         RunView,
-        OutputView,
         edge::ProblemDocument
     ))
 )]
@@ -59,21 +71,26 @@ pub struct RunRequest {
 /// The price is held before anything is sent to a provider, and charged when the output is stored. What is refused
 /// before the hold is a plain error and costs nothing.
 ///
-/// With `Accept: text/event-stream` the answer begins when the price is held, as a stream of events: `run` (a RunBegun:
-/// id, price, until when it is held), `progress` (`{"stage": …}` with `waiting`, `thinking`, `queued`, `working`,
-/// `writing` or `storing`) at least every ten seconds, `delta` (`{"text": …}`), `output` (an OutputView), and as the last
-/// one either `done` (a RunView) or `failed`: a ProblemDocument, with `charged: 0` where nothing was taken. Until the
-/// first `delta` or `output` another provider may take over unseen. Lines that begin with a colon are comments that keep
-/// the connection open.
+/// With `Accept: text/event-stream` the answer begins when the price is held, as a stream of events, each a RunEvent:
+/// `run`, then `progress` at least every ten seconds, `delta`, `output`, and as the last one either `done` or `failed`.
+/// Until the first `delta` or `output` another provider may take over unseen. Lines that begin with a colon are comments
+/// that keep the connection open.
+///
+/// A client whose stream broke sends the same request again, with the same `run_id` or `Idempotency-Key` and the last
+/// `id` that it saw as `Last-Event-ID`: the stream goes on behind that event, and 204 says that nothing is missing.
+/// Without `Last-Event-ID` the story is told again from its beginning (`replayed` in `run`), so forget what came before.
 ///
 /// Otherwise the answer is one JSON document at the end, and a failure has its own status. `X-Run-Id` names the run in
 /// every answer. Leaving does not stop a run: see `GET /v1/runs/{id}`.
 #[utoipa::path(
     post, path = "/v1/runs", tag = "runs", request_body = RunRequestSchema,
-    params(("Idempotency-Key" = Option<String>, Header, pattern = "^(\"[!#-\\[\\]-~]{1,255}\"|[!#-\\[\\]-~]{1,255})$", description = "1 to 255 visible ASCII characters; the same key and input give the same run for 48 hours")),
+    params(("Idempotency-Key" = Option<String>, Header, pattern = "^(\"[!#-\\[\\]-~]{1,255}\"|[!#-\\[\\]-~]{1,255})$", description = "1 to 255 visible ASCII characters; the same key and input give the same run for 48 hours"),
+           ("Last-Event-ID" = Option<String>, Header, description = "the `id` of the last event that came, to go on behind it")),
     responses(
         (status = 200, description = "The finished run, or its events", content(
-            (RunView = "application/json"), (String = "text/event-stream")),
+            (RunView = "application/json"), (RunEventSchema = "text/event-stream")),
+            headers(("X-Run-Id" = String, description = "The run's id"))),
+        (status = 204, description = "The client has heard the whole story of the run already",
             headers(("X-Run-Id" = String, description = "The run's id"))),
         (status = "default", description = "Refused or failed; the document says whether credit was taken",
             body = edge::ProblemDocument, content_type = "application/problem+json"),
@@ -83,7 +100,9 @@ pub struct RunRequest {
 async fn run_tool(
     State(runs): State<Runs>,
     Extension(request): Extension<RequestId>,
+    Extension(language): Extension<Language>,
     runner: Runner,
+    LastEventId(heard): LastEventId,
     key: Result<IdempotencyKey, ProblemResponse>,
     accept: Result<AcceptKind, ProblemResponse>,
     wish: Result<JsonBody<RunRequest>, ProblemResponse>,
@@ -101,7 +120,7 @@ async fn run_tool(
     };
     let events = runs.start(who, order);
     match accept {
-        AcceptKind::EventStream => Ok(stream(events, request).await?),
+        AcceptKind::EventStream => Ok(stream(events, Listener { request, language, heard }).await?),
         AcceptKind::Json => Ok(collect(events).await?),
     }
 }
@@ -132,23 +151,37 @@ impl RunRequest {
 }
 
 /// Begins when the price is held: what is refused before that is a plain problem.
-async fn stream(mut events: UnboundedReceiver<RunEvent>, request: RequestId) -> Result<Response, Problem> {
+async fn stream(
+    mut events: UnboundedReceiver<RunEvent>,
+    mut listener: Listener,
+) -> Result<Response, Problem> {
     let begun = match events.recv().await {
         Some(RunEvent::Run(begun)) => begun,
         Some(RunEvent::Failed(problem)) => return Err(*problem),
         Some(_) | None => return Err(Problem::new(ProblemCode::Internal)),
     };
     let run = begun.id;
+    listener.heard = listener.heard.filter(|heard| begun.replayed && heard.run == run);
+    if listener.heard.is_some_and(|heard| heard.heard == Heard::End) {
+        return Ok(about(run, StatusCode::NO_CONTENT.into_response()));
+    }
+    let story = Story { told: Place::begin(run), listener };
     let first = Some(RunEvent::Run(begun));
-    let chunks =
-        futures_util::stream::unfold((first, events, request), |(first, mut events, request)| async move {
-            let event = match first {
-                Some(event) => event,
-                None => events.recv().await?,
-            };
-            let chunk = frames(event, &mut events, &request);
-            Some((chunk, (None, events, request)))
-        });
+    let chunks = futures_util::stream::unfold(
+        (first, events, story),
+        |(mut first, mut events, mut story)| async move {
+            loop {
+                let event = match first.take() {
+                    Some(event) => event,
+                    None => events.recv().await?,
+                };
+                let chunk = story.frames(event, &mut events);
+                if !chunk.is_empty() {
+                    return Some((chunk, (None, events, story)));
+                }
+            }
+        },
+    );
     Ok(about(run, sse::response(chunks)))
 }
 
@@ -159,29 +192,61 @@ fn about(run: RunId, mut response: Response) -> Response {
     response
 }
 
-/// What is ready at the same moment leaves in one piece: a chunk and a write for each event would cost more than
-/// the events.
-fn frames(event: RunEvent, events: &mut UnboundedReceiver<RunEvent>, request: &RequestId) -> Bytes {
-    let mut chunk = Vec::from(frame(event, request));
-    while let Ok(event) = events.try_recv() {
-        chunk.extend_from_slice(&frame(event, request));
-    }
-    Bytes::from(chunk)
+/// Who hears a run's events.
+struct Listener {
+    request: RequestId,
+    language: Language,
+    /// What the client heard before its connection broke.
+    heard: Option<Place>,
 }
 
-fn frame(event: RunEvent, request: &RequestId) -> Bytes {
-    match event {
-        RunEvent::Run(begun) => sse::event("run", &begun),
-        RunEvent::Progress { stage } => sse::event("progress", &json!({ "stage": stage })),
-        RunEvent::Delta(text) => sse::event("delta", &json!({ "text": text.expose() })),
-        RunEvent::Output(output) => sse::event("output", &output),
-        RunEvent::Done(view) => sse::event("done", &view),
-        RunEvent::Failed(problem) => {
-            let mut document = request.name(*problem).document();
-            if document["credit"] == "not_taken" {
-                document["charged"] = json!(0);
+/// A run's events on their way to one client.
+struct Story {
+    told: Place,
+    listener: Listener,
+}
+
+impl Story {
+    /// What is ready at the same moment leaves in one piece: a chunk and a write for each event would cost more than
+    /// the events.
+    fn frames(&mut self, event: RunEvent, events: &mut UnboundedReceiver<RunEvent>) -> Bytes {
+        let mut chunk = Vec::new();
+        self.frame(event, &mut chunk);
+        while let Ok(event) = events.try_recv() {
+            self.frame(event, &mut chunk);
+        }
+        Bytes::from(chunk)
+    }
+
+    fn frame(&mut self, event: RunEvent, chunk: &mut Vec<u8>) {
+        let before = self.told;
+        self.told = before.after(&event);
+        let unheard = match self.listener.heard {
+            Some(heard) => heard.unheard(before, event),
+            None => Some(event),
+        };
+        if let Some(event) = unheard {
+            chunk.extend_from_slice(&self.written(event));
+        }
+    }
+
+    fn written(&self, event: RunEvent) -> Bytes {
+        let id = &self.told;
+        match event {
+            RunEvent::Run(begun) => sse::numbered_event("run", id, &begun),
+            RunEvent::Progress { stage } => sse::event("progress", &json!({ "stage": stage })),
+            RunEvent::Delta(text) => sse::numbered_event("delta", id, &json!({ "text": text.expose() })),
+            RunEvent::Output(output) => sse::numbered_event("output", id, &output),
+            RunEvent::Done(view) => sse::numbered_event("done", id, &view),
+            RunEvent::Failed(problem) => {
+                let problem = self.listener.request.name(*problem);
+                // What fails once its credit is held names no amount that would need the ledger's unit.
+                let mut document = problem.told(self.listener.language, "").document();
+                if document["credit"] == "not_taken" {
+                    document["charged"] = json!(0);
+                }
+                sse::numbered_event("failed", id, &document)
             }
-            sse::event("failed", &document)
         }
     }
 }
@@ -195,7 +260,7 @@ async fn collect(mut events: UnboundedReceiver<RunEvent>) -> Result<Response, Pr
             RunEvent::Delta(piece) => text.push_str(piece.expose()),
             RunEvent::Failed(problem) => return Err(*problem),
             RunEvent::Done(mut view) => {
-                if let Some(output) = view.output.as_mut().filter(|output| output.kind == "text") {
+                if let Some(output) = view.output.as_mut().filter(|output| output.kind == OutputType::Text) {
                     output.text = Some(text);
                 }
                 return Ok(about(view.id, axum::Json(*view).into_response()));

@@ -1,12 +1,19 @@
-//! The request as OpenAPI describes it: each tool with its own input. Nothing is read by these types.
+//! Request and events as OpenAPI describes them. Nothing is read or written by these types.
 
-use runs::{ImageInput, ScriptInput};
+use edge::ProblemDocument;
+use runs::{ImageInput, OutputView, RunBegun, RunView, ScriptInput, Stage};
 use utoipa::ToSchema;
 
-/// A wish to run a tool, each with its own input.
+/// A wish to run a tool: `tool` says which input belongs to it.
 #[derive(ToSchema)]
 #[serde(untagged)]
-#[schema(as = RunRequest)]
+#[schema(
+    as = RunRequest,
+    discriminator(property_name = "tool", mapping(
+        ("script" = "#/components/schemas/ScriptRun"),
+        ("image" = "#/components/schemas/ImageRun"),
+    ))
+)]
 #[expect(dead_code, reason = "only described")]
 pub(crate) enum RunRequestSchema {
     Script(ScriptRun),
@@ -14,14 +21,21 @@ pub(crate) enum RunRequestSchema {
 }
 
 macro_rules! run {
-    ($(#[$doc:meta])* $name:ident, $tool:literal, $input:ty) => {
+    ($(#[$doc:meta])* $name:ident, $tool:ident :: $variant:ident, $input:ty) => {
+        #[derive(ToSchema)]
+        #[schema(rename_all = "snake_case")]
+        #[expect(dead_code, reason = "only described")]
+        enum $tool {
+            $variant,
+        }
+
         $(#[$doc])*
         #[derive(ToSchema)]
         #[serde(deny_unknown_fields)]
         #[expect(dead_code, reason = "only described")]
         pub(crate) struct $name {
-            #[schema(pattern = $tool)]
-            tool: String,
+            #[schema(inline)]
+            tool: $tool,
             input: $input,
             /// From `POST /v1/quotes`: the price it named holds.
             quote_id: Option<String>,
@@ -37,9 +51,105 @@ macro_rules! run {
 
 run! {
     /// A text.
-    ScriptRun, "^script$", ScriptInput
+    ScriptRun, ScriptTool::Script, ScriptInput
 }
 run! {
     /// A picture.
-    ImageRun, "^image$", ImageInput
+    ImageRun, ImageTool::Image, ImageInput
+}
+
+/// One event of the stream, as a reader of server-sent events hands it out: `event` is its name, `id` goes into
+/// `Last-Event-ID`, and `data` is its line of JSON, parsed.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[schema(
+    as = RunEvent,
+    discriminator(property_name = "event", mapping(
+        ("run" = "#/components/schemas/RunBegunEvent"),
+        ("progress" = "#/components/schemas/ProgressEvent"),
+        ("delta" = "#/components/schemas/DeltaEvent"),
+        ("output" = "#/components/schemas/OutputEvent"),
+        ("done" = "#/components/schemas/DoneEvent"),
+        ("failed" = "#/components/schemas/FailedEvent"),
+    ))
+)]
+#[expect(dead_code, reason = "only described")]
+pub(crate) enum RunEventSchema {
+    Run(RunBegunEvent),
+    Progress(ProgressEvent),
+    Delta(DeltaEvent),
+    Output(OutputEvent),
+    Done(DoneEvent),
+    Failed(FailedEvent),
+}
+
+macro_rules! event {
+    ($(#[$doc:meta])* $name:ident, $kind:ident :: $variant:ident, $data:ty) => {
+        #[derive(ToSchema)]
+        #[schema(rename_all = "snake_case")]
+        #[expect(dead_code, reason = "only described")]
+        enum $kind {
+            $variant,
+        }
+
+        $(#[$doc])*
+        #[derive(ToSchema)]
+        #[expect(dead_code, reason = "only described")]
+        pub(crate) struct $name {
+            #[schema(inline)]
+            event: $kind,
+            /// Absent where there is nothing to go on from: the one before still counts.
+            id: Option<String>,
+            data: $data,
+        }
+    };
+}
+
+event! {
+    /// First, once: the price is held.
+    RunBegunEvent, RunBegunName::Run, RunBegun
+}
+event! {
+    /// At every change that a person may wait for, and at least every ten seconds.
+    ProgressEvent, ProgressName::Progress, Progress
+}
+event! {
+    /// The next piece of a text. From the first one on, no other provider takes over.
+    DeltaEvent, DeltaName::Delta, Delta
+}
+event! {
+    /// The output is stored and booked. Once.
+    OutputEvent, OutputName::Output, OutputView
+}
+event! {
+    /// Last: the run succeeded.
+    DoneEvent, DoneName::Done, RunView
+}
+event! {
+    /// Last: the run did not succeed.
+    FailedEvent, FailedName::Failed, FailedRun
+}
+
+/// Where the run is.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub(crate) struct Progress {
+    stage: Stage,
+}
+
+/// A piece of the text.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub(crate) struct Delta {
+    text: String,
+}
+
+/// The problem document, as it would be the answer.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub(crate) struct FailedRun {
+    #[serde(flatten)]
+    problem: ProblemDocument,
+    /// 0, beside `credit: not_taken`
+    charged: Option<u64>,
 }

@@ -1,9 +1,12 @@
 //! `/v1/top-ups`: orders to pay credit in, how to pay them, and what came of them. Moves no credit.
 
+mod closed_sets;
 mod pages;
 mod views;
 
 use axum::extract::{Path, State};
+use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use credits::Standings;
@@ -14,6 +17,9 @@ use primitives::{Credits, TopUpId};
 use signup::{Signup, SignupError};
 use utoipa::OpenApi;
 use views::{MethodsView, TopUpListView, TopUpRequest, TopUpView};
+
+/// How soon a payment may be seen: banks and cards are told of within seconds.
+const LOOK_AGAIN_SECONDS: &str = "3";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -55,7 +61,8 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
         (status = 200, description = "Amounts and methods", body = MethodsView),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
-    )
+    ),
+    security(())
 )]
 async fn methods(State(desk): State<Desk>) -> Json<MethodsView> {
     Json(MethodsView::of(&desk.top_ups))
@@ -118,12 +125,14 @@ async fn list(
     Ok(Json(TopUpListView::of(&page, &desk.top_ups, desk.platform.now())))
 }
 
-/// One top-up: its status, what arrived, and the ledger entries it led to.
+/// One top-up: its status, what arrived, what remains, and the ledger entries it led to. While it is to be paid,
+/// `Retry-After` says when to look again.
 #[utoipa::path(
     get, path = "/v1/top-ups/{id}", operation_id = "show_top_up", tag = "top-ups",
     params(("id" = String, Path)),
     responses(
-        (status = 200, description = "The order", body = TopUpView),
+        (status = 200, description = "The order", body = TopUpView,
+            headers(("Retry-After" = u64, description = "seconds; only while there is something to pay"))),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
     ),
@@ -133,10 +142,12 @@ async fn show(
     State(desk): State<Desk>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<TopUpView>, ProblemResponse> {
+) -> Result<Response, ProblemResponse> {
     let order = desk.top_ups.show(caller.account(), top_up_id(&id)?).await;
     let order = order.map_err(|error| error.problem())?;
-    Ok(Json(TopUpView::of(&order, &desk.top_ups, desk.platform.now())))
+    let view = TopUpView::of(&order, &desk.top_ups, desk.platform.now());
+    let again = view.is_to_be_paid().then_some([(RETRY_AFTER, LOOK_AGAIN_SECONDS)]);
+    Ok((again, Json(view)).into_response())
 }
 
 /// Say that you will not pay. What you have paid, or pay nevertheless, is credited all the same.

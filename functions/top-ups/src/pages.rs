@@ -32,7 +32,8 @@ pub(crate) struct Link {
         (status = 200, description = "The picture", content_type = "image/svg+xml"),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
-    )
+    ),
+    security(("order_key" = []))
 )]
 pub(crate) async fn qr_svg(
     State(desk): State<Desk>,
@@ -51,7 +52,8 @@ pub(crate) async fn qr_svg(
         (status = 200, description = "The picture", content_type = "image/png"),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
-    )
+    ),
+    security(("order_key" = []))
 )]
 pub(crate) async fn qr_png(
     State(desk): State<Desk>,
@@ -70,7 +72,8 @@ pub(crate) async fn qr_png(
         (status = 200, description = "The page", content_type = "text/html"),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
-    )
+    ),
+    security(("order_key" = []))
 )]
 pub(crate) async fn checkout(
     State(desk): State<Desk>,
@@ -136,10 +139,8 @@ impl Desk {
     /// Whoever has the link may see how to pay, as long as there is something to pay.
     async fn open_order(&self, id: &str, link: &Link) -> Result<TopUp, Problem> {
         let order = self.linked_order(id, link).await?;
-        if !order.is_open(self.platform.now()) {
-            return Err(ProblemCode::NotFound.into());
-        }
-        Ok(order)
+        let (now, rules, unit) = (self.platform.now(), self.top_ups.rules(), self.top_ups.unit());
+        order.to_pay(now, rules, unit).ok_or_else(|| ProblemCode::NotFound.into())
     }
 
     async fn linked_order(&self, id: &str, link: &Link) -> Result<TopUp, Problem> {

@@ -1,3 +1,4 @@
+use crate::closed_sets::{PaymentMethod, TopUpStatus};
 use payments::{PayBy, Payment, Rail, TopUp, TopUpPage, TopUps};
 use primitives::{Credits, EntryId, Timestamp, TopUpId, Unit};
 use serde::{Deserialize, Serialize};
@@ -7,8 +8,7 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TopUpRequest {
-    /// `sepay_card`, `viet_qr` or `tron_usdt`
-    #[schema(pattern = "^(sepay_card|viet_qr|tron_usdt)$", example = "viet_qr")]
+    #[schema(value_type = PaymentMethod, example = "viet_qr")]
     pub(crate) method: String,
     /// US cents; `GET /v1/top-ups/methods` lists the amounts
     #[schema(example = 500, minimum = 500, maximum = 50000, multiple_of = 100)]
@@ -36,6 +36,7 @@ pub(crate) struct MethodsView {
 
 #[derive(Serialize, ToSchema)]
 struct MethodView {
+    #[schema(value_type = PaymentMethod)]
     method: String,
     /// What is paid: `VND` or `USDT`
     currency: String,
@@ -47,8 +48,9 @@ struct MethodView {
 pub(crate) struct TopUpView {
     #[schema(value_type = String)]
     id: TopUpId,
+    #[schema(value_type = PaymentMethod)]
     method: String,
-    /// `created`, `paid`, `paid_late`, `partly_paid`, `overpaid`, `expired`, `cancelled` or `reversed`
+    #[schema(value_type = TopUpStatus)]
     status: String,
     /// The credit that the exact payment brings
     #[schema(value_type = u64)]
@@ -73,6 +75,8 @@ pub(crate) struct TopUpView {
     accepted_until: Timestamp,
     /// What has arrived, in `currency`
     amount_received: String,
+    /// What has not arrived of what is due, in `currency`
+    amount_remaining: String,
     /// Credit that came of it
     #[schema(value_type = u64)]
     credited: Credits,
@@ -80,7 +84,7 @@ pub(crate) struct TopUpView {
     #[schema(value_type = u64)]
     reversed: Credits,
     payments: Vec<PaymentView>,
-    /// How to pay; only while the order waits for it
+    /// How to pay; only while the order waits for it. After a bank transfer of a part it asks for the rest
     #[serde(skip_serializing_if = "Option::is_none")]
     pay: Option<PayView>,
 }
@@ -126,6 +130,9 @@ enum PayView {
     Card { page_url: String, action: String, fields: Vec<FieldView> },
     /// Scan the QR, or transfer by hand with exactly this memo.
     BankTransfer {
+        /// What to transfer, in dong
+        #[schema(example = "131350")]
+        amount: String,
         bank: String,
         bank_bin: String,
         account: String,
@@ -202,6 +209,10 @@ impl TopUpListView {
 }
 
 impl TopUpView {
+    pub(crate) fn is_to_be_paid(&self) -> bool {
+        self.pay.is_some()
+    }
+
     pub(crate) fn of(order: &TopUp, top_ups: &TopUps, now: Timestamp) -> TopUpView {
         let sum = |part: fn(&Payment) -> Credits| {
             let parts = order.payments.iter().map(part);
@@ -224,10 +235,11 @@ impl TopUpView {
             expires_at: order.expires_at,
             accepted_until: order.grace_ends(top_ups.rules().grace()),
             amount_received: order.received_amount().to_string(),
+            amount_remaining: order.remaining_amount().to_string(),
             credited: sum(|payment| payment.credits),
             reversed: sum(|payment| payment.reversed),
             payments: order.payments.iter().map(PaymentView::of).collect(),
-            pay: order.is_open(now).then(|| pay(order, top_ups)).flatten(),
+            pay: order.to_pay(now, top_ups.rules(), top_ups.unit()).and_then(|order| pay(&order, top_ups)),
         }
     }
 }
@@ -280,6 +292,7 @@ fn pay(order: &TopUp, top_ups: &TopUps) -> Option<PayView> {
                 .collect(),
         },
         PayBy::Transfer { bank, bin, account, holder, payload } => PayView::BankTransfer {
+            amount: order.price.to_string(),
             bank,
             bank_bin: bin,
             account,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod args;
+mod document;
 mod local;
 pub mod open_files;
 mod router;
@@ -10,8 +11,9 @@ mod settings;
 mod stopping;
 pub mod stores;
 
+pub use document::openapi;
 pub use local::{Local, StartError};
-pub use router::{functions, functions_in_roles, openapi, tables, with_source_ip};
+pub use router::{functions, functions_in_roles, tables, with_source_ip};
 pub use settings::local_env;
 pub use stopping::{Stopped, Stopper, Stops};
 

@@ -74,7 +74,10 @@ impl Local {
             Stores::open_beside(elsewhere, &place, &tables(), &prefix, &bucket, &rules, &clock).await?;
         let env = local_env(given, &base, &stores);
         let platform = stores.carry(&Platform::build(env, clock, None)?);
-        stores.prepare(&platform, std::slice::from_ref(&base)).await?;
+        let origins = platform.env().section(edge::allowed_origins)?;
+        let origins: Vec<String> =
+            origins.iter().filter_map(|origin| Some(origin.to_str().ok()?.to_owned())).collect();
+        stores.prepare(&platform, &origins).await?;
         if let Err(error) = Shop::new(&platform)?.seed().await {
             return Err(stores.trouble().map_or(StartError::Prices(error), StartError::Stores));
         }
@@ -90,9 +93,7 @@ impl Local {
             }
             None => Sandbox::new(config),
         };
-        let router = functions(&platform)?
-            .merge(sandbox.router())
-            .merge(stores.s3_router(std::slice::from_ref(&base)));
+        let router = functions(&platform)?.merge(sandbox.router()).merge(stores.s3_router(&origins));
         let (idle, drain) = (options.idle, options.drain);
         let (router, elsewhere) = (with_source_ip(router), stores.elsewhere().clone());
         Ok(Local { base, elsewhere, platform, listener, router, stores, idle, drain })

@@ -93,5 +93,14 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
     variables.remove("AWS_SESSION_TOKEN");
     let of_stores = stores.variables(base).into_iter();
     variables.extend(of_stores.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    also_here(&mut variables, base);
     variables.into_iter().collect()
+}
+
+/// Pages of other origins come on top: what is served here, and whoever fetches a token by hand, goes on working.
+fn also_here(variables: &mut HashMap<String, String>, base: &str) {
+    let Some(origins) = variables.get_mut("ALLOWED_ORIGINS") else { return };
+    if origins.split(',').all(|origin| origin.trim() != base) {
+        *origins = format!("{origins},{base}");
+    }
 }

@@ -513,7 +513,7 @@ fn path_of(run: &Value) -> String {
 
 /// The bytes behind a run's link.
 async fn fetched(run: &Value) -> Vec<u8> {
-    let answer = client().get(run["output"]["url"].as_str().unwrap()).send().await.unwrap();
+    let answer = client().get(run["output"]["download_url"].as_str().unwrap()).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     answer.bytes().await.unwrap().to_vec()
 }

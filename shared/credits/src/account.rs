@@ -122,6 +122,12 @@ impl Account {
         Ok(Balance { available: self.available, reserved, debt: self.debt })
     }
 
+    /// available + reserved - debt.
+    pub fn sum(&self) -> Result<CreditsDelta, Overflow> {
+        let Balance { available, reserved, debt } = self.balance()?;
+        available.gained().checked_add(reserved.gained())?.checked_add(debt.spent())
+    }
+
     pub fn hold(&self, run: RunId) -> Option<&Hold> {
         self.holds.iter().find(|hold| hold.run == run)
     }

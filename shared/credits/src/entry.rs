@@ -1,5 +1,5 @@
 use crate::{CreditsError, Hold, Nonce};
-use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, RunId, Timestamp};
+use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, RunId, Timestamp, TopUpId};
 use std::fmt;
 
 /// One immutable entry of `credit_transactions`.
@@ -20,6 +20,8 @@ pub enum Kind {
     Grant {
         origin: Origin,
         key: OnceKey,
+        /// The order that was paid; absent for other credit, and in entries of older versions.
+        top_up: Option<TopUpId>,
     },
     /// A run's outcome: charged, or released with amount 0.
     Run(RunOutcome),

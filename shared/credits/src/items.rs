@@ -164,7 +164,10 @@ pub(crate) fn entry_item(entry: &Entry) -> HashMap<String, AttributeValue> {
         .number("amount", entry.amount.get())
         .number("at", entry.at.millis());
     match &entry.kind {
-        Kind::Grant { origin, key } => item.text("origin", origin.as_str()).text("once", key.as_str()),
+        Kind::Grant { origin, key, top_up } => item
+            .text("origin", origin.as_str())
+            .text("once", key.as_str())
+            .maybe_text("topUp", top_up.as_ref()),
         Kind::Run(outcome) => {
             let item = item.text("nonce", outcome.nonce.encode()).text("receipt", &outcome.receipt);
             match &outcome.verdict {
@@ -202,7 +205,7 @@ fn read_kind(item: &Item<'_>, amount: CreditsDelta) -> Result<Kind, StoreError> 
     Ok(match item.text("kind")? {
         "grant" => {
             let origin = Origin::parse(item.text("origin")?).ok_or(item.corrupt("origin"))?;
-            Kind::Grant { origin, key: once()? }
+            Kind::Grant { origin, key: once()?, top_up: item.maybe_parsed("topUp")? }
         }
         "charge" => Kind::Run(read_outcome(item, Verdict::Charged(amount.magnitude()))?),
         "release" => {

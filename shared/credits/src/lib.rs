@@ -11,6 +11,7 @@ mod lots;
 mod posting;
 mod posts;
 mod standing;
+mod statement;
 #[cfg(test)]
 mod tests;
 

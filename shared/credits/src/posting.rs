@@ -1,6 +1,6 @@
 use crate::entry::{Kind, OnceKey, Origin};
 use crate::{Account, CreditsError};
-use primitives::{AccountId, Credits, CreditsDelta, EntryId, Overflow, RunId};
+use primitives::{AccountId, Credits, CreditsDelta, EntryId, Overflow, RunId, TopUpId};
 
 /// A change of the ledger that is not a run: rare, and always one transaction with its once-only key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,6 +8,12 @@ pub enum Posting {
     Grant {
         amount: Credits,
         origin: Origin,
+        key: OnceKey,
+    },
+    /// A grant that the payment of this order brought.
+    TopUp {
+        amount: Credits,
+        order: TopUpId,
         key: OnceKey,
     },
     /// Gives back exactly what a settled run of this account took; at most once per run.
@@ -46,7 +52,9 @@ impl Posting {
     /// The fact this posting stands for. Run and entry ids are only unique within their account.
     pub fn once_key(&self, account: &AccountId) -> OnceKey {
         match self {
-            Posting::Grant { key, .. } | Posting::Reversal { key, .. } => key.clone(),
+            Posting::Grant { key, .. } | Posting::TopUp { key, .. } | Posting::Reversal { key, .. } => {
+                key.clone()
+            }
             Posting::Reinstatement { reversal, .. } => {
                 OnceKey::new("reinstatement", format_args!("{account}#{reversal}"))
             }
@@ -58,7 +66,11 @@ impl Posting {
     pub fn effect(&self, account: &Account) -> Result<Effect, CreditsError> {
         match self {
             Posting::Grant { amount, origin, key } => {
-                incoming(account, *amount, Kind::Grant { origin: *origin, key: key.clone() })
+                incoming(account, *amount, Kind::Grant { origin: *origin, key: key.clone(), top_up: None })
+            }
+            Posting::TopUp { amount, order, key } => {
+                let kind = Kind::Grant { origin: Origin::TopUp, key: key.clone(), top_up: Some(*order) };
+                incoming(account, *amount, kind)
             }
             Posting::Refund { run, amount, reason } => {
                 incoming(account, *amount, Kind::Refund { run: *run, reason: reason.clone() })

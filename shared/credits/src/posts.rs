@@ -38,7 +38,7 @@ impl Ledger {
         let entry = Entry {
             id: EntryId::mint(now),
             account: id.clone(),
-            kind: Kind::Grant { origin: Origin::Welcome, key: key.clone() },
+            kind: Kind::Grant { origin: Origin::Welcome, key: key.clone(), top_up: None },
             amount: welcome.gained(),
             at: now,
         };
@@ -127,7 +127,8 @@ impl Ledger {
         beside: &impl Fn(EntryId) -> Result<Vec<TransactWriteItem>, StoreError>,
     ) -> Result<Posted, CreditsError> {
         let account = self.account(id).await?.ok_or(CreditsError::NoAccount)?;
-        if matches!(posting, Posting::Grant { .. }) && account.block == Some(Block::Closed) {
+        let is_grant = matches!(posting, Posting::Grant { .. } | Posting::TopUp { .. });
+        if is_grant && account.block == Some(Block::Closed) {
             return Err(CreditsError::Closed);
         }
         let effect = posting.effect(&account)?;
@@ -257,7 +258,7 @@ impl Proof {
     /// reinstatement undoes exactly one reversal.
     fn of(posting: &Posting) -> Option<Proof> {
         match posting {
-            Posting::Grant { .. } => None,
+            Posting::Grant { .. } | Posting::TopUp { .. } => None,
             Posting::Refund { run, amount, .. } => Some(Proof {
                 entry: (*run).into(),
                 kind: "charge",

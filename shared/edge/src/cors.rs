@@ -16,7 +16,10 @@ use platform::{InvalidSettings, Platform};
 /// What an answer to a preflight tells every page, beside whether its origin may call. We read no cookies, so nothing is
 /// said of credentials.
 pub const PREFLIGHT_HEADERS: [(&str, &str); 4] = [
-    ("access-control-allow-headers", "authorization,content-type,accept,idempotency-key"),
+    (
+        "access-control-allow-headers",
+        "authorization,content-type,accept,idempotency-key,if-none-match,last-event-id,traceparent",
+    ),
     ("access-control-allow-methods", "GET,POST,PATCH,DELETE"),
     // In seconds: two hours are the most that Chromium keeps one.
     ("access-control-max-age", "7200"),
@@ -24,7 +27,8 @@ pub const PREFLIGHT_HEADERS: [(&str, &str); 4] = [
 ];
 
 /// The headers that a page of another origin may read beside those that browsers always show.
-const EXPOSED_HEADERS: &str = "x-request-id,x-run-id,retry-after";
+pub const EXPOSED_HEADERS: &str =
+    "x-request-id,x-run-id,retry-after,ratelimit-limit,ratelimit-remaining,ratelimit-reset";
 
 /// Answers preflights of all paths of the router, in place of the gateway that does so in the cloud.
 pub fn preflights(router: Router, platform: &Platform) -> Result<Router, InvalidSettings> {

@@ -10,11 +10,12 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::Limited;
 use platform::{InvalidSettings, Platform};
-use primitives::TraceId;
+use primitives::{Language, TraceId};
+use problems::wanted_language;
 use std::time::Instant;
 use tracing::Instrument;
 
@@ -37,7 +38,10 @@ pub(crate) fn surrounded(router: Router, edge: &Edge) -> Router {
 /// The outermost step: name the request, log it, and give the answer its last form.
 async fn name_and_complete(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let id = RequestId::mint(edge.platform().now(), request.extensions().get::<TraceId>().cloned());
+    let wish = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let language = wanted_language(wish.unwrap_or_default());
     request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(language);
     let method = request.method().clone();
     // Never the path itself: ids, and whatever people paste, would enter the log.
     let path = request.extensions().get::<MatchedPath>().map_or("(no route)", MatchedPath::as_str).to_owned();
@@ -45,7 +49,8 @@ async fn name_and_complete(State(edge): State<Edge>, mut request: Request, next:
     let span = tracing::info_span!("request", request_id = %id, trace_id, %method, path);
     let begun = Instant::now();
     async {
-        let response = completed(next.run(request).await, &id);
+        let unit = edge.platform().profile().ledger.unit.as_str();
+        let response = completed(next.run(request).await, &id, language, unit);
         let (status, duration_ms) = (response.status().as_u16(), begun.elapsed().as_millis());
         tracing::info!(status, duration_ms, "{method} {path} was answered with {status}");
         response
@@ -54,10 +59,11 @@ async fn name_and_complete(State(edge): State<Edge>, mut request: Request, next:
     .await
 }
 
-fn completed(mut response: Response, id: &RequestId) -> Response {
+fn completed(mut response: Response, id: &RequestId, language: Language, unit: &str) -> Response {
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| bare_problem(&response));
     if let Some(problem) = problem {
-        let (parts, body) = ProblemResponse::from(id.name(problem)).into_response().into_parts();
+        let problem = id.name(problem).told(language, unit);
+        let (parts, body) = ProblemResponse::from(problem).into_response().into_parts();
         *response.body_mut() = body;
         *response.status_mut() = parts.status;
         response.headers_mut().remove(CONTENT_LENGTH);

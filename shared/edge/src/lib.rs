@@ -18,16 +18,17 @@ pub mod sse;
 mod tests;
 
 pub use caller::{Caller, Role, Runner};
-pub use cors::{PREFLIGHT_HEADERS, preflights};
+pub use cors::{EXPOSED_HEADERS, PREFLIGHT_HEADERS, preflights};
 pub use extract::{AcceptKind, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, RawBody};
 pub use finish::fallback;
 pub use in_time::AnswerBy;
 pub use limit::{REQUEST_LIMITS, TABLES};
 pub use network::SourceIp;
 pub use permission::Permission;
-pub use problems::{Problem, ProblemCode, ProblemDocument};
+pub use problems::{LedgerAmount, Problem, ProblemCode, ProblemDocument};
 pub use request_id::RequestId;
 pub use response::{ProblemResponse, RUN_ID};
 pub use routes::{ROUTES, Route, Routes};
+pub use settings::allowed_origins;
 
 use edge::Edge;

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use problems::{Problem, ProblemCode, RequestLimit};
 
@@ -52,6 +52,9 @@ fn status(code: ProblemCode) -> StatusCode {
 fn headers(problem: &Problem) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, MEDIA_TYPE);
+    if let Some(language) = problem.language() {
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    }
     let challenge = match problem.code() {
         ProblemCode::Unauthenticated => Some("Bearer"),
         ProblemCode::WebhookRefused => Some("Signature"),

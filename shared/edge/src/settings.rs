@@ -4,7 +4,7 @@ use primitives::UserId;
 use std::collections::HashSet;
 
 /// `ALLOWED_ORIGINS`: pages that may call us from a browser; compared exactly.
-pub(crate) fn allowed_origins(settings: &mut Settings<'_>) -> Vec<HeaderValue> {
+pub fn allowed_origins(settings: &mut Settings<'_>) -> Vec<HeaderValue> {
     let origins = settings.list("ALLOWED_ORIGINS");
     origins.iter().filter_map(|text| origin(settings, text)).collect()
 }

@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use primitives::times;
 use serde::Serialize;
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -18,6 +19,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 pub fn event(name: &'static str, content: &impl Serialize) -> Bytes {
     let json = serde_json::to_string(content).expect("an event's content has a JSON form");
     Bytes::from(format!("event: {name}\ndata: {json}\n\n"))
+}
+
+/// The same with an id, which a client that reconnects sends as `Last-Event-ID`. `id` must not hold a line break.
+///
+/// # Panics
+/// When `content` has no JSON form, which only a hand-written `Serialize` can do.
+pub fn numbered_event(name: &'static str, id: &impl Display, content: &impl Serialize) -> Bytes {
+    let json = serde_json::to_string(content).expect("an event's content has a JSON form");
+    Bytes::from(format!("event: {name}\nid: {id}\ndata: {json}\n\n"))
 }
 
 /// No event: clients pass over it.

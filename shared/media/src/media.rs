@@ -18,10 +18,13 @@ pub struct Media {
     platform: Platform,
 }
 
-/// A link that anybody who has it can fetch until it ends.
+/// Links that anybody who has them can fetch until they end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    pub url: String,
+    /// The browser shows what it gets.
+    pub view_url: String,
+    /// The browser saves what it gets.
+    pub download_url: String,
     pub expires_at: Timestamp,
 }
 
@@ -81,8 +84,9 @@ impl Media {
         Ok(Private::new(text))
     }
 
-    /// A fresh link to the output, made without asking the store.
-    pub async fn link(&self, output: &StoredOutput, now: Timestamp) -> Result<Link, MediaError> {
+    /// Fresh links to the output, made without asking the store. A browser saves it as `name` with the extension of its
+    /// kind; `name` is ours (a tool and a run's id), never a person's text.
+    pub async fn link(&self, output: &StoredOutput, name: &str, now: Timestamp) -> Result<Link, MediaError> {
         if output.is_expired(now) {
             return Err(MediaError::Gone);
         }
@@ -92,18 +96,29 @@ impl Media {
             .expires_in(lifetime)
             .build()
             .map_err(MediaError::unavailable)?;
-        let disposition = match output.kind {
-            OutputKind::Text => "attachment",
-            OutputKind::Png | OutputKind::Jpeg | OutputKind::Webp => "inline",
-        };
+        let file_name = format!("{name}.{}", output.kind.extension());
+        Ok(Link {
+            view_url: self.signed(output, "inline", &file_name, signing.clone()).await?,
+            download_url: self.signed(output, "attachment", &file_name, signing).await?,
+            expires_at: now.after(lifetime),
+        })
+    }
+
+    async fn signed(
+        &self,
+        output: &StoredOutput,
+        disposition: &str,
+        file_name: &str,
+        signing: PresigningConfig,
+    ) -> Result<String, MediaError> {
         let get = self.platform.s3().get_object().bucket(self.bucket()).key(&output.key);
         let request = get
             .response_content_type(output.kind.media_type())
-            .response_content_disposition(format!("{disposition}; filename=\"{}\"", output.file_name()))
+            .response_content_disposition(format!("{disposition}; filename=\"{file_name}\""))
             .presigned(signing)
             .await
             .map_err(MediaError::unavailable)?;
-        Ok(Link { url: request.uri().to_owned(), expires_at: now.after(lifetime) })
+        Ok(request.uri().to_owned())
     }
 
     fn bucket(&self) -> &str {

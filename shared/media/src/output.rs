@@ -53,11 +53,6 @@ impl StoredOutput {
         self.expires_at <= now
     }
 
-    /// The name a browser saves it under.
-    pub(crate) fn file_name(&self) -> &str {
-        self.key.rsplit('/').next().unwrap_or("output")
-    }
-
     pub(crate) fn expiry(now: Timestamp, days: u32) -> Timestamp {
         now.after(Duration::from_secs(u64::from(days) * 86_400))
     }

@@ -143,7 +143,11 @@ impl Payments {
             return if is_decided { Ok(None) } else { Err(ClaimError::Unclear.into()) };
         }
         let credits = self.assigned_credits(fact, order.as_ref(), wish)?;
-        let posting = Posting::Grant { amount: credits, origin: Origin::TopUp, key: fact.next_grant_key() };
+        let key = fact.next_grant_key();
+        let posting = match wish.order {
+            Some(order) => Posting::TopUp { amount: credits, order, key },
+            None => Posting::Grant { amount: credits, origin: Origin::TopUp, key },
+        };
         let credited = |entry: EntryId| Credited {
             account: wish.account.clone(),
             order: wish.order,

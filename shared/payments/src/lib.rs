@@ -22,6 +22,7 @@ mod settings;
 mod store;
 #[cfg(test)]
 mod tests;
+mod to_pay;
 mod top_ups;
 
 pub use crate::rails::sepay_card::{CardDesk, CardNews};

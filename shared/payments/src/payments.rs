@@ -7,7 +7,7 @@ use crate::ruling::{Ruling, rule};
 use crate::store::{Store, When, Written};
 use crate::{Likeness, PaymentsError, Rail};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use credits::{CreditsError, Ledger, Origin, Posted, Posting};
+use credits::{CreditsError, Ledger, Posted, Posting};
 use platform::{InvalidSettings, Platform, Sealer, StoreError, TopUpRules, retry_conflicts};
 use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId, Unit};
 use std::collections::HashSet;
@@ -185,7 +185,7 @@ impl Payments {
     ) -> Result<Settled, PaymentsError> {
         let before = judged.before;
         let key = arrival.key.grant_key();
-        let posting = Posting::Grant { amount: credits, origin: Origin::TopUp, key };
+        let posting = Posting::TopUp { amount: credits, order: order.id, key };
         let body = self.sealed(&arrival.key, &arrival.delivery)?;
         let beside = |entry: EntryId| {
             let credited = Credited {

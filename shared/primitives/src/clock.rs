@@ -51,11 +51,13 @@ impl Timestamp {
     }
 }
 
+/// Always to the millisecond, so that times compare as texts do.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nanos = i128::from(self.0) * 1_000_000;
-        let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(|_| fmt::Error)?;
-        f.write_str(&moment.format(&Rfc3339).map_err(|_| fmt::Error)?)
+        let seconds = i64::try_from(self.seconds()).map_err(|_| fmt::Error)?;
+        let moment = OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| fmt::Error)?;
+        let written = moment.format(&Rfc3339).map_err(|_| fmt::Error)?;
+        write!(f, "{}.{:03}Z", written.trim_end_matches('Z'), self.0 % 1000)
     }
 }
 
@@ -110,6 +112,26 @@ impl Clock {
         if let Some(millis) = &self.0 {
             let step = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
             millis.fetch_add(step, Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_to_the_millisecond_and_read_back() {
+        for (millis, text) in
+            [(1_800_000_000_000, "2027-01-15T08:00:00.000Z"), (1_800_000_000_120, "2027-01-15T08:00:00.120Z")]
+        {
+            let moment = Timestamp::from_millis(millis);
+            let written = serde_json::to_string(&moment).unwrap();
+            assert_eq!(
+                (moment.to_string(), written.as_str()),
+                (text.to_owned(), format!("\"{text}\"").as_str())
+            );
+            assert_eq!(serde_json::from_str::<Timestamp>(&written).unwrap(), moment);
         }
     }
 }

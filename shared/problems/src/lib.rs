@@ -2,8 +2,11 @@
 
 mod codes;
 mod problem;
+mod schema;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use codes::{Meaning, ProblemCode};
-pub use problem::{Credit, FieldProblem, Problem, ProblemDocument, RequestLimit};
+pub use problem::{Credit, FieldProblem, LedgerAmount, Problem, ProblemDocument, RequestLimit};
+pub use words::wanted_language;

@@ -1,10 +1,15 @@
 //! Problem documents (RFC 9457): one shape for everything that is refused or goes wrong.
 
-use crate::ProblemCode;
-use primitives::RunId;
+use crate::{ProblemCode, words};
+use primitives::{Credits, Language, RunId};
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
+
+const REPLAYED: &str =
+    " The run of an earlier request with this key ended so. To run the tool again, send a new key.";
+const REPLAYED_IN_VIETNAMESE: &str =
+    " Đây là kết quả của một lần chạy trước với cùng mã. Để chạy lại, hãy bắt đầu một lần chạy mới.";
 
 /// What happened to the caller's credit because of this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -30,6 +35,10 @@ struct Parts {
     code: ProblemCode,
     document: ProblemDocument,
     limit: Option<RequestLimit>,
+    /// The words of this very case in Vietnamese, where the usual ones of its code say too little.
+    vietnamese: Option<String>,
+    /// In which its words are, once it was told.
+    language: Option<Language>,
 }
 
 /// The limit that requests ran into, for headers beside the document.
@@ -49,10 +58,12 @@ pub struct ProblemDocument {
     /// The same for every problem of this code
     pub title: String,
     pub status: u16,
-    /// What happened and what to do, for a person
+    /// What happened and what to do, for a person, in the language of `Accept-Language` (`en`, `vi`)
     pub detail: String,
-    /// Stable; what programs should look at
-    #[schema(example = "insufficient_credit")]
+    /// What to do about it in the client, for its developer
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    #[schema(value_type = ProblemCode, example = "insufficient_credit")]
     pub code: String,
     pub credit: Credit,
     /// Name it to support
@@ -63,11 +74,31 @@ pub struct ProblemDocument {
     pub trace_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<String>,
+    /// True when this is how the run of an earlier request with the same key ended: that key always gets this answer
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
+    /// What the run costs
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<LedgerAmount>,
+    /// What can be spent
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available: Option<LedgerAmount>,
     /// The values that can't be used
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
+}
+
+/// An amount of credit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LedgerAmount {
+    /// In whole units
+    #[schema(value_type = u64)]
+    pub amount: Credits,
+    /// What one unit is
+    #[schema(example = "USD cent")]
+    pub unit: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -85,15 +116,19 @@ impl Problem {
             title: meaning.title.to_owned(),
             status: meaning.status,
             detail: meaning.detail.to_owned(),
+            hint: None,
             code: meaning.name.to_owned(),
             credit: meaning.credit,
             request_id: None,
             trace_id: None,
             run_id: None,
+            replayed: false,
+            price: None,
+            available: None,
             errors: Vec::new(),
             retry_after_seconds: None,
         };
-        Problem(Box::new(Parts { code, document, limit: None }))
+        Problem(Box::new(Parts { code, document, limit: None, vietnamese: None, language: None }))
     }
 
     /// Answers every request of a person who was deleted, while their last token is still good.
@@ -109,6 +144,43 @@ impl Problem {
         self
     }
 
+    /// The same in Vietnamese. A detail without it is told in the usual Vietnamese words of its code.
+    pub fn in_vietnamese(mut self, detail: impl Into<String>) -> Problem {
+        self.0.vietnamese = Some(detail.into());
+        self
+    }
+
+    /// What the run costs; the edge adds the ledger's unit.
+    pub fn price(mut self, price: Credits) -> Problem {
+        self.0.document.price = Some(LedgerAmount { amount: price, unit: String::new() });
+        self
+    }
+
+    /// What can be spent; the edge adds the ledger's unit.
+    pub fn available(mut self, available: Credits) -> Problem {
+        self.0.document.available = Some(LedgerAmount { amount: available, unit: String::new() });
+        self
+    }
+
+    /// Says it in the caller's language, its amounts in the ledger's unit, and to the client's developer what to do.
+    pub fn told(mut self, language: Language, unit: &str) -> Problem {
+        let document = &mut self.0.document;
+        document.hint = words::hint(self.0.code).map(str::to_owned);
+        for amount in [&mut document.price, &mut document.available].into_iter().flatten() {
+            unit.clone_into(&mut amount.unit);
+        }
+        if language == Language::Vietnamese {
+            let (title, detail) = words::vietnamese(self.0.code);
+            title.clone_into(&mut document.title);
+            document.detail = self.0.vietnamese.take().unwrap_or_else(|| detail.to_owned());
+            if document.replayed {
+                document.detail.push_str(REPLAYED_IN_VIETNAMESE);
+            }
+        }
+        self.0.language = Some(language);
+        self
+    }
+
     pub fn credit(mut self, credit: Credit) -> Problem {
         self.0.document.credit = credit;
         self
@@ -117,6 +189,13 @@ impl Problem {
     /// Also sent as `X-Run-Id`, like every answer about a run.
     pub fn run(mut self, run: RunId) -> Problem {
         self.0.document.run_id = Some(run.to_string());
+        self
+    }
+
+    /// This is the answer of an earlier request; the same key will never get another one.
+    pub fn replayed(mut self) -> Problem {
+        self.0.document.replayed = true;
+        self.0.document.detail.push_str(REPLAYED);
         self
     }
 
@@ -157,6 +236,11 @@ impl Problem {
 
     pub fn retry_after_seconds(&self) -> Option<u64> {
         self.0.document.retry_after_seconds
+    }
+
+    /// In which its words are; known once it was told.
+    pub fn language(&self) -> Option<Language> {
+        self.0.language
     }
 
     pub fn limit(&self) -> Option<RequestLimit> {

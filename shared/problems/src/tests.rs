@@ -1,5 +1,6 @@
 use crate::{Credit, Problem, ProblemCode, ProblemDocument};
-use primitives::{RunId, Timestamp};
+use primitives::{Language, RunId, Timestamp};
+use serde_json::json;
 use std::collections::HashSet;
 use std::time::Duration;
 use utoipa::{PartialSchema, ToSchema};
@@ -63,4 +64,33 @@ fn the_document_is_in_the_openapi() {
     for field in ["type", "title", "status", "detail", "code", "credit", "request_id", "errors"] {
         assert!(schema["properties"][field].is_object(), "{field}: {schema}");
     }
+}
+
+#[test]
+fn a_problem_is_told_in_the_callers_language_with_its_amounts_and_the_developers_hint_apart() {
+    let short = |amount: u64| primitives::Credits::new(amount).unwrap();
+    let problem = || {
+        Problem::new(ProblemCode::InsufficientCredit)
+            .price(short(4))
+            .available(short(1))
+            .detail("The run costs 4 and 1 is available.")
+            .in_vietnamese("Giá 4, còn 1.")
+    };
+    let english = problem().told(Language::English, "USD cent").document();
+    assert_eq!(english["detail"], "The run costs 4 and 1 is available.");
+    assert_eq!(english["price"], json!({ "amount": 4, "unit": "USD cent" }));
+    assert_eq!(english["available"], json!({ "amount": 1, "unit": "USD cent" }));
+    assert!(english["hint"].is_string());
+
+    let vietnamese = problem().told(Language::Vietnamese, "USD cent").document();
+    assert_eq!(
+        (&vietnamese["title"], &vietnamese["detail"]),
+        (&json!("Không đủ số dư"), &json!("Giá 4, còn 1."))
+    );
+    for member in ["code", "status", "price", "available", "hint", "credit"] {
+        assert_eq!(vietnamese[member], english[member], "{member}");
+    }
+
+    let usual = Problem::new(ProblemCode::NotFound).detail("Nobody is here.");
+    assert_ne!(usual.told(Language::Vietnamese, "").document()["detail"], "Nobody is here.");
 }

@@ -85,7 +85,7 @@ mod tests {
             {"date":"2026-11-20","base":"USD","quote":"IDR","rate":16500}]"#;
         let expected = [("EUR", "0.912346"), ("IDR", "16500"), ("VND", "26120")];
         assert_eq!(rates(text), expected.map(|(code, rate)| (code.to_owned(), rate.to_owned())));
-        assert_eq!(parse(text).unwrap()[&Currency::VND].at.to_string(), "2026-11-20T12:00:00Z");
+        assert_eq!(parse(text).unwrap()[&Currency::VND].at.to_string(), "2026-11-20T12:00:00.000Z");
     }
 
     #[test]

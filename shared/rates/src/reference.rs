@@ -1,5 +1,5 @@
 use crate::{Quote, Rates, frankfurter, items};
-use primitives::{Credits, Currency, Timestamp, Unit};
+use primitives::{Credits, Currency, Language, Money, Timestamp, Unit};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,11 +14,11 @@ const FRESH_FOR: Duration = Duration::from_secs(600);
 pub struct Reference {
     /// In minor units of the currency (ISO 4217): `26270` is 26 270 VND, and 262.70 EUR.
     #[schema(example = 26270)]
-    amount_minor: u64,
+    minor: u64,
     #[schema(example = "VND")]
     currency: String,
-    /// For a person, rounded to the currency's smallest unit.
-    #[schema(example = "26270 VND")]
+    /// For a person, rounded to the currency's smallest unit and grouped as their language does (`Accept-Language`).
+    #[schema(example = "26,270 VND")]
     text: String,
     /// The day of the exchange rate, in UTC.
     #[schema(value_type = String, format = Date, example = "2026-11-20")]
@@ -37,18 +37,23 @@ struct Read {
 
 impl Quote {
     /// The amount as it is shown beside so much credit; `None` when it is too large to be written.
-    pub fn reference(&self, unit: Unit, credits: Credits) -> Option<Reference> {
+    pub fn reference(&self, unit: Unit, credits: Credits, language: Language) -> Option<Reference> {
         let amount = unit.price_half_up(credits, self.currency, self.rate).ok()?;
         Some(Reference {
-            amount_minor: amount.minor(),
+            minor: amount.minor(),
             currency: amount.currency().to_string(),
-            text: format!("{amount} {}", amount.currency()),
+            text: written(amount, language),
             rate_date: self.feed_at.date(),
         })
     }
 }
 
 impl Rates {
+    /// Whether amounts can be shown in this currency at all: the ledger's own, or one that rates are fetched for.
+    pub fn can_show(currency: Currency) -> bool {
+        currency == Currency::USD || frankfurter::QUOTES.contains(&currency.code())
+    }
+
     /// For display only: the last good quote of whatever age, up to ten minutes late.
     ///
     /// `None` for USD, for a currency without a rate, and when the store does not answer: nobody shall wait for a figure
@@ -83,25 +88,34 @@ impl Shown {
     }
 }
 
+fn written(amount: Money, language: Language) -> String {
+    let width = amount.currency().decimals() as usize;
+    let digits = format!("{:0>1$}", amount.minor(), width + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - width);
+    format!("{} {}", language.grouped(whole, fraction), amount.currency())
+}
+
 #[cfg(test)]
 mod tests {
     use crate::tests::quote;
-    use primitives::{Credits, Unit};
+    use primitives::{Credits, Language, Unit};
 
     #[test]
     fn an_amount_is_written_with_its_currencys_decimals_and_the_rates_day() {
-        for (currency, rate, units, text) in [
-            ("VND", "26270", 100, "26270 VND"),
-            ("EUR", "0.91", 5, "0.05 EUR"),
-            ("EUR", "0.91", 0, "0.00 EUR"),
-            ("EUR", "0.91", 12_345, "112.34 EUR"),
-            ("KWD", "0.3071", 1, "0.003 KWD"),
+        for (currency, rate, units, english, vietnamese) in [
+            ("VND", "26270", 100, "26,270 VND", "26.270 VND"),
+            ("EUR", "0.91", 5, "0.05 EUR", "0,05 EUR"),
+            ("EUR", "0.91", 0, "0.00 EUR", "0,00 EUR"),
+            ("EUR", "0.91", 123_456, "1,123.45 EUR", "1.123,45 EUR"),
+            ("KWD", "0.3071", 1, "0.003 KWD", "0,003 KWD"),
         ] {
             let credits = Credits::new(units).unwrap();
-            let reference = quote(currency, rate).reference(Unit::UsdCent, credits).unwrap();
-            assert_eq!(reference.text, text);
-            assert_eq!(reference.rate_date, "2026-11-20");
+            let shown = |language| quote(currency, rate).reference(Unit::UsdCent, credits, language).unwrap();
+            assert_eq!(shown(Language::English).text, english);
+            assert_eq!(shown(Language::Vietnamese).text, vietnamese);
+            assert_eq!(shown(Language::English).rate_date, "2026-11-20");
         }
-        assert_eq!(quote("VND", "26270").reference(Unit::UsdCent, Credits::MAX), None);
+        let too_much = quote("VND", "26270").reference(Unit::UsdCent, Credits::MAX, Language::English);
+        assert_eq!(too_much, None);
     }
 }

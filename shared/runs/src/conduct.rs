@@ -224,7 +224,7 @@ impl Conduct {
             }
         }
         // The decision stands, so from here on nothing may end in an error: at worst the link is missing.
-        let shown = self.runs.0.history.output_view(output).await.unwrap_or_else(|error| {
+        let shown = self.runs.0.history.output_view(output, &view).await.unwrap_or_else(|error| {
             tracing::error!(run.id = %view.id, error = %error, "no link could be made");
             OutputView::of(output, None)
         });

@@ -78,6 +78,9 @@ pub enum FailedRun {
     /// The run did not outlive its process; the credit is back, at once or when its hold ran out.
     #[error("the run was broken off")]
     BrokenOff { run: RunId },
+    /// The run of an earlier request with the same key ended so; the key will never stand for another run.
+    #[error("the run of an earlier request ended so: {0}")]
+    Replayed(#[source] Box<FailedRun>),
     /// The store failed after the reservation; the sweep brings the run to its end.
     #[error("the run could not be settled yet")]
     Unsettled {

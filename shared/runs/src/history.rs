@@ -1,11 +1,15 @@
-use crate::usage::UsageLog;
+use crate::usage::{UsageLog, UsageRow};
 use crate::view::{OutputView, RunPage, RunStatus, RunSummary, RunView};
 use crate::{Receipt, RunsError};
 use credits::{Hold, Ledger, Outcome};
 use media::{Link, Media, MediaError, OutputKind, StoredOutput};
 use platform::Platform;
-use primitives::{AccountId, RunId, Timestamp};
+use primitives::{AccountId, EntryId, RunId, Timestamp};
+use std::collections::HashMap;
 use std::time::Duration;
+
+/// Entries of the ledger read at once for a page of runs: as many as a page holds, and a few top-ups between them.
+const OUTCOMES_AT_ONCE: u32 = 120;
 
 /// An account's runs as their owner sees them. Reads only.
 #[derive(Clone)]
@@ -53,11 +57,13 @@ impl History {
     pub(crate) async fn finished_view(&self, outcome: &Outcome) -> Result<RunView, RunsError> {
         let mut view = RunView::of_outcome(outcome)?;
         let Some(output) = self.output_of(outcome, &mut view).await? else { return Ok(view) };
-        let mut shown = self.output_view(&output).await?;
+        let mut shown = self.output_view(&output, &view).await?;
         if output.kind == OutputKind::Text && !shown.expired {
             match self.media.text(&output, self.now()).await {
                 Ok(text) => shown.text = Some(text.into_inner()),
-                Err(MediaError::Gone) => (shown.expired, shown.url) = (true, None),
+                Err(MediaError::Gone) => {
+                    (shown.expired, shown.view_url, shown.download_url) = (true, None, None);
+                }
                 // The receipt is worth showing without its text; the link may work all the same.
                 Err(error) => tracing::warn!(run.id = %view.id, error = %error, "an output can't be read"),
             }
@@ -82,9 +88,14 @@ impl History {
         Ok(gift)
     }
 
-    /// The output with a fresh link, without reading it.
-    pub(crate) async fn output_view(&self, output: &StoredOutput) -> Result<OutputView, RunsError> {
-        let link: Option<Link> = match self.media.link(output, self.now()).await {
+    /// The run's output with fresh links, without reading it.
+    pub(crate) async fn output_view(
+        &self,
+        output: &StoredOutput,
+        run: &RunView,
+    ) -> Result<OutputView, RunsError> {
+        let name = format!("{}-{}", run.tool, run.id);
+        let link: Option<Link> = match self.media.link(output, &name, self.now()).await {
             Ok(link) => Some(link),
             Err(MediaError::Gone) => None,
             Err(error) => return Err(error.into()),
@@ -92,7 +103,7 @@ impl History {
         Ok(OutputView::of(output, link))
     }
 
-    /// The account's runs, newest first; those still running lead the first page.
+    /// The account's runs, newest first, those still running among them. A page holds `limit` runs unless it is the last.
     pub async fn list(
         &self,
         account: &AccountId,
@@ -102,40 +113,75 @@ impl History {
         let usage = self.usage.page(account, limit, before, self.now());
         let (page, holder) = tokio::join!(usage, self.ledger.account(account));
         let (page, holder) = (page?, holder?);
-        let holds = match before {
-            Some(_) => Vec::new(),
-            None => holder.map(|holder| holder.holds).unwrap_or_default(),
+        let is_of_page = |hold: &Hold| {
+            before.is_none_or(|before| hold.run < before) && page.rows.iter().all(|row| row.run != hold.run)
         };
-        let is_listed = |hold: &&Hold| page.rows.iter().all(|row| row.run != hold.run);
-        let mut holds: Vec<Hold> = holds.iter().filter(is_listed).cloned().collect();
-        holds.sort_by_key(|hold| std::cmp::Reverse(hold.run));
-        let running = holds.iter().map(|hold| RunView::of_hold(hold, self.hold_lifetime)).map(summary_of);
-        let finished = page.rows.iter().map(|row| RunSummary {
-            id: row.run,
-            tool: row.tool.clone(),
-            model: row.option.clone(),
-            status: if row.failure.is_none() { RunStatus::Succeeded } else { RunStatus::Failed },
-            charged: row.credits,
-            input_chars: row.input_chars,
-            at: row.at,
-            failure: row.failure.clone(),
-        });
-        Ok(RunPage {
-            runs: running.chain(finished).collect(),
-            next_cursor: page.next.map(|run| run.to_string()),
-        })
+        let holds = holder.map(|holder| holder.holds).unwrap_or_default();
+        let running = holds.iter().filter(|hold| is_of_page(hold));
+        let mut runs: Vec<RunSummary> =
+            running.map(|hold| RunSummary::of(RunView::of_hold(hold, self.hold_lifetime))).collect();
+        runs.extend(self.finished(account, &page.rows, before).await?);
+        runs.sort_by_key(|run| std::cmp::Reverse(run.id));
+        let has_more = page.has_more || runs.len() > limit as usize;
+        runs.truncate(limit as usize);
+        let last = runs.last().map(|run| run.id.to_string());
+        Ok(RunPage { runs, next_cursor: last.filter(|_| has_more) })
     }
-}
 
-fn summary_of(view: RunView) -> RunSummary {
-    RunSummary {
-        id: view.id,
-        tool: view.tool,
-        model: view.model,
-        status: view.status,
-        charged: view.charged,
-        input_chars: view.input_chars,
-        at: view.created_at,
-        failure: view.failure,
+    /// The runs of these rows. The usage log tells which there are; what they came to stands in the ledger.
+    async fn finished(
+        &self,
+        account: &AccountId,
+        rows: &[UsageRow],
+        before: Option<RunId>,
+    ) -> Result<Vec<RunSummary>, RunsError> {
+        let Some(oldest) = rows.last().map(|row| row.run) else { return Ok(Vec::new()) };
+        let outcomes = self.outcomes(account, oldest, before).await?;
+        let mut runs = Vec::with_capacity(rows.len());
+        for row in rows {
+            let outcome = outcomes.get(&row.run).map(|outcome| (outcome, RunView::of_outcome(outcome)));
+            let Some((outcome, Ok(view))) = outcome else {
+                // The row is written after the outcome, so this is damage; the other runs are shown all the same.
+                tracing::error!(run.id = %row.run, "a run of the usage log has no outcome that can be read");
+                continue;
+            };
+            runs.push(self.summary(view, outcome, row).await?);
+        }
+        Ok(runs)
+    }
+
+    async fn summary(
+        &self,
+        mut view: RunView,
+        outcome: &Outcome,
+        row: &UsageRow,
+    ) -> Result<RunSummary, RunsError> {
+        view.gift = row.gift.is_some();
+        let receipt = outcome.run().and_then(|run| Receipt::parse(&run.receipt));
+        if let Some(output) = receipt.and_then(|receipt| receipt.output).or(row.gift.clone()) {
+            view.output = Some(self.output_view(&output, &view).await?);
+        }
+        Ok(RunSummary::of(view))
+    }
+
+    /// The outcomes of runs from `oldest` on, before the cursor.
+    async fn outcomes(
+        &self,
+        account: &AccountId,
+        oldest: RunId,
+        before: Option<RunId>,
+    ) -> Result<HashMap<RunId, Outcome>, RunsError> {
+        let mut outcomes = HashMap::new();
+        let mut before = before.map(EntryId::from);
+        loop {
+            let page = self.ledger.entries(account, OUTCOMES_AT_ONCE, before).await?;
+            let is_far_enough = page.items.last().is_none_or(|last| last.id <= EntryId::from(oldest));
+            let runs = page.items.into_iter().filter(|entry| entry.run().is_some());
+            outcomes.extend(runs.map(|outcome| (RunId::from(outcome.id), outcome)));
+            before = page.next;
+            if is_far_enough || before.is_none() {
+                return Ok(outcomes);
+            }
+        }
     }
 }

@@ -2,11 +2,14 @@
 
 mod catalog;
 mod claim;
+mod closed_sets;
 mod closing;
 mod conduct;
 mod error;
+mod form;
 mod history;
 mod items;
+mod place;
 mod pricing;
 mod problem;
 mod quote;
@@ -25,10 +28,13 @@ mod usage;
 mod view;
 
 pub(crate) use catalog::Catalog;
+pub use closed_sets::{AttemptOutcome, RunFailure};
 pub use closing::{Closing, SweepReport};
 pub use error::{FailedRun, OrderError, RunsError};
+pub use form::ToolForm;
 pub use history::History;
 pub use items::{IDEMPOTENCY, TABLES, TOOL_PRICING, USAGE_LOG};
+pub use place::{Heard, NotAPlace, Place};
 pub use pricing::{Case, PriceCase, PriceRow, Unsellable};
 pub use quote::{Quote, QuoteSeal};
 pub use receipt::Receipt;
@@ -40,6 +46,6 @@ pub use tool_schema::{ImageInput, ScriptInput};
 pub use tried::{MalformedAttempt, Tried};
 pub use usage::UsageRow;
 pub use view::{
-    AttemptView, BalanceView, OutputView, PriceCaseView, PriceView, QuoteView, ReceiptView, RunBegun,
-    RunPage, RunStatus, RunSummary, RunView, TimelineStep, ToolParameter,
+    AttemptView, BalanceView, Milestone, OutputEnding, OutputType, OutputView, PriceCaseView, PriceView,
+    QuoteView, ReceiptView, RunBegun, RunPage, RunStatus, RunSummary, RunView, TimelineStep, ToolParameter,
 };

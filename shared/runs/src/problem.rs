@@ -50,33 +50,60 @@ impl OrderError {
     pub fn problem(&self) -> Problem {
         match self {
             OrderError::UnknownTool => Problem::new(ProblemCode::UnknownTool)
+                .pointer("/tool", "name a tool that GET /v1/pricing lists")
                 .detail("There is no such tool. GET /v1/pricing lists them. No credit was taken."),
             OrderError::ToolDisabled => Problem::new(ProblemCode::ToolDisabled),
             OrderError::InvalidInput(fields) => invalid_input(fields),
-            OrderError::RunIdOutOfTime => Problem::new(ProblemCode::InvalidRunId).detail(
-                "The time inside the run id is more than a day old or lies ahead. Make a new ULID. No credit was taken.",
-            ),
+            OrderError::RunIdOutOfTime => Problem::new(ProblemCode::InvalidRunId)
+                .pointer("/run_id", "its time is more than a day old, or lies ahead")
+                .detail(
+                    "The time inside the run id is more than a day old or lies ahead. Make a new ULID. \
+                     No credit was taken.",
+                ),
             OrderError::TwoKeys => Problem::new(ProblemCode::InvalidInput)
+                .pointer("/run_id", "leave it out, or the Idempotency-Key")
                 .detail("Send either a run_id or an Idempotency-Key, not both. No credit was taken."),
             OrderError::KeyConflict { run } => Problem::new(ProblemCode::RunConflict).run(*run),
             OrderError::StillRunning { run } => {
-                Problem::new(ProblemCode::RunConflict).run(*run).credit(Credit::Held).retry_after(LATER).detail(format!(
-                    "The run of an earlier request with this key is not over yet. Look at GET /v1/runs/{run}."
-                ))
+                Problem::new(ProblemCode::RunConflict)
+                    .run(*run)
+                    .credit(Credit::Held)
+                    .retry_after(LATER)
+                    .detail(format!(
+                        "The run of an earlier request with this key is not over yet. Look at GET /v1/runs/{run}."
+                    ))
+                    .in_vietnamese("Lần chạy này vẫn đang tiếp tục. Hãy đợi một chút rồi xem lại.")
             }
-            OrderError::PriceChanged { expected, now } => Problem::new(ProblemCode::PriceChanged).detail(format!(
-                "The price is {now} by now, not {expected}. Look at it, then send the request with the new price. \
-                 No credit was taken."
-            )),
-            OrderError::QuoteExpired => Problem::new(ProblemCode::QuoteExpired),
-            OrderError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch),
+            OrderError::PriceChanged { expected, now } => Problem::new(ProblemCode::PriceChanged)
+                .pointer("/price", format!("it is {now} by now"))
+                .price(*now)
+                .detail(format!(
+                    "The price is {now} by now, not {expected}. Look at it, then send the request with the new price. \
+                     No credit was taken."
+                ))
+                .in_vietnamese(format!(
+                    "Giá hiện tại là {now}, không phải {expected}. Hãy xem lại rồi chạy với giá mới. Bạn chưa bị trừ tiền."
+                )),
+            OrderError::QuoteExpired => {
+                Problem::new(ProblemCode::QuoteExpired).pointer("/quote_id", "it has expired")
+            }
+            OrderError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch)
+                .pointer("/quote_id", "it is not of this input, model or person"),
             OrderError::NotReserved { refusal, price } => not_reserved(refusal, *price),
             OrderError::WelcomeUndecided { price, available, retry_after } => {
-                Problem::new(ProblemCode::InsufficientCredit).retry_after(*retry_after).detail(format!(
-                    "The run costs {price} and {available} is available. Whether a welcome credit comes on top is not \
-                     decided yet: the sign-in service has not told us your e-mail address. Send the same request \
-                     again shortly, or top up. No credit was taken."
-                ))
+                Problem::new(ProblemCode::InsufficientCredit)
+                    .retry_after(*retry_after)
+                    .price(*price)
+                    .available(*available)
+                    .detail(format!(
+                        "The run costs {price} and {available} is available. Whether a welcome credit comes on top is \
+                         not decided yet: the sign-in service has not told us your e-mail address. Send the same \
+                         request again shortly, or top up. No credit was taken."
+                    ))
+                    .in_vietnamese(format!(
+                        "Lần chạy này giá {price}, số dư khả dụng là {available}. Chưa rõ bạn có được tặng số dư chào \
+                         mừng hay không. Hãy thử lại sau ít phút hoặc nạp tiền. Bạn chưa bị trừ tiền."
+                    ))
             }
         }
     }
@@ -89,6 +116,7 @@ impl FailedRun {
             FailedRun::NotServed { run, class } => not_served(*run, *class),
             FailedRun::OutputLost { run } => Problem::new(ProblemCode::OutputNotStored).run(*run),
             FailedRun::BrokenOff { run } => Problem::new(ProblemCode::RunBrokenOff).run(*run),
+            FailedRun::Replayed(earlier) => earlier.problem().replayed(),
             FailedRun::OutcomeUnknown { run, held_until } => {
                 Problem::new(ProblemCode::OutcomeUnknown).run(*run).credit(Credit::Held).detail(format!(
                     "The provider may have taken the work, but its answer was lost, and asking again could pay it twice. \
@@ -124,10 +152,17 @@ fn invalid_input(fields: &[FieldError]) -> Problem {
 
 fn not_reserved(refusal: &Refusal, price: Credits) -> Problem {
     match refusal {
-        Refusal::InsufficientCredit { available } => Problem::new(ProblemCode::InsufficientCredit).detail(format!(
-            "The run costs {price} and {available} is available. Top up, then send the same request again. \
-             No credit was taken."
-        )),
+        Refusal::InsufficientCredit { available } => Problem::new(ProblemCode::InsufficientCredit)
+            .price(price)
+            .available(*available)
+            .detail(format!(
+                "The run costs {price} and {available} is available. Top up, then send the same request again. \
+                 No credit was taken."
+            ))
+            .in_vietnamese(format!(
+                "Lần chạy này giá {price}, số dư khả dụng là {available}. Hãy nạp tiền rồi chạy lại. \
+                 Bạn chưa bị trừ tiền."
+            )),
         Refusal::NoAccount => Problem::new(ProblemCode::StoreUnavailable),
         Refusal::Closed => Problem::deleted_person(),
         Refusal::Suspended => Problem::new(ProblemCode::AccountSuspended),

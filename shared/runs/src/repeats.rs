@@ -53,7 +53,8 @@ impl Conduct {
         if view.output.is_none()
             && let Some(reason) = outcome.run().and_then(RunOutcome::failure)
         {
-            return Err(FailedRun::of_release(run, reason).into());
+            let failed = FailedRun::of_release(run, reason);
+            return Err(FailedRun::Replayed(Box::new(failed)).into());
         }
         if let Some(output) = &mut view.output {
             if let Some(text) = output.text.take() {

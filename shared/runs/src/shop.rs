@@ -1,7 +1,9 @@
 use crate::view::{PriceView, QuoteView};
-use crate::{Catalog, FieldError, OrderError, PriceRow, Quote, QuoteSeal, RunsError, ToolInput};
+use crate::{
+    Catalog, FieldError, OrderError, PriceRow, Quote, QuoteSeal, RunsError, ToolForm, ToolInput, form,
+};
 use platform::{InvalidSettings, Platform, Settings};
-use primitives::{AccountId, RunId, Secret, Timestamp};
+use primitives::{AccountId, Language, RunId, Secret, Timestamp};
 use std::time::Duration;
 
 /// What can be bought and at which price. Reads `tool_pricing`, writes nothing.
@@ -57,6 +59,11 @@ impl Shop {
             }
         }
         Ok(views)
+    }
+
+    /// What to ask a person for each tool that is sold, in their language.
+    pub async fn forms(&self, language: Language, now: Timestamp) -> Result<Vec<ToolForm>, RunsError> {
+        Ok(form::forms(&self.catalog.rows(now).await?, language))
     }
 
     /// Binds today's price to exactly this input for the profile's `quote_seconds`.

@@ -1,5 +1,6 @@
 //! What [`crate::ToolInput::parse`] reads, as OpenAPI describes it. Nothing is read by these types.
 
+use crate::ImageSize;
 use primitives::typed_pattern;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
@@ -26,12 +27,19 @@ pub struct ImageInput {
     /// One of those that `GET /v1/pricing` lists; absent, the tool's first.
     #[schema(max_length = 40)]
     model: Option<String>,
-    /// Absent: `landscape_4_3`
-    #[schema(pattern = "^(square_hd|square|portrait_4_3|portrait_16_9|landscape_4_3|landscape_16_9)$")]
+    #[schema(schema_with = size_schema, required = false)]
     size: Option<String>,
     /// The same seed makes the same picture again.
     #[schema(minimum = 0, maximum = 4294967295_u64)]
     seed: Option<u32>,
+}
+
+fn size_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(ImageSize::ALL.map(ImageSize::as_str)))
+        .default(Some(ImageSize::DEFAULT.as_str().into()))
+        .build()
 }
 
 fn prompt_schema() -> Object {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// What an attempt that served is called where the others have their failure.
-const SERVED: &str = "served";
+pub(crate) const SERVED: &str = "served";
 /// Longer ids of a provider's are cut.
 const ID_CHARS_MAX: usize = 36;
 

@@ -44,7 +44,7 @@ pub(crate) struct UsageLog {
 
 pub(crate) struct UsagePage {
     pub(crate) rows: Vec<UsageRow>,
-    pub(crate) next: Option<RunId>,
+    pub(crate) has_more: bool,
 }
 
 impl UsageLog {
@@ -113,14 +113,35 @@ impl UsageLog {
         Ok(answer.item().map(read_row).transpose()?)
     }
 
-    /// Newest first.
+    /// Newest first; `limit` rows, unless there are no more. Rows whose time is over may still lie in the table: they are
+    /// passed over.
     pub(crate) async fn page(
+        &self,
+        account: &AccountId,
+        limit: u32,
+        mut before: Option<RunId>,
+        now: Timestamp,
+    ) -> Result<UsagePage, RunsError> {
+        let mut rows = Vec::new();
+        loop {
+            let (more, next) = self.query(account, limit, before, now).await?;
+            rows.extend(more);
+            let has_more = next.is_some() || rows.len() > limit as usize;
+            if next.is_none() || rows.len() >= limit as usize {
+                rows.truncate(limit as usize);
+                return Ok(UsagePage { rows, has_more });
+            }
+            before = next;
+        }
+    }
+
+    async fn query(
         &self,
         account: &AccountId,
         limit: u32,
         before: Option<RunId>,
         now: Timestamp,
-    ) -> Result<UsagePage, RunsError> {
+    ) -> Result<(Vec<UsageRow>, Option<RunId>), RunsError> {
         let mut query = self
             .dynamo
             .query()
@@ -141,7 +162,7 @@ impl UsageLog {
         let answer = query.send().await.map_err(StoreError::of_sdk)?;
         let rows = answer.items().iter().map(read_row).collect::<Result<Vec<_>, _>>()?;
         let last = answer.last_evaluated_key().map(|key| Item::new(USAGE_LOG.name, key).parsed("run"));
-        Ok(UsagePage { rows, next: last.transpose()? })
+        Ok((rows, last.transpose()?))
     }
 }
 

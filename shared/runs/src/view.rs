@@ -1,11 +1,13 @@
 //! The shapes people see: what `GET /v1/runs/{id}`, the JSON answer of a run and the `done` event share.
 
+use crate::closed_sets::{AttemptOutcome, RunFailure};
 use crate::pricing::{Case, PriceCase};
 use crate::receipt::Receipt;
 use crate::{ImageSize, PriceRow, RunsError, Tried};
 use credits::{Balance, Hold, Outcome};
 use media::{Link, OutputKind, StoredOutput};
 use primitives::{Credits, RunId, Timestamp};
+use providers::Ending;
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -38,8 +40,8 @@ pub struct RunView {
     pub created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
-    /// Why it failed: `unavailable`, `content_rejected`, `output_lost`, `expired`, `stopped`, …
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<RunFailure>)]
     pub failure: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputView>,
@@ -91,10 +93,16 @@ pub struct BalanceView {
     pub debt: Credits,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputType {
+    Text,
+    Image,
+}
+
 #[derive(Clone, Serialize, ToSchema)]
 pub struct OutputView {
-    /// `text` or `image`
-    pub kind: String,
+    pub kind: OutputType,
     pub media_type: String,
     pub bytes: u64,
     /// Of the stored file, URL-safe base64.
@@ -105,9 +113,12 @@ pub struct OutputView {
     /// The file is past its time; text and link are gone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub expired: bool,
-    /// A link for downloading, valid for an hour; ask again for a fresh one.
+    /// Shows the file: for an `<img>`, or a tab of its own. Valid for an hour; ask again for a fresh one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub view_url: Option<String>,
+    /// Saves the file under a name that tells tool and run. Valid for an hour; ask again for a fresh one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub download_url: Option<String>,
     /// The text itself, when the output is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -115,7 +126,7 @@ pub struct OutputView {
 
 impl std::fmt::Debug for OutputView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "OutputView({}, {} bytes)", self.kind, self.bytes)
+        write!(f, "OutputView({:?}, {} bytes)", self.kind, self.bytes)
     }
 }
 
@@ -123,17 +134,30 @@ impl std::fmt::Debug for OutputView {
 pub struct TimelineStep {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Timestamp>,
-    /// `reserved`, `attempt_failed`, `first_content`, `charged`, `given_back`
-    pub what: String,
+    pub what: Milestone,
+    /// Of `reserved` and `charged` the price, of `attempt_failed` and `given_back` why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+/// What happened in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Milestone {
+    Reserved,
+    AttemptFailed,
+    FirstContent,
+    Charged,
+    GivenBack,
 }
 
 /// How the price came about, who served, and which ledger entry proves it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ReceiptView {
-    #[schema(value_type = String)]
-    pub entry_id: RunId,
+    /// The ledger's entry of the charge; absent where nothing was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub entry_id: Option<RunId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub quote_number: Option<RunId>,
@@ -152,10 +176,9 @@ pub struct ReceiptView {
     /// The provider stopped at its length limit.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cut_at_limit: bool,
-    /// How the output ended: `complete`, `length_limit`, or `content_filter` when the provider's content rules ended a
-    /// text of which a part had been shown. Absent when nothing was served.
+    /// How the output ended. Absent when nothing was served.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ending: Option<String>,
+    pub ending: Option<OutputEnding>,
     /// Every attempt at a provider, in order; the one that served is the last.
     pub attempts: Vec<AttemptView>,
     /// What the attempts cost us that did not serve, in cents; you don't pay for it. For a run whose end was not seen, its
@@ -163,11 +186,20 @@ pub struct ReceiptView {
     pub failed_cost_cents: String,
 }
 
+/// `content_filter`: the provider's content rules ended a text of which a part had been shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputEnding {
+    Complete,
+    LengthLimit,
+    ContentFilter,
+}
+
 /// One call to one provider within the run.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AttemptView {
     pub provider: String,
-    /// `served`, or why it did not: `unavailable`, `content_rejected`, …
+    #[schema(value_type = AttemptOutcome)]
     pub outcome: String,
     #[schema(value_type = String, format = DateTime)]
     pub started_at: Timestamp,
@@ -176,7 +208,7 @@ pub struct AttemptView {
     pub cost_cents: String,
 }
 
-/// A line of the history.
+/// A run in a list: what it is called, came to and brought, so that a gallery needs no further call.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RunSummary {
     #[schema(value_type = String)]
@@ -184,13 +216,27 @@ pub struct RunSummary {
     pub tool: String,
     pub model: String,
     pub status: RunStatus,
+    /// Ledger units held for the run.
+    #[schema(value_type = u64)]
+    pub price: Credits,
+    /// Ledger units taken; 0 unless it succeeded.
     #[schema(value_type = u64)]
     pub charged: Credits,
     pub input_chars: Option<u64>,
     #[schema(value_type = String, format = DateTime)]
-    pub at: Timestamp,
+    pub created_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub finished_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<RunFailure>)]
     pub failure: Option<String>,
+    /// With fresh links; the text of a text is read by its link, or with the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputView>,
+    /// True when the output came after the credit had been given back: it is free.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gift: bool,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -268,22 +314,25 @@ impl From<Balance> for BalanceView {
 
 impl OutputView {
     pub(crate) fn of(output: &StoredOutput, link: Option<Link>) -> OutputView {
-        let kind = if output.kind == OutputKind::Text { "text" } else { "image" };
+        let is_text = output.kind == OutputKind::Text;
+        let expired = link.is_none();
+        let (view_url, download_url) = link.map(|link| (link.view_url, link.download_url)).unzip();
         OutputView {
-            kind: kind.to_owned(),
+            kind: if is_text { OutputType::Text } else { OutputType::Image },
             media_type: output.kind.media_type().to_owned(),
             bytes: output.bytes,
             sha256: output.sha256.clone(),
             expires_at: output.expires_at,
-            expired: link.is_none(),
-            url: link.map(|link| link.url),
+            expired,
+            view_url,
+            download_url,
             text: None,
         }
     }
 }
 
-fn step(at: Option<Timestamp>, what: &str, detail: Option<String>) -> TimelineStep {
-    TimelineStep { at, what: what.to_owned(), detail }
+fn step(at: Option<Timestamp>, what: Milestone, detail: Option<String>) -> TimelineStep {
+    TimelineStep { at, what, detail }
 }
 
 fn split(name: &str) -> (String, String) {
@@ -335,7 +384,7 @@ impl RunView {
             finished_at: None,
             failure: None,
             output: None,
-            timeline: vec![step(Some(reserved_at), "reserved", None)],
+            timeline: vec![step(Some(reserved_at), Milestone::Reserved, None)],
             receipt: None,
             balance: None,
             replayed: false,
@@ -374,18 +423,18 @@ impl RunView {
 
 fn timeline(receipt: &Receipt, outcome: &Outcome, failure: Option<&str>) -> Vec<TimelineStep> {
     let reserved_at = receipt.reserved_at();
-    let mut steps = vec![step(Some(reserved_at), "reserved", Some(receipt.price.to_string()))];
+    let mut steps = vec![step(Some(reserved_at), Milestone::Reserved, Some(receipt.price.to_string()))];
     let failed = receipt.tried.iter().filter(|tried| tried.failure.is_some());
-    steps.extend(
-        failed
-            .map(|tried| step(Some(tried.started_at(reserved_at)), "attempt_failed", tried.failure.clone())),
-    );
+    steps.extend(failed.map(|tried| {
+        let at = tried.started_at(reserved_at);
+        step(Some(at), Milestone::AttemptFailed, tried.failure.clone())
+    }));
     if let Some(first_at) = receipt.first_at {
-        steps.push(step(Some(Timestamp::from_millis(first_at)), "first_content", None));
+        steps.push(step(Some(Timestamp::from_millis(first_at)), Milestone::FirstContent, None));
     }
     steps.push(match failure {
-        None => step(Some(outcome.at), "charged", Some(outcome.amount.magnitude().to_string())),
-        Some(reason) => step(Some(outcome.at), "given_back", Some(reason.to_owned())),
+        None => step(Some(outcome.at), Milestone::Charged, Some(outcome.amount.magnitude().to_string())),
+        Some(reason) => step(Some(outcome.at), Milestone::GivenBack, Some(reason.to_owned())),
     });
     steps
 }
@@ -394,7 +443,7 @@ impl ReceiptView {
     fn of(receipt: &Receipt, outcome: &Outcome) -> ReceiptView {
         let served = receipt.served.as_ref();
         ReceiptView {
-            entry_id: RunId::from(outcome.id),
+            entry_id: (!outcome.amount.magnitude().is_zero()).then(|| RunId::from(outcome.id)),
             quote_number: receipt.quote,
             quoted_cost_cents: receipt.cost.to_string(),
             markup_ratio: receipt.markup.map(|markup| markup.to_string()),
@@ -404,13 +453,43 @@ impl ReceiptView {
             input_tokens: served.map_or(0, |served| served.tokens_in),
             output_tokens: served.map_or(0, |served| served.tokens_out),
             cut_at_limit: served.is_some_and(|served| served.cut),
-            ending: served.map(|served| served.ending().as_str().to_owned()),
+            ending: served.map(|served| OutputEnding::of(served.ending())),
             attempts: receipt
                 .tried
                 .iter()
                 .map(|tried| AttemptView::of(tried, receipt.reserved_at()))
                 .collect(),
             failed_cost_cents: receipt.failed_cost(outcome).to_string(),
+        }
+    }
+}
+
+impl OutputEnding {
+    fn of(ending: Ending) -> OutputEnding {
+        match ending {
+            Ending::Complete => OutputEnding::Complete,
+            Ending::LengthLimit => OutputEnding::LengthLimit,
+            Ending::ContentFilter => OutputEnding::ContentFilter,
+        }
+    }
+}
+
+impl RunSummary {
+    /// The same run as a line of a list: without text, timeline and receipt.
+    pub(crate) fn of(view: RunView) -> RunSummary {
+        RunSummary {
+            id: view.id,
+            tool: view.tool,
+            model: view.model,
+            status: view.status,
+            price: view.price,
+            charged: view.charged,
+            input_chars: view.input_chars,
+            created_at: view.created_at,
+            finished_at: view.finished_at,
+            failure: view.failure,
+            output: view.output,
+            gift: view.gift,
         }
     }
 }

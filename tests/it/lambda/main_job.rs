@@ -31,7 +31,7 @@ async fn a_signed_in_person_sees_the_price_runs_tools_and_reads_the_books() {
 
     let picture = ann.run(&image("a red kite")).await;
     assert_eq!((picture.status, &picture.body["charged"]), (200, &json!(4)), "{}", picture.text);
-    let url = picture.body["output"]["url"].as_str().unwrap();
+    let url = picture.body["output"]["download_url"].as_str().unwrap();
     let file = cloud.browser().get(url).send().await.unwrap();
     assert!(file.bytes().await.unwrap().starts_with(b"\x89PNG"), "the link works");
 

@@ -47,7 +47,16 @@ async fn less_than_ordered_is_credited_as_what_arrived_at_the_orders_rate() {
     let shown = desk.show(&ann, &order).await;
     assert_eq!((&shown["status"], &shown["credited"]), (&"partly_paid".into(), &380.into()), "{shown}");
     assert_eq!((&shown["amount_received"], &shown["amount_due"]), (&"100000".into(), &"131350".into()));
-    assert!(shown.get("pay").is_none(), "the QR asks for all of it");
+    assert_eq!((&shown["amount_remaining"], &shown["pay"]["amount"]), (&"31350".into(), &"31350".into()));
+    let scanned = desk.world.sandbox.scan_viet_qr(shown["pay"]["qr_payload"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (scanned.amount, scanned.memo.as_str()),
+        (Some(31_350), code(&order)),
+        "the QR asks for the rest"
+    );
+    let (_, path) = shown["pay"]["qr_svg_url"].as_str().unwrap().split_once("/v1/").unwrap();
+    let picture = crate::world::http().get(format!("{}/v1/{path}", desk.world.product.base));
+    assert_eq!(picture.send().await.unwrap().status(), 200);
     assert_eq!(ann.balance().await, (480, 0, 0));
 
     desk.took(TransferWish::new(31_350, code(&order))).await;
@@ -57,6 +66,7 @@ async fn less_than_ordered_is_credited_as_what_arrived_at_the_orders_rate() {
         (&"paid".into(), &500.into()),
         "parts bring what the whole would have brought"
     );
+    assert_eq!((&shown["amount_remaining"], shown.get("pay")), (&"0".into(), None));
     assert!(desk.waiting().await.is_empty());
     books::check(&desk.world).await;
 }

@@ -26,6 +26,7 @@ async fn a_bank_transfer_with_the_orders_code_becomes_credit_at_once() {
     assert_eq!((&paid["status"], &paid["credited"]), (&"paid".into(), &500.into()), "{paid}");
     let entry = ann.transactions().await.into_iter().find(|entry| entry["origin"] == "top_up").unwrap();
     assert_eq!(entry["id"], paid["payments"][0]["entry_id"]);
+    assert_eq!(entry["top_up_id"], order["id"]);
     assert!(paid.get("pay").is_none() && desk.waiting().await.is_empty());
     books::check(&desk.world).await;
 }

@@ -1,11 +1,14 @@
 //! A whole world per test: stores in memory, the sandbox on a port of its own, product instances on others.
 
+mod contract;
 mod guard;
 mod meddler;
 mod person;
 
 pub(crate) use meddler::{Fault, Hanging, Meddler, StoreCall, Tally};
-pub(crate) use person::{Answer, Person, StreamEvent, events, http, image, new_run_id, script, text_of};
+pub(crate) use person::{
+    Answer, Person, StreamEvent, events, http, image, new_run_id, script, text_of, transcript,
+};
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;

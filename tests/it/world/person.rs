@@ -1,4 +1,4 @@
-use super::{ORIGIN, a_morning};
+use super::{ORIGIN, a_morning, contract};
 use primitives::RunId;
 use sandbox::Sandbox;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StreamEvent {
     pub(crate) name: String,
+    pub(crate) id: Option<String>,
     pub(crate) data: Value,
 }
 
@@ -65,11 +66,11 @@ impl Person {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.request("GET", path).send().await.unwrap()).await
+        Answer::of_method(Some("GET"), self.request("GET", path).send().await.unwrap()).await
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
-        Answer::of(self.try_send(method, path, body).await.unwrap()).await
+        Answer::of_method(Some(method), self.try_send(method, path, body).await.unwrap()).await
     }
 
     pub(crate) async fn try_send(
@@ -97,7 +98,7 @@ impl Person {
         let request = request.header("content-type", "application/json").body(body.to_string());
         let response = request.send().await.unwrap();
         if response.status() != 200 {
-            return Err(Answer::of(response).await);
+            return Err(Answer::of_method(Some("POST"), response).await);
         }
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Ok(events(&response.text().await.unwrap()))
@@ -119,8 +120,16 @@ impl Person {
 
 impl Answer {
     pub(crate) async fn of(response: reqwest::Response) -> Answer {
+        Answer::of_method(None, response).await
+    }
+
+    /// Every answer passes here, and is held to the document.
+    async fn of_method(method: Option<&str>, response: reqwest::Response) -> Answer {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let path = response.url().path().to_owned();
         let text = response.text().await.unwrap_or_default();
+        let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok());
+        contract::check_answer(method, &path, status, kind, &text);
         Answer { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text }
     }
 
@@ -148,11 +157,23 @@ pub(crate) fn new_run_id() -> String {
     RunId::mint(a_morning()).to_string()
 }
 
+/// The events of a run, each held to the document.
 pub(crate) fn events(text: &str) -> Vec<StreamEvent> {
+    let events = transcript(text);
+    events.iter().for_each(contract::check_event);
+    events
+}
+
+/// Whatever a stream holds, event by event.
+pub(crate) fn transcript(text: &str) -> Vec<StreamEvent> {
     let event = |block: &str| {
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let data = field("data:").map(|data| serde_json::from_str(data).unwrap());
-        Some(StreamEvent { name: field("event:")?.to_owned(), data: data? })
+        Some(StreamEvent {
+            name: field("event:")?.to_owned(),
+            id: field("id:").map(str::to_owned),
+            data: data?,
+        })
     };
     text.split("\n\n").filter_map(event).collect()
 }

@@ -1,7 +1,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -10,7 +10,7 @@ use s3s::service::S3Service;
 use std::time::Duration;
 use time::PrimitiveDateTime;
 use time::macros::format_description;
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::CorsLayer;
 
 const EXPIRED: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"#;
@@ -21,15 +21,15 @@ struct Links {
     clock: Clock,
 }
 
+/// What browsers may do is what `CorsConfiguration` of the bucket allows them in template.yaml.
 pub(super) fn router(s3: S3Service, bucket: &str, clock: Clock, origins: &[String]) -> Router {
     let path = format!("/{bucket}/{{*key}}");
     let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
     let browsers = CorsLayer::new()
         .allow_origin(origins.collect::<Vec<_>>())
-        .allow_methods([Method::GET, Method::HEAD, Method::PUT])
-        .allow_headers(Any)
-        .expose_headers(Any)
-        .max_age(Duration::from_secs(3600));
+        .allow_methods([Method::GET, Method::HEAD])
+        .expose_headers([ETAG])
+        .max_age(Duration::from_secs(3000));
     Router::new().route(&path, get(serve).put(serve)).layer(browsers).with_state(Links { s3, clock })
 }
 

@@ -53,6 +53,15 @@ async fn a_token_is_signed_by_the_published_key_and_says_who() {
 }
 
 #[tokio::test]
+async fn a_page_of_any_origin_gets_a_token_made_for_it() {
+    let sandbox = instant();
+    let page = [("origin", "http://localhost:5173")];
+    let token = ask(&sandbox, "GET /sandbox/clerk/token?person=ann", &page, "").await;
+    assert_eq!(token.header("access-control-allow-origin"), "*");
+    assert_eq!(checked(&sandbox, token.text()).await.1["azp"], "http://localhost:5173");
+}
+
+#[tokio::test]
 async fn a_token_can_be_wished_wrong() {
     let sandbox = instant();
     let path = "GET /sandbox/clerk/token?person=bob_2&ttl=-5&azp=&sts=pending&sub=user_x";

@@ -109,7 +109,7 @@ async fn whoever_is_not_verified_hears_one_answer() {
         problem["request_id"] = Value::Null;
         assert_eq!(answer.header("www-authenticate"), "Bearer");
         assert_eq!(problem["detail"], crate::ProblemCode::Unauthenticated.meaning().detail);
-        assert_eq!(problem.as_object().unwrap().len(), 7);
+        assert_eq!(problem.as_object().unwrap().len(), 8);
     }
 }
 

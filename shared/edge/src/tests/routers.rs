@@ -1,5 +1,5 @@
 use super::world::{Answer, ORIGIN, call, lonely, lonely_platform, platform_with, routes, send};
-use crate::{RequestId, fallback, preflights, sse};
+use crate::{EXPOSED_HEADERS, PREFLIGHT_HEADERS, RequestId, fallback, preflights, sse};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::{get, post};
@@ -94,7 +94,9 @@ async fn only_listed_origins_may_call_and_only_from_pages() {
 
     let problem = call(&router, "GET", "/v1/nothing", &[("origin", ORIGIN)], "").await;
     assert_eq!(problem.header("access-control-allow-origin"), ORIGIN);
-    assert_eq!(problem.header("access-control-expose-headers"), "x-request-id,x-run-id,retry-after");
+    assert_eq!(problem.header("access-control-expose-headers"), EXPOSED_HEADERS);
+    let allowed = preflight(&router, "/v1/runs", ORIGIN).await;
+    assert_eq!(allowed.header("access-control-allow-headers"), PREFLIGHT_HEADERS[0].1);
 
     let nowhere = preflight(&router, "/v1/nothing", ORIGIN).await;
     assert_eq!((nowhere.status, nowhere.code().as_str()), (StatusCode::NOT_FOUND, "not_found"));

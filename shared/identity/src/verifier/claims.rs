@@ -48,6 +48,11 @@ impl Claims {
             None => settings.accepts_tokens_without_azp,
         };
         if !is_ours {
+            tracing::info!(
+                azp = self.azp.as_deref().unwrap_or("(none)"),
+                accepted = ?settings.authorized_parties,
+                "a token was made for a page of another origin: add it to ALLOWED_ORIGINS or CLERK_AUTHORIZED_PARTIES"
+            );
             return Err(Reason::AuthorizedParty);
         }
         if self.sts.as_deref().is_some_and(|status| status != "active") {

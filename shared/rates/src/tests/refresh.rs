@@ -27,7 +27,7 @@ async fn both_feeds_are_kept_with_their_source_side_and_times() {
 
     let vnd = world.rates.for_orders(Currency::VND, world.now()).await.unwrap();
     assert_eq!((vnd.rate, vnd.source, vnd.side), (rate("26270"), Source::Vietcombank, Side::Sell));
-    assert_eq!(vnd.feed_at.to_string(), "2026-11-20T07:42:34Z");
+    assert_eq!(vnd.feed_at.to_string(), "2026-11-20T07:42:34.000Z");
     assert_eq!(vnd.fetched_at, world.now());
     let eur = world.rates.reference("EUR".parse().unwrap(), world.now()).await.unwrap();
     assert_eq!((eur.rate, eur.source, eur.side), (rate("0.91"), Source::Frankfurter, Side::Mid));

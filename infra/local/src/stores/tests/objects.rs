@@ -74,17 +74,19 @@ async fn a_link_ends_when_the_tests_clock_says_so() {
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_may_not_read_objects() {
+async fn a_page_may_do_with_objects_what_the_bucket_allows_it_in_the_cloud() {
     let stores = in_memory().await;
     let (platform, origin) = on_a_port(&stores).await;
     let ask = |page: &'static str| {
         let preflight = platform.http().request(reqwest::Method::OPTIONS, format!("{origin}/{BUCKET}/x"));
-        preflight.header("origin", page).header("access-control-request-method", "PUT").send()
+        preflight.header("origin", page).header("access-control-request-method", "GET").send()
     };
 
     let ours = ask("https://app.example").await.unwrap();
     assert_eq!(ours.status(), 200);
     assert_eq!(ours.headers()["access-control-allow-origin"], "https://app.example");
+    assert_eq!(ours.headers()["access-control-allow-methods"], "GET,HEAD");
+    assert!(!ours.headers().contains_key("access-control-allow-headers"));
     let other = ask("https://evil.example").await.unwrap();
     assert!(!other.headers().contains_key("access-control-allow-origin"));
 }

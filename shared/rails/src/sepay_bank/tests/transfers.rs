@@ -38,7 +38,7 @@ fn codes(fields: &[(&str, &str)]) -> Vec<String> {
 fn a_delivery_is_read_whole() {
     let transfer = parse(&body()).unwrap();
     assert_eq!((transfer.id, transfer.direction, transfer.amount.get()), (92704, Direction::In, 250_000));
-    assert_eq!(transfer.at.unwrap().to_string(), "2026-01-01T00:00:00Z", "seven o'clock in Vietnam");
+    assert_eq!(transfer.at.unwrap().to_string(), "2026-01-01T00:00:00.000Z", "seven o'clock in Vietnam");
     assert_eq!(transfer.gateway.as_deref(), Some("ACB"));
     assert_eq!(transfer.account_number.as_deref(), Some("0123499999"), "the zero in front is kept");
     assert_eq!((transfer.sub_account.as_deref(), transfer.code.as_deref()), (None, None));
@@ -171,9 +171,9 @@ fn the_banks_time_is_read_at_its_offset() {
             .to_string();
         Transfer::parse(body.as_bytes(), offset).unwrap().at.map(|at| at.to_string())
     };
-    assert_eq!(at("2024-02-29 06:59:59", VIETNAM).unwrap(), "2024-02-28T23:59:59Z");
-    assert_eq!(at("2026-01-01 07:00:00", 0).unwrap(), "2026-01-01T07:00:00Z");
-    assert_eq!(at("2025-12-31 23:30:00", -60).unwrap(), "2026-01-01T00:30:00Z");
+    assert_eq!(at("2024-02-29 06:59:59", VIETNAM).unwrap(), "2024-02-28T23:59:59.000Z");
+    assert_eq!(at("2026-01-01 07:00:00", 0).unwrap(), "2026-01-01T07:00:00.000Z");
+    assert_eq!(at("2025-12-31 23:30:00", -60).unwrap(), "2026-01-01T00:30:00.000Z");
     for wrong in [
         "2026-01-01",
         "2026-01-01T07:00:00",
@@ -236,7 +236,7 @@ fn form_data_is_read_as_json_is() {
         &content=CITAB2CDE+n%E1%BA%A1p&transferType=in&transferAmount=250000&referenceCode=FT1&accumulated=0";
     let transfer = Transfer::parse(form, VIETNAM).unwrap();
     assert_eq!((transfer.id, transfer.amount.get(), transfer.direction), (92704, 250_000, Direction::In));
-    assert_eq!(transfer.at.unwrap().to_string(), "2026-01-01T00:00:00Z");
+    assert_eq!(transfer.at.unwrap().to_string(), "2026-01-01T00:00:00.000Z");
     assert_eq!((transfer.sub_account.as_deref(), transfer.code.as_deref()), (None, None));
     assert_eq!(transfer.codes(CodePrefix::CIT).len(), 1);
     assert_eq!(Transfer::parse(b"id=1&transferAmount=1", VIETNAM), Err(Unreadable("transferType")));

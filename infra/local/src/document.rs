@@ -1,0 +1,108 @@
+//! The OpenAPI document: what each function documents of itself, and what is true of all of them.
+
+use utoipa::OpenApi as _;
+use utoipa::openapi::path::PathItem;
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi, RefOr, ServerBuilder};
+
+/// What each function documents of itself.
+fn parts() -> [OpenApi; 9] {
+    [
+        function_account::Api::openapi(),
+        function_admin::Api::openapi(),
+        function_claim_transfer::Api::openapi(),
+        function_identity_webhook::Api::openapi(),
+        function_pricing::Api::openapi(),
+        function_run_tool::Api::openapi(),
+        function_runs::Api::openapi(),
+        function_sepay_webhook::Api::openapi(),
+        function_top_ups::Api::openapi(),
+    ]
+}
+
+/// The OpenAPI document of all functions.
+pub fn openapi() -> OpenApi {
+    let merged = parts().into_iter().reduce(|mut document, part| {
+        document.merge(part);
+        document
+    });
+    let mut document = merged.unwrap_or_default();
+    document.info.title = "Citipen".to_owned();
+    document.info.version = "1".to_owned();
+    document.info.description = Some(
+        "Pay-as-you-go AI tools. Amounts are whole ledger units (US cents). Every refusal is an RFC 9457 problem \
+         document that says whether credit was taken and what to do."
+            .to_owned(),
+    );
+    // A relative address counts from where the document lies, `/v1/openapi.json`: one document serves every deployment.
+    let here = ServerBuilder::new().url("..").description(Some("The deployment that serves this document"));
+    let local = ServerBuilder::new().url("http://127.0.0.1:3000").description(Some("`cargo run`"));
+    document.servers = Some(vec![here.build(), local.build()]);
+    let components = document.components.get_or_insert_default();
+    for (name, scheme) in security_schemes() {
+        components.add_security_scheme(name, scheme);
+    }
+    document.paths.paths.values_mut().for_each(without_null);
+    document
+}
+
+/// Every way in which a request can show who sent it.
+fn security_schemes() -> [(&'static str, SecurityScheme); 6] {
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("Clerk's sign-in token. It lives a minute: get a fresh one for each call."))
+        .build();
+    let header = |name: &str, description: &str| {
+        SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, description)))
+    };
+    let order_key = "The order's own key, part of every link in the order: pictures and pages are loaded without a token.";
+    [
+        ("sign_in_token", SecurityScheme::Http(token)),
+        ("order_key", SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::with_description("key", order_key)))),
+        (
+            "clerk_signature",
+            header("svix-signature", "Clerk's, over the raw body, `svix-id` and `svix-timestamp`"),
+        ),
+        (
+            "sepay_signature",
+            header("x-sepay-signature", "SePay's, over the raw body and `x-sepay-timestamp`"),
+        ),
+        ("sepay_api_key", header("authorization", "`Apikey` and the key that was set at SePay")),
+        ("sepay_secret", header("x-secret-key", "The secret that was set at SePay's gateway")),
+    ]
+}
+
+/// A query or header may be left out, but there is no way to send it as null.
+fn without_null(path: &mut PathItem) {
+    let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete, &mut path.put];
+    let parameters = operations.into_iter().flatten().flat_map(|operation| operation.parameters.iter_mut());
+    for parameter in parameters.flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
+        if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+            && let SchemaType::Array(types) = &schema.schema_type
+            && let [kind, Type::Null] | [Type::Null, kind] = types.as_slice()
+        {
+            schema.schema_type = SchemaType::Type(kind.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn one_name_in_the_document_means_one_shape() {
+        let mut shapes = HashMap::new();
+        for part in parts() {
+            for (name, shape) in part.components.unwrap_or_default().schemas {
+                let shape = serde_json::to_value(shape).unwrap();
+                let first = shapes.entry(name.clone()).or_insert_with(|| shape.clone());
+                assert_eq!(*first, shape, "two functions mean different things by {name}");
+            }
+        }
+    }
+}
