@@ -35,8 +35,7 @@ async fn the_lines_of_the_banner_do_the_main_job() {
     assert!(read(pricing)["tools"].is_array(), "{pricing}");
     assert_eq!(read(account)["available"], 100);
     assert!(script.contains("event: run\n") && script.contains("event: delta\n"), "{script}");
-    let done = script.split("event: done\ndata: ").nth(1).unwrap();
-    assert_eq!(read(done)["charged"], 1, "{done}");
+    assert_eq!(told_by("done", script)["charged"], 1, "{script}");
     assert_eq!(read(image)["charged"], 4, "{image}");
     assert_eq!(fetched(&read(image)).await[..4], *b"\x89PNG");
     let kinds = read(transactions)["transactions"].as_array().unwrap().clone();
@@ -109,8 +108,7 @@ async fn started(mut response: reqwest::Response) -> String {
         let chunk = response.chunk().await.unwrap().expect("the stream goes on");
         seen.push_str(std::str::from_utf8(&chunk).unwrap());
     }
-    let run = seen.split("event: run\ndata: ").nth(1).unwrap();
-    read(run)["id"].as_str().unwrap().to_owned()
+    told_by("run", &seen)["id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -165,7 +163,7 @@ async fn a_stop_tells_a_run_that_does_not_end_and_gives_its_credit_back_at_once(
     let (before, after, ended) =
         told_at_the_stop(&folder, &["--data", "data", "--drain-ms", "50"], stall).await;
 
-    let failed = read(after.split("event: failed\ndata: ").nth(1).expect("a last event"));
+    let failed = told_by("failed", &after);
     assert_eq!(
         (&failed["code"], &failed["credit"], &failed["charged"]),
         (&json!("run_broken_off"), &json!("not_taken"), &json!(0)),
@@ -174,7 +172,7 @@ async fn a_stop_tells_a_run_that_does_not_end_and_gives_its_credit_back_at_once(
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "stopped; everything is kept"));
     let again = folder.start(&["--data", "data"]).await;
     assert_eq!(Books::of(&again, "ann").await.balance(), (99, 0), "not held for a quarter of an hour");
-    let run = read(before.split("event: run\ndata: ").nth(1).unwrap());
+    let run = told_by("run", &before);
     let shown = again.get("ann", &path_of(&run)).await;
     assert_eq!((&shown["status"], &shown["failure"]), (&json!("failed"), &json!("stopped")), "{shown}");
 }
@@ -237,8 +235,7 @@ async fn a_stop_leaves_the_credit_of_a_picture_held_whose_order_may_be_on_its_wa
 
     let (ended, after) = tokio::join!(running.signal("TERM"), response.text());
 
-    let failed = after.unwrap();
-    let failed = read(failed.split("event: failed\ndata: ").nth(1).expect("a last event"));
+    let failed = told_by("failed", &after.unwrap());
     assert_eq!((&failed["code"], &failed["credit"]), (&json!("outcome_unknown"), &json!("held")));
     assert_eq!(ended.code, Some(0));
     let again = folder.start(&["--data", "data"]).await;
@@ -260,7 +257,7 @@ async fn a_stop_gives_back_the_credit_of_a_picture_whose_order_was_surely_taken(
     let (ended, after) = tokio::join!(running.signal("INT"), response.text());
 
     let after = after.unwrap();
-    let failed = read(after.split("event: failed\ndata: ").nth(1).expect("a last event"));
+    let failed = told_by("failed", &after);
     assert_eq!((&failed["code"], &failed["charged"]), (&json!("run_broken_off"), &json!(0)));
     assert_eq!(ended.code, Some(0));
     let again = folder.start(&["--data", "data"]).await;
@@ -493,10 +490,12 @@ struct Books {
 
 impl Books {
     async fn of(running: &Running, person: &str) -> Books {
+        let mut runs = running.get(person, "/v1/runs").await;
+        runs["runs"].as_array_mut().unwrap().iter_mut().for_each(with_objects_for_links);
         Books {
             account: running.get(person, "/v1/account").await,
             transactions: running.get(person, "/v1/account/transactions").await,
-            runs: running.get(person, "/v1/runs").await,
+            runs,
         }
     }
 
@@ -504,6 +503,15 @@ impl Books {
     fn balance(&self) -> (u64, u64) {
         let part = |name: &str| self.account[name].as_u64().unwrap();
         (part("available"), part("reserved"))
+    }
+}
+
+/// Each process has an address of its own, and signs links anew; the object behind them stays.
+fn with_objects_for_links(run: &mut Value) {
+    for link in ["/output/view_url", "/output/download_url"] {
+        if let Some(link) = run.pointer_mut(link) {
+            *link = json!(reqwest::Url::parse(link.as_str().unwrap()).unwrap().path());
+        }
     }
 }
 
@@ -516,6 +524,12 @@ async fn fetched(run: &Value) -> Vec<u8> {
     let answer = client().get(run["output"]["download_url"].as_str().unwrap()).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     answer.bytes().await.unwrap().to_vec()
+}
+
+/// What the first event of this name says.
+fn told_by(event: &str, stream: &str) -> Value {
+    let told = stream.split(&format!("event: {event}\n")).nth(1).expect("the event has come");
+    read(told.split("data: ").nth(1).expect("it says something"))
 }
 
 /// The first JSON document of a text.
