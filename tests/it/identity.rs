@@ -223,6 +223,36 @@ async fn a_welcome_that_was_undecided_comes_with_the_next_run_once() {
     books::check(&world).await;
 }
 
+/// Whatever a run has read and done, the welcome may be given by another request before its next store call.
+#[tokio::test]
+async fn a_run_that_is_overtaken_by_the_welcome_at_any_store_call_is_served() {
+    let world = World::start().await;
+    for nth in 0.. {
+        let ann = world.person(&format!("overtaken_{nth}"));
+        clerk_refuses(&world, 1);
+        assert_eq!(ann.balance().await, (0, 0, 0));
+        world.advance(Duration::from_secs(60));
+        let slow = world.instance(&[]).await;
+        slow.meddler.plan(nth, WorldFault::Overtaken);
+        let there = ann.at(&slow.base);
+        let mut running = std::pin::pin!(there.script("x"));
+        let (answer, was_overtaken) = tokio::select! {
+            answer = &mut running => (answer, false),
+            () = slow.meddler.holding_back() => {
+                assert_eq!(ann.get("/v1/account").await.body["welcome"], "granted", "at call {nth}");
+                slow.meddler.let_go();
+                (running.await, true)
+            }
+        };
+        assert_eq!(answer.status, 200, "overtaken at call {nth}: {}", answer.text);
+        assert_eq!(ann.balance().await, (99, 0, 0));
+        if !was_overtaken {
+            assert!(nth > 8, "a run makes more store calls than that");
+            break;
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_webhook_brings_what_clerk_would_not_show_and_the_next_call_gives_it() {
     let world = World::start().await;

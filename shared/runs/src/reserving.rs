@@ -127,8 +127,12 @@ impl Conduct {
             return Ok(false);
         }
         let parts = &self.runs.0;
-        let account = parts.ledger.account(&priced.account).await?;
-        if !account.is_some_and(|account| account.awaits_welcome) {
+        let Some(account) = parts.ledger.account(&priced.account).await? else { return Ok(false) };
+        // Another request may have given it since the refusal.
+        if account.available > available {
+            return Ok(true);
+        }
+        if !account.awaits_welcome {
             return Ok(false);
         }
         let (user, account) = parts.signup.find(&priced.account, self.who.sight(), now).await?;

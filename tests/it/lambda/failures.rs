@@ -2,7 +2,7 @@
 
 use super::Cloud;
 use super::cloud::{gateways, patiently};
-use crate::world::{Answer, http, script};
+use crate::world::{http, script};
 use emulator::{Ending, Options};
 use sandbox::Service;
 use serde_json::json;
