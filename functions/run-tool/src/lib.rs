@@ -99,8 +99,7 @@ pub struct RunRequest {
 )]
 async fn run_tool(
     State(runs): State<Runs>,
-    Extension(request): Extension<RequestId>,
-    Extension(language): Extension<Language>,
+    (Extension(request), Extension(language)): (Extension<RequestId>, Extension<Language>),
     runner: Runner,
     LastEventId(heard): LastEventId,
     key: Result<IdempotencyKey, ProblemResponse>,

@@ -73,7 +73,7 @@ run! {
         ("failed" = "#/components/schemas/FailedEvent"),
     ))
 )]
-#[expect(dead_code, reason = "only described")]
+#[expect(dead_code, clippy::large_enum_variant, reason = "only described")]
 pub(crate) enum RunEventSchema {
     Run(RunBegunEvent),
     Progress(ProgressEvent),

@@ -140,7 +140,7 @@ fn check_refusals(template: &Value) -> Complaints {
             complaints.push(format!("{kind} is said in API Gateway's own words"));
             continue;
         };
-        if response["StatusCode"] != code.status().to_string() {
+        if response["StatusCode"].as_str() != Some(code.status().to_string().as_str()) {
             complaints.push(format!(
                 "{kind}: the status is {}, not {}",
                 response["StatusCode"],

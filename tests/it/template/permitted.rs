@@ -127,8 +127,11 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("Users::new", &["PSEUDONYM_PEPPER"], &[]),
 ];
 
+/// For which permissions, what must be there, and what may be absent.
+pub(super) type EdgeSettings = (fn(Permission) -> bool, &'static [&'static str], &'static [&'static str]);
+
 /// What a function's edge needs beside, by what its routes need of their callers (`edge::ROUTES`): as [`SETTINGS`].
-pub(super) const EDGE_SETTINGS: &[(fn(Permission) -> bool, &[&str], &[&str])] = &[
+pub(super) const EDGE_SETTINGS: &[EdgeSettings] = &[
     // Requests are counted, and pages may call.
     (|permission| permission != Permission::Signed, &["PSEUDONYM_PEPPER"], &["ALLOWED_ORIGINS"]),
     (Permission::needs_sign_in, &["CLERK_ISSUER"], &["CLERK_ACCEPT_WITHOUT_AZP"]),
