@@ -76,7 +76,7 @@ def users_of(record):
 def verdict(binary, lines, users, number, mutant):
     """None, or what is not shown about this mutant."""
     name = f"{mutant['function']}: {mutant['what']}"
-    candidates = [scenario for right in mutant["rights"] for scenario in users.get(right, [])[:3]]
+    candidates = [scenario for right in mutant["rights"] for scenario in users.get(right, [])[:6]]
     if not candidates:
         return f"{name}: no scenario uses it"
     changed = WORK / f"template-{number}.yaml"

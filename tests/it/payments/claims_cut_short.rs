@@ -3,7 +3,7 @@
 use super::claims::{HOUR, MINUTE, WAIT, assert_unclear, assert_waits, claim, ordered, with, withdrawn};
 use super::desk::{Desk, micros};
 use crate::books;
-use crate::world::Person;
+use crate::world::{Fault as WorldFault, Person};
 use sandbox::{FaultRule, Service, UsdtWish};
 use serde_json::json;
 use std::time::Duration;
@@ -103,4 +103,27 @@ async fn while_a_row_of_the_chain_can_not_be_read_a_claim_asks_to_come_back() {
     desk.poll().await;
     desk.world.advance(MINUTE);
     assert_eq!(claim(&ann, &tx).await.problem(), "transfer_unknown", "of the last day all was read");
+}
+
+/// The claim has found the transfer and is about to credit it; the schedule's poll is faster.
+#[tokio::test]
+async fn a_claim_that_a_poll_overtakes_is_credited_once() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    let order = ordered(&desk, &ann, 2000).await;
+    let tx = desk.send_usdt(micros(&order));
+    let slow = desk.world.instance(&[]).await;
+    slow.meddler.plan(0, WorldFault::LateTransaction);
+    let there = ann.at(&slow.base);
+    let meanwhile = async {
+        slow.meddler.holding_back().await;
+        assert_eq!(desk.poll().await.credited, 1);
+        slow.meddler.let_go();
+    };
+
+    let (told, ()) = tokio::join!(claim(&there, &tx), meanwhile);
+
+    assert_eq!(told.status, 200, "{}", told.text);
+    assert_eq!(ann.balance().await, with(micros(&order)));
+    books::check_payments(&desk.world).await;
 }
