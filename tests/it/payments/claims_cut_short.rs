@@ -115,13 +115,14 @@ async fn a_claim_that_a_poll_overtakes_is_credited_once() {
     let slow = desk.world.instance(&[]).await;
     slow.meddler.plan(0, WorldFault::LateTransaction);
     let there = ann.at(&slow.base);
-    let meanwhile = async {
-        slow.meddler.holding_back().await;
-        assert_eq!(desk.poll().await.credited, 1);
-        slow.meddler.let_go();
-    };
-
-    let (told, ()) = tokio::join!(claim(&there, &tx), meanwhile);
+    let mut claiming = std::pin::pin!(claim(&there, &tx));
+    tokio::select! {
+        told = &mut claiming => panic!("it was not overtaken: {}", told.text),
+        () = slow.meddler.holding_back() => {}
+    }
+    assert_eq!(desk.poll().await.credited, 1);
+    slow.meddler.let_go();
+    let told = claiming.await;
 
     assert_eq!(told.status, 200, "{}", told.text);
     assert_eq!(ann.balance().await, with(micros(&order)));

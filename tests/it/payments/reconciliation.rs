@@ -446,9 +446,11 @@ async fn a_webhook_that_comes_between_look_and_grant_of_the_comparison_is_credit
     let slow = desk.world.instance(&[]).await;
     slow.meddler.plan(0, WorldFault::LateTransaction);
     let comparison = slow.role("PaymentReconciliation");
-    let comparing =
-        tokio::spawn(async move { payment_reconciliation::handle(&comparison, Value::Null).await.unwrap() });
-    slow.meddler.holding_back().await;
+    let mut comparing = std::pin::pin!(payment_reconciliation::handle(&comparison, Value::Null));
+    tokio::select! {
+        ended = &mut comparing => panic!("it was not overtaken: {ended:?}"),
+        () = slow.meddler.holding_back() => {}
+    }
     let told = desk.deliver(&desk.world.sandbox.bank_webhook(transfer).unwrap()).await;
     assert_eq!(told.status, 200, "{}", told.text);
 

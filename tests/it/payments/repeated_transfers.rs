@@ -190,13 +190,14 @@ async fn cross(desk: &Desk, first: Vec<u8>, second: Vec<u8>) {
     let slow = desk.world.instance(&[]).await;
     slow.meddler.plan(0, Fault::LateTransaction);
     let (first, second) = (bank_message(first), bank_message(second));
-    let meanwhile = async {
-        slow.meddler.holding_back().await;
-        assert_taken(&desk.deliver(&second).await);
-        slow.meddler.let_go();
-    };
-    let (answer, ()) = tokio::join!(deliver(&slow, &first), meanwhile);
-    assert_taken(&answer);
+    let mut crossing = std::pin::pin!(deliver(&slow, &first));
+    tokio::select! {
+        answer = &mut crossing => panic!("it was not overtaken: {}", answer.text),
+        () = slow.meddler.holding_back() => {}
+    }
+    assert_taken(&desk.deliver(&second).await);
+    slow.meddler.let_go();
+    assert_taken(&crossing.await);
 }
 
 /// Neither names an order, so the row of their reference is all that both write: a new one, or an earlier transfer's.
