@@ -20,7 +20,7 @@ WORK = ROOT / "target" / "rights"
 # Real binaries and the template's own checks are no scenarios of this kind.
 SKIPPED = ["lambda::", "template::"]
 # Seconds. A scenario that waits for what never comes is no proof; another is asked.
-PATIENCE = 60
+PATIENCE = 30
 
 
 def main():
