@@ -6,6 +6,7 @@ mod bank_messages;
 mod card;
 mod claims;
 mod claims_cut_short;
+mod claims_unread;
 mod crashes;
 pub(crate) mod desk;
 mod gateway;
