@@ -1,29 +1,14 @@
-//! The words of answers that form a closed set, as OpenAPI lists them. Nothing is read or written by these types; every
-//! answer of the scenarios is compared with them.
+//! The words of answers that form a closed set, as OpenAPI lists them: those that `payments` says.
 
-use utoipa::ToSchema;
+use edge::closed_set;
+use payments::{Rail, Status};
 
-/// A way to pay.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "only described")]
-pub(crate) enum PaymentMethod {
-    SepayCard,
-    VietQr,
-    TronUsdt,
+closed_set! {
+    /// A way to pay.
+    pub(crate) enum PaymentMethod: Rail::ALL.iter().map(|rail| rail.as_str())
 }
 
-/// What became of a top-up.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "only described")]
-pub(crate) enum TopUpStatus {
-    Created,
-    Paid,
-    PaidLate,
-    PartlyPaid,
-    Overpaid,
-    Expired,
-    Cancelled,
-    Reversed,
+closed_set! {
+    /// What became of a top-up.
+    pub(crate) enum TopUpStatus: Status::WORDS.iter().copied()
 }

@@ -1,4 +1,5 @@
 use crate::Rail;
+use crate::words::read_words;
 use credits::OnceKey;
 use primitives::{AccountId, Credits, EntryId, Money, Timestamp, TopUpId};
 use std::fmt;
@@ -258,6 +259,9 @@ impl Fact {
 }
 
 impl FactState {
+    /// All words of [`FactState::as_str`].
+    pub const WORDS: &[&str] = &["credited", "unmatched", "claimed", "dismissed", "ignored", "voided"];
+
     /// The stable word for table and API.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -271,23 +275,9 @@ impl FactState {
     }
 }
 
-macro_rules! words {
-    ($type:ident { $($variant:ident => $word:literal),* $(,)? }) => {
-        impl $type {
-            /// The stable word for table and API.
-            pub fn as_str(self) -> &'static str {
-                match self { $($type::$variant => $word),* }
-            }
-
-            pub(crate) fn parse(text: &str) -> Option<$type> {
-                match text { $($word => Some($type::$variant),)* _ => None }
-            }
-        }
-    };
-}
-words!(Via { Webhook => "webhook", Poll => "poll", Reconciliation => "reconciliation" });
-words!(Ignored { Outgoing => "outgoing", OtherAccount => "other_account" });
-words!(Unmatched {
+read_words!(Via { Webhook => "webhook", Poll => "poll", Reconciliation => "reconciliation" });
+read_words!(Ignored { Outgoing => "outgoing", OtherAccount => "other_account" });
+read_words!(Unmatched {
     NoOrder => "no_order",
     SeveralOrders => "several_orders",
     TooLittle => "too_little",
@@ -305,7 +295,7 @@ words!(Unmatched {
     Contradicted => "contradicted",
     ClaimUnclear => "claim_unclear",
 });
-words!(LikelyWhy {
+read_words!(LikelyWhy {
     SumOfOrders => "sum_of_orders",
     Named => "named",
     NearCode => "near_code",

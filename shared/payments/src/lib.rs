@@ -24,6 +24,7 @@ mod store;
 mod tests;
 mod to_pay;
 mod top_ups;
+mod words;
 
 pub use crate::rails::sepay_card::{CardDesk, CardNews};
 pub use crate::rails::tron_usdt::{ChainDesk, ClaimOutcome, PollReport, WaitingClaim};

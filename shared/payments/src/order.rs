@@ -1,3 +1,4 @@
+use crate::words::words;
 use crate::{FactKey, Rail};
 use primitives::{AccountId, Credits, EntryId, Money, Overflow, Rate, Secret, Timestamp, TopUpId, Unit};
 use std::time::Duration;
@@ -148,18 +149,13 @@ impl TopUp {
     }
 }
 
-impl Status {
-    /// The stable word for the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Status::Created => "created",
-            Status::Paid => "paid",
-            Status::PaidLate => "paid_late",
-            Status::PartlyPaid => "partly_paid",
-            Status::Overpaid => "overpaid",
-            Status::Expired => "expired",
-            Status::Cancelled => "cancelled",
-            Status::Reversed => "reversed",
-        }
-    }
-}
+words!(Status {
+    Created => "created",
+    Paid => "paid",
+    PaidLate => "paid_late",
+    PartlyPaid => "partly_paid",
+    Overpaid => "overpaid",
+    Expired => "expired",
+    Cancelled => "cancelled",
+    Reversed => "reversed",
+});

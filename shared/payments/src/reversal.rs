@@ -3,6 +3,7 @@ use crate::items::{AuditRow, ReversalRow, read_reversal, reversal_item};
 use crate::order::TopUp;
 use crate::payments::TRIES;
 use crate::store::{When, Written};
+use crate::words::words;
 use crate::{Arrival, DecisionError, Payments, PaymentsError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, Entry, OnceKey, Posted, Posting, read_lots};
@@ -42,16 +43,7 @@ pub struct Reinstatement {
     pub note: String,
 }
 
-impl Cause {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Cause::Void => "void",
-            Cause::Return => "return",
-            Cause::Chargeback => "chargeback",
-            Cause::Misassigned => "misassigned",
-        }
-    }
-}
+words!(Cause { Void => "void", Return => "return", Chargeback => "chargeback", Misassigned => "misassigned" });
 
 impl Reversal {
     pub(crate) fn whole(cause: Cause, case: &str, who: &str) -> Reversal {

@@ -9,4 +9,5 @@ mod words;
 
 pub use codes::{Meaning, ProblemCode};
 pub use problem::{Credit, FieldProblem, LedgerAmount, Problem, ProblemDocument, RequestLimit};
+pub use schema::one_of;
 pub use words::wanted_language;
