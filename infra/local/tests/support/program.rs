@@ -105,6 +105,8 @@ pub(crate) struct Running {
     pub(crate) banner: Vec<String>,
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    /// What was read of its log so far.
+    heard: String,
 }
 
 /// How the program ended.
@@ -137,7 +139,7 @@ impl Running {
         let banner = banner(&mut lines, stderr);
         let banner = tokio::time::timeout(PATIENCE, banner).await.expect("a banner is told");
         let base = banner[0].split_whitespace().find(|word| word.starts_with("http://"));
-        Running { base: base.unwrap().to_owned(), banner, child, lines }
+        Running { base: base.unwrap().to_owned(), banner, child, lines, heard: String::new() }
     }
 
     /// As the kernel kills: without a word.
@@ -166,7 +168,7 @@ impl Running {
         while let Some(line) = self.lines.next_line().await.unwrap() {
             stdout.push(line);
         }
-        let stderr = complaint(&mut self.child.stderr.take().unwrap()).await;
+        let stderr = self.heard + &complaint(&mut self.child.stderr.take().unwrap()).await;
         let status = self.child.wait().await.unwrap();
         Ended { code: status.code(), stdout: stdout.join("\n"), stderr }
     }
@@ -233,15 +235,25 @@ impl Running {
         assert_eq!(page.status(), 200);
     }
 
-    /// Waits until the comparison of payments has asked SePay, the bank and the chain, and what it logs is written.
-    pub(crate) async fn compared(&self) {
-        until(async || {
-            let journal = self.outside("/journal?limit=500").await.to_string();
-            let lists = ["/userapi/transactions/list", "/v1/order?", "/sandbox/trongrid/"];
-            lists.iter().all(|list| journal.contains(list)).then_some(())
-        })
-        .await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
+    /// Waits until all three rails were compared with their processors' lists, and returns how many differences each
+    /// had. For a program that logs what it does (`LOG_LEVEL=info`).
+    pub(crate) async fn compared(&mut self) -> Vec<u64> {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        let heard = &mut self.heard;
+        let reading = async {
+            loop {
+                let lines = heard.lines().filter(|line| line.contains("\"a rail was compared\""));
+                let lines: Vec<Value> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+                if lines.len() == 3 {
+                    return lines.iter().map(|line| line["value"].as_u64().unwrap()).collect();
+                }
+                let mut piece = [0; 4096];
+                let length = stderr.read(&mut piece).await.unwrap();
+                assert!(length > 0, "the program ended: {heard}");
+                heard.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+            }
+        };
+        tokio::time::timeout(PATIENCE, reading).await.expect("the rails are compared")
     }
 
     /// Runs a tool and leaves the events to the caller.
