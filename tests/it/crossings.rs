@@ -25,33 +25,64 @@ enum Movement {
     Refund,
     /// Of a top-up whose credit is spent in part: it leaves a debt.
     Reversal,
+    /// Of a top-up whose credit is all there: it leaves the debt as it is.
+    ReversalOfUnspent,
     Reinstatement,
     SettleDebt,
     Suspension,
     Closing,
 }
 
-const MOVEMENTS: [Movement; 8] = [
+const MOVEMENTS: [Movement; 9] = [
     Movement::TopUp,
     Movement::OtherTopUp,
     Movement::Refund,
     Movement::Reversal,
+    Movement::ReversalOfUnspent,
     Movement::Reinstatement,
     Movement::SettleDebt,
     Movement::Suspension,
     Movement::Closing,
 ];
 
+/// The sum of what an account has paid in, less what was taken back. The table tells the three apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PaidIn {
+    Never,
+    AllTakenBack,
+    Something,
+}
+
+impl PaidIn {
+    /// Those that can cross. For the rarer pasts only those that look at the sum or at the debt beside it.
+    fn movements(self) -> &'static [Movement] {
+        match self {
+            PaidIn::Something => &MOVEMENTS,
+            PaidIn::Never | PaidIn::AllTakenBack => &[
+                Movement::TopUp,
+                Movement::Refund,
+                Movement::Reversal,
+                Movement::ReversalOfUnspent,
+                Movement::SettleDebt,
+            ],
+        }
+    }
+}
+
 /// What an account went through before, so that each movement has something to move.
 struct Past {
     id: AccountId,
     run: RunId,
-    /// Takes back what is left of a top-up whose credit is spent in part, as its lots stand now.
+    /// Takes back what is left of a grant whose credit is spent in part, as its lots stand now.
     rest_back: Posting,
-    taken_back: (EntryId, EntryId),
+    unspent_back: Posting,
+    /// A reversal, the grant it took back, and how much.
+    taken_back: Option<(EntryId, EntryId, u64)>,
 }
 
-async fn past(world: &World, name: &str, has_debt: bool) -> Past {
+/// An account with one unspent credit and the rest of ten, of which a run took four. In debt: eight of the ten are taken
+/// back, so two are owed.
+async fn past(world: &World, name: &str, paid_in: PaidIn, has_debt: bool) -> Past {
     let person = world.person(name);
     person.balance().await;
     let id: AccountId = person.id().parse().unwrap();
@@ -60,22 +91,30 @@ async fn past(world: &World, name: &str, has_debt: bool) -> Past {
         world.advance(SECOND);
         world.now()
     };
-    let welcome = ledger.entries(&id, 1, None).await.unwrap().items.remove(0).id;
-    take_back(&ledger, &id, welcome, 100, now()).await;
-    let spent = granted(&ledger, &id, 10, "spent", now()).await;
+    // What the reversals take from the sum, these grants bring.
+    let (of_ten, of_earlier, earlier_units) = match (paid_in, has_debt) {
+        (PaidIn::Never, _) => (Origin::Manual, Origin::Manual, 0),
+        (PaidIn::AllTakenBack, false) => (Origin::Manual, Origin::TopUp, 3),
+        (PaidIn::AllTakenBack, true) => (Origin::TopUp, Origin::Manual, 2),
+        (PaidIn::Something, _) => (Origin::TopUp, Origin::TopUp, 3),
+    };
+    let ten = granted(&ledger, &id, of_ten, 10, "ten", now()).await;
     now();
     let run = person.run(&image("x")).await.body["id"].as_str().unwrap().parse().unwrap();
-    let other = granted(&ledger, &id, 3, "earlier", now()).await;
-    let taken_back = (take_back(&ledger, &id, other, 3, now()).await, other);
-    let left = if has_debt {
-        take_back(&ledger, &id, spent, 8, now()).await;
-        2
+    let one = granted(&ledger, &id, Origin::Manual, 1, "one", now()).await;
+    let taken_back = if earlier_units > 0 {
+        let earlier = granted(&ledger, &id, of_earlier, earlier_units, "earlier", now()).await;
+        Some((take_back(&ledger, &id, earlier, earlier_units, now()).await, earlier, earlier_units))
     } else {
-        10
+        None
     };
+    if has_debt {
+        take_back(&ledger, &id, ten, 8, now()).await;
+    }
     now();
-    let rest_back = reversal(&ledger, &id, spent, left, "the rest back").await;
-    Past { id, run, rest_back, taken_back }
+    let rest_back = reversal(&ledger, &id, ten, if has_debt { 2 } else { 10 }, "the rest back").await;
+    let unspent_back = reversal(&ledger, &id, one, 1, "the one back").await;
+    Past { id, run, rest_back, unspent_back, taken_back }
 }
 
 async fn take_back(ledger: &Ledger, id: &AccountId, of: EntryId, units: u64, now: Timestamp) -> EntryId {
@@ -84,9 +123,16 @@ async fn take_back(ledger: &Ledger, id: &AccountId, of: EntryId, units: u64, now
     entry
 }
 
-async fn granted(ledger: &Ledger, id: &AccountId, units: u64, name: &str, now: Timestamp) -> EntryId {
+async fn granted(
+    ledger: &Ledger,
+    id: &AccountId,
+    origin: Origin,
+    units: u64,
+    name: &str,
+    now: Timestamp,
+) -> EntryId {
     let key = OnceKey::new("test", format!("{id} {name}"));
-    let grant = Posting::Grant { amount: credits(units), origin: Origin::TopUp, key };
+    let grant = Posting::Grant { amount: credits(units), origin, key };
     let Posted::Now(entry) = ledger.post(id, &grant, now).await.unwrap() else { panic!("{name}") };
     entry
 }
@@ -113,9 +159,10 @@ impl Past {
                 Posting::Refund { run: self.run, amount: credits(4), reason: "blurred".to_owned() }
             }
             Movement::Reversal => self.rest_back.clone(),
+            Movement::ReversalOfUnspent => self.unspent_back.clone(),
             Movement::Reinstatement => {
-                let (reversal, of) = self.taken_back;
-                Posting::Reinstatement { reversal, of, amount: credits(3) }
+                let Some((reversal, of, units)) = self.taken_back else { return Ok(()) };
+                Posting::Reinstatement { reversal, of, amount: credits(units) }
             }
             Movement::SettleDebt => return ledger.settle_debt(id).await.map(|_| ()),
             Movement::Suspension => return ledger.set_suspended(id, true).await,
@@ -127,35 +174,40 @@ impl Past {
 
 /// What two accounts of one past must have in common.
 async fn row(world: &World, id: &AccountId) -> BTreeMap<String, AttributeValue> {
-    let rows = books::scan(world, "accounts").await;
-    let row = rows.into_iter().find(|row| row["id"].as_s().unwrap() == id.as_str()).unwrap();
+    let get = world.accountant.dynamo().get_item().table_name(world.table("accounts"));
+    let get = get.set_key(Some(platform::key([("id", id.as_str())]))).consistent_read(true);
+    let row = get.send().await.unwrap().item.unwrap();
     let shared = ["avail", "debt", "paid", "budget", "blocked"];
     row.into_iter().filter(|(name, _)| shared.contains(&name.as_str())).collect()
 }
 
-async fn cross(has_debt: bool) {
-    let world = World::with(&[("GIVEN_BACK_PERCENT_OF_PAID", "10")]).await;
+async fn cross(paid_in: PaidIn, has_debt: bool) {
+    let settings = [("GIVEN_BACK_PERCENT_OF_PAID", "10"), ("WELCOMES_PER_NETWORK_DAY_MAX", "0")];
+    let world = World::with(&settings).await;
     let ledger = Ledger::new(&world.accountant);
-    for first in MOVEMENTS {
-        for second in MOVEMENTS {
-            let what = format!("{first:?} decided before {second:?} and written after it, debt: {has_debt}");
+    for &first in paid_in.movements() {
+        for &second in paid_in.movements() {
+            let what = format!(
+                "{first:?} decided before {second:?} and written after it, {paid_in:?}, debt: {has_debt}"
+            );
             let name = format!("{first:?}_{second:?}").to_lowercase();
-            let crossed = past(&world, &format!("{name}_crossed"), has_debt).await;
-            let in_turn = past(&world, &format!("{name}_in_turn"), has_debt).await;
+            let crossed = past(&world, &format!("{name}_crossed"), paid_in, has_debt).await;
+            let in_turn = past(&world, &format!("{name}_in_turn"), paid_in, has_debt).await;
             let slow = world.instance(&[]).await;
-            slow.meddler.plan(0, Fault::LateTransaction);
+            slow.meddler.plan(0, first.fault());
             let late = Ledger::new(&slow.platform);
 
             let mut acting = pin!(crossed.do_it(first, &late, world.now()));
             let done = tokio::select! {
                 done = &mut acting => done,
                 () = slow.meddler.holding_back() => {
-                    crossed.do_it(second, &ledger, world.now()).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+                    let second = crossed.do_it(second, &ledger, world.now()).await;
+                    second.unwrap_or_else(|error| panic!("{what}: {error}"));
                     slow.meddler.let_go();
                     acting.await
                 }
             };
-            // What writes no transaction was not held back.
+            // What had nothing to write was not held back.
             if !slow.meddler.held_one_back() {
                 crossed.do_it(second, &ledger, world.now()).await.ok();
                 in_turn.do_it(first, &ledger, world.now()).await.ok();
@@ -165,18 +217,82 @@ async fn cross(has_debt: bool) {
                 let expected = in_turn.do_it(first, &ledger, world.now()).await;
                 assert_eq!(done.is_ok(), expected.is_ok(), "{what}: {done:?}, in turn {expected:?}");
             }
+            // A debt that was changed meanwhile is left to the next call that meets it.
+            for past in [&crossed, &in_turn] {
+                ledger.settle_debt(&past.id).await.unwrap();
+            }
             assert_eq!(row(&world, &crossed.id).await, row(&world, &in_turn.id).await, "{what}");
         }
     }
-    books::check(&world).await;
 }
 
-#[tokio::test]
-async fn two_movements_of_an_account_that_cross_come_out_as_if_one_came_after_the_other() {
-    cross(false).await;
+impl Movement {
+    /// What holds this movement's write back.
+    fn fault(self) -> Fault {
+        match self {
+            Movement::SettleDebt | Movement::Suspension | Movement::Closing => Fault::LateWriteTo("accounts"),
+            _ => Fault::LateTransaction,
+        }
+    }
 }
 
+/// Every pair of movements, of accounts with every past.
+macro_rules! crossings {
+    ($($name:ident: $paid_in:ident, $has_debt:literal;)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            cross(PaidIn::$paid_in, $has_debt).await;
+        }
+    )*};
+}
+
+crossings! {
+    movements_that_cross_come_out_as_if_one_came_after_the_other: Something, false;
+    movements_that_cross_beside_a_debt_come_out_as_if_one_came_after_the_other: Something, true;
+    movements_of_an_account_that_never_paid_cross_without_harm: Never, false;
+    movements_of_an_account_that_never_paid_cross_without_harm_beside_a_debt: Never, true;
+    movements_of_an_account_that_took_all_back_cross_without_harm: AllTakenBack, false;
+    movements_of_an_account_that_took_all_back_cross_without_harm_beside_a_debt: AllTakenBack, true;
+}
+
+/// Who opens an account has looked whether there is one. Meanwhile another request may have opened it and paid in.
 #[tokio::test]
-async fn two_movements_of_an_account_in_debt_that_cross_come_out_as_if_one_came_after_the_other() {
-    cross(true).await;
+async fn an_account_that_is_opened_twice_at_once_keeps_what_was_paid_in() {
+    let world = World::start().await;
+    let ledger = Ledger::new(&world.accountant);
+    for (name, fault, welcome) in
+        [("with_welcome", Fault::LateTransaction, 100), ("without", Fault::LateWriteTo("accounts"), 0)]
+    {
+        let id: AccountId = world.person(name).id().parse().unwrap();
+        let slow = world.instance(&[]).await;
+        slow.meddler.plan(0, fault);
+        let late = Ledger::new(&slow.platform);
+        let mut opening = pin!(late.open(&id, credits(welcome), world.now()));
+        tokio::select! {
+            done = &mut opening => panic!("it was not overtaken: {done:?}"),
+            () = slow.meddler.holding_back() => {
+                ledger.open_awaiting_welcome(&id).await.unwrap();
+                granted(&ledger, &id, Origin::TopUp, 7, "seven", world.now()).await;
+                slow.meddler.let_go();
+                opening.await.unwrap();
+            }
+        }
+        let account = ledger.account(&id).await.unwrap().unwrap();
+        assert_eq!((account.available, account.awaits_welcome), (credits(7), true), "{name}");
+    }
+}
+
+/// Nothing but opening makes an account.
+#[tokio::test]
+async fn what_befalls_an_account_that_was_never_opened_makes_none() {
+    let world = World::start().await;
+    let ledger = Ledger::new(&world.accountant);
+    let id: AccountId = world.person("nobody").id().parse().unwrap();
+    let is_none = |done: Result<(), CreditsError>| matches!(done, Err(CreditsError::NoAccount));
+    assert!(is_none(ledger.set_suspended(&id, true).await));
+    assert!(is_none(ledger.set_suspended(&id, false).await));
+    assert!(is_none(ledger.refuse_welcome(&id).await));
+    assert!(is_none(ledger.give_welcome(&id, credits(100), world.now()).await));
+    assert!(!ledger.settle_debt(&id).await.unwrap());
+    assert!(books::scan(&world, "accounts").await.is_empty());
 }

@@ -2,11 +2,13 @@
 
 mod balances;
 mod books;
+mod breaker;
 mod concurrency;
 mod content;
 mod costs;
 mod crashes;
 mod crossings;
+mod crossings_of_people;
 mod edge_cases;
 mod failures;
 mod front_door;

@@ -1,6 +1,7 @@
 //! Prices and balances in other currencies: for reference only, and never in the way.
 
-use crate::world::{Person, World, http};
+use crate::books;
+use crate::world::{Fault, Person, World, http};
 use rates::FeedReport;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -112,4 +113,34 @@ async fn a_feeds_mistake_is_shown_to_nobody_and_the_last_good_rate_stays() {
         let cents = tool["price"].as_u64().unwrap();
         assert_eq!(tool["reference"]["minor"], (cents * shown + 50) / 100, "{sells}");
     }
+}
+
+#[tokio::test]
+async fn a_rate_that_is_written_late_does_not_replace_a_newer_one() {
+    let world = World::start().await;
+    refresh(&world).await;
+    world.advance(Duration::from_secs(300));
+    world.sandbox.set_usd_sell("26,300.00");
+    let slow = world.instance(&[]).await;
+    // Behind the write that takes the feed's turn.
+    slow.meddler.plan(1, Fault::LateWriteTo("exchange_rates"));
+    let role = slow.role("ExchangeRates");
+    let mut late = std::pin::pin!(exchange_rates::handle(&role));
+
+    let report = tokio::select! {
+        report = &mut late => panic!("it was not overtaken: {report:?}"),
+        () = slow.meddler.holding_back() => {
+            world.advance(Duration::from_secs(300));
+            world.sandbox.set_usd_sell("26,400.00");
+            assert_eq!(refresh(&world).await.vietcombank, FeedReport::Read { renewed: 1, kept: 0 });
+            slow.meddler.let_go();
+            late.await.unwrap()
+        }
+    };
+
+    assert_eq!(report.vietcombank, FeedReport::Read { renewed: 0, kept: 1 });
+    let rows = books::scan(&world, "exchange_rates").await;
+    let dong = rows.iter().find(|row| row["currency"].as_s().unwrap() == "VND").unwrap();
+    assert_eq!(dong["rate"].as_s().unwrap(), "26400");
+    assert_eq!(dong["fetched_at"].as_n().unwrap(), &world.now().millis().to_string());
 }

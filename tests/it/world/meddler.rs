@@ -76,6 +76,9 @@ pub(crate) enum Fault {
     LateThrottled,
     /// The first transaction from the planned call on waits until the test lets it go, and is carried out then.
     LateTransaction,
+    /// The first single write to this table from the planned call on waits until the test lets it go, and is carried out
+    /// then.
+    LateWriteTo(&'static str),
     /// The call waits until the test lets it go, and is carried out then.
     Overtaken,
     /// DynamoDB says that a transaction was in the way.
@@ -211,12 +214,12 @@ impl Meddler {
         state.plan.filter(|(nth, _)| *nth == turn).map(|(_, fault)| fault)
     }
 
-    /// Waits, if this write is the one to come late, by one of `faults`. True: it is refused then.
-    async fn come_late(&self, faults: &[Fault]) -> bool {
+    /// Waits, if this write is the one to come late, by a fault that `is_meant`. True: it is refused then.
+    async fn come_late(&self, is_meant: impl Fn(Fault) -> bool) -> bool {
         let is_refused = {
             let mut state = self.0.state.lock().unwrap();
             let due = state.plan.filter(|(nth, _)| state.seen >= *nth).map(|(_, fault)| fault);
-            let Some(fault) = due.filter(|fault| faults.contains(fault)) else { return false };
+            let Some(fault) = due.filter(|fault| is_meant(*fault)) else { return false };
             state.plan = None;
             fault == Fault::LateThrottled
         };
@@ -302,12 +305,15 @@ impl Between {
                 self.meddler.0.state.lock().unwrap().stuck = Some((self.stores.clone(), request));
                 return Err(ConnectorError::timeout("nothing was heard".into()));
             }
-            if self.meddler.come_late(&[Fault::Late, Fault::LateThrottled]).await {
+            if self.meddler.come_late(|fault| matches!(fault, Fault::Late | Fault::LateThrottled)).await {
                 return Ok(refused("ThrottlingException", &operation));
             }
         }
         if operation == "TransactWriteItems" {
-            self.meddler.come_late(&[Fault::LateTransaction]).await;
+            self.meddler.come_late(|fault| fault == Fault::LateTransaction).await;
+        }
+        if ["PutItem", "UpdateItem"].contains(&operation.as_str()) {
+            self.meddler.come_late(|fault| matches!(fault, Fault::LateWriteTo(late) if late == table)).await;
         }
         let dies = self.meddler.0.state.lock().unwrap().dies_reading_an_account;
         if dies && operation == "GetItem" && table == "accounts" {
@@ -338,6 +344,7 @@ impl Between {
                 | Fault::Late
                 | Fault::LateThrottled
                 | Fault::LateTransaction
+                | Fault::LateWriteTo(_)
                 | Fault::Overtaken,
             )
             | None => {
