@@ -27,18 +27,20 @@ enum Movement {
     Reversal,
     /// Of a top-up whose credit is all there: it leaves the debt as it is.
     ReversalOfUnspent,
+    ReversalOfOtherUnspent,
     Reinstatement,
     SettleDebt,
     Suspension,
     Closing,
 }
 
-const MOVEMENTS: [Movement; 9] = [
+const MOVEMENTS: [Movement; 10] = [
     Movement::TopUp,
     Movement::OtherTopUp,
     Movement::Refund,
     Movement::Reversal,
     Movement::ReversalOfUnspent,
+    Movement::ReversalOfOtherUnspent,
     Movement::Reinstatement,
     Movement::SettleDebt,
     Movement::Suspension,
@@ -63,6 +65,7 @@ impl PaidIn {
                 Movement::Refund,
                 Movement::Reversal,
                 Movement::ReversalOfUnspent,
+                Movement::ReversalOfOtherUnspent,
                 Movement::SettleDebt,
             ],
         }
@@ -75,12 +78,12 @@ struct Past {
     run: RunId,
     /// Takes back what is left of a grant whose credit is spent in part, as its lots stand now.
     rest_back: Posting,
-    unspent_back: Posting,
+    unspent_back: [Posting; 2],
     /// A reversal, the grant it took back, and how much.
     taken_back: Option<(EntryId, EntryId, u64)>,
 }
 
-/// An account with one unspent credit and the rest of ten, of which a run took four. In debt: eight of the ten are taken
+/// An account with two unspent grants of one, and the rest of ten, of which a run took four. In debt: eight of the ten are taken
 /// back, so two are owed.
 async fn past(world: &World, name: &str, paid_in: PaidIn, has_debt: bool) -> Past {
     let person = world.person(name);
@@ -101,7 +104,10 @@ async fn past(world: &World, name: &str, paid_in: PaidIn, has_debt: bool) -> Pas
     let ten = granted(&ledger, &id, of_ten, 10, "ten", now()).await;
     now();
     let run = person.run(&image("x")).await.body["id"].as_str().unwrap().parse().unwrap();
-    let one = granted(&ledger, &id, Origin::Manual, 1, "one", now()).await;
+    let ones = [
+        granted(&ledger, &id, Origin::Manual, 1, "one", now()).await,
+        granted(&ledger, &id, Origin::Manual, 1, "another", now()).await,
+    ];
     let taken_back = if earlier_units > 0 {
         let earlier = granted(&ledger, &id, of_earlier, earlier_units, "earlier", now()).await;
         Some((take_back(&ledger, &id, earlier, earlier_units, now()).await, earlier, earlier_units))
@@ -113,7 +119,10 @@ async fn past(world: &World, name: &str, paid_in: PaidIn, has_debt: bool) -> Pas
     }
     now();
     let rest_back = reversal(&ledger, &id, ten, if has_debt { 2 } else { 10 }, "the rest back").await;
-    let unspent_back = reversal(&ledger, &id, one, 1, "the one back").await;
+    let unspent_back = [
+        reversal(&ledger, &id, ones[0], 1, "the one back").await,
+        reversal(&ledger, &id, ones[1], 1, "the other back").await,
+    ];
     Past { id, run, rest_back, unspent_back, taken_back }
 }
 
@@ -159,7 +168,8 @@ impl Past {
                 Posting::Refund { run: self.run, amount: credits(4), reason: "blurred".to_owned() }
             }
             Movement::Reversal => self.rest_back.clone(),
-            Movement::ReversalOfUnspent => self.unspent_back.clone(),
+            Movement::ReversalOfUnspent => self.unspent_back[0].clone(),
+            Movement::ReversalOfOtherUnspent => self.unspent_back[1].clone(),
             Movement::Reinstatement => {
                 let Some((reversal, of, units)) = self.taken_back else { return Ok(()) };
                 Posting::Reinstatement { reversal, of, amount: credits(units) }
@@ -190,7 +200,7 @@ async fn cross(paid_in: PaidIn, has_debt: bool) {
             let what = format!(
                 "{first:?} decided before {second:?} and written after it, {paid_in:?}, debt: {has_debt}"
             );
-            let name = format!("{first:?}_{second:?}").to_lowercase();
+            let name = format!("pair_{}_{}", first as u8, second as u8);
             let crossed = past(&world, &format!("{name}_crossed"), paid_in, has_debt).await;
             let in_turn = past(&world, &format!("{name}_in_turn"), paid_in, has_debt).await;
             let slow = world.instance(&[]).await;

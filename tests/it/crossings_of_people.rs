@@ -22,6 +22,8 @@ enum Event {
     MovedBack,
     LostAddress,
     Deleted,
+    /// The first of these messages, and then a request.
+    CreatedAndRequest,
 }
 
 /// What has happened before.
@@ -32,6 +34,8 @@ enum Before {
     ClerkWasBusy,
     /// A message told that there is no address.
     HasNoAddress,
+    /// The same, and a request, which got no welcome for it.
+    RefusedWithoutAddress,
     /// A request, and a welcome.
     Welcomed,
 }
@@ -55,7 +59,7 @@ impl Event {
         let second = format!("{name}@example.org");
         let (kind, data) = match self {
             Event::Request | Event::Rename => return None,
-            Event::Created => ("user.created", user(0, "Ann", Some(&first))),
+            Event::Created | Event::CreatedAndRequest => ("user.created", user(0, "Ann", Some(&first))),
             Event::Moved => ("user.updated", user(20, "Anna", Some(&second))),
             Event::MovedBack => ("user.updated", user(10, "Annie", Some(&first))),
             Event::LostAddress => ("user.updated", user(30, "Anne", None)),
@@ -72,6 +76,10 @@ impl Event {
         match self {
             Event::Request => person.get("/v1/account").await.status,
             Event::Rename => person.send("PATCH", "/v1/account", &json!({ "name": "Own Name" })).await.status,
+            Event::CreatedAndRequest => {
+                deliver(world, at, &self.message(&person.name).unwrap()).await;
+                person.get("/v1/account").await.status
+            }
             message => deliver(world, at, &message.message(&person.name).unwrap()).await,
         }
     }
@@ -98,11 +106,14 @@ impl Before {
                 world.sandbox.faults().set(Service::Clerk, FaultRule { fault, times: Some(1), matching });
                 assert_eq!(person.balance().await, (0, 0, 0));
             }
-            Before::HasNoAddress => {
+            Before::HasNoAddress | Before::RefusedWithoutAddress => {
                 let mut message = Event::Created.message(name).unwrap();
                 message["data"]["email_addresses"] = json!([]);
                 message["data"]["updated_at"] = json!(1);
                 assert_eq!(deliver(world, &world.product, &message).await, 204);
+                if self == Before::RefusedWithoutAddress {
+                    assert_eq!(person.balance().await, (0, 0, 0));
+                }
             }
             Before::Welcomed => assert_eq!(person.balance().await, (100, 0, 0)),
         }
@@ -181,7 +192,7 @@ async fn cross(before: Before, first: Event, seconds: &[Event]) {
 const MESSAGES: [Event; 5] =
     [Event::Created, Event::Moved, Event::MovedBack, Event::LostAddress, Event::Deleted];
 /// What happens beside a message; a request beside a request is looked at in `identity.rs`.
-const ALL: [Event; 7] = [
+const ALL: [Event; 8] = [
     Event::Request,
     Event::Rename,
     Event::Created,
@@ -189,6 +200,7 @@ const ALL: [Event; 7] = [
     Event::MovedBack,
     Event::LostAddress,
     Event::Deleted,
+    Event::CreatedAndRequest,
 ];
 
 macro_rules! crossings {
@@ -208,6 +220,7 @@ crossings! {
     a_first_message_that_anything_overtakes: Nothing, Created, ALL;
     a_new_address_that_anything_overtakes: Welcomed, Moved, ALL;
     a_first_address_that_anything_overtakes: HasNoAddress, Moved, ALL;
+    an_address_that_was_missing_that_anything_overtakes: RefusedWithoutAddress, Moved, ALL;
     a_lost_address_that_anything_overtakes: ClerkWasBusy, LostAddress, ALL;
     an_older_message_that_anything_overtakes: Welcomed, MovedBack, ALL;
     a_deletion_that_anything_overtakes: Welcomed, Deleted, ALL;
