@@ -8,7 +8,10 @@ use crate::items::{
 use crate::{CreditsError, Hold, Nonce};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use platform::{Item, Platform, StoreError, number, pause, retry_conflicts, text};
+use platform::{
+    Attributes, ConditionalWrite, Item, Platform, StoreError, conditional_write, number, pause,
+    retry_conflicts, text, unless_condition_failed,
+};
 use primitives::{AccountId, CostCents, Credits, EntryId, RunId, Timestamp, times};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -74,8 +77,6 @@ pub struct Page<T> {
     /// Where the next page starts; `None` on the last one.
     pub next: Option<EntryId>,
 }
-
-pub(crate) type Attributes = HashMap<String, AttributeValue>;
 
 impl Ledger {
     pub fn new(platform: &Platform) -> Ledger {
@@ -167,18 +168,12 @@ impl Ledger {
             .expression_attribute_values(":lost_max", number(lost_max.micro_cents()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match update.send().await {
-            Ok(answer) => {
+        match conditional_write(update.send().await)? {
+            ConditionalWrite::Done(answer) => {
                 let account = read_account(answer.attributes().ok_or_else(no_attributes)?)?;
                 Ok(Ok((account, hold)))
             }
-            Err(error) => match error.as_service_error() {
-                Some(failed) if failed.is_conditional_check_failed_exception() => {
-                    let old = old_item(failed);
-                    self.judge_refusal(wish, ours, now, old)
-                }
-                _ => Err(StoreError::of_sdk(error).into()),
-            },
+            ConditionalWrite::Refused { standing } => self.judge_refusal(wish, ours, now, standing.as_ref()),
         }
     }
 
@@ -187,12 +182,10 @@ impl Ledger {
         wish: &Reservation,
         ours: &[Nonce],
         now: Timestamp,
-        old: Option<&Attributes>,
+        standing: Option<&Attributes>,
     ) -> Result<Result<(Account, Hold), Refusal>, CreditsError> {
-        let Some(old) = old.filter(|old| !old.is_empty()) else {
-            return Ok(Err(Refusal::NoAccount));
-        };
-        let account = read_account(old)?;
+        let Some(standing) = standing else { return Ok(Err(Refusal::NoAccount)) };
+        let account = read_account(standing)?;
         match account.refusal(wish, ours, now, &self.ceilings) {
             Some(refusal) => Ok(Err(refusal)),
             None => {
@@ -229,21 +222,10 @@ impl Ledger {
             .set_item(Some(entry_item(outcome)))
             .condition_expression("attribute_not_exists(entry)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let error = match put.send().await {
-            Ok(_) => return Ok(Decided::Now(outcome.clone())),
-            Err(error) => error,
+        let standing = match conditional_write(put.send().await)? {
+            ConditionalWrite::Done(_) => return Ok(Decided::Now(outcome.clone())),
+            ConditionalWrite::Refused { standing } => read_entry(&standing.ok_or_else(no_attributes)?)?,
         };
-        let Some(failed) = error.as_service_error().filter(|e| e.is_conditional_check_failed_exception())
-        else {
-            return Err(StoreError::of_sdk(error).into());
-        };
-        let old = match failed {
-            aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(e) => {
-                e.item()
-            }
-            _ => None,
-        };
-        let standing = read_entry(old.ok_or_else(no_attributes)?)?;
         Ok(if standing == *outcome { Decided::Now(standing) } else { Decided::Before(standing) })
     }
 
@@ -327,13 +309,9 @@ impl Ledger {
                 .expression_attribute_names("#ended", ended_in(minute))
                 .expression_attribute_values(":mark", AttributeValue::Ss(vec![ended_mark(hold.run)]));
         }
-        match update.update_expression(change).send().await {
-            Ok(answer) => Ok(Some(read_account(answer.attributes().ok_or_else(no_attributes)?)?)),
-            Err(error) => match error.as_service_error() {
-                Some(failed) if failed.is_conditional_check_failed_exception() => Ok(None),
-                _ => Err(StoreError::of_sdk(error).into()),
-            },
-        }
+        let answer = unless_condition_failed(update.update_expression(change).send().await)?;
+        let Some(answer) = answer else { return Ok(None) };
+        Ok(Some(read_account(answer.attributes().ok_or_else(no_attributes)?)?))
     }
 
     /// Moves available credit onto outstanding debt, if the account still is as it was read.
@@ -357,12 +335,9 @@ impl Ledger {
         if !left.is_zero() {
             update = update.expression_attribute_values(":left", number(left.get()));
         }
-        match update.send().await {
-            Ok(_) => Ok(()),
-            // Somebody else moved credit; the next apply, posting or sweep covers what is left.
-            Err(error) if is_failed_update(&error) => Ok(()),
-            Err(error) => Err(StoreError::of_sdk(error).into()),
-        }
+        // Refused: other work moved credit meanwhile. The next apply, posting or sweep covers what is left.
+        unless_condition_failed(update.send().await)?;
+        Ok(())
     }
 
     /// The account's entries, newest first, outcomes without a movement included.
@@ -413,15 +388,10 @@ impl Ledger {
             )
             .expression_attribute_values(":closed", text(Block::Closed.as_str()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(failed) if failed.is_conditional_check_failed_exception() => {
-                    let is_there = old_item(failed).is_some_and(|old| !old.is_empty());
-                    Err(if is_there { CreditsError::Closed } else { CreditsError::NoAccount })
-                }
-                _ => Err(StoreError::of_sdk(error).into()),
-            },
+        match conditional_write(update.send().await)? {
+            ConditionalWrite::Done(_) => Ok(()),
+            ConditionalWrite::Refused { standing: Some(_) } => Err(CreditsError::Closed),
+            ConditionalWrite::Refused { standing: None } => Err(CreditsError::NoAccount),
         }
     }
 
@@ -455,11 +425,7 @@ impl Ledger {
             .set_key(Some(account_key(id)))
             .update_expression("REMOVE welcome")
             .condition_expression("attribute_exists(id)");
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_failed_update(&error) => Err(CreditsError::NoAccount),
-            Err(error) => Err(StoreError::of_sdk(error).into()),
-        }
+        unless_condition_failed(update.send().await)?.map(|_| ()).ok_or(CreditsError::NoAccount)
     }
 
     /// At most `max` accounts of one shard whose mark lies before `moment`, the longest due first. The index may lag:
@@ -522,29 +488,9 @@ impl Ledger {
         };
         let removed =
             if removed.is_empty() { String::new() } else { format!(" REMOVE {}", removed.join(", ")) };
-        match update.update_expression(format!("{set}{removed}")).send().await {
-            Ok(_) => Ok(()),
-            // A reservation came in between; the mark stands and the next sweep looks again.
-            Err(error) if is_failed_update(&error) => Ok(()),
-            Err(error) => Err(StoreError::of_sdk(error).into()),
-        }
-    }
-}
-
-type UpdateFailure = aws_sdk_dynamodb::error::SdkError<
-    aws_sdk_dynamodb::operation::update_item::UpdateItemError,
-    aws_sdk_dynamodb::config::http::HttpResponse,
->;
-fn is_failed_update(error: &UpdateFailure) -> bool {
-    error.as_service_error().is_some_and(|failed| failed.is_conditional_check_failed_exception())
-}
-
-fn old_item(error: &aws_sdk_dynamodb::operation::update_item::UpdateItemError) -> Option<&Attributes> {
-    match error {
-        aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(e) => {
-            e.item()
-        }
-        _ => None,
+        // Refused: a reservation came in between; the mark stands and the next sweep looks again.
+        unless_condition_failed(update.update_expression(format!("{set}{removed}")).send().await)?;
+        Ok(())
     }
 }
 

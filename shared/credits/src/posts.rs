@@ -4,19 +4,18 @@
 use crate::CreditsError;
 use crate::account::{Account, Block};
 use crate::ceilings::Ceilings;
-use crate::credits::{Attributes, Ledger, Posted, no_attributes};
+use crate::credits::{Ledger, Posted, no_attributes};
 use crate::entry::{Entry, Kind, OnceKey, Origin};
 use crate::items::{
     CREDIT_TRANSACTIONS, account_key, entry_item, entry_key, new_account, new_account_awaiting_welcome,
     once_key,
 };
 use crate::posting::{Effect, Posting};
-use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem, Update};
-use platform::{Item, ItemBuilder, StoreError, number, retry_conflicts, text};
+use platform::{
+    Attributes, Item, ItemBuilder, StoreError, number, retry_conflicts, text, unless_condition_failed,
+};
 use primitives::{AccountId, Credits, CreditsDelta, EntryId, Timestamp};
 
 impl Ledger {
@@ -90,11 +89,9 @@ impl Ledger {
             .table_name(&self.accounts)
             .set_item(Some(account))
             .condition_expression("attribute_not_exists(id)");
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_failed_put(&error) => Ok(()),
-            Err(error) => Err(StoreError::of_sdk(error).into()),
-        }
+        // Refused: it was opened before.
+        unless_condition_failed(put.send().await)?;
+        Ok(())
     }
 
     /// Books a change that is not a run, once per [`OnceKey`].
@@ -365,8 +362,4 @@ fn account_update(
         .condition_expression(condition)
         .build()
         .map_err(StoreError::not_built)?)
-}
-
-fn is_failed_put(error: &SdkError<PutItemError, HttpResponse>) -> bool {
-    error.as_service_error().is_some_and(|failed| failed.is_conditional_check_failed_exception())
 }

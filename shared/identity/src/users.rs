@@ -1,14 +1,13 @@
 use crate::clerk_api::ClerkApi;
-use crate::items::{Change, USERS, new_user, read_user, unless_condition_failed, user_key};
+use crate::items::{Change, USERS, new_user, read_user, user_key};
 use crate::question::{Answer, question_columns};
 use crate::{
     ClerkSettings, DisplayName, IdentityError, PreferencesChange, Pseudonyms, User, UserState, Welcome,
 };
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use platform::{InvalidSettings, Platform, StoreError};
+use aws_sdk_dynamodb::types::ReturnValue;
+use platform::{Attributes, InvalidSettings, Platform, StoreError, unless_condition_failed};
 use primitives::UserId;
 use serde::Deserialize;
-use std::collections::HashMap;
 
 /// The people of this deployment: created once, corrected by themselves, followed by Clerk's webhooks.
 #[derive(Clone)]
@@ -164,7 +163,7 @@ impl Users {
     }
 
     /// False when somebody was faster.
-    pub(crate) async fn put_new(&self, row: HashMap<String, AttributeValue>) -> Result<bool, StoreError> {
+    pub(crate) async fn put_new(&self, row: Attributes) -> Result<bool, StoreError> {
         let put = self.platform.dynamo().put_item().table_name(&self.table).set_item(Some(row));
         let answer = put.condition_expression("attribute_not_exists(id)").send().await;
         Ok(unless_condition_failed(answer)?.is_some())

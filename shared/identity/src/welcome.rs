@@ -1,10 +1,10 @@
 //! Who may have the welcome credit: one per e-mail, and only so many per network and day.
 
-use crate::items::{USERS, unless_condition_failed};
+use crate::items::USERS;
 use crate::users::Users;
 use crate::{FirstSight, Welcome, WelcomeRefused};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{ItemBuilder, StoreError, key, number, text};
+use platform::{ItemBuilder, StoreError, key, number, text, unless_condition_failed};
 use primitives::UserId;
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use crate::store::{When, Written};
 use crate::{ClaimError, DecisionError, Payments, PaymentsError, TopUpError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, OnceKey, Origin, Posted, Posting};
-use platform::{Item, StoreError};
+use platform::{Attributes, Item, StoreError};
 use primitives::{AccountId, Credits, Currency, EntryId, Private, Rate, Timestamp, TopUpId};
 use rates::Quote;
 
@@ -269,7 +269,7 @@ impl Payments {
     /// All facts of one outside id, e.g. of one TRON transaction.
     pub(crate) async fn facts_of(&self, source: &str) -> Result<Vec<Fact>, PaymentsError> {
         let rows = self.store.below(source, "").await?;
-        let is_fact = |row: &&crate::store::Attributes| row.contains_key("state");
+        let is_fact = |row: &&Attributes| row.contains_key("state");
         Ok(rows.iter().filter(is_fact).map(read_fact).collect::<Result<_, _>>()?)
     }
 }

@@ -7,16 +7,11 @@ use crate::items::{
 use crate::likeness::{Alike, AlikeRow};
 use crate::{Fact, FactKey, TopUp};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
-use platform::{Item, Key, Platform, StoreError, key, number, text};
+use platform::{Attributes, Item, Key, Platform, StoreError, key, number, text, unless_condition_failed};
 use primitives::{AccountId, EntryId, Timestamp, TopUpId};
 use std::collections::{HashMap, HashSet};
-
-pub(crate) type Attributes = HashMap<String, AttributeValue>;
 
 /// DynamoDB reads at most so many items at once.
 const BATCH_MAX: usize = 100;
@@ -287,11 +282,7 @@ impl Store {
                     .expression_attribute_values(":at", number(at.millis())),
                 None => update.update_expression("REMOVE awaited, look_at"),
             };
-            match update.send().await {
-                Ok(_) => Ok(()),
-                Err(error) if is_refused(&error) => Ok(()),
-                Err(error) => Err(StoreError::of_sdk(error)),
-            }
+            unless_condition_failed(update.send().await).map(|_| ())
         })
         .await
     }
@@ -476,11 +467,7 @@ impl Store {
             .expression_attribute_names("#name", name)
             .expression_attribute_values(":limit", number(limit.millis()))
             .expression_attribute_values(":at", number(at.millis()));
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if is_refused(&error) => Ok(false),
-            Err(error) => Err(StoreError::of_sdk(error)),
-        }
+        Ok(unless_condition_failed(update.send().await)?.is_some())
     }
 
     /// Remembers beside a fact that the processor's record of that moment was looked at.
@@ -496,11 +483,7 @@ impl Store {
                 .condition_expression("attribute_exists(#source)")
                 .expression_attribute_names("#source", "source")
                 .expression_attribute_values(":at", number(at.millis()));
-            match update.send().await {
-                Ok(_) => Ok(()),
-                Err(error) if is_refused(&error) => Ok(()),
-                Err(error) => Err(StoreError::of_sdk(error)),
-            }
+            unless_condition_failed(update.send().await).map(|_| ())
         })
         .await
     }
@@ -512,10 +495,6 @@ impl Store {
         let names: Vec<&String> = row.keys().filter(|name| *name != "rail").collect();
         names.into_iter().map(|name| Ok((name.clone(), item.time(name)?))).collect()
     }
-}
-
-fn is_refused(error: &SdkError<UpdateItemError, HttpResponse>) -> bool {
-    error.as_service_error().is_some_and(|failed| failed.is_conditional_check_failed_exception())
 }
 
 /// The attributes that a condition writes as `#name`: many plain words are reserved in DynamoDB.

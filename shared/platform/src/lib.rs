@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod conditional;
 mod env;
 mod error;
 mod items;
@@ -17,9 +18,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use conditional::{ConditionalWrite, conditional_write, unless_condition_failed};
 pub use env::{Env, InvalidSettings, Settings};
 pub use error::StoreError;
-pub use items::{Item, ItemBuilder, Key, key, number, text};
+pub use items::{Attributes, Item, ItemBuilder, Key, key, number, text};
 pub use profile::{LedgerRules, Limits, Profile, Retention, ToolSeed, TopUpRules};
 pub use seal::{SealError, Sealer};
 pub use store::{IsConflict, StoreSettings, pause, retry_conflicts};

@@ -1,6 +1,6 @@
 use crate::items::{TOOL_PRICING, price_item, price_name, read_price};
 use crate::{PriceRow, RunsError};
-use platform::{InvalidSettings, Platform, StoreError};
+use platform::{InvalidSettings, Platform, StoreError, unless_condition_failed};
 use primitives::Timestamp;
 use providers::WorstCosts;
 use std::collections::BTreeMap;
@@ -86,14 +86,7 @@ impl Catalog {
             let put =
                 self.0.platform.dynamo().put_item().table_name(&self.0.table).set_item(Some(price_item(row)));
             let put = put.condition_expression("attribute_not_exists(tool)");
-            match put.send().await {
-                Ok(_) => {}
-                Err(error)
-                    if error
-                        .as_service_error()
-                        .is_some_and(|failed| failed.is_conditional_check_failed_exception()) => {}
-                Err(error) => return Err(StoreError::of_sdk(error).into()),
-            }
+            unless_condition_failed(put.send().await)?;
         }
         Ok(())
     }

@@ -1,11 +1,13 @@
 use crate::RunsError;
 use crate::items::IDEMPOTENCY;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use platform::{Item, ItemBuilder, Platform, StoreError, number};
+use platform::{
+    ConditionalWrite, Item, ItemBuilder, Platform, StoreError, conditional_write, number,
+    unless_condition_failed,
+};
 use primitives::{AccountId, Fingerprint, RunId, Timestamp};
 use ring::digest::{SHA256, digest};
 use std::time::Duration;
@@ -83,13 +85,12 @@ impl Claims {
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", number(now.seconds()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = put.send().await else { return Ok(None) };
-        let old = match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(failed)) => failed.item(),
-            _ => return Err(StoreError::of_sdk(error).into()),
+        let ConditionalWrite::Refused { standing } = conditional_write(put.send().await)? else {
+            return Ok(None);
         };
         let missing = || StoreError::corrupt(IDEMPOTENCY.name, "the store answered without the old item");
-        let item = Item::new(IDEMPOTENCY.name, old.ok_or_else(missing)?);
+        let standing = standing.ok_or_else(missing)?;
+        let item = Item::new(IDEMPOTENCY.name, &standing);
         let fingerprint = Fingerprint::decode(item.text("fp")?).ok_or(item.corrupt("fp"))?;
         Ok(Some(EarlierClaim { run: item.parsed("run")?, fingerprint }))
     }
@@ -110,15 +111,9 @@ impl Claims {
             .expression_attribute_values(":one", number(1_u32))
             .expression_attribute_values(":max", number(self.waiting_max))
             .expression_attribute_values(":ttl", number(now.after(WAITS_KEPT).seconds()));
-        match update.send().await {
-            Ok(_) => true,
-            Err(error)
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                false
-            }
+        match unless_condition_failed(update.send().await) {
+            Ok(taken) => taken.is_some(),
             Err(error) => {
-                let error = StoreError::of_sdk(error);
                 tracing::warn!(account.id = %account, error = %error, "a repeat does not wait, because waiting can't be counted");
                 false
             }

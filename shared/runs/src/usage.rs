@@ -1,12 +1,10 @@
 use crate::items::USAGE_LOG;
 use crate::{Receipt, RunsError, Tried};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
 use credits::Outcome;
 use media::StoredOutput;
-use platform::{Item, ItemBuilder, Platform, StoreError, key, text};
+use platform::{Attributes, Item, ItemBuilder, Platform, StoreError, key, text, unless_condition_failed};
 use primitives::{AccountId, CostCents, Credits, RunId, Timestamp};
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// One row of `usage_log`: what a run used and cost, never what it was about.
@@ -79,15 +77,8 @@ impl UsageLog {
         let put = self.dynamo.put_item().table_name(&self.table).set_item(Some(item.build()));
         // A gift noted by the late finisher must survive somebody's repeat of this write.
         let put = put.condition_expression("attribute_not_exists(gift)");
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(StoreError::of_sdk(error).into()),
-        }
+        unless_condition_failed(put.send().await)?;
+        Ok(())
     }
 
     /// Notes an output that arrived after the release, so that its owner can still fetch it.
@@ -196,7 +187,7 @@ fn row_key(account: &AccountId, run: RunId) -> platform::Key {
     key([("account", account.as_str()), ("run", &run.to_string())])
 }
 
-fn read_row(attributes: &HashMap<String, AttributeValue>) -> Result<UsageRow, StoreError> {
+fn read_row(attributes: &Attributes) -> Result<UsageRow, StoreError> {
     let item = Item::new(USAGE_LOG.name, attributes);
     let gift = item.maybe_text("gift")?.map(serde_json::from_str).transpose();
     Ok(UsageRow {

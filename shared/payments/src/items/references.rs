@@ -3,12 +3,9 @@ use crate::Rail;
 use crate::likeness::{AlikeRow, Told};
 use crate::ruling::CLOCKS_APART;
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Item, ItemBuilder, StoreError};
+use platform::{Attributes, Item, ItemBuilder, StoreError};
 use primitives::{AccountId, Fingerprint, Money, Timestamp, TopUpId};
-use std::collections::HashMap;
 use std::time::Duration;
-
-type Attributes = HashMap<String, AttributeValue>;
 
 /// How long an idempotency key is remembered.
 const KEY_LIFETIME: Duration = Duration::from_secs(48 * 3600);
