@@ -11,10 +11,10 @@ use crate::items::{
     once_key,
 };
 use crate::posting::{Effect, Posting};
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem, Update};
 use platform::{
-    Attributes, Item, ItemBuilder, StoreError, number, retry_conflicts, text, unless_condition_failed,
+    Attributes, Item, ItemBuilder, StoreError, Written, number, retry_conflicts, text,
+    unless_condition_failed, write_all,
 };
 use primitives::{AccountId, Credits, CreditsDelta, EntryId, Timestamp};
 
@@ -206,38 +206,20 @@ impl Ledger {
         };
         let mut items = vec![put(once)?, put(entry_item(entry))?];
         items.extend(others);
-        let answer = self
-            .dynamo
-            .transact_write_items()
-            .set_transact_items(Some(items))
-            .client_request_token(entry.id.to_string())
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(Transacted::Done),
-            Err(error) => match error.as_service_error().map(cancellation) {
-                Some(Cancelled::First) => Ok(Transacted::KeyUsed),
-                Some(Cancelled::Other(nth)) => Ok(Transacted::Refused(nth)),
-                Some(Cancelled::Conflict) => Err(StoreError::Conflict.into()),
-                Some(Cancelled::Unknown) | None => Err(StoreError::of_sdk(error).into()),
-            },
-        }
+        Ok(match write_all(&self.dynamo, items, entry.id).await? {
+            Written::Done => Transacted::Done,
+            Written::Refused(0 | 1) => Transacted::KeyUsed,
+            Written::Refused(nth) => Transacted::Refused(nth - 2),
+        })
     }
 }
 
 enum Transacted {
     Done,
+    /// The once-only key, or the entry itself, is there already.
     KeyUsed,
     /// The condition of one of the others, by its index, did not hold.
     Refused(usize),
-}
-
-enum Cancelled {
-    /// The once-only key, or the entry itself, is there already.
-    First,
-    Other(usize),
-    Conflict,
-    Unknown,
 }
 
 /// An entry that a posting refers to.
@@ -281,27 +263,6 @@ impl Proof {
                 missing: CreditsError::NothingToReinstate,
             }),
         }
-    }
-}
-
-/// Judges a cancelled transaction of ours: items are once key, entry, and the others in their order.
-fn cancellation(error: &TransactWriteItemsError) -> Cancelled {
-    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
-        return match error {
-            TransactWriteItemsError::TransactionInProgressException(_) => Cancelled::Conflict,
-            _ => Cancelled::Unknown,
-        };
-    };
-    let codes: Vec<&str> =
-        cancelled.cancellation_reasons().iter().map(|r| r.code().unwrap_or("None")).collect();
-    let is_passing = |code: &&str| {
-        matches!(*code, "None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
-    };
-    match codes.iter().position(|code| *code == "ConditionalCheckFailed") {
-        Some(0 | 1) => Cancelled::First,
-        Some(nth) => Cancelled::Other(nth - 2),
-        None if codes.iter().all(is_passing) => Cancelled::Conflict,
-        None => Cancelled::Unknown,
     }
 }
 

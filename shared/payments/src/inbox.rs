@@ -5,11 +5,11 @@ use crate::order::{PAYMENTS_MAX, Payment, TopUp};
 use crate::payments::{TRIES, body_place};
 use crate::reversal::Cause;
 use crate::ruling::worth_next;
-use crate::store::{When, Written};
+use crate::store::When;
 use crate::{ClaimError, DecisionError, Payments, PaymentsError, TopUpError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, OnceKey, Origin, Posted, Posting};
-use platform::{Attributes, Item, StoreError};
+use platform::{Attributes, Item, StoreError, Written};
 use primitives::{AccountId, Credits, Currency, EntryId, Private, Rate, Timestamp, TopUpId};
 use rates::Quote;
 

@@ -2,12 +2,12 @@ use crate::fact::{Credited, Fact, FactKey, FactState};
 use crate::items::{AuditRow, ReversalRow, read_reversal, reversal_item};
 use crate::order::TopUp;
 use crate::payments::TRIES;
-use crate::store::{When, Written};
+use crate::store::When;
 use crate::words::words;
 use crate::{Arrival, DecisionError, Payments, PaymentsError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, Entry, OnceKey, Posted, Posting, read_lots};
-use platform::StoreError;
+use platform::{StoreError, Written};
 use primitives::{AccountId, Credits, EntryId, Timestamp};
 
 /// Credit to be taken back, because the money was.

@@ -7,9 +7,11 @@ use crate::items::{
 use crate::likeness::{Alike, AlikeRow};
 use crate::{Fact, FactKey, TopUp};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
-use platform::{Attributes, Item, Key, Platform, StoreError, key, number, text, unless_condition_failed};
+use platform::{
+    Attributes, Item, Key, Platform, StoreError, Written, key, number, text, unless_condition_failed,
+    write_all,
+};
 use primitives::{AccountId, EntryId, Timestamp, TopUpId};
 use std::collections::{HashMap, HashSet};
 
@@ -25,13 +27,6 @@ pub(crate) struct Store {
     pub(crate) references: String,
     pub(crate) inbox: String,
     pub(crate) rails: String,
-}
-
-/// How a transaction of several puts ended.
-pub(crate) enum Written {
-    Done,
-    /// The condition of the nth item did not hold; nothing was written.
-    Refused(usize),
 }
 
 /// When an item may be put.
@@ -395,37 +390,7 @@ impl Store {
         items: Vec<TransactWriteItem>,
         now: Timestamp,
     ) -> Result<Written, StoreError> {
-        let answer = self
-            .dynamo
-            .transact_write_items()
-            .set_transact_items(Some(items))
-            // The SDK's own repeats of a request bear the same name and are carried out once.
-            .client_request_token(EntryId::mint(now).to_string())
-            .send()
-            .await;
-        let error = match answer {
-            Ok(_) => return Ok(Written::Done),
-            Err(error) => error,
-        };
-        let codes: Vec<String> = match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
-                .cancellation_reasons()
-                .iter()
-                .map(|reason| reason.code().unwrap_or("None").to_owned())
-                .collect(),
-            Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
-                return Err(StoreError::Conflict);
-            }
-            _ => return Err(StoreError::of_sdk(error)),
-        };
-        if let Some(nth) = codes.iter().position(|code| code == "ConditionalCheckFailed") {
-            return Ok(Written::Refused(nth));
-        }
-        let passing = ["None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
-        match codes.iter().all(|code| passing.contains(&code.as_str())) {
-            true => Err(StoreError::Conflict),
-            false => Err(StoreError::of_sdk(error)),
-        }
+        write_all(&self.dynamo, items, EntryId::mint(now)).await
     }
 
     /// Puts an item into the inbox whatever is there. A transaction of another delivery may be in the way.

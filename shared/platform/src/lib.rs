@@ -9,6 +9,7 @@ mod seal;
 mod store;
 mod tables;
 mod telemetry;
+mod transaction;
 mod wire;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -27,6 +28,7 @@ pub use seal::{SealError, Sealer};
 pub use store::{IsConflict, StoreSettings, pause, retry_conflicts};
 pub use tables::{Index, KeyType, TableSpec};
 pub use telemetry::{LogSettings, LogSink, start_logs, subscriber};
+pub use transaction::{Written, write_all};
 
 /// What every function gets once per cold start: configuration, clients, the clock. Cloning is cheap.
 #[derive(Clone)]

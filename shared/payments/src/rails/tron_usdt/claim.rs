@@ -12,9 +12,9 @@ use crate::items::{AuditRow, ReferenceRow, amount_name, claim_item, reference_na
 use crate::order::{LOOK_BACK, TopUp};
 use crate::payments::TRIES;
 use crate::ruling::{CLOCKS_APART, Ruling, within_limits};
-use crate::store::{When, Written};
+use crate::store::When;
 use crate::{ClaimError, DecisionError, PaymentsError, Rail};
-use platform::StoreError;
+use platform::{StoreError, Written};
 use primitives::{AccountId, Credits, Overflow, Rate, Timestamp, TopUpId, times};
 use rails::UsdtMicros;
 use rails::tron::TxId;
