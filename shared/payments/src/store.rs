@@ -7,18 +7,13 @@ use crate::items::{
 use crate::likeness::{Alike, AlikeRow};
 use crate::{Fact, FactKey, TopUp};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use platform::{
-    Attributes, Item, Key, Platform, StoreError, Written, key, number, text, unless_condition_failed,
-    write_all,
+    Attributes, Item, Key, Platform, StoreError, Written, key, number, read_batch, text,
+    unless_condition_failed, write_all,
 };
 use primitives::{AccountId, EntryId, Timestamp, TopUpId};
 use std::collections::{HashMap, HashSet};
-
-/// DynamoDB reads at most so many items at once.
-const BATCH_MAX: usize = 100;
-/// So often keys that a throttled table left out are asked for again.
-const LEFT_OUT_MAX: usize = 20;
 
 #[derive(Clone)]
 pub(crate) struct Store {
@@ -156,9 +151,10 @@ impl Store {
 
     /// The facts among these that we have heard of, in any order.
     pub(crate) async fn facts(&self, keys: &[FactKey]) -> Result<HashMap<FactKey, Fact>, StoreError> {
-        // A list may name one twice, and DynamoDB refuses a batch that does.
+        // A list may name one twice.
         let distinct: HashSet<&FactKey> = keys.iter().collect();
-        let rows = self.batch(&self.inbox, distinct.into_iter().map(fact_key).collect()).await?;
+        let rows =
+            read_batch(&self.dynamo, &self.inbox, distinct.into_iter().map(fact_key).collect(), true).await?;
         // A row that can't be read must not hide the others; whoever needs it reads it alone and fails.
         let read = rows.iter().filter_map(|row| match read_fact(row) {
             Ok(fact) => Some((fact.key.clone(), fact)),
@@ -173,7 +169,7 @@ impl Store {
     pub(crate) async fn references(&self, names: &[String]) -> Result<Vec<ReferenceRow>, StoreError> {
         let distinct: HashSet<&String> = names.iter().collect();
         let keys = distinct.into_iter().map(|name| key([("reference", name)])).collect();
-        self.batch(&self.references, keys).await?.iter().map(ReferenceRow::read).collect()
+        read_batch(&self.dynamo, &self.references, keys, true).await?.iter().map(ReferenceRow::read).collect()
     }
 
     /// Whose orders these names lead to, and what was told before under each of the others, in one read. A row that was
@@ -186,7 +182,7 @@ impl Store {
         let distinct: HashSet<&String> = names.iter().chain(&alike).collect();
         let keys = distinct.into_iter().map(|name| key([("reference", name)])).collect();
         let (mut references, mut told) = (Vec::new(), Vec::new());
-        for row in &self.batch(&self.references, keys).await? {
+        for row in &read_batch(&self.dynamo, &self.references, keys, true).await? {
             match row.contains_key("told") {
                 true => told.push(AlikeRow::read(row)?),
                 false => references.push(ReferenceRow::read(row)?),
@@ -311,26 +307,6 @@ impl Store {
     pub(crate) async fn get(&self, table: &str, key: Key) -> Result<Option<Attributes>, StoreError> {
         let get = self.dynamo.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
         Ok(get.send().await.map_err(StoreError::of_sdk)?.item)
-    }
-
-    async fn batch(&self, table: &str, mut keys: Vec<Key>) -> Result<Vec<Attributes>, StoreError> {
-        let mut rows = Vec::new();
-        let mut rounds = keys.len().div_ceil(BATCH_MAX) + LEFT_OUT_MAX;
-        while !keys.is_empty() {
-            rounds = rounds.checked_sub(1).ok_or(StoreError::Conflict)?;
-            let now: Vec<Key> = keys.drain(..keys.len().min(BATCH_MAX)).collect();
-            let wish = KeysAndAttributes::builder().set_keys(Some(now)).consistent_read(true).build();
-            let wish = wish.map_err(StoreError::not_built)?;
-            let answer = self.dynamo.batch_get_item().request_items(table, wish).send().await;
-            let answer = answer.map_err(StoreError::of_sdk)?;
-            rows.extend(answer.responses.unwrap_or_default().remove(table).unwrap_or_default());
-            // What a throttled table left out is asked for again.
-            if let Some(left) = answer.unprocessed_keys.unwrap_or_default().remove(table) {
-                platform::pause(3).await;
-                keys.extend(left.keys);
-            }
-        }
-        Ok(rows)
     }
 
     pub(crate) fn put(

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
 mod conditional;
 mod env;
 mod error;
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use batch::read_batch;
 pub use conditional::{ConditionalWrite, conditional_write, unless_condition_failed};
 pub use env::{Env, InvalidSettings, Settings};
 pub use error::StoreError;

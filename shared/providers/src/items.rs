@@ -1,8 +1,8 @@
 use crate::ProviderName;
 use crate::health::{Accounts, HealthRow};
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use platform::{
-    Attributes, Item, ItemBuilder, Platform, StoreError, TableSpec, key, number, unless_condition_failed,
+    Attributes, Item, ItemBuilder, Platform, StoreError, TableSpec, key, number, read_batch,
+    unless_condition_failed,
 };
 use primitives::Timestamp;
 use std::time::Duration;
@@ -26,11 +26,7 @@ const KEPT: Duration = Duration::from_secs(3600);
 pub(crate) async fn read_all(platform: &Platform) -> Result<Vec<(ProviderName, HealthRow)>, StoreError> {
     let table = platform.table(&PROVIDER_HEALTH);
     let keys = ProviderName::ALL.map(|provider| key([("provider", provider.as_str())]));
-    let wanted = KeysAndAttributes::builder().set_keys(Some(keys.to_vec())).build();
-    let wanted = wanted.map_err(|_| StoreError::corrupt(PROVIDER_HEALTH.name, "no keys were asked for"))?;
-    let answer = platform.dynamo().batch_get_item().request_items(&table, wanted).send().await;
-    let rows = answer.map_err(StoreError::of_sdk)?.responses.unwrap_or_default().remove(&table);
-    let rows = rows.unwrap_or_default();
+    let rows = read_batch(platform.dynamo(), &table, keys.to_vec(), false).await?;
     ProviderName::ALL.into_iter().map(|provider| Ok((provider, row_of(provider, &rows)?))).collect()
 }
 
