@@ -9,8 +9,8 @@ use crate::{CreditsError, Hold, Nonce};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use platform::{
-    Attributes, ConditionalWrite, Item, Platform, StoreError, conditional_write, number, pause,
-    retry_conflicts, text, unless_condition_failed,
+    Attributes, ConditionalWrite, Item, Page, Platform, StoreError, conditional_write, number, pause,
+    query_at_most, query_page, retry_conflicts, text, unless_condition_failed,
 };
 use primitives::{AccountId, CostCents, Credits, EntryId, RunId, Timestamp, times};
 use std::collections::HashMap;
@@ -68,14 +68,6 @@ pub struct Due {
     pub account: AccountId,
     /// The earliest expiry among its reservations, as it was last marked.
     pub since: Timestamp,
-}
-
-/// A page of a list, newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<T> {
-    pub items: Vec<T>,
-    /// Where the next page starts; `None` on the last one.
-    pub next: Option<EntryId>,
 }
 
 impl Ledger {
@@ -348,7 +340,7 @@ impl Ledger {
         account: &AccountId,
         limit: u32,
         before: Option<EntryId>,
-    ) -> Result<Page<Entry>, CreditsError> {
+    ) -> Result<Page<Entry, EntryId>, CreditsError> {
         let mut query = self
             .dynamo
             .query()
@@ -356,19 +348,15 @@ impl Ledger {
             .expression_attribute_names("#account", "account")
             .expression_attribute_values(":account", text(account))
             .scan_index_forward(false)
-            .consistent_read(true)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+            .consistent_read(true);
         query = match before {
             None => query.key_condition_expression("#account = :account"),
             Some(before) => query
                 .key_condition_expression("#account = :account AND entry < :before")
                 .expression_attribute_values(":before", text(before)),
         };
-        let answer = query.send().await.map_err(StoreError::of_sdk)?;
-        let items = answer.items().iter().map(read_entry).collect::<Result<Vec<_>, _>>()?;
-        let has_more = answer.last_evaluated_key().is_some();
-        let next = items.last().map(|entry| entry.id).filter(|_| has_more);
-        Ok(Page { items, next })
+        let read_id = |key: &Attributes| Item::new(CREDIT_TRANSACTIONS.name, key).parsed("entry");
+        Ok(query_page(query, limit, read_entry, read_id).await?)
     }
 
     /// Suspends an account or lifts its suspension. What is reserved runs to its end. Errors with
@@ -439,20 +427,11 @@ impl Ledger {
             .key_condition_expression("sweep = :shard AND due <= :moment")
             .expression_attribute_values(":shard", text(shard_name(shard)))
             .expression_attribute_values(":moment", number(moment.seconds()));
-        let mut items = query.into_paginator().items().send();
-        let mut accounts = Vec::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(StoreError::of_sdk)?;
-            let item = Item::new(ACCOUNTS.name, &item);
-            accounts.push(Due {
-                account: item.parsed("id")?,
-                since: Timestamp::from_seconds(item.number("due")?),
-            });
-            if accounts.len() == max {
-                break;
-            }
-        }
-        Ok(accounts)
+        let read = |marked: &Attributes| {
+            let item = Item::new(ACCOUNTS.name, marked);
+            Ok(Due { account: item.parsed("id")?, since: Timestamp::from_seconds(item.number("due")?) })
+        };
+        query_at_most(query, max).await?.iter().map(read).collect()
     }
 
     /// Marks the account for its next hold's expiry, or takes the mark away when none is open.

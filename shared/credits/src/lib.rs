@@ -16,7 +16,7 @@ mod statement;
 mod tests;
 
 pub use account::{Account, Balance, Block, Refusal, Reservation};
-pub use credits::{Decided, Due, Ledger, Page, Posted, Reserved};
+pub use credits::{Decided, Due, Ledger, Posted, Reserved};
 pub use entry::{Decision, Entry, Kind, OnceKey, Origin, Outcome, RunOutcome, Verdict};
 pub use error::CreditsError;
 pub use hold::{Hold, Nonce};

@@ -9,7 +9,7 @@ use crate::store::When;
 use crate::{ClaimError, DecisionError, Payments, PaymentsError, TopUpError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, OnceKey, Origin, Posted, Posting};
-use platform::{Attributes, Item, StoreError, Written};
+use platform::{Attributes, Item, Page, StoreError, Written};
 use primitives::{AccountId, Credits, Currency, EntryId, Private, Rate, Timestamp, TopUpId};
 use rates::Quote;
 
@@ -49,11 +49,7 @@ pub struct DeliveryRow {
 }
 
 /// A page of facts that wait, oldest first.
-#[derive(Debug)]
-pub struct InboxPage {
-    pub facts: Vec<Fact>,
-    pub next: Option<FactKey>,
-}
+pub type InboxPage = Page<Fact, FactKey>;
 
 impl Payments {
     /// Facts that wait for an administrator. The index behind it may lag a moment; each fact is read anew.
@@ -62,12 +58,10 @@ impl Payments {
             None => None,
             Some(key) => Some(self.store.fact(key).await?.ok_or(DecisionError::NoFact)?),
         };
-        let (keys, has_more) = self.store.open_facts(limit, start.as_ref()).await?;
+        let Page { items: keys, next } = self.store.open_facts(limit, start.as_ref()).await?;
         let known = self.store.facts(&keys).await?;
-        let next = keys.last().filter(|_| has_more).cloned();
-        let facts =
-            keys.iter().filter_map(|key| known.get(key)).filter(|fact| fact.is_open()).cloned().collect();
-        Ok(InboxPage { facts, next })
+        let open = keys.iter().filter_map(|key| known.get(key)).filter(|fact| fact.is_open());
+        Ok(Page { items: open.cloned().collect(), next })
     }
 
     /// A payment with its deliveries, reversals and what administrators did.

@@ -9,8 +9,8 @@ use crate::{Fact, FactKey, TopUp};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use platform::{
-    Attributes, Item, Key, Platform, StoreError, Written, key, number, read_batch, text,
-    unless_condition_failed, write_all,
+    Attributes, Item, Key, Page, Platform, StoreError, Written, key, number, query_all, query_page,
+    read_batch, text, unless_condition_failed, write_all,
 };
 use primitives::{AccountId, EntryId, Timestamp, TopUpId};
 use std::collections::{HashMap, HashSet};
@@ -73,12 +73,7 @@ impl Store {
                 .expression_attribute_names("#part", "part")
                 .expression_attribute_values(":prefix", text(prefix))
         };
-        let mut items = query.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(item) = items.next().await {
-            found.push(item.map_err(StoreError::of_sdk)?);
-        }
-        Ok(found)
+        query_all(query).await
     }
 
     /// Facts that wait for an administrator, oldest first. `after` continues an earlier page.
@@ -86,14 +81,14 @@ impl Store {
         &self,
         limit: u32,
         after: Option<&Fact>,
-    ) -> Result<(Vec<FactKey>, bool), StoreError> {
+    ) -> Result<Page<FactKey, FactKey>, StoreError> {
         let start = after.map(|fact| {
             let mut start = fact_key(&fact.key);
             start.insert("open".to_owned(), text(open_mark()));
             start.insert("heard_at".to_owned(), number(fact.heard_at.millis()));
             start
         });
-        let answer = self
+        let query = self
             .dynamo
             .query()
             .table_name(&self.inbox)
@@ -101,13 +96,8 @@ impl Store {
             .key_condition_expression("#open = :open")
             .expression_attribute_names("#open", "open")
             .expression_attribute_values(":open", text(open_mark()))
-            .set_exclusive_start_key(start)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(StoreError::of_sdk)?;
-        let keys = answer.items().iter().map(indexed_fact).collect::<Result<Vec<_>, _>>()?;
-        Ok((keys, answer.last_evaluated_key().is_some()))
+            .set_exclusive_start_key(start);
+        query_page(query, limit, indexed_fact, indexed_fact).await
     }
 
     /// How many facts wait for an administrator, up to a thousand or so.
@@ -141,12 +131,7 @@ impl Store {
             .expression_attribute_values(":day", text(day))
             .expression_attribute_values(":from", number(from.millis()))
             .expression_attribute_values(":to", number(to.millis()));
-        let mut items = query.into_paginator().items().send();
-        let mut keys = Vec::new();
-        while let Some(item) = items.next().await {
-            keys.push(indexed_fact(&item.map_err(StoreError::of_sdk)?)?);
-        }
-        Ok(keys)
+        query_all(query).await?.iter().map(indexed_fact).collect()
     }
 
     /// The facts among these that we have heard of, in any order.
@@ -295,13 +280,9 @@ impl Store {
             .expression_attribute_values(":rail", text(rail))
             .expression_attribute_values(":moment", number(moment.millis()))
             .expression_attribute_values(":last", number(last.millis()));
-        let mut items = query.into_paginator().items().send();
-        let mut names = Vec::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(StoreError::of_sdk)?;
-            names.push(Item::new(PAYMENT_REFERENCES.name, &item).text("reference")?.to_owned());
-        }
-        Ok(names)
+        let name =
+            |row: &Attributes| Item::new(PAYMENT_REFERENCES.name, row).text("reference").map(str::to_owned);
+        query_all(query).await?.iter().map(name).collect()
     }
 
     pub(crate) async fn get(&self, table: &str, key: Key) -> Result<Option<Attributes>, StoreError> {

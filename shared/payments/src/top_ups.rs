@@ -11,7 +11,10 @@ use crate::{PaymentsError, Rail, TopUpError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use platform::{InvalidSettings, Item, Platform, StoreError, TopUpRules, Written, key, number, text};
+use platform::{
+    Attributes, InvalidSettings, Item, Page, Platform, StoreError, TopUpRules, Written, key, number,
+    query_page, text,
+};
 use primitives::{AccountId, Credits, Fingerprint, Secret, Timestamp, TopUpId, Unit, random_bytes};
 use rates::Rates;
 use std::collections::HashMap;
@@ -42,11 +45,7 @@ pub struct TopUpWish {
 }
 
 /// A page of orders, newest first.
-#[derive(Debug, Clone)]
-pub struct TopUpPage {
-    pub top_ups: Vec<TopUp>,
-    pub next: Option<TopUpId>,
-}
+pub type TopUpPage = Page<TopUp, TopUpId>;
 
 /// One of the places that a person's open orders take up.
 struct Place {
@@ -343,13 +342,9 @@ impl TopUps {
             .expression_attribute_values(":account", text(account))
             .expression_attribute_values(":end", text(end))
             .scan_index_forward(false)
-            .consistent_read(true)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        let answer = query.send().await.map_err(StoreError::of_sdk)?;
-        let top_ups = answer.items().iter().map(read_top_up).collect::<Result<Vec<_>, _>>()?;
-        let has_more = answer.last_evaluated_key().is_some();
-        let next = top_ups.last().map(|order| order.id).filter(|_| has_more);
-        Ok(TopUpPage { top_ups, next })
+            .consistent_read(true);
+        let read_id = |key: &Attributes| Item::new(crate::TOP_UPS.name, key).parsed("id");
+        Ok(query_page(query, limit, read_top_up, read_id).await?)
     }
 
     /// Says that nobody will pay. What comes nevertheless is still credited.

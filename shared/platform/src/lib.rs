@@ -5,6 +5,7 @@ mod conditional;
 mod env;
 mod error;
 mod items;
+mod page;
 mod profile;
 mod seal;
 mod store;
@@ -25,6 +26,7 @@ pub use conditional::{ConditionalWrite, conditional_write, unless_condition_fail
 pub use env::{Env, InvalidSettings, Settings};
 pub use error::StoreError;
 pub use items::{Attributes, Item, ItemBuilder, Key, key, number, text};
+pub use page::{Page, query_all, query_at_most, query_page, scan_all};
 pub use profile::{LedgerRules, Limits, Profile, Retention, ToolSeed, TopUpRules};
 pub use seal::{SealError, Sealer};
 pub use store::{IsConflict, StoreSettings, pause, retry_conflicts};

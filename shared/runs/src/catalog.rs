@@ -1,6 +1,6 @@
 use crate::items::{TOOL_PRICING, price_item, price_name, read_price};
 use crate::{PriceRow, RunsError};
-use platform::{InvalidSettings, Platform, StoreError, unless_condition_failed};
+use platform::{InvalidSettings, Platform, scan_all, unless_condition_failed};
 use primitives::Timestamp;
 use providers::WorstCosts;
 use std::collections::BTreeMap;
@@ -114,10 +114,7 @@ impl Catalog {
     async fn read(&self, now: Timestamp) -> Result<Arc<Vec<PriceRow>>, RunsError> {
         let mut rows: BTreeMap<String, PriceRow> =
             self.0.seeds.iter().map(|row| (row.name(), row.clone())).collect();
-        let mut pages =
-            self.0.platform.dynamo().scan().table_name(&self.0.table).into_paginator().items().send();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(StoreError::of_sdk)?;
+        for item in scan_all(self.0.platform.dynamo().scan().table_name(&self.0.table)).await? {
             match read_price(&item, self.0.platform.profile().ledger.unit) {
                 Ok(row) => {
                     let seed = rows.get(&row.name());

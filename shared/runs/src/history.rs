@@ -114,15 +114,15 @@ impl History {
         let (page, holder) = tokio::join!(usage, self.ledger.account(account));
         let (page, holder) = (page?, holder?);
         let is_of_page = |hold: &Hold| {
-            before.is_none_or(|before| hold.run < before) && page.rows.iter().all(|row| row.run != hold.run)
+            before.is_none_or(|before| hold.run < before) && page.items.iter().all(|row| row.run != hold.run)
         };
         let holds = holder.map(|holder| holder.holds).unwrap_or_default();
         let running = holds.iter().filter(|hold| is_of_page(hold));
         let mut runs: Vec<RunSummary> =
             running.map(|hold| RunSummary::of(RunView::of_hold(hold, self.hold_lifetime))).collect();
-        runs.extend(self.finished(account, &page.rows, before).await?);
+        runs.extend(self.finished(account, &page.items, before).await?);
         runs.sort_by_key(|run| std::cmp::Reverse(run.id));
-        let has_more = page.has_more || runs.len() > limit as usize;
+        let has_more = page.next.is_some() || runs.len() > limit as usize;
         runs.truncate(limit as usize);
         let last = runs.last().map(|run| run.id.to_string());
         Ok(RunPage { runs, next_cursor: last.filter(|_| has_more) })

@@ -3,7 +3,9 @@ use crate::{Receipt, RunsError, Tried};
 use aws_sdk_dynamodb::Client;
 use credits::Outcome;
 use media::StoredOutput;
-use platform::{Attributes, Item, ItemBuilder, Platform, StoreError, key, text, unless_condition_failed};
+use platform::{
+    Attributes, Item, ItemBuilder, Page, Platform, StoreError, key, query_page, text, unless_condition_failed,
+};
 use primitives::{AccountId, CostCents, Credits, RunId, Timestamp};
 use std::time::Duration;
 
@@ -38,11 +40,6 @@ pub(crate) struct UsageLog {
     dynamo: Client,
     table: String,
     kept_for: Duration,
-}
-
-pub(crate) struct UsagePage {
-    pub(crate) rows: Vec<UsageRow>,
-    pub(crate) has_more: bool,
 }
 
 impl UsageLog {
@@ -112,17 +109,18 @@ impl UsageLog {
         limit: u32,
         mut before: Option<RunId>,
         now: Timestamp,
-    ) -> Result<UsagePage, RunsError> {
+    ) -> Result<Page<UsageRow, RunId>, RunsError> {
         let mut rows = Vec::new();
         loop {
-            let (more, next) = self.query(account, limit, before, now).await?;
-            rows.extend(more);
-            let has_more = next.is_some() || rows.len() > limit as usize;
-            if next.is_none() || rows.len() >= limit as usize {
+            let page = self.query(account, limit, before, now).await?;
+            rows.extend(page.items);
+            let has_more = page.next.is_some() || rows.len() > limit as usize;
+            if page.next.is_none() || rows.len() >= limit as usize {
                 rows.truncate(limit as usize);
-                return Ok(UsagePage { rows, has_more });
+                let next = rows.last().map(|row| row.run).filter(|_| has_more);
+                return Ok(Page { items: rows, next });
             }
-            before = next;
+            before = page.next;
         }
     }
 
@@ -132,7 +130,7 @@ impl UsageLog {
         limit: u32,
         before: Option<RunId>,
         now: Timestamp,
-    ) -> Result<(Vec<UsageRow>, Option<RunId>), RunsError> {
+    ) -> Result<Page<UsageRow, RunId>, StoreError> {
         let mut query = self
             .dynamo
             .query()
@@ -143,17 +141,13 @@ impl UsageLog {
             .expression_attribute_values(":account", text(account))
             .expression_attribute_values(":now", platform::number(now.seconds()))
             .filter_expression("#ttl > :now")
-            .scan_index_forward(false)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+            .scan_index_forward(false);
         // Every run has a ULID below `~`, so one condition serves the first page and the others.
         let before_text = before.map_or_else(|| "~".to_owned(), |run| run.to_string());
         query = query
             .key_condition_expression("#account = :account AND #run < :before")
             .expression_attribute_values(":before", text(before_text));
-        let answer = query.send().await.map_err(StoreError::of_sdk)?;
-        let rows = answer.items().iter().map(read_row).collect::<Result<Vec<_>, _>>()?;
-        let last = answer.last_evaluated_key().map(|key| Item::new(USAGE_LOG.name, key).parsed("run"));
-        Ok((rows, last.transpose()?))
+        query_page(query, limit, read_row, |key| Item::new(USAGE_LOG.name, key).parsed("run")).await
     }
 }
 
