@@ -10,7 +10,7 @@ use credits::{Account, Entry, Ledger};
 use cursor::Cursor;
 use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use identity::{IdentityError, User};
-use platform::{InvalidSettings, Platform, StoreError};
+use platform::{InvalidSettings, Platform, StoreError, with_causes};
 use primitives::{AccountId, CreditsDelta, Language};
 use rates::{Rates, Reference};
 use signup::{Signup, SignupError};
@@ -188,6 +188,6 @@ fn problem(error: SignupError) -> Problem {
         SignupError::Identity(IdentityError::Store(StoreError::Corrupt { .. }))
             | SignupError::Credits(credits::CreditsError::Overflow(_))
     );
-    tracing::error!(error = %error, "an account could not be shown or changed");
+    tracing::error!(error = %with_causes(&error), "an account could not be shown or changed");
     Problem::new(if is_ours { ProblemCode::Internal } else { ProblemCode::StoreUnavailable })
 }

@@ -2,7 +2,7 @@
 
 use lambda_runtime::tower::{Layer, Service};
 use lambda_runtime::{Error, LambdaInvocation};
-use platform::Platform;
+use platform::{Platform, with_causes};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -54,7 +54,7 @@ where
         let (platform, answered) = (self.platform.clone(), self.invocations.call(invocation));
         Box::pin(async move {
             if let Err(error) = answered.await {
-                tracing::warn!(error = %error, "an answer did not reach its caller; its work goes on");
+                tracing::warn!(error = %with_causes(&*error), "an answer did not reach its caller; its work goes on");
             }
             platform.idle().await;
             Ok(())

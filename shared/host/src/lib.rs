@@ -7,13 +7,12 @@ mod secrets;
 mod tests;
 
 use lambda_runtime::{Context, LambdaEvent, Runtime, service_fn};
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, with_causes};
 use primitives::TraceId;
 use serde::Serialize;
 use serde_json::Value;
 use std::error::Error as StdError;
 use std::sync::Arc;
-use tracing::field::DisplayValue;
 use tracing::{Instrument, Span};
 
 pub use environment::{Environment, TooOld};
@@ -57,10 +56,5 @@ fn span_of(context: &Context) -> Span {
 }
 
 fn failed(error: &dyn StdError) {
-    tracing::error!(error = %error, cause = cause(error), "a tick failed");
-}
-
-/// What lies behind an error, for the field `cause` of its log line.
-fn cause(error: &dyn StdError) -> Option<DisplayValue<&dyn StdError>> {
-    error.source().map(|cause| tracing::field::display(cause as &dyn StdError))
+    tracing::error!(error = %with_causes(error), "a tick failed");
 }

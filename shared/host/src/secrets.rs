@@ -3,7 +3,7 @@
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use futures_util::future::try_join_all;
-use platform::{Platform, Settings, pause};
+use platform::{Platform, Settings, pause, with_causes};
 use primitives::Secret;
 use primitives::times::{self, Wait};
 use serde::{Deserialize, Serialize};
@@ -119,7 +119,7 @@ impl Secrets {
         loop {
             match self.fetch(platform).await {
                 Err(error) if error.is_passing() && Instant::now() < last_try => {
-                    tracing::warn!(error = %error, "the secrets are asked for again");
+                    tracing::warn!(error = %with_causes(&error), "the secrets are asked for again");
                     tries += 1;
                     pause(tries).await;
                 }

@@ -8,7 +8,9 @@ use crate::store::{Store, When};
 use crate::{Likeness, PaymentsError, Rail};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, Ledger, Posted, Posting};
-use platform::{InvalidSettings, Platform, Sealer, StoreError, TopUpRules, Written, retry_conflicts};
+use platform::{
+    InvalidSettings, Platform, Sealer, StoreError, TopUpRules, Written, retry_conflicts, with_causes,
+};
 use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId, Unit};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -70,7 +72,10 @@ impl Payments {
             let settled = match self.settle(arrival, before.as_ref(), now).await {
                 Err(error) if error.is_lasting() => {
                     // Told again it would fail again: a person has to look, and nobody else waits for it.
-                    tracing::error!(payment = %arrival.key, error = %error, "an arrival can't be judged");
+                    tracing::error!(
+                        payment = %arrival.key, error = %with_causes(&error),
+                        "an arrival can't be judged"
+                    );
                     let alike = self.readable_alike(arrival).await?;
                     let judged = Judged { before: before.as_ref(), alike: &alike };
                     self.keep(arrival, &judged, Unmatched::Odd, None, now).await?

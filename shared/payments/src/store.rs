@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use platform::{
     Attributes, Item, Key, Page, Platform, StoreError, Written, key, number, query_all, query_page,
-    read_batch, text, unless_condition_failed, write_all,
+    read_batch, text, unless_condition_failed, with_causes, write_all,
 };
 use primitives::{AccountId, EntryId, Timestamp, TopUpId};
 use std::collections::{HashMap, HashSet};
@@ -367,7 +367,7 @@ impl Store {
     /// As [`Store::mark`], for a moment that is only watched: nothing depends on its being written.
     pub(crate) async fn note(&self, rail: crate::Rail, name: &str, at: Timestamp) {
         if let Err(error) = self.mark(rail, name, at).await {
-            tracing::warn!(%rail, name, error = %error, "a rail's sign of life could not be noted");
+            tracing::warn!(%rail, name, error = %with_causes(&error), "a rail's sign of life could not be noted");
         }
     }
 

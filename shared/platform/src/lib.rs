@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod causes;
 mod conditional;
 mod env;
 mod error;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use batch::read_batch;
+pub use causes::with_causes;
 pub use conditional::{ConditionalWrite, conditional_write, unless_condition_failed};
 pub use env::{Env, InvalidSettings, Settings};
 pub use error::StoreError;

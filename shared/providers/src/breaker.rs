@@ -1,6 +1,6 @@
 use crate::health::{Admission, HealthRow, Incident};
 use crate::{ProviderName, items};
-use platform::{Platform, StoreError};
+use platform::{Platform, StoreError, with_causes};
 use primitives::{Timestamp, times};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -119,7 +119,10 @@ impl Breaker {
                 None
             }
             Ok(Err(error)) => {
-                warn!(%error, "the providers' health can't be read or written; providers are used as known here");
+                warn!(
+                    error = %with_causes(&error),
+                    "the providers' health can't be read or written; providers are used as known here"
+                );
                 None
             }
             Err(_) => {

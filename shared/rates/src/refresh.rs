@@ -2,7 +2,7 @@ use crate::feed::{self, FeedError};
 use crate::frankfurter::{self, Published};
 use crate::vietcombank::Board;
 use crate::{Quote, Rates, Refusal, Side, Source, agree, guard, items};
-use platform::StoreError;
+use platform::{StoreError, with_causes};
 use primitives::{Currency, Rate, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -150,7 +150,7 @@ impl Rates {
             Ok(is_written) => is_written,
             Err(error) => {
                 tracing::error!(
-                    metric = "rate_refused", source = %quote.source, %currency, error = %error,
+                    metric = "rate_refused", source = %quote.source, %currency, error = %with_causes(&error),
                     "a rate could not be kept; the last good one stays"
                 );
                 false
@@ -165,7 +165,7 @@ fn is_only_shown(currency: Currency) -> bool {
 
 fn failed(source: Source, error: &dyn std::error::Error) -> FeedReport {
     tracing::error!(
-        metric = "rate_refused", %source, error = %error, cause = error.source().map(tracing::field::display),
+        metric = "rate_refused", %source, error = %with_causes(error),
         "a feed gave no rates; the last good ones stay"
     );
     FeedReport::Failed

@@ -1,6 +1,6 @@
 use crate::items::{TOOL_PRICING, price_item, price_name, read_price};
 use crate::{PriceRow, RunsError};
-use platform::{InvalidSettings, Platform, scan_all, unless_condition_failed};
+use platform::{InvalidSettings, Platform, scan_all, unless_condition_failed, with_causes};
 use primitives::Timestamp;
 use providers::WorstCosts;
 use std::collections::BTreeMap;
@@ -57,7 +57,10 @@ impl Catalog {
             let catalog = self.clone();
             self.0.platform.spawn(async move {
                 if let Err(error) = catalog.read(now).await {
-                    tracing::warn!(error = %error, "the price table could not be read; the last prices stay");
+                    tracing::warn!(
+                        error = %with_causes(&error),
+                        "the price table could not be read; the last prices stay"
+                    );
                     catalog.forget_refreshing();
                 }
             });
@@ -147,7 +150,7 @@ impl Catalog {
 /// has mended it.
 fn close(name: &str, row: Option<&mut PriceRow>, why: &dyn Error) {
     tracing::error!(
-        metric = "tool_closed", tool = name, error = %why,
+        metric = "tool_closed", tool = name, error = %with_causes(why),
         "{name} is not sold: mend its row of tool_pricing"
     );
     if let Some(row) = row {

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::{
     ConditionalWrite, Item, ItemBuilder, Platform, StoreError, conditional_write, number,
-    unless_condition_failed,
+    unless_condition_failed, with_causes,
 };
 use primitives::{AccountId, Fingerprint, RunId, Timestamp};
 use ring::digest::{SHA256, digest};
@@ -114,7 +114,10 @@ impl Claims {
         match unless_condition_failed(update.send().await) {
             Ok(taken) => taken.is_some(),
             Err(error) => {
-                tracing::warn!(account.id = %account, error = %error, "a repeat does not wait, because waiting can't be counted");
+                tracing::warn!(
+                    account.id = %account, error = %with_causes(&error),
+                    "a repeat does not wait, because waiting can't be counted"
+                );
                 false
             }
         }

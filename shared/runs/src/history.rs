@@ -3,7 +3,7 @@ use crate::view::{OutputView, RunPage, RunStatus, RunSummary, RunView};
 use crate::{Receipt, RunsError};
 use credits::{Hold, Ledger, Outcome};
 use media::{Link, Media, MediaError, OutputKind, StoredOutput};
-use platform::Platform;
+use platform::{Platform, with_causes};
 use primitives::{AccountId, EntryId, RunId, Timestamp};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -65,7 +65,9 @@ impl History {
                     (shown.expired, shown.view_url, shown.download_url) = (true, None, None);
                 }
                 // The receipt is worth showing without its text; the link may work all the same.
-                Err(error) => tracing::warn!(run.id = %view.id, error = %error, "an output can't be read"),
+                Err(error) => {
+                    tracing::warn!(run.id = %view.id, error = %with_causes(&error), "an output can't be read")
+                }
             }
         }
         view.output = Some(shown);

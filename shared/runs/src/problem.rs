@@ -5,6 +5,7 @@
 use crate::{FailedRun, FieldError, OrderError, RunsError};
 use credits::Refusal;
 use identity::IdentityError;
+use platform::with_causes;
 use primitives::{Credits, RunId};
 use problems::{Credit, Problem, ProblemCode};
 use providers::FailureClass;
@@ -39,8 +40,7 @@ impl RunsError {
     }
 
     fn internal(&self, code: ProblemCode) -> Problem {
-        let cause = std::error::Error::source(self).map(ToString::to_string).unwrap_or_default();
-        tracing::error!(error = %self, cause, "a request about runs failed inside");
+        tracing::error!(error = %with_causes(self), "a request about runs failed inside");
         Problem::new(code)
     }
 }

@@ -7,7 +7,7 @@ use crate::reversal::{Cause, Reversal};
 use crate::settings::read_sepay_offset;
 use crate::{DecisionError, Payments, PaymentsError, Rail};
 use http::HeaderMap;
-use platform::{InvalidSettings, Platform, StoreError};
+use platform::{InvalidSettings, Platform, StoreError, with_causes};
 use primitives::{Currency, Money, Secret, Timestamp, times};
 use rails::sepay_card::{
     Api, CardFace, CardOrder, CardOutcome, InvoiceNumber, Ipn, Oddity, authenticate_ipn,
@@ -95,7 +95,10 @@ impl CardDesk {
             Ok(Ok(Some(order))) => self.settle(&order, Via::Webhook, delivery.clone(), now).await?,
             Ok(Ok(None)) => CardNews::Nothing,
             Ok(Err(error)) => {
-                tracing::warn!(payment = %key, error = %error, "SePay could not be asked; reconciliation will");
+                tracing::warn!(
+                    payment = %key, error = %with_causes(&error),
+                    "SePay could not be asked; reconciliation will"
+                );
                 CardNews::Later
             }
             Err(_) => {

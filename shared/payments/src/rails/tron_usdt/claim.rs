@@ -14,7 +14,7 @@ use crate::payments::TRIES;
 use crate::ruling::{CLOCKS_APART, Ruling, within_limits};
 use crate::store::When;
 use crate::{ClaimError, DecisionError, PaymentsError, Rail};
-use platform::{StoreError, Written};
+use platform::{StoreError, Written, with_causes};
 use primitives::{AccountId, Credits, Overflow, Rate, Timestamp, TopUpId, times};
 use rails::UsdtMicros;
 use rails::tron::TxId;
@@ -76,7 +76,10 @@ impl ChainDesk {
                 Ok(Step::Unclear) => is_unclear = true,
                 Ok(Step::Nothing) => {}
                 Err(error) => {
-                    tracing::warn!(%tx, %account, error = %error, "one transfer of a claim could not be decided");
+                    tracing::warn!(
+                        %tx, %account, error = %with_causes(&error),
+                        "one transfer of a claim could not be decided"
+                    );
                     failure = failure.or(Some(error));
                 }
             }
@@ -128,7 +131,7 @@ impl ChainDesk {
         let is_compared = match self.compare_stretch(now.before(LOOK_BACK), now, now).await {
             Ok(compared) => compared.knows_all(),
             Err(error) => {
-                tracing::warn!(error = %error, "the second index could not be asked for a claim");
+                tracing::warn!(error = %with_causes(&error), "the second index could not be asked for a claim");
                 false
             }
         };
@@ -403,7 +406,10 @@ impl ChainDesk {
             match self.end_due(&due, now).await {
                 Ok(is_granted) => granted += u32::from(is_granted),
                 Err(error) => {
-                    tracing::error!(payment = %due.fact, error = %error, "a claim's wait could not be ended");
+                    tracing::error!(
+                        payment = %due.fact, error = %with_causes(&error),
+                        "a claim's wait could not be ended"
+                    );
                 }
             }
         }

@@ -6,7 +6,7 @@ use crate::items::amount_name;
 use crate::rails::kind::ProcessorList;
 use crate::{Payments, PaymentsError, Rail};
 use async_trait::async_trait;
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{Credits, Rate, Timestamp};
 use rails::ApiError;
 use rails::tron::{Batch, Reason, Source, Transfer, Trongrid, Tronscan, Walk, Watch};
@@ -112,7 +112,10 @@ impl ChainDesk {
                     break;
                 }
                 Err(error) => {
-                    tracing::error!(error = %error, "no indexer can be read; the next poll goes on from here");
+                    tracing::error!(
+                        error = %with_causes(&error),
+                        "no indexer can be read; the next poll goes on from here"
+                    );
                     report.is_cut_short = true;
                     break;
                 }
@@ -138,7 +141,7 @@ impl ChainDesk {
         match walk.next(&self.tronscan, &self.http).await {
             Ok(batch) => Ok(batch.map(|batch| (batch, &self.trongrid))),
             Err(error) => {
-                tracing::warn!(error = %error, "TronScan can't be read; TronGrid is asked");
+                tracing::warn!(error = %with_causes(&error), "TronScan can't be read; TronGrid is asked");
                 let batch = walk.next(&self.trongrid, &self.http).await?;
                 Ok(batch.map(|batch| (batch, &self.tronscan)))
             }
@@ -169,7 +172,10 @@ impl ChainDesk {
             let theirs = match Walk::new(self.watch, moment, moment).next(other, &self.http).await {
                 Ok(batch) => batch.map(|batch| [batch.transfers, batch.alike].concat()).unwrap_or_default(),
                 Err(error) => {
-                    tracing::warn!(error = %error, "whether rows are told twice is not known; they are left out");
+                    tracing::warn!(
+                        error = %with_causes(&error),
+                        "whether rows are told twice is not known; they are left out"
+                    );
                     report.unsure =
                         report.unsure.saturating_add(u32::try_from(alike.len()).unwrap_or(u32::MAX));
                     continue;
@@ -203,7 +209,7 @@ impl ChainDesk {
                 Ok(Received::Before) => report.known += 1,
                 Ok(Received::Kept(_) | Received::Ignored(_)) => report.kept += 1,
                 Err(error) => {
-                    tracing::error!(payment = %key, error = %error, "a transfer could not be booked");
+                    tracing::error!(payment = %key, error = %with_causes(&error), "a transfer could not be booked");
                     report.failed += 1;
                     failed_at = failed_at.or(Some(transfer.at));
                 }
@@ -257,7 +263,7 @@ impl ChainDesk {
         match self.listed(walk, [&self.tronscan, &self.trongrid], &mut compared, now).await {
             Ok(listed) => compared.also_listed = listed,
             Err(PaymentsError::Processor(error)) => {
-                tracing::warn!(error = %error, "TronScan could not be compared with TronGrid");
+                tracing::warn!(error = %with_causes(&error), "TronScan could not be compared with TronGrid");
                 compared.failure = Some(format!("TronScan could not be compared with TronGrid: {error}"));
             }
             Err(error) => return Err(error),

@@ -9,7 +9,7 @@ use crate::fact::{Fact, FactKey, FactState, Via};
 use crate::rails::kind::ProcessorList;
 use crate::{Arrival, Claim, ComparisonError, PaymentsError};
 use async_trait::async_trait;
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, with_causes};
 use primitives::Timestamp;
 use rails::sepay_bank::{Api, Direction, Transfer};
 use serde_json::json;
@@ -75,7 +75,10 @@ impl BankList {
             Ok(Received::Credited { .. } | Received::Kept(_)) => true,
             Ok(Received::Before | Received::Ignored(_)) => false,
             Err(error) => {
-                tracing::error!(payment = %arrival.key, error = %error, "a listed transfer could not be booked");
+                tracing::error!(
+                    payment = %arrival.key, error = %with_causes(&error),
+                    "a listed transfer could not be booked"
+                );
                 false
             }
         }
@@ -92,7 +95,7 @@ impl ProcessorList for BankList {
             let api = Api { account_number: account.clone(), ..api.clone() };
             if let Err(error) = self.compare_account(&api, from, &mut compared, now).await {
                 let account = shortened(account);
-                tracing::error!(account, error = %error, "an account's list could not be compared");
+                tracing::error!(account, error = %with_causes(&error), "an account's list could not be compared");
                 compared.fail(format!("account {account}: {error}"));
             }
         }
