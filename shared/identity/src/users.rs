@@ -48,8 +48,10 @@ impl Users {
     }
 
     /// A tombstone is a user too; see [`User::state`].
-    pub async fn get(&self, user: &UserId) -> Result<Option<User>, IdentityError> {
-        Ok(self.read(user).await?)
+    pub async fn get(&self, user: &UserId) -> Result<Option<User>, StoreError> {
+        let get = self.platform.dynamo().get_item().table_name(&self.table).set_key(Some(user_key(user)));
+        let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
+        answer.item().map(read_user).transpose()
     }
 
     /// The user, created if need be, with the welcome decided if their address is known. Among parallel calls one creates,
@@ -104,7 +106,7 @@ impl Users {
     }
 
     /// `None` when another call was faster. The row says that its creator asks Clerk.
-    async fn create(&self, sight: &FirstSight<'_>) -> Result<Option<User>, IdentityError> {
+    async fn create(&self, sight: &FirstSight<'_>) -> Result<Option<User>, StoreError> {
         let now = self.platform.now();
         let mut row = new_user(sight.user, None, sight.country, Welcome::Undecided, now);
         if self.clerk.can_ask() {
@@ -124,7 +126,7 @@ impl Users {
         &self,
         sight: &FirstSight<'_>,
         address: Option<&str>,
-    ) -> Result<Option<User>, IdentityError> {
+    ) -> Result<Option<User>, StoreError> {
         let welcome = self.decide_welcome(sight, address).await?;
         let change = Change::default()
             .set_if_some("welcome", welcome.as_str())
@@ -198,14 +200,8 @@ impl Users {
                 let row = done.attributes.unwrap_or_default();
                 Ok(Updated::Done(Box::new(read_user(&row)?)))
             }
-            None => Ok(Updated::Refused(self.read(user).await?.map(|user| user.state))),
+            None => Ok(Updated::Refused(self.get(user).await?.map(|user| user.state))),
         }
-    }
-
-    async fn read(&self, user: &UserId) -> Result<Option<User>, StoreError> {
-        let get = self.platform.dynamo().get_item().table_name(&self.table).set_key(Some(user_key(user)));
-        let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
-        answer.item().map(read_user).transpose()
     }
 }
 
