@@ -5,7 +5,7 @@ use crate::items::{
     ACCOUNTS, CREDIT_TRANSACTIONS, SWEEP_INDEX, account_key, day_counter, ended_in, ended_mark, entry_item,
     entry_key, minute_counter, read_account, read_entry, shard_name, sweep_shard,
 };
-use crate::{CreditsError, Hold, Nonce};
+use crate::{CreditsError, Hold, Nonce, SuspensionError};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use platform::{
@@ -83,10 +83,10 @@ impl Ledger {
         }
     }
 
-    pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, CreditsError> {
+    pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
         let get = self.dynamo.get_item().table_name(&self.accounts).set_key(Some(account_key(id)));
         let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
-        Ok(answer.item().map(read_account).transpose()?)
+        answer.item().map(read_account).transpose()
     }
 
     /// Holds the price for one run, in one conditional write. `Ok(Err(_))` says why nothing was held.
@@ -97,13 +97,13 @@ impl Ledger {
         &self,
         wish: &Reservation,
         now: Timestamp,
-    ) -> Result<Result<Reserved, Refusal>, CreditsError> {
+    ) -> Result<Result<Reserved, Refusal>, StoreError> {
         let mut ours = Vec::new();
         let last_try = Instant::now() + times::STORE_CALL.limit.saturating_sub(times::STORE_TRY.limit);
         loop {
             ours.push(Nonce::random());
             match self.reserve_once(wish, &ours, now).await {
-                Err(CreditsError::Store(error))
+                Err(error)
                     if error.is_passing() && ours.len() < RESERVE_TRIES && Instant::now() < last_try =>
                 {
                     pause(u32::try_from(ours.len()).unwrap_or(u32::MAX)).await;
@@ -123,7 +123,7 @@ impl Ledger {
         wish: &Reservation,
         ours: &[Nonce],
         now: Timestamp,
-    ) -> Result<Result<(Account, Hold), Refusal>, CreditsError> {
+    ) -> Result<Result<(Account, Hold), Refusal>, StoreError> {
         let nonce = ours.last().copied().unwrap_or_else(Nonce::random);
         let hold = wish.hold(nonce, now, self.hold_lifetime);
         let ((unpaid_open_max, open_max), (lost_base, lost_max)) =
@@ -175,7 +175,7 @@ impl Ledger {
         ours: &[Nonce],
         now: Timestamp,
         standing: Option<&Attributes>,
-    ) -> Result<Result<(Account, Hold), Refusal>, CreditsError> {
+    ) -> Result<Result<(Account, Hold), Refusal>, StoreError> {
         let Some(standing) = standing else { return Ok(Err(Refusal::NoAccount)) };
         let account = read_account(standing)?;
         match account.refusal(wish, ours, now, &self.ceilings) {
@@ -188,11 +188,11 @@ impl Ledger {
     }
 
     /// The run's terminal state, if it has one.
-    pub async fn outcome(&self, account: &AccountId, run: RunId) -> Result<Option<Outcome>, CreditsError> {
+    pub async fn outcome(&self, account: &AccountId, run: RunId) -> Result<Option<Outcome>, StoreError> {
         let key = entry_key(account, run.into());
         let get = self.dynamo.get_item().table_name(&self.entries).set_key(Some(key));
         let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
-        Ok(answer.item().map(read_entry).transpose()?)
+        answer.item().map(read_entry).transpose()
     }
 
     /// Writes the run's outcome unless it has one. The first writer decides; everybody then applies that.
@@ -201,12 +201,12 @@ impl Ledger {
         account: &AccountId,
         decision: &Decision,
         now: Timestamp,
-    ) -> Result<Decided, CreditsError> {
+    ) -> Result<Decided, StoreError> {
         let outcome = Entry::of_decision(account, decision, now);
         retry_conflicts(|| self.decide_once(&outcome)).await
     }
 
-    async fn decide_once(&self, outcome: &Outcome) -> Result<Decided, CreditsError> {
+    async fn decide_once(&self, outcome: &Outcome) -> Result<Decided, StoreError> {
         let put = self
             .dynamo
             .put_item()
@@ -257,7 +257,7 @@ impl Ledger {
     }
 
     /// Takes back a reservation whose run was never started: nothing was sent to anybody, so no outcome is due.
-    pub async fn cancel(&self, account: &AccountId, hold: &Hold, now: Timestamp) -> Result<(), CreditsError> {
+    pub async fn cancel(&self, account: &AccountId, hold: &Hold, now: Timestamp) -> Result<(), StoreError> {
         retry_conflicts(|| self.apply_once(account, hold, hold.amount, None, now)).await.map(|_| ())
     }
 
@@ -269,7 +269,7 @@ impl Ledger {
         back: Credits,
         ended: Option<CostCents>,
         now: Timestamp,
-    ) -> Result<Option<Account>, CreditsError> {
+    ) -> Result<Option<Account>, StoreError> {
         let minute = now.seconds() / 60;
         let mut update = self
             .dynamo
@@ -340,7 +340,7 @@ impl Ledger {
         account: &AccountId,
         limit: u32,
         before: Option<EntryId>,
-    ) -> Result<Page<Entry, EntryId>, CreditsError> {
+    ) -> Result<Page<Entry, EntryId>, StoreError> {
         let mut query = self
             .dynamo
             .query()
@@ -356,12 +356,12 @@ impl Ledger {
                 .expression_attribute_values(":before", text(before)),
         };
         let read_id = |key: &Attributes| Item::new(CREDIT_TRANSACTIONS.name, key).parsed("entry");
-        Ok(query_page(query, limit, read_entry, read_id).await?)
+        query_page(query, limit, read_entry, read_id).await
     }
 
     /// Suspends an account or lifts its suspension. What is reserved runs to its end. Errors with
-    /// [`CreditsError::Closed`] for a closed account, which stays closed.
-    pub async fn set_suspended(&self, id: &AccountId, is_suspended: bool) -> Result<(), CreditsError> {
+    /// [`SuspensionError::Closed`] for a closed account, which stays closed.
+    pub async fn set_suspended(&self, id: &AccountId, is_suspended: bool) -> Result<(), SuspensionError> {
         let update = self.dynamo.update_item().table_name(&self.accounts).set_key(Some(account_key(id)));
         let update = if is_suspended {
             update
@@ -378,14 +378,14 @@ impl Ledger {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match conditional_write(update.send().await)? {
             ConditionalWrite::Done(_) => Ok(()),
-            ConditionalWrite::Refused { standing: Some(_) } => Err(CreditsError::Closed),
-            ConditionalWrite::Refused { standing: None } => Err(CreditsError::NoAccount),
+            ConditionalWrite::Refused { standing: Some(_) } => Err(SuspensionError::Closed),
+            ConditionalWrite::Refused { standing: None } => Err(SuspensionError::NoAccount),
         }
     }
 
     /// Closes the account of a deleted person, for good. One that was never opened is made, closed, so that no request
     /// still under way opens it. What is reserved runs to its end.
-    pub async fn close(&self, id: &AccountId) -> Result<(), CreditsError> {
+    pub async fn close(&self, id: &AccountId) -> Result<(), StoreError> {
         let update = self
             .dynamo
             .update_item()
@@ -400,12 +400,12 @@ impl Ledger {
             .expression_attribute_values(":none", AttributeValue::M(HashMap::new()));
         match update.send().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(StoreError::of_sdk(error).into()),
+            Err(error) => Err(StoreError::of_sdk(error)),
         }
     }
 
-    /// The welcome credit is given, or will not be: nothing is awaited any more.
-    pub(crate) async fn stop_awaiting_welcome(&self, id: &AccountId) -> Result<(), CreditsError> {
+    /// The welcome credit is given, or will not be: nothing is awaited any more. False: there is no such account.
+    pub(crate) async fn stop_awaiting_welcome(&self, id: &AccountId) -> Result<bool, StoreError> {
         let update = self
             .dynamo
             .update_item()
@@ -413,12 +413,12 @@ impl Ledger {
             .set_key(Some(account_key(id)))
             .update_expression("REMOVE welcome")
             .condition_expression("attribute_exists(id)");
-        unless_condition_failed(update.send().await)?.map(|_| ()).ok_or(CreditsError::NoAccount)
+        Ok(unless_condition_failed(update.send().await)?.is_some())
     }
 
     /// At most `max` accounts of one shard whose mark lies before `moment`, the longest due first. The index may lag:
     /// read each again.
-    pub async fn due(&self, shard: u8, moment: Timestamp, max: usize) -> Result<Vec<Due>, CreditsError> {
+    pub async fn due(&self, shard: u8, moment: Timestamp, max: usize) -> Result<Vec<Due>, StoreError> {
         let query = self
             .dynamo
             .query()
@@ -437,7 +437,7 @@ impl Ledger {
     /// Marks the account for its next hold's expiry, or takes the mark away when none is open.
     ///
     /// Reading the account again is part of it, so that a hold made meanwhile keeps its mark.
-    pub async fn remark(&self, id: &AccountId, now: Timestamp) -> Result<(), CreditsError> {
+    pub async fn remark(&self, id: &AccountId, now: Timestamp) -> Result<(), StoreError> {
         let Some(account) = self.account(id).await? else { return Ok(()) };
         let Some(due) = account.due else { return Ok(()) };
         let earliest = account.holds.iter().map(|hold| hold.expires_at.seconds()).min();

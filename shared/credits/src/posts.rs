@@ -1,7 +1,6 @@
 //! Postings: what changes the ledger without a run. Always one transaction of the entry, its once-only key, the
 //! account, and what the posting refers to.
 
-use crate::CreditsError;
 use crate::account::{Account, Block};
 use crate::ceilings::Ceilings;
 use crate::credits::{Ledger, Posted, no_attributes};
@@ -11,6 +10,7 @@ use crate::items::{
     once_key,
 };
 use crate::posting::{Effect, Posting};
+use crate::{CreditsError, PostingError};
 use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem, Update};
 use platform::{
     Attributes, Item, ItemBuilder, StoreError, Written, number, retry_conflicts, text,
@@ -20,7 +20,7 @@ use primitives::{AccountId, Credits, CreditsDelta, EntryId, Timestamp};
 
 impl Ledger {
     /// Opens the account with its welcome credit, or with none. The second call finds it open and changes nothing.
-    pub async fn open(&self, id: &AccountId, welcome: Credits, now: Timestamp) -> Result<(), CreditsError> {
+    pub async fn open(&self, id: &AccountId, welcome: Credits, now: Timestamp) -> Result<(), StoreError> {
         if welcome.is_zero() {
             return self.open_empty(id).await;
         }
@@ -32,7 +32,7 @@ impl Ledger {
         id: &AccountId,
         welcome: Credits,
         now: Timestamp,
-    ) -> Result<(), CreditsError> {
+    ) -> Result<(), StoreError> {
         let key = OnceKey::new("welcome", id);
         let entry = Entry {
             id: EntryId::mint(now),
@@ -54,7 +54,7 @@ impl Ledger {
 
     /// Opens the account before it is known whether its person may have the welcome credit. Follow with
     /// [`Ledger::give_welcome`] or [`Ledger::refuse_welcome`].
-    pub async fn open_awaiting_welcome(&self, id: &AccountId) -> Result<(), CreditsError> {
+    pub async fn open_awaiting_welcome(&self, id: &AccountId) -> Result<(), StoreError> {
         self.open_as(new_account_awaiting_welcome(id)).await
     }
 
@@ -65,24 +65,24 @@ impl Ledger {
         id: &AccountId,
         welcome: Credits,
         now: Timestamp,
-    ) -> Result<(), CreditsError> {
+    ) -> Result<(), PostingError> {
         if !welcome.is_zero() {
             let (origin, key) = (Origin::Welcome, OnceKey::new("welcome", id));
             self.post(id, &Posting::Grant { amount: welcome, origin, key }, now).await?;
         }
-        self.stop_awaiting_welcome(id).await
+        self.stop_awaiting_welcome(id).await?.then_some(()).ok_or(PostingError::NoAccount)
     }
 
     /// Nothing will come: the account awaits no welcome any more.
     pub async fn refuse_welcome(&self, id: &AccountId) -> Result<(), CreditsError> {
-        self.stop_awaiting_welcome(id).await
+        self.stop_awaiting_welcome(id).await?.then_some(()).ok_or(CreditsError::NoAccount)
     }
 
-    async fn open_empty(&self, id: &AccountId) -> Result<(), CreditsError> {
+    async fn open_empty(&self, id: &AccountId) -> Result<(), StoreError> {
         self.open_as(new_account(id, Credits::ZERO)).await
     }
 
-    async fn open_as(&self, account: Attributes) -> Result<(), CreditsError> {
+    async fn open_as(&self, account: Attributes) -> Result<(), StoreError> {
         let put = self
             .dynamo
             .put_item()
@@ -100,7 +100,7 @@ impl Ledger {
         account: &AccountId,
         posting: &Posting,
         now: Timestamp,
-    ) -> Result<Posted, CreditsError> {
+    ) -> Result<Posted, PostingError> {
         self.post_beside(account, posting, now, |_| Ok(Vec::new())).await
     }
 
@@ -112,7 +112,7 @@ impl Ledger {
         posting: &Posting,
         now: Timestamp,
         beside: impl Fn(EntryId) -> Result<Vec<TransactWriteItem>, StoreError>,
-    ) -> Result<Posted, CreditsError> {
+    ) -> Result<Posted, PostingError> {
         retry_conflicts(|| self.post_once(account, posting, now, &beside)).await
     }
 
@@ -122,11 +122,11 @@ impl Ledger {
         posting: &Posting,
         now: Timestamp,
         beside: &impl Fn(EntryId) -> Result<Vec<TransactWriteItem>, StoreError>,
-    ) -> Result<Posted, CreditsError> {
-        let account = self.account(id).await?.ok_or(CreditsError::NoAccount)?;
+    ) -> Result<Posted, PostingError> {
+        let account = self.account(id).await?.ok_or(PostingError::NoAccount)?;
         let is_grant = matches!(posting, Posting::Grant { .. } | Posting::TopUp { .. });
         if is_grant && account.block == Some(Block::Closed) {
-            return Err(CreditsError::Closed);
+            return Err(PostingError::Closed);
         }
         let effect = posting.effect(&account)?;
         let key = posting.once_key(id);
@@ -147,16 +147,16 @@ impl Ledger {
         match self.transact(&entry, &key, items).await? {
             Transacted::Done => Ok(Posted::Now(entry.id)),
             Transacted::KeyUsed => self.posted_before(&key, entry.id).await,
-            Transacted::Refused(0) => Err(CreditsError::Changed),
+            Transacted::Refused(0) => Err(PostingError::Changed),
             Transacted::Refused(nth) => Err(match proof.filter(|_| nth < first_beside) {
                 Some(proof) => proof.missing,
-                None => CreditsError::BesideRefused(nth - first_beside),
+                None => PostingError::BesideRefused(nth - first_beside),
             }),
         }
     }
 
     /// What a posting refers to must stand in the ledger as it says, at the moment of writing.
-    fn check(&self, account: &AccountId, proof: &Proof) -> Result<TransactWriteItem, CreditsError> {
+    fn check(&self, account: &AccountId, proof: &Proof) -> Result<TransactWriteItem, StoreError> {
         let comparison = proof.comparison;
         let mut check = ConditionCheck::builder()
             .table_name(&self.entries)
@@ -174,7 +174,7 @@ impl Ledger {
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
-    async fn posted_before(&self, key: &OnceKey, mine: EntryId) -> Result<Posted, CreditsError> {
+    async fn posted_before(&self, key: &OnceKey, mine: EntryId) -> Result<Posted, PostingError> {
         let get = self.dynamo.get_item().table_name(&self.entries).set_key(Some(once_key(key)));
         let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
         let attributes = answer.item().ok_or_else(no_attributes)?;
@@ -189,7 +189,7 @@ impl Ledger {
         entry: &Entry,
         key: &OnceKey,
         others: Vec<TransactWriteItem>,
-    ) -> Result<Transacted, CreditsError> {
+    ) -> Result<Transacted, StoreError> {
         let once = ItemBuilder::default()
             .text("account", format!("once#{}", key.as_str()))
             .text("entry", "once")
@@ -229,7 +229,7 @@ struct Proof {
     amount: CreditsDelta,
     comparison: &'static str,
     of: Option<EntryId>,
-    missing: CreditsError,
+    missing: PostingError,
 }
 
 impl Proof {
@@ -244,7 +244,7 @@ impl Proof {
                 amount: amount.spent(),
                 comparison: "=",
                 of: None,
-                missing: CreditsError::NothingToRefund,
+                missing: PostingError::NothingToRefund,
             }),
             Posting::Reversal { of, amount, .. } => Some(Proof {
                 entry: *of,
@@ -252,7 +252,7 @@ impl Proof {
                 amount: amount.gained(),
                 comparison: ">=",
                 of: None,
-                missing: CreditsError::NothingToReverse,
+                missing: PostingError::NothingToReverse,
             }),
             Posting::Reinstatement { reversal, of, amount } => Some(Proof {
                 entry: *reversal,
@@ -260,7 +260,7 @@ impl Proof {
                 amount: amount.spent(),
                 comparison: "=",
                 of: Some(*of),
-                missing: CreditsError::NothingToReinstate,
+                missing: PostingError::NothingToReinstate,
             }),
         }
     }
@@ -271,7 +271,7 @@ fn account_update(
     account: &Account,
     effect: &Effect,
     ceilings: &Ceilings,
-) -> Result<Update, CreditsError> {
+) -> Result<Update, PostingError> {
     let (had_debt, has_debt) = (!account.debt.is_zero(), !effect.debt_after.is_zero());
     let mut update = Update::builder()
         .table_name(table)

@@ -8,7 +8,7 @@ use crate::ruling::worth_next;
 use crate::store::When;
 use crate::{ClaimError, DecisionError, Payments, PaymentsError, TopUpError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use credits::{CreditsError, OnceKey, Origin, Posted, Posting};
+use credits::{OnceKey, Origin, Posted, Posting, PostingError};
 use platform::{Attributes, Item, Page, StoreError, Written};
 use primitives::{AccountId, Credits, Currency, EntryId, Private, Rate, Timestamp, TopUpId};
 use rates::Quote;
@@ -167,7 +167,7 @@ impl Payments {
                 Ok(Some(credited(entry)))
             }
             // The fact changed in between; what it says now decides.
-            Ok(Posted::Before { .. }) | Err(CreditsError::BesideRefused(_)) => Ok(None),
+            Ok(Posted::Before { .. }) | Err(PostingError::BesideRefused(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

@@ -7,7 +7,7 @@ use crate::ruling::{Ruling, rule};
 use crate::store::{Store, When};
 use crate::{Likeness, PaymentsError, Rail};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use credits::{CreditsError, Ledger, Posted, Posting};
+use credits::{Ledger, Posted, Posting, PostingError};
 use platform::{
     InvalidSettings, Platform, Sealer, StoreError, TopUpRules, Written, retry_conflicts, with_causes,
 };
@@ -218,8 +218,8 @@ impl Payments {
             })),
             Ok(Posted::Before { .. }) => Ok(Some(Received::Before)),
             // The fact or its like was noted, or the order changed, between our reading and our writing.
-            Err(CreditsError::BesideRefused(_)) => Ok(None),
-            Err(CreditsError::Closed | CreditsError::NoAccount) => {
+            Err(PostingError::BesideRefused(_)) => Ok(None),
+            Err(PostingError::Closed | PostingError::NoAccount) => {
                 let near = Some((order.account.clone(), order.id));
                 self.keep(arrival, judged, Unmatched::AccountClosed, near, now).await
             }

@@ -23,7 +23,7 @@ impl PaymentsError {
             PaymentsError::Store(StoreError::Corrupt { .. })
             | PaymentsError::Overflow(_)
             | PaymentsError::Seal(_)
-            | PaymentsError::Credits(_) => ProblemCode::Internal.into(),
+            | PaymentsError::Posting(_) => ProblemCode::Internal.into(),
         }
     }
 
@@ -33,7 +33,7 @@ impl PaymentsError {
             PaymentsError::Store(_)
                 | PaymentsError::Overflow(_)
                 | PaymentsError::Seal(_)
-                | PaymentsError::Credits(_)
+                | PaymentsError::Posting(_)
                 | PaymentsError::Processor(_)
                 | PaymentsError::TopUp(TopUpError::NoRate(_) | TopUpError::NoFreeAmount)
                 | PaymentsError::Claim(ClaimError::ChainUnread { .. })

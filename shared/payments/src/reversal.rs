@@ -6,7 +6,7 @@ use crate::store::When;
 use crate::words::words;
 use crate::{Arrival, DecisionError, Payments, PaymentsError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use credits::{CreditsError, Entry, OnceKey, Posted, Posting, read_lots};
+use credits::{Entry, OnceKey, Posted, Posting, PostingError, read_lots};
 use platform::{StoreError, Written};
 use primitives::{AccountId, Credits, EntryId, Timestamp};
 
@@ -172,7 +172,7 @@ impl Payments {
     ) -> Result<Option<EntryId>, PaymentsError> {
         match self.ledger.post_beside(account, posting, now, beside).await {
             Ok(Posted::Now(entry)) => Ok(Some(entry)),
-            Ok(Posted::Before { .. }) | Err(CreditsError::BesideRefused(_)) => Ok(None),
+            Ok(Posted::Before { .. }) | Err(PostingError::BesideRefused(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

@@ -33,9 +33,11 @@ impl RunsError {
             RunsError::Malformed(_) | RunsError::Overflow(_) | RunsError::UnknownChain(_) => {
                 self.internal(ProblemCode::Internal)
             }
-            RunsError::Signup(_) | RunsError::Credits(_) | RunsError::Media(_) | RunsError::Store(_) => {
-                self.internal(ProblemCode::StoreUnavailable)
-            }
+            RunsError::Signup(_)
+            | RunsError::Credits(_)
+            | RunsError::Charge(_)
+            | RunsError::Media(_)
+            | RunsError::Store(_) => self.internal(ProblemCode::StoreUnavailable),
         }
     }
 
