@@ -1,6 +1,6 @@
+use crate::PriceRow;
 use crate::items::{TOOL_PRICING, price_item, price_name, read_price};
-use crate::{PriceRow, RunsError};
-use platform::{InvalidSettings, Platform, scan_all, unless_condition_failed, with_causes};
+use platform::{InvalidSettings, Platform, StoreError, scan_all, unless_condition_failed, with_causes};
 use primitives::Timestamp;
 use providers::WorstCosts;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ impl Catalog {
     }
 
     /// Every row, in order of display.
-    pub(crate) async fn rows(&self, now: Timestamp) -> Result<Arc<Vec<PriceRow>>, RunsError> {
+    pub(crate) async fn rows(&self, now: Timestamp) -> Result<Arc<Vec<PriceRow>>, StoreError> {
         let Some(cached) = self.usable(now) else { return self.read(now).await };
         if cached.is_refreshing {
             let catalog = self.clone();
@@ -74,7 +74,7 @@ impl Catalog {
         tool: &str,
         option: Option<&str>,
         now: Timestamp,
-    ) -> Result<Option<PriceRow>, RunsError> {
+    ) -> Result<Option<PriceRow>, StoreError> {
         let rows = self.rows(now).await?;
         let of_tool = rows.iter().filter(|row| row.tool == tool);
         Ok(match option {
@@ -84,7 +84,7 @@ impl Catalog {
     }
 
     /// Writes the profile's rows where the table has none; rows that were edited stay.
-    pub(crate) async fn seed(&self) -> Result<(), RunsError> {
+    pub(crate) async fn seed(&self) -> Result<(), StoreError> {
         for row in &self.0.seeds {
             let put =
                 self.0.platform.dynamo().put_item().table_name(&self.0.table).set_item(Some(price_item(row)));
@@ -114,7 +114,7 @@ impl Catalog {
         }
     }
 
-    async fn read(&self, now: Timestamp) -> Result<Arc<Vec<PriceRow>>, RunsError> {
+    async fn read(&self, now: Timestamp) -> Result<Arc<Vec<PriceRow>>, StoreError> {
         let mut rows: BTreeMap<String, PriceRow> =
             self.0.seeds.iter().map(|row| (row.name(), row.clone())).collect();
         for item in scan_all(self.0.platform.dynamo().scan().table_name(&self.0.table)).await? {

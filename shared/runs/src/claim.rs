@@ -1,4 +1,3 @@
-use crate::RunsError;
 use crate::items::IDEMPOTENCY;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
@@ -51,7 +50,7 @@ impl Claims {
         account: &AccountId,
         key: &str,
         now: Timestamp,
-    ) -> Result<Option<RunId>, RunsError> {
+    ) -> Result<Option<RunId>, StoreError> {
         let get = self.dynamo.get_item().table_name(&self.table);
         let get = get.set_key(Some(platform::key([("id", &claim_id(account, key))]))).consistent_read(true);
         let answer = get.send().await.map_err(StoreError::of_sdk)?;
@@ -69,7 +68,7 @@ impl Claims {
         run: RunId,
         fingerprint: Fingerprint,
         now: Timestamp,
-    ) -> Result<Option<EarlierClaim>, RunsError> {
+    ) -> Result<Option<EarlierClaim>, StoreError> {
         let item = ItemBuilder::default()
             .text("id", claim_id(account, key))
             .text("run", run)

@@ -7,6 +7,7 @@ use crate::runs::Priced;
 use crate::{OrderError, RunsError};
 use credits::{Hold, Outcome, Refusal, Reservation, Reserved};
 use identity::Welcome;
+use platform::StoreError;
 use primitives::{Fingerprint, RunId, Timestamp};
 use std::time::Duration;
 
@@ -189,18 +190,18 @@ impl Conduct {
         }
     }
 
-    async fn earlier_outcome(&self, priced: &Priced) -> Result<Option<Outcome>, RunsError> {
+    async fn earlier_outcome(&self, priced: &Priced) -> Result<Option<Outcome>, StoreError> {
         if !priced.may_be_known {
             return Ok(None);
         }
         self.outcome(priced).await
     }
 
-    async fn outcome(&self, priced: &Priced) -> Result<Option<Outcome>, RunsError> {
-        Ok(self.runs.0.ledger.outcome(&priced.account, priced.run).await?)
+    async fn outcome(&self, priced: &Priced) -> Result<Option<Outcome>, StoreError> {
+        self.runs.0.ledger.outcome(&priced.account, priced.run).await
     }
 
-    async fn claim(&self, priced: &Priced, now: Timestamp) -> Result<Option<EarlierClaim>, RunsError> {
+    async fn claim(&self, priced: &Priced, now: Timestamp) -> Result<Option<EarlierClaim>, StoreError> {
         let Some(key) = &priced.key else { return Ok(None) };
         self.runs.0.claims.claim(&priced.account, key, priced.run, priced.fingerprint, now).await
     }
@@ -209,8 +210,8 @@ impl Conduct {
     fn judge(
         &self,
         priced: &Priced,
-        earlier: Result<Option<Outcome>, RunsError>,
-        claimed: Result<Option<EarlierClaim>, RunsError>,
+        earlier: Result<Option<Outcome>, StoreError>,
+        claimed: Result<Option<EarlierClaim>, StoreError>,
     ) -> Result<Option<Attempted>, RunsError> {
         if let Some(claim) = claimed? {
             let run = same_input(claim.run, claim.fingerprint, priced.fingerprint)?;

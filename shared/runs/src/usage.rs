@@ -53,7 +53,7 @@ impl UsageLog {
     }
 
     /// Writes the row an outcome stands for. Everybody who finishes the run writes the same row.
-    pub(crate) async fn record(&self, outcome: &Outcome) -> Result<(), RunsError> {
+    pub(crate) async fn record(&self, outcome: &Outcome) -> Result<(), StoreError> {
         let Some(row) = UsageRow::of(outcome) else { return Ok(()) };
         let item = ItemBuilder::default()
             .text("account", &outcome.account)
@@ -95,10 +95,10 @@ impl UsageLog {
         Ok(())
     }
 
-    pub(crate) async fn row(&self, account: &AccountId, run: RunId) -> Result<Option<UsageRow>, RunsError> {
+    pub(crate) async fn row(&self, account: &AccountId, run: RunId) -> Result<Option<UsageRow>, StoreError> {
         let get = self.dynamo.get_item().table_name(&self.table).set_key(Some(row_key(account, run)));
         let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
-        Ok(answer.item().map(read_row).transpose()?)
+        answer.item().map(read_row).transpose()
     }
 
     /// Newest first; `limit` rows, unless there are no more. Rows whose time is over may still lie in the table: they are
@@ -109,7 +109,7 @@ impl UsageLog {
         limit: u32,
         mut before: Option<RunId>,
         now: Timestamp,
-    ) -> Result<Page<UsageRow, RunId>, RunsError> {
+    ) -> Result<Page<UsageRow, RunId>, StoreError> {
         let mut rows = Vec::new();
         loop {
             let page = self.query(account, limit, before, now).await?;
