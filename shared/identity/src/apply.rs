@@ -51,7 +51,7 @@ impl Users {
         }
         if let VerifiedEmail::Address(email) = &clerk.email {
             // The person who already has it keeps it; the decision on the welcome will find that out.
-            self.claim_email(&clerk.id, email.expose()).await?;
+            self.take_email(&clerk.id, email.expose()).await?;
         }
         let row = new_user(&clerk.id, Some(clerk), None, Welcome::Undecided, self.platform.now());
         if self.put_new(row).await? {

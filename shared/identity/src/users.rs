@@ -120,8 +120,8 @@ impl Users {
         Ok(Some(user))
     }
 
-    /// `None` when the row has changed meanwhile: what it says now decides. The claims of [`Users::decide_welcome`] come
-    /// first; killed behind them, the next call passes them again.
+    /// `None` when the row has changed meanwhile: what it says now decides. What [`Users::decide_welcome`] takes comes
+    /// first; killed behind it, the next call takes the same again.
     async fn decide(
         &self,
         sight: &FirstSight<'_>,

@@ -29,7 +29,7 @@ mod words;
 pub use crate::rails::sepay_card::{CardDesk, CardNews};
 pub use crate::rails::tron_usdt::{ChainDesk, ClaimOutcome, PollReport, WaitingClaim};
 pub use crate::rails::viet_qr::BankDesk;
-pub use arrival::{Arrival, Claim, Delivery, Received, TransferMarks};
+pub use arrival::{Arrival, Delivery, Destination, Received, TransferMarks};
 pub use error::{ClaimError, ComparisonError, DecisionError, PaymentsError, TopUpError};
 pub use fact::{
     Credited, Fact, FactKey, FactState, Ignored, InvalidFactKey, LikelyOrder, LikelyWhy, PendingClaim,

@@ -30,7 +30,7 @@ impl Payments {
 
     async fn find_likely(&self, arrival: &Arrival) -> Result<Vec<LikelyOrder>, PaymentsError> {
         let Some(marks) = &arrival.marks else { return Ok(Vec::new()) };
-        let named = self.orders_of(arrival.claim.names()).await?;
+        let named = self.orders_of(arrival.destination.names()).await?;
         let mut near = self.orders_of(&marks.near).await?;
         near.retain(|order| named.iter().all(|named| named.id != order.id));
         let mut found = judged(arrival.amount, &named, &near);

@@ -56,7 +56,7 @@ pub(crate) async fn replace(
 }
 
 /// Takes the one call that a feed allows per `pause`; false when somebody has had it.
-pub(crate) async fn claim_call(
+pub(crate) async fn take_call(
     platform: &Platform,
     currency: Currency,
     pause: Duration,

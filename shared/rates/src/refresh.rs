@@ -50,7 +50,7 @@ impl Rates {
     }
 
     async fn renew_from_vietcombank(&self, second: Option<Rate>, now: Timestamp) -> FeedReport {
-        match items::claim_call(&self.0.platform, Currency::VND, VIETCOMBANK_PAUSE, now).await {
+        match items::take_call(&self.0.platform, Currency::VND, VIETCOMBANK_PAUSE, now).await {
             Ok(true) => {}
             Ok(false) => return FeedReport::Resting,
             Err(error) => return failed(Source::Vietcombank, &error),

@@ -2,7 +2,7 @@
 //! rail has to bring, and nothing else in this crate knows of it.
 
 use super::{cents, platform, rules};
-use crate::arrival::{Arrival, Claim, Delivery};
+use crate::arrival::{Arrival, Delivery, Destination};
 use crate::compared::{Compared, Listed};
 use crate::items::reference_name;
 use crate::methods::Methods;
@@ -99,7 +99,7 @@ impl Row {
             key: FactKey::new(Rail::Toy, &self.id.to_string(), "0").unwrap(),
             amount: self.amount,
             paid_at: self.at,
-            claim: Claim::References(vec![reference_name(Rail::Toy, &self.reference)]),
+            destination: Destination::References(vec![reference_name(Rail::Toy, &self.reference)]),
             trace: self.id.to_string(),
             shown_as: None,
             via,

@@ -1,5 +1,5 @@
 use super::settings::{CardSettings, read_ipn_secrets};
-use crate::arrival::{Arrival, Claim, Delivery, Received, name_of_bytes};
+use crate::arrival::{Arrival, Delivery, Destination, Received, name_of_bytes};
 use crate::error::own_key_is_malformed;
 use crate::fact::{FactKey, FactState, ODD, Unmatched, Via};
 use crate::items::reference_name;
@@ -106,9 +106,9 @@ impl CardDesk {
                 CardNews::Later
             }
         };
-        match (news, told.claimed) {
-            (CardNews::Nothing | CardNews::Later, Some(claimed)) => {
-                self.keep_unconfirmed(&told.invoice, claimed, delivery, now).await
+        match (news, told.stated) {
+            (CardNews::Nothing | CardNews::Later, Some(stated)) => {
+                self.keep_unconfirmed(&told.invoice, stated, delivery, now).await
             }
             (news, _) => Ok(news),
         }
@@ -119,7 +119,7 @@ impl CardDesk {
     async fn keep_unconfirmed(
         &self,
         invoice: &InvoiceNumber,
-        claimed: Vnd,
+        stated: Vnd,
         delivery: Delivery,
         now: Timestamp,
     ) -> Result<CardNews, PaymentsError> {
@@ -130,9 +130,9 @@ impl CardDesk {
         }
         let arrival = Arrival {
             key: fact_key(invoice)?,
-            amount: Money::from(claimed),
+            amount: Money::from(stated),
             paid_at: now,
-            claim: Claim::Nothing(Unmatched::Unconfirmed),
+            destination: Destination::Nothing(Unmatched::Unconfirmed),
             trace: invoice.to_string(),
             shown_as: None,
             via: Via::Webhook,
@@ -175,31 +175,33 @@ impl CardDesk {
         now: Timestamp,
     ) -> Result<CardNews, PaymentsError> {
         let key = fact_key(&order.invoice)?;
-        let arrival = |amount: Vnd, paid_at: Timestamp, claim: Claim, card: Option<&CardFace>| Arrival {
-            key: key.clone(),
-            amount: Money::from(amount),
-            paid_at: paid_at.min(now),
-            claim,
-            trace: order.order_id.clone().unwrap_or_else(|| order.invoice.to_string()),
-            shown_as: card.map(shown),
-            via,
-            delivery: delivery.clone(),
-            marks: None,
-        };
+        let arrival =
+            |amount: Vnd, paid_at: Timestamp, destination: Destination, card: Option<&CardFace>| Arrival {
+                key: key.clone(),
+                amount: Money::from(amount),
+                paid_at: paid_at.min(now),
+                destination,
+                trace: order.order_id.clone().unwrap_or_else(|| order.invoice.to_string()),
+                shown_as: card.map(shown),
+                via,
+                delivery: delivery.clone(),
+                marks: None,
+            };
         match order.outcome() {
             CardOutcome::Captured { amount, at, card, .. } => {
-                let claim = Claim::References(vec![reference_name(Rail::SepayCard, order.invoice.as_str())]);
-                let arrival = arrival(amount, at, claim, card.as_ref());
+                let destination =
+                    Destination::References(vec![reference_name(Rail::SepayCard, order.invoice.as_str())]);
+                let arrival = arrival(amount, at, destination, card.as_ref());
                 self.payments.receive(&arrival, now).await.map(CardNews::Received)
             }
             CardOutcome::Voided { amount, at, .. } => {
-                self.void(&arrival(amount, at, Claim::Nothing(Unmatched::Odd), None), now).await
+                self.void(&arrival(amount, at, Destination::Nothing(Unmatched::Odd), None), now).await
             }
             CardOutcome::Odd(oddity) => {
                 tracing::error!(payment = %key, %oddity, "SePay's record of a card order is odd");
                 // Money may have moved, also when nobody can read how much.
                 let amount = order.amount.unwrap_or(Vnd::ZERO);
-                let odd = arrival(amount, now, Claim::Nothing(Unmatched::Odd), None);
+                let odd = arrival(amount, now, Destination::Nothing(Unmatched::Odd), None);
                 self.keep_odd(odd, oddity, now).await.map(CardNews::Received)
             }
             CardOutcome::Waiting | CardOutcome::Cancelled => Ok(CardNews::Nothing),
@@ -277,7 +279,7 @@ struct Told {
     /// The delivery's name.
     name: String,
     /// The amount, if the message says that it is paid.
-    claimed: Option<Vnd>,
+    stated: Option<Vnd>,
 }
 
 impl Told {
@@ -286,12 +288,12 @@ impl Told {
         match Ipn::parse(raw) {
             Ok(ipn) => Ok(Told {
                 name: ipn.event_key().replace('#', "-"),
-                claimed: ipn.claimed_payment(),
+                stated: ipn.stated_payment(),
                 invoice: ipn.invoice,
             }),
             Err(unreadable) => {
-                let (invoice, claimed) = Ipn::glimpse(raw).ok_or(unreadable)?;
-                Ok(Told { invoice, name: name_of_bytes(raw), claimed })
+                let (invoice, stated) = Ipn::glimpse(raw).ok_or(unreadable)?;
+                Ok(Told { invoice, name: name_of_bytes(raw), stated })
             }
         }
     }

@@ -1,5 +1,5 @@
 use super::settings::ChainSettings;
-use crate::arrival::{Arrival, Claim, Delivery, Received};
+use crate::arrival::{Arrival, Delivery, Destination, Received};
 use crate::compared::{Compared, Listed, YOUNG as MAY_BE_UNDER_WAY};
 use crate::fact::{FactKey, Unmatched, Via};
 use crate::items::amount_name;
@@ -234,9 +234,13 @@ impl ChainDesk {
             amount: transfer.amount.into(),
             paid_at: transfer.at,
             // A second equal transfer in one transaction hardly exists, so a person looks at it.
-            claim: match transfer.nth {
-                0 => Claim::References(vec![amount_name(Rail::TronUsdt, &wallet, transfer.amount.into())]),
-                _ => Claim::Nothing(Unmatched::Odd),
+            destination: match transfer.nth {
+                0 => Destination::References(vec![amount_name(
+                    Rail::TronUsdt,
+                    &wallet,
+                    transfer.amount.into(),
+                )]),
+                _ => Destination::Nothing(Unmatched::Odd),
             },
             trace: transfer.tx.to_string(),
             shown_as: None,

@@ -7,7 +7,7 @@ use crate::compared::{Compared, Listed};
 use crate::error::own_key_is_malformed;
 use crate::fact::{Fact, FactKey, FactState, Via};
 use crate::rails::kind::ProcessorList;
-use crate::{Arrival, Claim, ComparisonError, PaymentsError};
+use crate::{Arrival, ComparisonError, Destination, PaymentsError};
 use async_trait::async_trait;
 use platform::{InvalidSettings, Platform, with_causes};
 use primitives::Timestamp;
@@ -105,7 +105,7 @@ impl ProcessorList for BankList {
 
 fn may_be_decided_by(arrival: &Arrival, fact: &Fact) -> bool {
     let was_ignored = matches!(fact.state, FactState::Ignored(_));
-    fact.is_open() || (was_ignored && !matches!(arrival.claim, Claim::Ignore(_)))
+    fact.is_open() || (was_ignored && !matches!(arrival.destination, Destination::Ignore(_)))
 }
 
 /// An account's number has no place in a report or a log; its end tells ours apart.

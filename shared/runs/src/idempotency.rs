@@ -22,7 +22,7 @@ const WAITS_KEPT: Duration = Duration::from_secs(3600);
 
 /// Remembers which run an `Idempotency-Key` stands for. The key itself is not stored, only its hash.
 #[derive(Clone)]
-pub(crate) struct Claims {
+pub(crate) struct IdempotencyKeys {
     dynamo: Client,
     table: String,
     waiting_max: u32,
@@ -30,21 +30,21 @@ pub(crate) struct Claims {
 
 /// The run a key stood for already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EarlierClaim {
+pub(crate) struct EarlierUse {
     pub(crate) run: RunId,
     pub(crate) fingerprint: Fingerprint,
 }
 
-impl Claims {
-    pub(crate) fn new(platform: &Platform) -> Claims {
-        Claims {
+impl IdempotencyKeys {
+    pub(crate) fn new(platform: &Platform) -> IdempotencyKeys {
+        IdempotencyKeys {
             dynamo: platform.dynamo().clone(),
             table: platform.table(&IDEMPOTENCY),
             waiting_max: platform.profile().limits.waiting_repeats_max,
         }
     }
 
-    /// The run the key stands for, if it is claimed.
+    /// The run the key stands for, if it is recorded for one.
     pub(crate) async fn find(
         &self,
         account: &AccountId,
@@ -52,7 +52,7 @@ impl Claims {
         now: Timestamp,
     ) -> Result<Option<RunId>, StoreError> {
         let get = self.dynamo.get_item().table_name(&self.table);
-        let get = get.set_key(Some(platform::key([("id", &claim_id(account, key))]))).consistent_read(true);
+        let get = get.set_key(Some(platform::key([("id", &row_id(account, key))]))).consistent_read(true);
         let answer = get.send().await.map_err(StoreError::of_sdk)?;
         let Some(attributes) = answer.item() else { return Ok(None) };
         let item = Item::new(IDEMPOTENCY.name, attributes);
@@ -60,17 +60,17 @@ impl Claims {
         Ok(if is_over { None } else { Some(item.parsed("run")?) })
     }
 
-    /// Claims the key for `run`. `Some`: it stands for another run (or for this one, if a reply was lost).
-    pub(crate) async fn claim(
+    /// IdempotencyKeys the key for `run`. `Some`: it stands for another run (or for this one, if a reply was lost).
+    pub(crate) async fn record(
         &self,
         account: &AccountId,
         key: &str,
         run: RunId,
         fingerprint: Fingerprint,
         now: Timestamp,
-    ) -> Result<Option<EarlierClaim>, StoreError> {
+    ) -> Result<Option<EarlierUse>, StoreError> {
         let item = ItemBuilder::default()
-            .text("id", claim_id(account, key))
+            .text("id", row_id(account, key))
             .text("run", run)
             .text("fp", fingerprint.encode())
             .number("ttl", now.after(MEMORY).seconds());
@@ -91,7 +91,7 @@ impl Claims {
         let standing = standing.ok_or_else(missing)?;
         let item = Item::new(IDEMPOTENCY.name, &standing);
         let fingerprint = Fingerprint::decode(item.text("fp")?).ok_or(item.corrupt("fp"))?;
-        Ok(Some(EarlierClaim { run: item.parsed("run")?, fingerprint }))
+        Ok(Some(EarlierUse { run: item.parsed("run")?, fingerprint }))
     }
 
     /// Takes a place among the account's waiting repeats. False: all are taken, or the count can't be made.
@@ -123,6 +123,6 @@ impl Claims {
     }
 }
 
-fn claim_id(account: &AccountId, key: &str) -> String {
+fn row_id(account: &AccountId, key: &str) -> String {
     format!("{account}#{}", URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes())))
 }
