@@ -165,7 +165,9 @@ impl Ledger {
                 let account = read_account(answer.attributes().ok_or_else(no_attributes)?)?;
                 Ok(Ok((account, hold)))
             }
-            ConditionalWrite::Refused { standing } => self.judge_refusal(wish, ours, now, standing.as_ref()),
+            ConditionalWrite::ConditionFailed { standing } => {
+                self.judge_refusal(wish, ours, now, standing.as_ref())
+            }
         }
     }
 
@@ -216,7 +218,9 @@ impl Ledger {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let standing = match conditional_write(put.send().await)? {
             ConditionalWrite::Done(_) => return Ok(Decided::Now(outcome.clone())),
-            ConditionalWrite::Refused { standing } => read_entry(&standing.ok_or_else(no_attributes)?)?,
+            ConditionalWrite::ConditionFailed { standing } => {
+                read_entry(&standing.ok_or_else(no_attributes)?)?
+            }
         };
         Ok(if standing == *outcome { Decided::Now(standing) } else { Decided::Before(standing) })
     }
@@ -378,8 +382,8 @@ impl Ledger {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match conditional_write(update.send().await)? {
             ConditionalWrite::Done(_) => Ok(()),
-            ConditionalWrite::Refused { standing: Some(_) } => Err(SuspensionError::Closed),
-            ConditionalWrite::Refused { standing: None } => Err(SuspensionError::NoAccount),
+            ConditionalWrite::ConditionFailed { standing: Some(_) } => Err(SuspensionError::Closed),
+            ConditionalWrite::ConditionFailed { standing: None } => Err(SuspensionError::NoAccount),
         }
     }
 

@@ -147,8 +147,8 @@ impl Ledger {
         match self.transact(&entry, &key, items).await? {
             Transacted::Done => Ok(Posted::Now(entry.id)),
             Transacted::KeyUsed => self.posted_before(&key, entry.id).await,
-            Transacted::Refused(0) => Err(PostingError::Changed),
-            Transacted::Refused(nth) => Err(match proof.filter(|_| nth < first_beside) {
+            Transacted::ConditionFailed(0) => Err(PostingError::Changed),
+            Transacted::ConditionFailed(nth) => Err(match proof.filter(|_| nth < first_beside) {
                 Some(proof) => proof.missing,
                 None => PostingError::BesideRefused(nth - first_beside),
             }),
@@ -208,8 +208,8 @@ impl Ledger {
         items.extend(others);
         Ok(match write_all(&self.dynamo, items, entry.id).await? {
             Written::Done => Transacted::Done,
-            Written::Refused(0 | 1) => Transacted::KeyUsed,
-            Written::Refused(nth) => Transacted::Refused(nth - 2),
+            Written::ConditionFailed(0 | 1) => Transacted::KeyUsed,
+            Written::ConditionFailed(nth) => Transacted::ConditionFailed(nth - 2),
         })
     }
 }
@@ -219,7 +219,7 @@ enum Transacted {
     /// The once-only key, or the entry itself, is there already.
     KeyUsed,
     /// The condition of one of the others, by its index, did not hold.
-    Refused(usize),
+    ConditionFailed(usize),
 }
 
 /// An entry that a posting refers to.

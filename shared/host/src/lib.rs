@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod environment;
-mod hold;
+mod keep_open;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tracing::{Instrument, Span};
 
 pub use environment::{Environment, TooOld};
-pub use hold::{Held, Hold};
+pub use keep_open::{KeepOpen, KeptOpen};
 pub use lambda_runtime::Error;
 
 /// Does a schedule's work at every tick until the environment is shut down. The report is what the invocation
@@ -37,7 +37,7 @@ where
 {
     let build = move |platform: &Platform| check(platform).map(|()| platform.clone());
     let environment = Arc::new(Environment::open(build).await?);
-    let (hold, work) = (Hold::of(environment.platform()), Arc::new(work));
+    let (keep_open, work) = (KeepOpen::of(environment.platform()), Arc::new(work));
     let tick = service_fn(move |event: LambdaEvent<Value>| {
         let (environment, work, span) =
             (Arc::clone(&environment), Arc::clone(&work), span_of(&event.context));
@@ -46,7 +46,7 @@ where
             worked.inspect_err(|error| span.in_scope(|| failed(error))).map_err(Error::from)
         }
     });
-    Runtime::new(tick).layer(hold).run().await
+    Runtime::new(tick).layer(keep_open).run().await
 }
 
 fn span_of(context: &Context) -> Span {

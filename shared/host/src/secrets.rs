@@ -76,7 +76,7 @@ struct Parameter {
 }
 
 #[derive(Deserialize)]
-struct Refusal {
+struct ErrorBody {
     #[serde(rename = "__type")]
     kind: String,
 }
@@ -144,7 +144,7 @@ impl Secrets {
         let status = response.status();
         let bytes = response.bytes().await.map_err(unreachable)?;
         if !status.is_success() {
-            let refusal = serde_json::from_slice::<Refusal>(&bytes);
+            let refusal = serde_json::from_slice::<ErrorBody>(&bytes);
             let code = refusal.map_or_else(|_| "without a reason".to_owned(), |refusal| refusal.kind);
             let code = code.rsplit('#').next().unwrap_or_default().to_owned();
             return Err(SecretsError::Refused { status: status.as_u16(), code });

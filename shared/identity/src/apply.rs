@@ -62,8 +62,8 @@ impl Users {
         let (applied, welcome) =
             match self.update(&clerk.id, Change::default().of_clerk(clerk), Some(condition)).await? {
                 Updated::Done(user) => (Applied::Updated, Some(user.welcome)),
-                Updated::Refused(Some(UserState::Deleted)) => return Ok(Applied::Dropped),
-                Updated::Refused(_) => (Applied::Stale, found.map(|user| user.welcome)),
+                Updated::ConditionFailed(Some(UserState::Deleted)) => return Ok(Applied::Dropped),
+                Updated::ConditionFailed(_) => (Applied::Stale, found.map(|user| user.welcome)),
             };
         if welcome == Some(NO_EMAIL) && matches!(clerk.email, VerifiedEmail::Address(_)) {
             self.reopen_welcome(&clerk.id).await?;

@@ -72,7 +72,7 @@ impl Users {
         };
         Ok(match updated {
             Updated::Done(user) if is_unknown(&user) => Answer::NotYet(user),
-            Updated::Done(_) | Updated::Refused(_) => Answer::Learned,
+            Updated::Done(_) | Updated::ConditionFailed(_) => Answer::Learned,
         })
     }
 

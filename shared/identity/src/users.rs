@@ -148,7 +148,7 @@ impl Users {
                 tracing::info!(user.id = %sight.user, ?welcome, "the welcome of a user was decided");
                 Ok(Some(*user))
             }
-            Updated::Refused(_) => Ok(None),
+            Updated::ConditionFailed(_) => Ok(None),
         }
     }
 
@@ -159,8 +159,8 @@ impl Users {
         }
         match self.update(user, change, Some("#state = :active")).await? {
             Updated::Done(changed) => Ok(*changed),
-            Updated::Refused(Some(_)) => Err(IdentityError::Deleted),
-            Updated::Refused(None) => Err(IdentityError::Unknown),
+            Updated::ConditionFailed(Some(_)) => Err(IdentityError::Deleted),
+            Updated::ConditionFailed(None) => Err(IdentityError::Unknown),
         }
     }
 
@@ -200,7 +200,7 @@ impl Users {
                 let row = done.attributes.unwrap_or_default();
                 Ok(Updated::Done(Box::new(read_user(&row)?)))
             }
-            None => Ok(Updated::Refused(self.get(user).await?.map(|user| user.state))),
+            None => Ok(Updated::ConditionFailed(self.get(user).await?.map(|user| user.state))),
         }
     }
 }
@@ -209,5 +209,5 @@ impl Users {
 pub(crate) enum Updated {
     Done(Box<User>),
     /// The condition did not hold; what the row is now.
-    Refused(Option<UserState>),
+    ConditionFailed(Option<UserState>),
 }

@@ -55,7 +55,7 @@ struct Place {
 }
 
 /// What a person has of orders: their places, and how many were made lately.
-struct Held {
+struct PlacesAndCount {
     places: HashMap<String, (TopUpId, Timestamp)>,
     made: Option<MadeRow>,
 }
@@ -121,9 +121,9 @@ impl TopUps {
             match platform::retry_conflicts(|| self.store.write(items.clone(), now)).await {
                 Ok(Written::Done) => return Ok(order),
                 // An earlier attempt got through and its answer was lost: nobody else knows this id.
-                Ok(Written::Refused(ORDER)) => return self.show(&wish.account, order.id).await,
-                Ok(Written::Refused(REFERENCE)) => is_amount_taken = true,
-                Ok(Written::Refused(PLACE | MADE_TODAY)) => {
+                Ok(Written::ConditionFailed(ORDER)) => return self.show(&wish.account, order.id).await,
+                Ok(Written::ConditionFailed(REFERENCE)) => is_amount_taken = true,
+                Ok(Written::ConditionFailed(PLACE | MADE_TODAY)) => {
                     // Perhaps our own repeat took it, and there is nothing left to order.
                     if let Some(before) = self.made_before(wish, now).await? {
                         return Ok(before);
@@ -131,7 +131,7 @@ impl TopUps {
                     room = self.room(wish, now).await?;
                 }
                 // Somebody was as fast as we are with the same key, or our own earlier attempt got through.
-                Ok(Written::Refused(_)) => {
+                Ok(Written::ConditionFailed(_)) => {
                     let before = self.made_before(wish, now).await?;
                     return before.ok_or_else(|| StoreError::Conflict.into());
                 }
@@ -258,13 +258,13 @@ impl TopUps {
     /// A place among the open orders and one more among those of the day. What was ordered stays counted, whatever becomes
     /// of it: each order leaves rows, and a form that anybody may still post to SePay.
     async fn room(&self, wish: &TopUpWish, now: Timestamp) -> Result<(Place, MadeRow), PaymentsError> {
-        let held = self.held(&wish.account).await?;
-        let made = MadeRow::one_more(held.made.as_ref(), now);
+        let taken = self.places_and_count(&wish.account).await?;
+        let made = MadeRow::one_more(taken.made.as_ref(), now);
         if made.count > self.rules.orders_per_day_max {
             let until = made.ends_at();
             return Err(TopUpError::TooManyMade { until, wait: until.since(now) }.into());
         }
-        Ok((self.free_place(wish, held.places, now).await?, made))
+        Ok((self.free_place(wish, taken.places, now).await?, made))
     }
 
     /// A place that nobody has, whose time is over, or whose order was paid or given up. An exact amount stays taken
@@ -292,7 +292,7 @@ impl TopUps {
         Err(TopUpError::TooManyOpen { open: self.rules.open_max as usize }.into())
     }
 
-    async fn held(&self, account: &AccountId) -> Result<Held, StoreError> {
+    async fn places_and_count(&self, account: &AccountId) -> Result<PlacesAndCount, StoreError> {
         let query = self
             .store
             .dynamo
@@ -305,17 +305,17 @@ impl TopUps {
             .expression_attribute_values(":slot", text(SLOT))
             .consistent_read(true);
         let answer = query.send().await.map_err(StoreError::of_sdk)?;
-        let mut held = Held { places: HashMap::new(), made: None };
+        let mut taken = PlacesAndCount { places: HashMap::new(), made: None };
         for row in answer.items() {
             let item = Item::new(crate::TOP_UPS.name, row);
             match item.text("id")? {
-                MADE => held.made = Some(MadeRow::read(row)?),
+                MADE => taken.made = Some(MadeRow::read(row)?),
                 name => {
-                    held.places.insert(name.to_owned(), (item.parsed("order")?, item.time("until")?));
+                    taken.places.insert(name.to_owned(), (item.parsed("order")?, item.time("until")?));
                 }
             }
         }
-        Ok(held)
+        Ok(taken)
     }
 
     /// The person's own order.
@@ -375,7 +375,7 @@ impl TopUps {
         match self.store.write(vec![self.store.put_top_up(&order)?], now).await? {
             Written::Done => Ok(order),
             // Paid, or cancelled, at the same moment: look again.
-            Written::Refused(_) => Err(StoreError::Conflict.into()),
+            Written::ConditionFailed(_) => Err(StoreError::Conflict.into()),
         }
     }
 }

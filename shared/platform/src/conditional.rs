@@ -9,7 +9,7 @@ use std::fmt::Debug;
 pub enum ConditionalWrite<T> {
     Done(T),
     /// The condition did not hold and nothing was written.
-    Refused {
+    ConditionFailed {
         /// The item that stands there. DynamoDB tells it only to a write that asks for
         /// `ReturnValuesOnConditionCheckFailure::AllOld`; `None` then means that there is no item.
         standing: Option<Attributes>,
@@ -31,7 +31,7 @@ where
     match error.as_service_error().and_then(failed_condition) {
         Some(failed) => {
             let standing = failed.item().filter(|item| !item.is_empty()).cloned();
-            Ok(ConditionalWrite::Refused { standing })
+            Ok(ConditionalWrite::ConditionFailed { standing })
         }
         None => Err(StoreError::of_sdk(error)),
     }
@@ -45,7 +45,7 @@ where
 {
     Ok(match conditional_write(answer)? {
         ConditionalWrite::Done(done) => Some(done),
-        ConditionalWrite::Refused { .. } => None,
+        ConditionalWrite::ConditionFailed { .. } => None,
     })
 }
 
@@ -96,7 +96,10 @@ mod tests {
             (Some(Attributes::new()), None),
         ] {
             let answer = refused(UpdateItemError::ConditionalCheckFailedException(failed(told)));
-            assert_eq!(conditional_write(answer).unwrap(), ConditionalWrite::Refused { standing: shown });
+            assert_eq!(
+                conditional_write(answer).unwrap(),
+                ConditionalWrite::ConditionFailed { standing: shown }
+            );
         }
     }
 

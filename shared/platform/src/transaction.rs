@@ -11,7 +11,7 @@ pub enum Written {
     /// All of the items were written.
     Done,
     /// The condition of the nth item did not hold, counted from zero; nothing was written.
-    Refused(usize),
+    ConditionFailed(usize),
 }
 
 /// Writes all of the items or none of them.
@@ -50,7 +50,7 @@ where
     };
     let codes: Vec<&str> = reasons.iter().map(|reason| reason.code().unwrap_or("None")).collect();
     if let Some(nth) = codes.iter().position(|code| *code == "ConditionalCheckFailed") {
-        return Ok(Written::Refused(nth));
+        return Ok(Written::ConditionFailed(nth));
     }
     match codes.iter().all(|code| PASSING.contains(code)) {
         true => Err(StoreError::Conflict),
@@ -89,7 +89,7 @@ mod tests {
             (&["TransactionConflict", "ConditionalCheckFailed"], 1),
             (&["ValidationError", "ConditionalCheckFailed"], 1),
         ] {
-            assert_eq!(cancelled(codes).unwrap(), Written::Refused(refused), "{codes:?}");
+            assert_eq!(cancelled(codes).unwrap(), Written::ConditionFailed(refused), "{codes:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 use crate::feed::{self, FeedError};
 use crate::frankfurter::{self, Published};
 use crate::vietcombank::Board;
-use crate::{Quote, Rates, Refusal, Side, Source, agree, guard, items};
+use crate::{Implausible, Quote, Rates, Side, Source, agree, guard, items};
 use platform::{StoreError, with_causes};
 use primitives::{Currency, Rate, Timestamp};
 use serde::Serialize;
@@ -130,7 +130,7 @@ impl Rates {
         &self,
         quote: &Quote,
         last_good: Result<Option<Quote>, StoreError>,
-        judge: impl Fn(Option<&Quote>) -> Result<(), Refusal>,
+        judge: impl Fn(Option<&Quote>) -> Result<(), Implausible>,
     ) -> bool {
         let currency = quote.currency;
         let written = match last_good {

@@ -84,7 +84,7 @@ impl IdempotencyKeys {
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", number(now.seconds()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let ConditionalWrite::Refused { standing } = conditional_write(put.send().await)? else {
+        let ConditionalWrite::ConditionFailed { standing } = conditional_write(put.send().await)? else {
             return Ok(None);
         };
         let missing = || StoreError::corrupt(IDEMPOTENCY.name, "the store answered without the old item");

@@ -2,7 +2,7 @@
 //! replay, so it only says which order to ask for; the order's own answer moves credit.
 
 use super::{InvoiceNumber, OrderStatus, TransactionKind, TransactionStatus, order, reading};
-use crate::{Refused, Unreadable, Vnd};
+use crate::{NotAuthentic, Unreadable, Vnd};
 use http::HeaderMap;
 use primitives::{Currency, Secret, Timestamp};
 use serde_json::Value;
@@ -45,17 +45,17 @@ pub struct StatedPayment {
 
 /// Whether `X-Secret-Key` is one of the secrets, byte for byte (several during a rotation; an empty one counts for
 /// nothing). SePay sends the header only if the merchant's authentication is set to SECRET_KEY.
-pub fn authenticate_ipn(secrets: &[Secret], headers: &HeaderMap) -> Result<(), Refused> {
+pub fn authenticate_ipn(secrets: &[Secret], headers: &HeaderMap) -> Result<(), NotAuthentic> {
     if secrets.iter().all(|secret| secret.expose().is_empty()) {
-        return Err(Refused::NoSecret);
+        return Err(NotAuthentic::NoSecret);
     }
     let mut values = headers.get_all(SECRET_HEADER).iter();
     let (Some(sent), None) = (values.next(), values.next()) else {
-        return Err(Refused::Header(SECRET_HEADER));
+        return Err(NotAuthentic::Header(SECRET_HEADER));
     };
     let in_use = secrets.iter().map(|secret| secret.expose().as_bytes()).filter(|key| !key.is_empty());
     let is_known = in_use.fold(Choice::from(0), |known, key| known | key.ct_eq(sent.as_bytes()));
-    if bool::from(is_known) { Ok(()) } else { Err(Refused::Mismatch) }
+    if bool::from(is_known) { Ok(()) } else { Err(NotAuthentic::Mismatch) }
 }
 
 impl Ipn {

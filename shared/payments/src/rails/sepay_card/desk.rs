@@ -12,7 +12,7 @@ use primitives::{Currency, Money, Secret, Timestamp, times};
 use rails::sepay_card::{
     Api, CardFace, CardOrder, CardOutcome, InvoiceNumber, Ipn, Oddity, authenticate_ipn,
 };
-use rails::{Refused, Unreadable, Vnd};
+use rails::{NotAuthentic, Unreadable, Vnd};
 use serde_json::json;
 
 /// What SePay's gateway says about a card order becomes credit, or takes it back.
@@ -69,7 +69,7 @@ impl CardDesk {
         Ok(desk)
     }
 
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<(), Refused> {
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<(), NotAuthentic> {
         authenticate_ipn(&self.secrets, headers)
     }
 

@@ -8,7 +8,7 @@ use crate::{Likeness, Payments, PaymentsError, Rail};
 use http::HeaderMap;
 use platform::{InvalidSettings, Platform};
 use primitives::{Currency, Money, Timestamp};
-use rails::Refused;
+use rails::NotAuthentic;
 use rails::sepay_bank::{Direction, Glimpse, Transfer, WebhookKeys, authenticate};
 use rails::viet_qr::{CodePrefix, find_codes, near_codes};
 use std::collections::HashSet;
@@ -61,7 +61,7 @@ impl BankDesk {
         Ok(desk)
     }
 
-    pub fn authenticate(&self, headers: &HeaderMap, raw: &[u8], now: Timestamp) -> Result<(), Refused> {
+    pub fn authenticate(&self, headers: &HeaderMap, raw: &[u8], now: Timestamp) -> Result<(), NotAuthentic> {
         authenticate(&self.keys, headers, raw, now)
     }
 

@@ -1,11 +1,11 @@
 use super::{paid_ipn, with};
 use crate::sepay_card::{Ipn, IpnKind, authenticate_ipn};
-use crate::{Refused, Unreadable};
+use crate::{NotAuthentic, Unreadable};
 use http::{HeaderMap, HeaderValue};
 use primitives::Secret;
 use serde_json::{Value, json};
 
-const MISSING: Result<(), Refused> = Err(Refused::Header("x-secret-key"));
+const MISSING: Result<(), NotAuthentic> = Err(NotAuthentic::Header("x-secret-key"));
 
 #[test]
 fn only_the_exact_key_opens_the_door() {
@@ -22,7 +22,7 @@ fn only_the_exact_key_opens_the_door() {
     assert_eq!(attempt(&[]), MISSING);
     assert_eq!(attempt(&["old key", "old key"]), MISSING);
     for wrong in ["", "old key ", " old key", "old ke", "old keyy", "Old key", "old key, old key"] {
-        assert_eq!(attempt(&[wrong]), Err(Refused::Mismatch), "{wrong:?}");
+        assert_eq!(attempt(&[wrong]), Err(NotAuthentic::Mismatch), "{wrong:?}");
     }
 }
 
@@ -35,11 +35,11 @@ fn without_a_configured_secret_nobody_gets_in() {
         )])
     };
     for secrets in [vec![], vec![Secret::new("")], vec![Secret::new(""), Secret::new("")]] {
-        assert_eq!(authenticate_ipn(&secrets, &headers("")), Err(Refused::NoSecret));
-        assert_eq!(authenticate_ipn(&secrets, &HeaderMap::new()), Err(Refused::NoSecret));
+        assert_eq!(authenticate_ipn(&secrets, &headers("")), Err(NotAuthentic::NoSecret));
+        assert_eq!(authenticate_ipn(&secrets, &HeaderMap::new()), Err(NotAuthentic::NoSecret));
     }
     let one_is_empty = [Secret::new(""), Secret::new("key")];
-    assert_eq!(authenticate_ipn(&one_is_empty, &headers("")), Err(Refused::Mismatch));
+    assert_eq!(authenticate_ipn(&one_is_empty, &headers("")), Err(NotAuthentic::Mismatch));
     assert_eq!(authenticate_ipn(&one_is_empty, &headers("key")), Ok(()));
 }
 
