@@ -45,7 +45,7 @@ pub use payments::Payments;
 pub use rail::{Rail, UnknownRail};
 pub use reconciliation::{Difference, RailReport, Reconciliation};
 pub use reversal::{Cause, Reinstatement, Reversal};
-pub use ruling::{Ruling, rule, worth};
+pub use ruling::{Ruling, credits_for, judge_payment};
 pub use top_ups::{TopUpPage, TopUpWish, TopUps};
 
 /// Names of the moments that `payment_rails` remembers: everything paid by the rail is booked up to here,

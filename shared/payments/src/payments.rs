@@ -3,7 +3,7 @@ use crate::fact::{Credited, Fact, FactKey, FactState, Unmatched, Via};
 use crate::items::{ReferenceRow, day_name, event_item};
 use crate::likeness::Alike;
 use crate::order::{Payment, TopUp};
-use crate::ruling::{Ruling, rule};
+use crate::ruling::{Ruling, judge_payment};
 use crate::store::{Store, When};
 use crate::{Likeness, PaymentsError, Rail};
 use aws_sdk_dynamodb::types::TransactWriteItem;
@@ -123,7 +123,7 @@ impl Payments {
         if arrival.contradicts(before) {
             return self.keep(arrival, &judged, Unmatched::Contradicted, near, now).await;
         }
-        match rule(&order, arrival.amount, arrival.paid_at, &self.rules, self.unit)? {
+        match judge_payment(&order, arrival.amount, arrival.paid_at, &self.rules, self.unit)? {
             Ruling::Credit(credits) => self.credit(arrival, &judged, &order, credits, now).await,
             Ruling::Keep(why) => self.keep(arrival, &judged, why, near, now).await,
         }

@@ -192,7 +192,7 @@ impl Payments {
                 "a reversed payment was never credited",
             ));
         };
-        let changed = fact.became(FactState::Credited(Credited { reversed, ..before.clone() }));
+        let changed = fact.in_state(FactState::Credited(Credited { reversed, ..before.clone() }));
         let mut items = vec![
             self.store.put_fact(&changed, When::Version(fact.version))?,
             self.put_audit(fact, audit, now)?,
@@ -215,7 +215,7 @@ impl Payments {
 
     pub(crate) async fn reversals(&self, fact: &Fact) -> Result<Vec<ReversalRow>, PaymentsError> {
         let prefix = format!("{}/reversal/", fact.key.part());
-        let rows = self.store.below(&fact.key.source(), &prefix).await?;
+        let rows = self.store.items_below(&fact.key.source(), &prefix).await?;
         Ok(rows.iter().map(read_reversal).collect::<Result<_, _>>()?)
     }
 
@@ -251,7 +251,7 @@ impl Payments {
         who: &str,
         now: Timestamp,
     ) -> Result<bool, PaymentsError> {
-        let changed = fact.became(FactState::Voided);
+        let changed = fact.in_state(FactState::Voided);
         let written = platform::retry_conflicts(|| async {
             let items = vec![
                 self.store.put_fact(&changed, When::Version(fact.version))?,

@@ -56,7 +56,11 @@ impl Store {
     }
 
     /// Every item below one outside id: its facts, deliveries, reversals, audit rows.
-    pub(crate) async fn below(&self, source: &str, prefix: &str) -> Result<Vec<Attributes>, StoreError> {
+    pub(crate) async fn items_below(
+        &self,
+        source: &str,
+        prefix: &str,
+    ) -> Result<Vec<Attributes>, StoreError> {
         let query = self
             .dynamo
             .query()
@@ -166,19 +170,19 @@ impl Store {
     ) -> Result<(Vec<ReferenceRow>, Alike), StoreError> {
         let distinct: HashSet<&String> = names.iter().chain(&alike).collect();
         let keys = distinct.into_iter().map(|name| key([("reference", name)])).collect();
-        let (mut references, mut told) = (Vec::new(), Vec::new());
+        let (mut references, mut alike_rows) = (Vec::new(), Vec::new());
         for row in &read_batch(&self.dynamo, &self.references, keys, true).await? {
             match row.contains_key("told") {
-                true => told.push(AlikeRow::read(row)?),
+                true => alike_rows.push(AlikeRow::read(row)?),
                 false => references.push(ReferenceRow::read(row)?),
             }
         }
         for name in alike {
-            if told.iter().all(|row| row.name != name) {
-                told.push(AlikeRow { name, told: Vec::new(), version: None });
+            if alike_rows.iter().all(|row| row.name != name) {
+                alike_rows.push(AlikeRow { name, transfers: Vec::new(), version: None });
             }
         }
-        Ok((references, Alike(told)))
+        Ok((references, Alike(alike_rows)))
     }
 
     /// A row after a change; refused when another delivery changed it meanwhile.
@@ -365,7 +369,7 @@ impl Store {
     }
 
     /// As [`Store::mark`], for a moment that is only watched: nothing depends on its being written.
-    pub(crate) async fn note(&self, rail: crate::Rail, name: &str, at: Timestamp) {
+    pub(crate) async fn note_moment(&self, rail: crate::Rail, name: &str, at: Timestamp) {
         if let Err(error) = self.mark(rail, name, at).await {
             tracing::warn!(%rail, name, error = %with_causes(&error), "a rail's sign of life could not be noted");
         }

@@ -114,7 +114,7 @@ impl TopUps {
     async fn create_new(&self, wish: &TopUpWish, now: Timestamp) -> Result<TopUp, PaymentsError> {
         let priced = self.methods.price(wish.rail, wish.credits, &self.rates, now).await?;
         let free_before = self.free_before(wish.rail).await?;
-        let (mut room, mut is_amount_taken) = (self.room(wish, now).await?, false);
+        let (mut room, mut is_amount_taken) = (self.find_room(wish, now).await?, false);
         for tries in 0..TRIES {
             let (order, reference) = self.draft(wish, &priced, tries < SHORT_TRIES, now)?;
             let items = self.creation(wish, &order, &reference, &room, free_before, now)?;
@@ -128,7 +128,7 @@ impl TopUps {
                     if let Some(before) = self.made_before(wish, now).await? {
                         return Ok(before);
                     }
-                    room = self.room(wish, now).await?;
+                    room = self.find_room(wish, now).await?;
                 }
                 // Somebody was as fast as we are with the same key, or our own earlier attempt got through.
                 Ok(Written::ConditionFailed(_)) => {
@@ -238,7 +238,7 @@ impl TopUps {
             store.put(&store.top_ups, top_up_item(order), When::New)?,
             store.put(&store.references, reference.item(), when)?,
             store.put(&store.top_ups, slot, place.condition())?,
-            store.put(&store.top_ups, made.item(&wish.account), still_counted_from(made))?,
+            store.put(&store.top_ups, made.item(&wish.account), unless_counted_again(made))?,
         ];
         if let Some(own) = &wish.key {
             let row = IdempotencyRow {
@@ -257,7 +257,7 @@ impl TopUps {
 
     /// A place among the open orders and one more among those of the day. What was ordered stays counted, whatever becomes
     /// of it: each order leaves rows, and a form that anybody may still post to SePay.
-    async fn room(&self, wish: &TopUpWish, now: Timestamp) -> Result<(Place, MadeRow), PaymentsError> {
+    async fn find_room(&self, wish: &TopUpWish, now: Timestamp) -> Result<(Place, MadeRow), PaymentsError> {
         let taken = self.places_and_count(&wish.account).await?;
         let made = MadeRow::one_more(taken.made.as_ref(), now);
         if made.count > self.rules.orders_per_day_max {
@@ -347,7 +347,7 @@ impl TopUps {
         Ok(query_page(query, limit, read_top_up, read_id).await?)
     }
 
-    /// Says that nobody will pay. What comes nevertheless is still credited.
+    /// Cancels the order: its owner does not mean to pay it. A payment that still arrives is credited all the same.
     pub async fn cancel(
         &self,
         account: &AccountId,
@@ -396,7 +396,7 @@ impl Place {
 }
 
 /// What the count was made from must still stand: of two orders at once the second counts again.
-fn still_counted_from(made: &MadeRow) -> When<'static> {
+fn unless_counted_again(made: &MadeRow) -> When<'static> {
     match made.before {
         None => When::If("attribute_not_exists(#id)", Vec::new()),
         Some((since, count)) => When::If(

@@ -134,7 +134,7 @@ impl Adapter for Deepseek {
 }
 
 async fn refused(response: Response, request: &TextRequest, limit: Instant) -> Failure {
-    let refusal = ErrorAnswer::read(response, limit).await;
-    let id = wire::header_id(&refusal.headers, "x-request-id");
-    refusal.failure(request.prompt.expose()).with_request_id(id)
+    let answer = ErrorAnswer::read(response, limit).await;
+    let id = wire::header_id(&answer.headers, "x-request-id");
+    answer.failure(request.prompt.expose()).with_request_id(id)
 }

@@ -46,7 +46,7 @@ fn class_of(status: StatusCode, words: &Words, is_page: bool) -> FailureClass {
         402 => FailureClass::NoBalance,
         401 if told == Some(FailureClass::NoBalance) => FailureClass::NoBalance,
         401 => FailureClass::Auth,
-        // A page is a proxy's answer of this one request, and says nothing about our account.
+        // A page is a proxy's refusal of this one request, and says nothing about our account.
         403 if is_page => FailureClass::RequestRefused,
         403 => told.unwrap_or(FailureClass::Auth),
         404 | 410 => FailureClass::ModelGone,

@@ -48,7 +48,7 @@ impl Conduct {
     /// Holds the price, in one round trip, or finds out which run the order repeats.
     pub(crate) async fn start(&self, priced: &mut Priced) -> Result<Started, RunsError> {
         if priced.may_be_known && !self.runs.is_in_time(priced.run) {
-            return self.known_or(priced, OrderError::RunIdOutOfTime.into()).await;
+            return self.known_run_or(priced, OrderError::RunIdOutOfTime.into()).await;
         }
         let mut done = Remedies::default();
         loop {
@@ -225,7 +225,7 @@ impl Conduct {
         }
     }
 
-    async fn known_or(&self, priced: &Priced, otherwise: RunsError) -> Result<Started, RunsError> {
+    async fn known_run_or(&self, priced: &Priced, otherwise: RunsError) -> Result<Started, RunsError> {
         match self.earlier_outcome(priced).await? {
             Some(outcome) => Ok(Started::Known(known_run(&outcome, priced.fingerprint)?)),
             None => Err(otherwise),

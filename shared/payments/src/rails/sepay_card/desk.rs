@@ -77,8 +77,8 @@ impl CardDesk {
     ///
     /// The body is kept before anything else, since nobody knows whether SePay sends it again.
     pub async fn take(&self, raw: &[u8], now: Timestamp) -> Result<CardNews, PaymentsError> {
-        let told = match Told::read(raw) {
-            Ok(told) => told,
+        let subject = match IpnSubject::read(raw) {
+            Ok(subject) => subject,
             Err(unreadable) => {
                 tracing::error!(error = %unreadable, "an authentic IPN can't be read; it is kept");
                 let arrival = Arrival::unreadable(Rail::SepayCard, None, raw, now);
@@ -86,29 +86,29 @@ impl CardDesk {
                 return self.payments.receive(&arrival, now).await.map(CardNews::Received);
             }
         };
-        let key = fact_key(&told.invoice)?;
-        let delivery = Delivery { key: told.name.clone(), body: raw.to_vec() };
+        let key = fact_key(&subject.invoice)?;
+        let delivery = Delivery { key: subject.name.clone(), body: raw.to_vec() };
         self.payments.keep_delivery(&key, &delivery, Via::Webhook, now).await?;
-        self.payments.store.note(Rail::SepayCard, crate::HEARD, now).await;
-        let news = match tokio::time::timeout(times::IPN_QUESTIONS.limit, self.api.order(&told.invoice)).await
-        {
-            Ok(Ok(Some(order))) => self.settle(&order, Via::Webhook, delivery.clone(), now).await?,
-            Ok(Ok(None)) => CardNews::Nothing,
-            Ok(Err(error)) => {
-                tracing::warn!(
-                    payment = %key, error = %with_causes(&error),
-                    "SePay could not be asked; reconciliation will"
-                );
-                CardNews::Later
-            }
-            Err(_) => {
-                tracing::warn!(payment = %key, "SePay answered too slowly; reconciliation asks again");
-                CardNews::Later
-            }
-        };
-        match (news, told.stated) {
+        self.payments.store.note_moment(Rail::SepayCard, crate::HEARD, now).await;
+        let news =
+            match tokio::time::timeout(times::IPN_QUESTIONS.limit, self.api.order(&subject.invoice)).await {
+                Ok(Ok(Some(order))) => self.settle(&order, Via::Webhook, delivery.clone(), now).await?,
+                Ok(Ok(None)) => CardNews::Nothing,
+                Ok(Err(error)) => {
+                    tracing::warn!(
+                        payment = %key, error = %with_causes(&error),
+                        "SePay could not be asked; reconciliation will"
+                    );
+                    CardNews::Later
+                }
+                Err(_) => {
+                    tracing::warn!(payment = %key, "SePay answered too slowly; reconciliation asks again");
+                    CardNews::Later
+                }
+            };
+        match (news, subject.stated) {
             (CardNews::Nothing | CardNews::Later, Some(stated)) => {
-                self.keep_unconfirmed(&told.invoice, stated, delivery, now).await
+                self.keep_unconfirmed(&subject.invoice, stated, delivery, now).await
             }
             (news, _) => Ok(news),
         }
@@ -274,7 +274,7 @@ impl CardDesk {
 }
 
 /// What a message is about, as far as it can be read.
-struct Told {
+struct IpnSubject {
     invoice: InvoiceNumber,
     /// The delivery's name.
     name: String,
@@ -282,18 +282,18 @@ struct Told {
     stated: Option<Vnd>,
 }
 
-impl Told {
+impl IpnSubject {
     /// The order's number is all that is needed; the rest is asked for.
-    fn read(raw: &[u8]) -> Result<Told, Unreadable> {
+    fn read(raw: &[u8]) -> Result<IpnSubject, Unreadable> {
         match Ipn::parse(raw) {
-            Ok(ipn) => Ok(Told {
+            Ok(ipn) => Ok(IpnSubject {
                 name: ipn.event_key().replace('#', "-"),
                 stated: ipn.stated_payment(),
                 invoice: ipn.invoice,
             }),
             Err(unreadable) => {
                 let (invoice, stated) = Ipn::glimpse(raw).ok_or(unreadable)?;
-                Ok(Told { invoice, name: name_of_bytes(raw), stated })
+                Ok(IpnSubject { invoice, name: name_of_bytes(raw), stated })
             }
         }
     }

@@ -89,7 +89,7 @@ impl ChainDesk {
     /// moves only behind what is booked.
     pub async fn poll(&self, now: Timestamp) -> Result<PollReport, PaymentsError> {
         let marks = self.payments.store.marks(Rail::TronUsdt).await?;
-        self.payments.store.note(Rail::TronUsdt, crate::POLL_BEGAN, now).await;
+        self.payments.store.note_moment(Rail::TronUsdt, crate::POLL_BEGAN, now).await;
         let from = match marks.get(crate::POLLED_TO) {
             Some(polled_to) => (*polled_to).min(now).before(OVERLAP),
             None => now.before(FIRST_LOOK),
@@ -121,15 +121,15 @@ impl ChainDesk {
                 }
             };
             report.note_refused(&batch);
-            let told = self.sure(batch.transfers, batch.alike, other, &mut report).await?;
-            if let Some(failed_at) = self.book(&told, Via::Poll, &mut report, now).await? {
+            let confirmed = self.confirm_alike(batch.transfers, batch.alike, other, &mut report).await?;
+            if let Some(failed_at) = self.book(&confirmed, Via::Poll, &mut report, now).await? {
                 reach = reach.min(failed_at.before(Duration::from_millis(1)));
             }
             let covered = batch.covered_to.min(reach);
             self.payments.store.mark(Rail::TronUsdt, crate::POLLED_TO, covered).await?;
         }
         if !report.is_cut_short {
-            self.payments.store.note(Rail::TronUsdt, crate::HEARD, now).await;
+            self.payments.store.note_moment(Rail::TronUsdt, crate::HEARD, now).await;
         }
         tracing::info!(?report, "the chain was polled");
         Ok(report)
@@ -152,7 +152,7 @@ impl ChainDesk {
     ///
     /// A row that one index lists twice is one transfer; two equal transfers of one transaction are listed twice by
     /// both. When the other can't be asked the second row is left out: the next comparison meets it again.
-    async fn sure(
+    async fn confirm_alike(
         &self,
         mut transfers: Vec<Transfer>,
         alike: Vec<Transfer>,
@@ -287,7 +287,7 @@ impl ChainDesk {
         while let Some(batch) = walk.next(source, &self.http).await? {
             let mut report = PollReport::default();
             report.note_refused(&batch);
-            let transfers = self.sure(batch.transfers, batch.alike, other, &mut report).await?;
+            let transfers = self.confirm_alike(batch.transfers, batch.alike, other, &mut report).await?;
             let worth_it = transfers.iter().filter(|transfer| !self.is_dust(transfer));
             listed.extend(worth_it.filter_map(|transfer| {
                 Some(Listed {

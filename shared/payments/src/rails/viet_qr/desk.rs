@@ -76,7 +76,7 @@ impl BankDesk {
         };
         let arrival = arrival.map_err(|_| own_key_is_malformed())?;
         let received = self.payments.receive(&arrival, now).await?;
-        self.payments.store.note(Rail::VietQr, crate::HEARD, now).await;
+        self.payments.store.note_moment(Rail::VietQr, crate::HEARD, now).await;
         Ok(received)
     }
 
@@ -93,7 +93,7 @@ impl BankDesk {
         let destination = self.destination(transfer);
         let marks = TransferMarks {
             likeness: likeness(transfer, &destination, via),
-            near: self.near(transfer.texts(), destination.names()),
+            near: self.near_names(transfer.texts(), destination.names()),
         };
         Ok(Arrival {
             key,
@@ -114,7 +114,7 @@ impl BankDesk {
         let seen = Transfer::glimpse(raw, self.offset_minutes);
         let id = seen.id.map(|id| id.to_string());
         let texts = seen.texts.iter().map(|text| text.expose().as_str());
-        let near = self.near(texts, &[]);
+        let near = self.near_names(texts, &[]);
         let likeness = self.glimpsed_likeness(&seen);
         let arrival = Arrival::unreadable(Rail::VietQr, id.as_deref(), raw, now)?;
         Ok(Arrival {
@@ -140,7 +140,7 @@ impl BankDesk {
     }
 
     /// The names of orders whose codes are one mistake away, without those that the text names.
-    fn near<'a>(&self, texts: impl Iterator<Item = &'a str>, named: &[String]) -> Vec<String> {
+    fn near_names<'a>(&self, texts: impl Iterator<Item = &'a str>, named: &[String]) -> Vec<String> {
         let codes = texts.flat_map(|text| near_codes(self.prefix, text));
         let names = codes.map(|code| reference_name(Rail::VietQr, &code.to_string()));
         let mut seen: HashSet<String> = named.iter().cloned().collect();

@@ -47,7 +47,7 @@ impl BankList {
         compared.unreadable = compared.unreadable.saturating_add(unreadable);
         compared.is_cut_short |= !listed.is_complete;
         let arrivals = listed.transfers.iter().map(|transfer| {
-            let body = told(transfer).to_string();
+            let body = as_webhook_body(transfer).to_string();
             let arrival = self.desk.arrival(transfer, body.as_bytes(), Via::Reconciliation, now);
             arrival.map(|arrival| (transfer, arrival)).map_err(|_| own_key_is_malformed())
         });
@@ -115,7 +115,7 @@ fn shortened(account: &str) -> String {
 }
 
 /// A row of the list in the webhook's words.
-fn told(transfer: &Transfer) -> serde_json::Value {
+fn as_webhook_body(transfer: &Transfer) -> serde_json::Value {
     json!({
         "id": transfer.id,
         "accountNumber": transfer.account_number,
