@@ -6,9 +6,10 @@
 use crate::books;
 use crate::world::{Fault, World, image};
 use aws_sdk_dynamodb::types::AttributeValue;
-use credits::{CreditsError, Ledger, OnceKey, Origin, Posted, Posting, read_lots};
+use credits::{Ledger, OnceKey, Origin, Posted, Posting, read_lots};
 use primitives::{AccountId, Credits, EntryId, RunId, Timestamp};
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -154,7 +155,7 @@ async fn reversal(ledger: &Ledger, id: &AccountId, of: EntryId, units: u64, name
 }
 
 impl Past {
-    async fn do_it(&self, movement: Movement, ledger: &Ledger, now: Timestamp) -> Result<(), CreditsError> {
+    async fn do_it(&self, movement: Movement, ledger: &Ledger, now: Timestamp) -> Result<(), Box<dyn Error>> {
         let id = &self.id;
         let top_up = |units: u64, name: &str| Posting::Grant {
             amount: credits(units),
@@ -174,11 +175,11 @@ impl Past {
                 let Some((reversal, of, units)) = self.taken_back else { return Ok(()) };
                 Posting::Reinstatement { reversal, of, amount: credits(units) }
             }
-            Movement::SettleDebt => return ledger.settle_debt(id).await.map(|_| ()),
-            Movement::Suspension => return ledger.set_suspended(id, true).await,
-            Movement::Closing => return ledger.close(id).await,
+            Movement::SettleDebt => return Ok(ledger.settle_debt(id).await.map(|_| ())?),
+            Movement::Suspension => return Ok(ledger.set_suspended(id, true).await?),
+            Movement::Closing => return Ok(ledger.close(id).await?),
         };
-        ledger.post(id, &posting, now).await.map(|_| ())
+        Ok(ledger.post(id, &posting, now).await.map(|_| ())?)
     }
 }
 

@@ -81,7 +81,7 @@ async fn a_settled_run_is_refunded_at_most_once() {
         },
     ] {
         let refused = ledger.post(&account, &wrong, world.now()).await;
-        assert!(matches!(refused, Err(credits::CreditsError::NothingToRefund)), "{refused:?}");
+        assert!(matches!(refused, Err(credits::PostingError::NothingToRefund)), "{refused:?}");
     }
     // What took the same amount and is no run: a chargeback.
     let Posted::Now(top_up) = ledger.post(&account, &grant(4, "tx"), world.now()).await.unwrap() else {
@@ -91,7 +91,7 @@ async fn a_settled_run_is_refunded_at_most_once() {
     let key = OnceKey::new("test", "too much");
     let wrong = Posting::Reversal { of: top_up, amount: credits(5), unspent: credits(4), key };
     let refused = ledger.post(&account, &wrong, world.now()).await;
-    assert!(matches!(refused, Err(credits::CreditsError::NothingToReverse)), "{refused:?}");
+    assert!(matches!(refused, Err(credits::PostingError::NothingToReverse)), "{refused:?}");
     let key = OnceKey::new("test", "chargeback");
     let reversal = Posting::Reversal { of: top_up, amount: credits(4), unspent: credits(4), key };
     let Posted::Now(reversal) = ledger.post(&account, &reversal, world.now()).await.unwrap() else {
@@ -99,14 +99,14 @@ async fn a_settled_run_is_refunded_at_most_once() {
     };
     let wrong = Posting::Refund { run: reversal.into(), amount: credits(4), reason: "no run".to_owned() };
     let refused = ledger.post(&account, &wrong, world.now()).await;
-    assert!(matches!(refused, Err(credits::CreditsError::NothingToRefund)), "{refused:?}");
+    assert!(matches!(refused, Err(credits::PostingError::NothingToRefund)), "{refused:?}");
     world.advance(std::time::Duration::from_secs(1));
     let Posted::Now(refunded) = ledger.post(&account, &refund, world.now()).await.unwrap() else { panic!() };
     // A refund came of no payment that could be taken back.
     let key = OnceKey::new("test", "chargeback of a refund");
     let wrong = Posting::Reversal { of: refunded, amount: credits(4), unspent: credits(4), key };
     let refused = ledger.post(&account, &wrong, world.now()).await;
-    assert!(matches!(refused, Err(credits::CreditsError::NothingToReverse)), "{refused:?}");
+    assert!(matches!(refused, Err(credits::PostingError::NothingToReverse)), "{refused:?}");
     assert!(matches!(ledger.post(&account, &refund, world.now()).await.unwrap(), Posted::Before { .. }));
     assert_eq!(ann.balance().await, (100, 0, 0));
     let kinds: Vec<String> =
@@ -149,7 +149,7 @@ async fn a_reversal_leaves_debt_that_blocks_runs_until_new_credit_covers_it() {
     let won = |reversal, of, units| Posting::Reinstatement { reversal, of, amount: credits(units) };
     for unfounded in [won(taken, top_up, 21), won(top_up, top_up, 20), won(taken, taken, 20)] {
         let refused = ledger.post(&id, &unfounded, world.now()).await;
-        assert!(matches!(refused, Err(credits::CreditsError::NothingToReinstate)), "{refused:?}");
+        assert!(matches!(refused, Err(credits::PostingError::NothingToReinstate)), "{refused:?}");
     }
     ledger.post(&id, &won(taken, top_up, 20), world.now()).await.unwrap();
     assert_eq!(ann.balance().await, (62, 0, 0), "exactly what was taken");

@@ -3,7 +3,7 @@
 
 use crate::books;
 use crate::world::{Answer, Person, World, http, image, new_run_id, script};
-use credits::{Block, CreditsError, Ledger};
+use credits::{Block, Ledger, SuspensionError};
 use edge::{Permission, ROUTES};
 use serde_json::{Value, json};
 
@@ -350,11 +350,11 @@ async fn a_closed_account_is_never_opened_again() {
         }
         for is_suspended in [true, false] {
             let refused = ledger.set_suspended(&id, is_suspended).await;
-            assert!(matches!(refused, Err(CreditsError::Closed)), "{refused:?}");
+            assert!(matches!(refused, Err(SuspensionError::Closed)), "{refused:?}");
         }
         assert_eq!(ledger.account(&id).await.unwrap().unwrap().block, Some(Block::Closed));
     }
     let nobody = ledger.set_suspended(&"user_sandbox_nobody".parse().unwrap(), true).await;
-    assert!(matches!(nobody, Err(CreditsError::NoAccount)), "{nobody:?}");
+    assert!(matches!(nobody, Err(SuspensionError::NoAccount)), "{nobody:?}");
     books::check(&world).await;
 }

@@ -278,7 +278,7 @@ async fn a_reservation_that_comes_after_its_twin_has_run_the_same_id_to_its_end_
         slow.meddler.plan(0, fault);
         let first = tokio::spawn(async move { keyed(&there, "k", "a red kite").await });
         slow.meddler.holding_back().await;
-        // The key is claimed beside the reservation, so a twin can use its run id from now on.
+        // The key is recorded beside the reservation, so a twin can use its run id from now on.
         while books::scan(&world, "idempotency").await.is_empty() {
             tokio::task::yield_now().await;
         }

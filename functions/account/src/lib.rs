@@ -6,11 +6,11 @@ mod views;
 use axum::extract::{Extension, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use credits::{Account, Entry, Ledger};
+use credits::{Account, CreditsError, Entry, Ledger, PostingError};
 use cursor::Cursor;
 use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use identity::{IdentityError, User};
-use platform::{InvalidSettings, Platform, StoreError};
+use platform::{InvalidSettings, Platform, StoreError, with_causes};
 use primitives::{AccountId, CreditsDelta, Language};
 use rates::{Rates, Reference};
 use signup::{Signup, SignupError};
@@ -140,7 +140,7 @@ async fn movements(
     account: &AccountId,
     limit: u32,
     cursor: Option<Cursor>,
-) -> Result<TransactionPage, credits::CreditsError> {
+) -> Result<TransactionPage, CreditsError> {
     let at_once = READ_AT_ONCE.max(limit);
     let (mut page, mut balance) = match cursor {
         None => ledger.newest_entries(account, at_once).await?,
@@ -186,8 +186,9 @@ fn problem(error: SignupError) -> Problem {
     let is_ours = matches!(
         error,
         SignupError::Identity(IdentityError::Store(StoreError::Corrupt { .. }))
-            | SignupError::Credits(credits::CreditsError::Overflow(_))
+            | SignupError::Credits(CreditsError::Overflow(_))
+            | SignupError::Welcome(PostingError::Overflow(_))
     );
-    tracing::error!(error = %error, "an account could not be shown or changed");
+    tracing::error!(error = %with_causes(&error), "an account could not be shown or changed");
     Problem::new(if is_ours { ProblemCode::Internal } else { ProblemCode::StoreUnavailable })
 }

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use payments::{Assignment, FactKey, Payments, PaymentsError, Reinstatement, Reversal, TopUpError};
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{Currency, Timestamp};
 use rates::{Quote, Rates};
 use utoipa::OpenApi;
@@ -217,7 +217,7 @@ impl Desk {
         match self.rates.for_orders(Currency::VND, now).await {
             Ok(quote) => Some(quote),
             Err(error) => {
-                tracing::warn!(error = %error, "a payment is assigned without today's rate");
+                tracing::warn!(error = %with_causes(&error), "a payment is assigned without today's rate");
                 None
             }
         }

@@ -254,7 +254,7 @@ fn invalid(pointer: &'static str, detail: &'static str) -> Problem {
 impl PaymentListView {
     pub(crate) fn of(page: &InboxPage) -> PaymentListView {
         PaymentListView {
-            payments: page.facts.iter().map(InboxPaymentView::of).collect(),
+            payments: page.items.iter().map(InboxPaymentView::of).collect(),
             next_cursor: page.next.as_ref().map(ToString::to_string),
         }
     }

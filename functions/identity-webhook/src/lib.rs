@@ -8,7 +8,7 @@ use axum::routing::post;
 use credits::Ledger;
 use edge::{Problem, ProblemCode, ProblemResponse, Routes};
 use identity::{Applied, UserEvent, Users, WebhookSettings, svix};
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, with_causes};
 use primitives::AccountId;
 use utoipa::OpenApi;
 
@@ -72,6 +72,6 @@ async fn receive(
 }
 
 fn unavailable(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(error = %error, "an identity event could not be handled; it will be sent again");
+    tracing::error!(error = %with_causes(error), "an identity event could not be handled; it will be sent again");
     Problem::new(ProblemCode::StoreUnavailable).detail("Send the event again later.")
 }

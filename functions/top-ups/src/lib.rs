@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use credits::Standings;
 use edge::{Caller, IdempotencyKey, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use payments::{Rail, TopUpWish, TopUps};
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{Credits, TopUpId};
 use signup::{Signup, SignupError};
 use utoipa::OpenApi;
@@ -180,6 +180,6 @@ fn problem(error: &SignupError) -> Problem {
     if matches!(error, SignupError::Identity(identity::IdentityError::Deleted)) {
         return Problem::deleted_person();
     }
-    tracing::error!(error = %error, "an account could not be found or opened");
+    tracing::error!(error = %with_causes(error), "an account could not be found or opened");
     Problem::new(ProblemCode::StoreUnavailable)
 }

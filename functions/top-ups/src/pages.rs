@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use credits::{Block, Freshness};
 use edge::{Problem, ProblemCode, ProblemResponse};
 use payments::{PayBy, TopUp};
+use platform::with_causes;
 use primitives::AccountId;
 use rails::sepay_card::{PageLanguage, checkout_page, page_style_source};
 use rails::viet_qr::{self, Undrawable};
@@ -102,7 +103,7 @@ pub(crate) async fn checkout(
 
 fn picture<T: IntoResponse>(kind: &'static str, drawn: Result<T, Undrawable>) -> Result<Response, Problem> {
     let picture = drawn.map_err(|error| {
-        tracing::error!(error = %error, "a VietQR can't be drawn");
+        tracing::error!(error = %with_causes(&error), "a VietQR can't be drawn");
         ProblemCode::Internal
     })?;
     Ok(([(CONTENT_TYPE, kind), (CACHE_CONTROL, "private, max-age=3600")], picture).into_response())
@@ -154,7 +155,10 @@ impl Desk {
         }
         // Nobody is asked to pay into a deleted person's account. Who is suspended may pay what they ordered before.
         let block = self.standings.block(&account, Freshness::Eventual).await.map_err(|error| {
-            tracing::error!(error = %error, "it could not be looked up whether an order's person is still there");
+            tracing::error!(
+                error = %with_causes(&error),
+                "it could not be looked up whether an order's person is still there"
+            );
             Problem::new(ProblemCode::StoreUnavailable)
         })?;
         if block == Some(Block::Closed) {

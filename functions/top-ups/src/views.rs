@@ -202,7 +202,7 @@ impl MethodsView {
 impl TopUpListView {
     pub(crate) fn of(page: &TopUpPage, top_ups: &TopUps, now: Timestamp) -> TopUpListView {
         TopUpListView {
-            top_ups: page.top_ups.iter().map(|order| TopUpView::of(order, top_ups, now)).collect(),
+            top_ups: page.items.iter().map(|order| TopUpView::of(order, top_ups, now)).collect(),
             next_cursor: page.next.map(|id| id.to_string()),
         }
     }

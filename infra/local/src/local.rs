@@ -3,9 +3,9 @@ use crate::stopping::{self, Stopped, Stops};
 use crate::stores::{Elsewhere, LifecycleRule, Place, StoreStartError, Stores};
 use crate::{MEDIA_BUCKET, functions, local_env, schedules, server, tables, with_source_ip};
 use axum::Router;
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, StoreError};
 use primitives::Clock;
-use runs::{RunsError, Shop};
+use runs::Shop;
 use sandbox::{Sandbox, SandboxConfig};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -47,7 +47,7 @@ pub enum StartError {
     #[error("what the sandbox remembers, `{}`, can't be opened: {source}", file.display())]
     Sandbox { file: PathBuf, source: std::io::Error },
     #[error("the price table could not be written: {0}")]
-    Prices(#[source] RunsError),
+    Prices(#[source] StoreError),
 }
 
 impl Local {

@@ -5,10 +5,13 @@ use crate::items::{
     ACCOUNTS, CREDIT_TRANSACTIONS, SWEEP_INDEX, account_key, day_counter, ended_in, ended_mark, entry_item,
     entry_key, minute_counter, read_account, read_entry, shard_name, sweep_shard,
 };
-use crate::{CreditsError, Hold, Nonce};
+use crate::{CreditsError, Hold, Nonce, SuspensionError};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use platform::{Item, Platform, StoreError, number, pause, retry_conflicts, text};
+use platform::{
+    Attributes, ConditionalWrite, Item, Page, Platform, StoreError, conditional_write, number, pause,
+    query_at_most, query_page, retry_conflicts, text, unless_condition_failed,
+};
 use primitives::{AccountId, CostCents, Credits, EntryId, RunId, Timestamp, times};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -67,16 +70,6 @@ pub struct Due {
     pub since: Timestamp,
 }
 
-/// A page of a list, newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<T> {
-    pub items: Vec<T>,
-    /// Where the next page starts; `None` on the last one.
-    pub next: Option<EntryId>,
-}
-
-pub(crate) type Attributes = HashMap<String, AttributeValue>;
-
 impl Ledger {
     pub fn new(platform: &Platform) -> Ledger {
         let profile = platform.profile();
@@ -90,10 +83,10 @@ impl Ledger {
         }
     }
 
-    pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, CreditsError> {
+    pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
         let get = self.dynamo.get_item().table_name(&self.accounts).set_key(Some(account_key(id)));
         let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
-        Ok(answer.item().map(read_account).transpose()?)
+        answer.item().map(read_account).transpose()
     }
 
     /// Holds the price for one run, in one conditional write. `Ok(Err(_))` says why nothing was held.
@@ -104,13 +97,13 @@ impl Ledger {
         &self,
         wish: &Reservation,
         now: Timestamp,
-    ) -> Result<Result<Reserved, Refusal>, CreditsError> {
+    ) -> Result<Result<Reserved, Refusal>, StoreError> {
         let mut ours = Vec::new();
         let last_try = Instant::now() + times::STORE_CALL.limit.saturating_sub(times::STORE_TRY.limit);
         loop {
             ours.push(Nonce::random());
             match self.reserve_once(wish, &ours, now).await {
-                Err(CreditsError::Store(error))
+                Err(error)
                     if error.is_passing() && ours.len() < RESERVE_TRIES && Instant::now() < last_try =>
                 {
                     pause(u32::try_from(ours.len()).unwrap_or(u32::MAX)).await;
@@ -130,7 +123,7 @@ impl Ledger {
         wish: &Reservation,
         ours: &[Nonce],
         now: Timestamp,
-    ) -> Result<Result<(Account, Hold), Refusal>, CreditsError> {
+    ) -> Result<Result<(Account, Hold), Refusal>, StoreError> {
         let nonce = ours.last().copied().unwrap_or_else(Nonce::random);
         let hold = wish.hold(nonce, now, self.hold_lifetime);
         let ((unpaid_open_max, open_max), (lost_base, lost_max)) =
@@ -167,18 +160,14 @@ impl Ledger {
             .expression_attribute_values(":lost_max", number(lost_max.micro_cents()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match update.send().await {
-            Ok(answer) => {
+        match conditional_write(update.send().await)? {
+            ConditionalWrite::Done(answer) => {
                 let account = read_account(answer.attributes().ok_or_else(no_attributes)?)?;
                 Ok(Ok((account, hold)))
             }
-            Err(error) => match error.as_service_error() {
-                Some(failed) if failed.is_conditional_check_failed_exception() => {
-                    let old = old_item(failed);
-                    self.judge_refusal(wish, ours, now, old)
-                }
-                _ => Err(StoreError::of_sdk(error).into()),
-            },
+            ConditionalWrite::ConditionFailed { standing } => {
+                self.judge_refusal(wish, ours, now, standing.as_ref())
+            }
         }
     }
 
@@ -187,12 +176,10 @@ impl Ledger {
         wish: &Reservation,
         ours: &[Nonce],
         now: Timestamp,
-        old: Option<&Attributes>,
-    ) -> Result<Result<(Account, Hold), Refusal>, CreditsError> {
-        let Some(old) = old.filter(|old| !old.is_empty()) else {
-            return Ok(Err(Refusal::NoAccount));
-        };
-        let account = read_account(old)?;
+        standing: Option<&Attributes>,
+    ) -> Result<Result<(Account, Hold), Refusal>, StoreError> {
+        let Some(standing) = standing else { return Ok(Err(Refusal::NoAccount)) };
+        let account = read_account(standing)?;
         match account.refusal(wish, ours, now, &self.ceilings) {
             Some(refusal) => Ok(Err(refusal)),
             None => {
@@ -203,11 +190,11 @@ impl Ledger {
     }
 
     /// The run's terminal state, if it has one.
-    pub async fn outcome(&self, account: &AccountId, run: RunId) -> Result<Option<Outcome>, CreditsError> {
+    pub async fn outcome(&self, account: &AccountId, run: RunId) -> Result<Option<Outcome>, StoreError> {
         let key = entry_key(account, run.into());
         let get = self.dynamo.get_item().table_name(&self.entries).set_key(Some(key));
         let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
-        Ok(answer.item().map(read_entry).transpose()?)
+        answer.item().map(read_entry).transpose()
     }
 
     /// Writes the run's outcome unless it has one. The first writer decides; everybody then applies that.
@@ -216,12 +203,12 @@ impl Ledger {
         account: &AccountId,
         decision: &Decision,
         now: Timestamp,
-    ) -> Result<Decided, CreditsError> {
+    ) -> Result<Decided, StoreError> {
         let outcome = Entry::of_decision(account, decision, now);
         retry_conflicts(|| self.decide_once(&outcome)).await
     }
 
-    async fn decide_once(&self, outcome: &Outcome) -> Result<Decided, CreditsError> {
+    async fn decide_once(&self, outcome: &Outcome) -> Result<Decided, StoreError> {
         let put = self
             .dynamo
             .put_item()
@@ -229,21 +216,12 @@ impl Ledger {
             .set_item(Some(entry_item(outcome)))
             .condition_expression("attribute_not_exists(entry)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let error = match put.send().await {
-            Ok(_) => return Ok(Decided::Now(outcome.clone())),
-            Err(error) => error,
-        };
-        let Some(failed) = error.as_service_error().filter(|e| e.is_conditional_check_failed_exception())
-        else {
-            return Err(StoreError::of_sdk(error).into());
-        };
-        let old = match failed {
-            aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(e) => {
-                e.item()
+        let standing = match conditional_write(put.send().await)? {
+            ConditionalWrite::Done(_) => return Ok(Decided::Now(outcome.clone())),
+            ConditionalWrite::ConditionFailed { standing } => {
+                read_entry(&standing.ok_or_else(no_attributes)?)?
             }
-            _ => None,
         };
-        let standing = read_entry(old.ok_or_else(no_attributes)?)?;
         Ok(if standing == *outcome { Decided::Now(standing) } else { Decided::Before(standing) })
     }
 
@@ -283,7 +261,7 @@ impl Ledger {
     }
 
     /// Takes back a reservation whose run was never started: nothing was sent to anybody, so no outcome is due.
-    pub async fn cancel(&self, account: &AccountId, hold: &Hold, now: Timestamp) -> Result<(), CreditsError> {
+    pub async fn cancel(&self, account: &AccountId, hold: &Hold, now: Timestamp) -> Result<(), StoreError> {
         retry_conflicts(|| self.apply_once(account, hold, hold.amount, None, now)).await.map(|_| ())
     }
 
@@ -295,7 +273,7 @@ impl Ledger {
         back: Credits,
         ended: Option<CostCents>,
         now: Timestamp,
-    ) -> Result<Option<Account>, CreditsError> {
+    ) -> Result<Option<Account>, StoreError> {
         let minute = now.seconds() / 60;
         let mut update = self
             .dynamo
@@ -327,13 +305,9 @@ impl Ledger {
                 .expression_attribute_names("#ended", ended_in(minute))
                 .expression_attribute_values(":mark", AttributeValue::Ss(vec![ended_mark(hold.run)]));
         }
-        match update.update_expression(change).send().await {
-            Ok(answer) => Ok(Some(read_account(answer.attributes().ok_or_else(no_attributes)?)?)),
-            Err(error) => match error.as_service_error() {
-                Some(failed) if failed.is_conditional_check_failed_exception() => Ok(None),
-                _ => Err(StoreError::of_sdk(error).into()),
-            },
-        }
+        let answer = unless_condition_failed(update.update_expression(change).send().await)?;
+        let Some(answer) = answer else { return Ok(None) };
+        Ok(Some(read_account(answer.attributes().ok_or_else(no_attributes)?)?))
     }
 
     /// Moves available credit onto outstanding debt, if the account still is as it was read.
@@ -357,12 +331,9 @@ impl Ledger {
         if !left.is_zero() {
             update = update.expression_attribute_values(":left", number(left.get()));
         }
-        match update.send().await {
-            Ok(_) => Ok(()),
-            // Somebody else moved credit; the next apply, posting or sweep covers what is left.
-            Err(error) if is_failed_update(&error) => Ok(()),
-            Err(error) => Err(StoreError::of_sdk(error).into()),
-        }
+        // Refused: other work moved credit meanwhile. The next apply, posting or sweep covers what is left.
+        unless_condition_failed(update.send().await)?;
+        Ok(())
     }
 
     /// The account's entries, newest first, outcomes without a movement included.
@@ -373,7 +344,7 @@ impl Ledger {
         account: &AccountId,
         limit: u32,
         before: Option<EntryId>,
-    ) -> Result<Page<Entry>, CreditsError> {
+    ) -> Result<Page<Entry, EntryId>, StoreError> {
         let mut query = self
             .dynamo
             .query()
@@ -381,24 +352,20 @@ impl Ledger {
             .expression_attribute_names("#account", "account")
             .expression_attribute_values(":account", text(account))
             .scan_index_forward(false)
-            .consistent_read(true)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+            .consistent_read(true);
         query = match before {
             None => query.key_condition_expression("#account = :account"),
             Some(before) => query
                 .key_condition_expression("#account = :account AND entry < :before")
                 .expression_attribute_values(":before", text(before)),
         };
-        let answer = query.send().await.map_err(StoreError::of_sdk)?;
-        let items = answer.items().iter().map(read_entry).collect::<Result<Vec<_>, _>>()?;
-        let has_more = answer.last_evaluated_key().is_some();
-        let next = items.last().map(|entry| entry.id).filter(|_| has_more);
-        Ok(Page { items, next })
+        let read_id = |key: &Attributes| Item::new(CREDIT_TRANSACTIONS.name, key).parsed("entry");
+        query_page(query, limit, read_entry, read_id).await
     }
 
     /// Suspends an account or lifts its suspension. What is reserved runs to its end. Errors with
-    /// [`CreditsError::Closed`] for a closed account, which stays closed.
-    pub async fn set_suspended(&self, id: &AccountId, is_suspended: bool) -> Result<(), CreditsError> {
+    /// [`SuspensionError::Closed`] for a closed account, which stays closed.
+    pub async fn set_suspended(&self, id: &AccountId, is_suspended: bool) -> Result<(), SuspensionError> {
         let update = self.dynamo.update_item().table_name(&self.accounts).set_key(Some(account_key(id)));
         let update = if is_suspended {
             update
@@ -413,21 +380,16 @@ impl Ledger {
             )
             .expression_attribute_values(":closed", text(Block::Closed.as_str()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(failed) if failed.is_conditional_check_failed_exception() => {
-                    let is_there = old_item(failed).is_some_and(|old| !old.is_empty());
-                    Err(if is_there { CreditsError::Closed } else { CreditsError::NoAccount })
-                }
-                _ => Err(StoreError::of_sdk(error).into()),
-            },
+        match conditional_write(update.send().await)? {
+            ConditionalWrite::Done(_) => Ok(()),
+            ConditionalWrite::ConditionFailed { standing: Some(_) } => Err(SuspensionError::Closed),
+            ConditionalWrite::ConditionFailed { standing: None } => Err(SuspensionError::NoAccount),
         }
     }
 
     /// Closes the account of a deleted person, for good. One that was never opened is made, closed, so that no request
     /// still under way opens it. What is reserved runs to its end.
-    pub async fn close(&self, id: &AccountId) -> Result<(), CreditsError> {
+    pub async fn close(&self, id: &AccountId) -> Result<(), StoreError> {
         let update = self
             .dynamo
             .update_item()
@@ -442,12 +404,12 @@ impl Ledger {
             .expression_attribute_values(":none", AttributeValue::M(HashMap::new()));
         match update.send().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(StoreError::of_sdk(error).into()),
+            Err(error) => Err(StoreError::of_sdk(error)),
         }
     }
 
-    /// The welcome credit is given, or will not be: nothing is awaited any more.
-    pub(crate) async fn stop_awaiting_welcome(&self, id: &AccountId) -> Result<(), CreditsError> {
+    /// The welcome credit is given, or will not be: nothing is awaited any more. False: there is no such account.
+    pub(crate) async fn stop_awaiting_welcome(&self, id: &AccountId) -> Result<bool, StoreError> {
         let update = self
             .dynamo
             .update_item()
@@ -455,16 +417,12 @@ impl Ledger {
             .set_key(Some(account_key(id)))
             .update_expression("REMOVE welcome")
             .condition_expression("attribute_exists(id)");
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_failed_update(&error) => Err(CreditsError::NoAccount),
-            Err(error) => Err(StoreError::of_sdk(error).into()),
-        }
+        Ok(unless_condition_failed(update.send().await)?.is_some())
     }
 
     /// At most `max` accounts of one shard whose mark lies before `moment`, the longest due first. The index may lag:
     /// read each again.
-    pub async fn due(&self, shard: u8, moment: Timestamp, max: usize) -> Result<Vec<Due>, CreditsError> {
+    pub async fn due(&self, shard: u8, moment: Timestamp, max: usize) -> Result<Vec<Due>, StoreError> {
         let query = self
             .dynamo
             .query()
@@ -473,26 +431,17 @@ impl Ledger {
             .key_condition_expression("sweep = :shard AND due <= :moment")
             .expression_attribute_values(":shard", text(shard_name(shard)))
             .expression_attribute_values(":moment", number(moment.seconds()));
-        let mut items = query.into_paginator().items().send();
-        let mut accounts = Vec::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(StoreError::of_sdk)?;
-            let item = Item::new(ACCOUNTS.name, &item);
-            accounts.push(Due {
-                account: item.parsed("id")?,
-                since: Timestamp::from_seconds(item.number("due")?),
-            });
-            if accounts.len() == max {
-                break;
-            }
-        }
-        Ok(accounts)
+        let read = |marked: &Attributes| {
+            let item = Item::new(ACCOUNTS.name, marked);
+            Ok(Due { account: item.parsed("id")?, since: Timestamp::from_seconds(item.number("due")?) })
+        };
+        query_at_most(query, max).await?.iter().map(read).collect()
     }
 
     /// Marks the account for its next hold's expiry, or takes the mark away when none is open.
     ///
     /// Reading the account again is part of it, so that a hold made meanwhile keeps its mark.
-    pub async fn remark(&self, id: &AccountId, now: Timestamp) -> Result<(), CreditsError> {
+    pub async fn remark(&self, id: &AccountId, now: Timestamp) -> Result<(), StoreError> {
         let Some(account) = self.account(id).await? else { return Ok(()) };
         let Some(due) = account.due else { return Ok(()) };
         let earliest = account.holds.iter().map(|hold| hold.expires_at.seconds()).min();
@@ -522,29 +471,9 @@ impl Ledger {
         };
         let removed =
             if removed.is_empty() { String::new() } else { format!(" REMOVE {}", removed.join(", ")) };
-        match update.update_expression(format!("{set}{removed}")).send().await {
-            Ok(_) => Ok(()),
-            // A reservation came in between; the mark stands and the next sweep looks again.
-            Err(error) if is_failed_update(&error) => Ok(()),
-            Err(error) => Err(StoreError::of_sdk(error).into()),
-        }
-    }
-}
-
-type UpdateFailure = aws_sdk_dynamodb::error::SdkError<
-    aws_sdk_dynamodb::operation::update_item::UpdateItemError,
-    aws_sdk_dynamodb::config::http::HttpResponse,
->;
-fn is_failed_update(error: &UpdateFailure) -> bool {
-    error.as_service_error().is_some_and(|failed| failed.is_conditional_check_failed_exception())
-}
-
-fn old_item(error: &aws_sdk_dynamodb::operation::update_item::UpdateItemError) -> Option<&Attributes> {
-    match error {
-        aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(e) => {
-            e.item()
-        }
-        _ => None,
+        // Refused: a reservation came in between; the mark stands and the next sweep looks again.
+        unless_condition_failed(update.update_expression(format!("{set}{removed}")).send().await)?;
+        Ok(())
     }
 }
 

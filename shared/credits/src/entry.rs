@@ -1,5 +1,5 @@
-use crate::{CreditsError, Hold, Nonce};
-use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, RunId, Timestamp, TopUpId};
+use crate::{ExceedsReservation, Hold, Nonce};
+use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, Overflow, RunId, Timestamp, TopUpId};
 use std::fmt;
 
 /// One immutable entry of `credit_transactions`.
@@ -93,9 +93,9 @@ pub struct Decision {
 
 impl Decision {
     /// Takes `amount` and gives the rest of the hold back. Never more than was reserved.
-    pub fn charge(hold: &Hold, amount: Credits, receipt: String) -> Result<Decision, CreditsError> {
+    pub fn charge(hold: &Hold, amount: Credits, receipt: String) -> Result<Decision, ExceedsReservation> {
         if amount > hold.amount {
-            return Err(CreditsError::ExceedsReservation { amount, reserved: hold.amount });
+            return Err(ExceedsReservation { amount, reserved: hold.amount });
         }
         Ok(Decision { hold: hold.clone(), verdict: Verdict::Charged(amount), receipt })
     }
@@ -161,12 +161,12 @@ impl Entry {
     ///
     /// A hold this outcome was not decided for belongs to a repeat of a finished run: all of it goes back,
     /// because the charge was taken from the other hold.
-    pub(crate) fn returned(&self, hold: &Hold) -> Result<Credits, CreditsError> {
+    pub(crate) fn returned(&self, hold: &Hold) -> Result<Credits, Overflow> {
         match &self.kind {
             Kind::Run(RunOutcome { verdict: Verdict::Charged(amount), nonce, .. })
                 if *nonce == hold.nonce =>
             {
-                Ok(hold.amount.checked_sub(*amount)?)
+                hold.amount.checked_sub(*amount)
             }
             _ => Ok(hold.amount),
         }

@@ -1,12 +1,25 @@
 use platform::{IsConflict, StoreError};
 use primitives::{Credits, Overflow};
 
+/// Why a hold was not applied, or an account's balance not told.
 #[derive(Debug, thiserror::Error)]
 pub enum CreditsError {
-    #[error("the charge of {amount} exceeds the reservation of {reserved}")]
-    ExceedsReservation { amount: Credits, reserved: Credits },
     #[error("there is no such account")]
     NoAccount,
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    #[error("the ledger's store failed")]
+    Store(#[from] StoreError),
+}
+
+/// Why a posting was not booked. Nothing of it was written.
+#[derive(Debug, thiserror::Error)]
+pub enum PostingError {
+    #[error("there is no such account")]
+    NoAccount,
+    /// The account's person was deleted; it is given no credit any more.
+    #[error("the account is closed")]
+    Closed,
     /// The run of a refund was not charged that much on that account.
     #[error("the account was not charged that amount for that run")]
     NothingToRefund,
@@ -16,10 +29,7 @@ pub enum CreditsError {
     /// The reversal of a reinstatement is not in the account's ledger as it was told.
     #[error("the account has no such reversal")]
     NothingToReinstate,
-    /// The account's person was deleted; it is given no credit any more.
-    #[error("the account is closed")]
-    Closed,
-    /// What should have been written beside the posting, by its index, was refused; nothing was written.
+    /// What should have been written beside the posting, by its index, was refused.
     #[error("item {0} beside the posting was refused")]
     BesideRefused(usize),
     /// Another posting changed the account's debt in between; asking again decides anew.
@@ -31,8 +41,28 @@ pub enum CreditsError {
     Store(#[from] StoreError),
 }
 
-impl IsConflict for CreditsError {
+/// Why an account was not suspended, or its suspension not lifted.
+#[derive(Debug, thiserror::Error)]
+pub enum SuspensionError {
+    #[error("there is no such account")]
+    NoAccount,
+    /// The account's person was deleted; it stays closed.
+    #[error("the account is closed")]
+    Closed,
+    #[error("the ledger's store failed")]
+    Store(#[from] StoreError),
+}
+
+/// More would be charged than was reserved.
+#[derive(Debug, thiserror::Error)]
+#[error("the charge of {amount} exceeds the reservation of {reserved}")]
+pub struct ExceedsReservation {
+    pub amount: Credits,
+    pub reserved: Credits,
+}
+
+impl IsConflict for PostingError {
     fn is_conflict(&self) -> bool {
-        matches!(self, CreditsError::Changed | CreditsError::Store(StoreError::Conflict))
+        matches!(self, PostingError::Changed | PostingError::Store(StoreError::Conflict))
     }
 }

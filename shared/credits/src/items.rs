@@ -5,7 +5,7 @@ use crate::account::{Account, Block};
 use crate::entry::{Entry, Kind, OnceKey, Origin, RunOutcome, Verdict};
 use crate::{Hold, Nonce};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Index, Item, ItemBuilder, Key, KeyType, StoreError, TableSpec, key};
+use platform::{Attributes, Index, Item, ItemBuilder, Key, KeyType, StoreError, TableSpec, key};
 use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, Fingerprint, RunId};
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -76,13 +76,13 @@ pub(crate) fn once_key(once: &OnceKey) -> Key {
 }
 
 /// Opened before it was known whether the person may have the welcome credit.
-pub(crate) fn new_account_awaiting_welcome(id: &AccountId) -> HashMap<String, AttributeValue> {
+pub(crate) fn new_account_awaiting_welcome(id: &AccountId) -> Attributes {
     let mut item = new_account(id, Credits::ZERO);
     item.insert("welcome".to_owned(), platform::text("awaited"));
     item
 }
 
-pub(crate) fn new_account(id: &AccountId, available: Credits) -> HashMap<String, AttributeValue> {
+pub(crate) fn new_account(id: &AccountId, available: Credits) -> Attributes {
     ItemBuilder::default()
         .text("id", id)
         .number("avail", available.get())
@@ -90,7 +90,7 @@ pub(crate) fn new_account(id: &AccountId, available: Credits) -> HashMap<String,
         .build()
 }
 
-pub(crate) fn read_account(attributes: &HashMap<String, AttributeValue>) -> Result<Account, StoreError> {
+pub(crate) fn read_account(attributes: &Attributes) -> Result<Account, StoreError> {
     let item = Item::new(ACCOUNTS.name, attributes);
     let credits = |name: &str| -> Result<Credits, StoreError> {
         let units = item.maybe_number(name)?.unwrap_or_default();
@@ -112,7 +112,7 @@ pub(crate) fn read_account(attributes: &HashMap<String, AttributeValue>) -> Resu
     })
 }
 
-pub(crate) fn read_block(attributes: &HashMap<String, AttributeValue>) -> Result<Option<Block>, StoreError> {
+pub(crate) fn read_block(attributes: &Attributes) -> Result<Option<Block>, StoreError> {
     let item = Item::new(ACCOUNTS.name, attributes);
     let block = item.maybe_text("blocked")?;
     block.map(|text| Block::parse(text).ok_or(item.corrupt("blocked"))).transpose()
@@ -129,7 +129,7 @@ fn read_holds(item: &Item<'_>) -> Result<Vec<Hold>, StoreError> {
 }
 
 /// The attributes named by `prefix` and a moment.
-fn read_counters<T: FromStr>(attributes: &HashMap<String, AttributeValue>, prefix: char) -> Vec<(u64, T)> {
+fn read_counters<T: FromStr>(attributes: &Attributes, prefix: char) -> Vec<(u64, T)> {
     let read = |(name, value): (&String, &AttributeValue)| {
         let moment = name.strip_prefix(prefix)?.parse().ok()?;
         Some((moment, value.as_n().ok()?.parse().ok()?))
@@ -138,7 +138,7 @@ fn read_counters<T: FromStr>(attributes: &HashMap<String, AttributeValue>, prefi
 }
 
 /// A sum of nonsense bills may be larger than any cost: it counts as the largest.
-fn read_losses(attributes: &HashMap<String, AttributeValue>) -> Vec<(u64, CostCents)> {
+fn read_losses(attributes: &Attributes) -> Vec<(u64, CostCents)> {
     let cost = |micro: u128| CostCents::from_micro_cents(u64::try_from(micro).unwrap_or(u64::MAX));
     read_counters(attributes, 'l').into_iter().map(|(day, micro)| (day, cost(micro))).collect()
 }
@@ -148,7 +148,7 @@ fn read_budget(item: &Item<'_>) -> Result<CostCents, StoreError> {
 }
 
 /// The ends of the ids of the runs that ended in each of the last minutes.
-fn read_ended(attributes: &HashMap<String, AttributeValue>) -> Vec<(u64, Vec<String>)> {
+fn read_ended(attributes: &Attributes) -> Vec<(u64, Vec<String>)> {
     let read = |(name, value): (&String, &AttributeValue)| {
         let minute = name.strip_prefix('e')?.parse().ok()?;
         Some((minute, value.as_ss().ok()?.clone()))
@@ -156,7 +156,7 @@ fn read_ended(attributes: &HashMap<String, AttributeValue>) -> Vec<(u64, Vec<Str
     attributes.iter().filter_map(read).collect()
 }
 
-pub(crate) fn entry_item(entry: &Entry) -> HashMap<String, AttributeValue> {
+pub(crate) fn entry_item(entry: &Entry) -> Attributes {
     let item = ItemBuilder::default()
         .text("account", &entry.account)
         .text("entry", entry.id)
@@ -188,7 +188,7 @@ pub(crate) fn entry_item(entry: &Entry) -> HashMap<String, AttributeValue> {
     .build()
 }
 
-pub(crate) fn read_entry(attributes: &HashMap<String, AttributeValue>) -> Result<Entry, StoreError> {
+pub(crate) fn read_entry(attributes: &Attributes) -> Result<Entry, StoreError> {
     let item = Item::new(CREDIT_TRANSACTIONS.name, attributes);
     let amount = CreditsDelta::new(item.number("amount")?).map_err(|_| item.corrupt("amount"))?;
     Ok(Entry {

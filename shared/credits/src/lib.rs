@@ -16,9 +16,9 @@ mod statement;
 mod tests;
 
 pub use account::{Account, Balance, Block, Refusal, Reservation};
-pub use credits::{Decided, Due, Ledger, Page, Posted, Reserved};
+pub use credits::{Decided, Due, Ledger, Posted, Reserved};
 pub use entry::{Decision, Entry, Kind, OnceKey, Origin, Outcome, RunOutcome, Verdict};
-pub use error::CreditsError;
+pub use error::{CreditsError, ExceedsReservation, PostingError, SuspensionError};
 pub use hold::{Hold, Nonce};
 pub use items::{ACCOUNTS, CREDIT_TRANSACTIONS, SWEEP_INDEX, SWEEP_SHARDS, TABLES};
 pub use lots::{Lot, Lots, read_lots};

@@ -104,7 +104,7 @@ impl Lots {
             self.spend(run, left)?;
         }
         let surplus = std::mem::take(&mut self.surplus);
-        self.fill_newest(surplus)
+        self.put_back_newest(surplus)
     }
 
     /// Returns a run's credit to the lots it came from, the last one first.
@@ -112,14 +112,14 @@ impl Lots {
         let mut left = amount;
         let takes = self.taken_by_run.remove(&run).unwrap_or_default();
         for (index, taken) in takes.into_iter().rev() {
-            let over = self.fill(index, taken.min(left))?;
+            let over = self.put_back(index, taken.min(left))?;
             left = left.checked_sub(taken.min(left))?.checked_add(over)?;
         }
-        self.fill_newest(left)
+        self.put_back_newest(left)
     }
 
     /// Puts credit back into a lot, never above what was granted, and returns what did not fit.
-    fn fill(&mut self, index: usize, amount: Credits) -> Result<Credits, Overflow> {
+    fn put_back(&mut self, index: usize, amount: Credits) -> Result<Credits, Overflow> {
         let lot = &mut self.lots[index];
         let given = amount.min(lot.granted.checked_sub(lot.unspent)?);
         lot.unspent = lot.unspent.checked_add(given)?;
@@ -127,10 +127,10 @@ impl Lots {
     }
 
     /// Credit whose own lot is full had paid a debt from, or been filled by, another one: the newest with room.
-    fn fill_newest(&mut self, amount: Credits) -> Result<(), Overflow> {
+    fn put_back_newest(&mut self, amount: Credits) -> Result<(), Overflow> {
         let mut left = amount;
         for index in (0..self.lots.len()).rev() {
-            left = self.fill(index, left)?;
+            left = self.put_back(index, left)?;
         }
         self.surplus = self.surplus.checked_add(left)?;
         Ok(())
@@ -150,10 +150,10 @@ impl Lots {
     fn give_to(&mut self, entry: EntryId, amount: Credits) -> Result<(), Overflow> {
         let index = self.lots.iter().position(|lot| lot.entry == entry);
         let left = match index {
-            Some(index) => self.fill(index, amount)?,
+            Some(index) => self.put_back(index, amount)?,
             None => amount,
         };
-        self.fill_newest(left)
+        self.put_back_newest(left)
     }
 }
 

@@ -1,5 +1,5 @@
+use crate::Account;
 use crate::entry::{Kind, OnceKey, Origin};
-use crate::{Account, CreditsError};
 use primitives::{AccountId, Credits, CreditsDelta, EntryId, Overflow, RunId, TopUpId};
 
 /// A change of the ledger that is not a run: rare, and always one transaction with its once-only key.
@@ -63,7 +63,7 @@ impl Posting {
     }
 
     /// The rule: credit coming in covers debt first; credit taken back that is gone already becomes debt.
-    pub fn effect(&self, account: &Account) -> Result<Effect, CreditsError> {
+    pub fn effect(&self, account: &Account) -> Result<Effect, Overflow> {
         match self {
             Posting::Grant { amount, origin, key } => {
                 incoming(account, *amount, Kind::Grant { origin: *origin, key: key.clone(), top_up: None })
@@ -93,7 +93,7 @@ impl Posting {
     }
 }
 
-fn incoming(account: &Account, amount: Credits, kind: Kind) -> Result<Effect, CreditsError> {
+fn incoming(account: &Account, amount: Credits, kind: Kind) -> Result<Effect, Overflow> {
     let covered = amount.min(account.debt);
     let rest = amount.checked_sub(covered)?;
     account.available.checked_add(rest)?;

@@ -1,27 +1,26 @@
 //! Postings: what changes the ledger without a run. Always one transaction of the entry, its once-only key, the
 //! account, and what the posting refers to.
 
-use crate::CreditsError;
 use crate::account::{Account, Block};
 use crate::ceilings::Ceilings;
-use crate::credits::{Attributes, Ledger, Posted, no_attributes};
+use crate::credits::{Ledger, Posted, no_attributes};
 use crate::entry::{Entry, Kind, OnceKey, Origin};
 use crate::items::{
     CREDIT_TRANSACTIONS, account_key, entry_item, entry_key, new_account, new_account_awaiting_welcome,
     once_key,
 };
 use crate::posting::{Effect, Posting};
-use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use crate::{CreditsError, PostingError};
 use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem, Update};
-use platform::{Item, ItemBuilder, StoreError, number, retry_conflicts, text};
+use platform::{
+    Attributes, Item, ItemBuilder, StoreError, Written, number, retry_conflicts, text,
+    unless_condition_failed, write_all,
+};
 use primitives::{AccountId, Credits, CreditsDelta, EntryId, Timestamp};
 
 impl Ledger {
     /// Opens the account with its welcome credit, or with none. The second call finds it open and changes nothing.
-    pub async fn open(&self, id: &AccountId, welcome: Credits, now: Timestamp) -> Result<(), CreditsError> {
+    pub async fn open(&self, id: &AccountId, welcome: Credits, now: Timestamp) -> Result<(), StoreError> {
         if welcome.is_zero() {
             return self.open_empty(id).await;
         }
@@ -33,7 +32,7 @@ impl Ledger {
         id: &AccountId,
         welcome: Credits,
         now: Timestamp,
-    ) -> Result<(), CreditsError> {
+    ) -> Result<(), StoreError> {
         let key = OnceKey::new("welcome", id);
         let entry = Entry {
             id: EntryId::mint(now),
@@ -55,7 +54,7 @@ impl Ledger {
 
     /// Opens the account before it is known whether its person may have the welcome credit. Follow with
     /// [`Ledger::give_welcome`] or [`Ledger::refuse_welcome`].
-    pub async fn open_awaiting_welcome(&self, id: &AccountId) -> Result<(), CreditsError> {
+    pub async fn open_awaiting_welcome(&self, id: &AccountId) -> Result<(), StoreError> {
         self.open_as(new_account_awaiting_welcome(id)).await
     }
 
@@ -66,35 +65,33 @@ impl Ledger {
         id: &AccountId,
         welcome: Credits,
         now: Timestamp,
-    ) -> Result<(), CreditsError> {
+    ) -> Result<(), PostingError> {
         if !welcome.is_zero() {
             let (origin, key) = (Origin::Welcome, OnceKey::new("welcome", id));
             self.post(id, &Posting::Grant { amount: welcome, origin, key }, now).await?;
         }
-        self.stop_awaiting_welcome(id).await
+        self.stop_awaiting_welcome(id).await?.then_some(()).ok_or(PostingError::NoAccount)
     }
 
     /// Nothing will come: the account awaits no welcome any more.
     pub async fn refuse_welcome(&self, id: &AccountId) -> Result<(), CreditsError> {
-        self.stop_awaiting_welcome(id).await
+        self.stop_awaiting_welcome(id).await?.then_some(()).ok_or(CreditsError::NoAccount)
     }
 
-    async fn open_empty(&self, id: &AccountId) -> Result<(), CreditsError> {
+    async fn open_empty(&self, id: &AccountId) -> Result<(), StoreError> {
         self.open_as(new_account(id, Credits::ZERO)).await
     }
 
-    async fn open_as(&self, account: Attributes) -> Result<(), CreditsError> {
+    async fn open_as(&self, account: Attributes) -> Result<(), StoreError> {
         let put = self
             .dynamo
             .put_item()
             .table_name(&self.accounts)
             .set_item(Some(account))
             .condition_expression("attribute_not_exists(id)");
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_failed_put(&error) => Ok(()),
-            Err(error) => Err(StoreError::of_sdk(error).into()),
-        }
+        // Refused: it was opened before.
+        unless_condition_failed(put.send().await)?;
+        Ok(())
     }
 
     /// Books a change that is not a run, once per [`OnceKey`].
@@ -103,7 +100,7 @@ impl Ledger {
         account: &AccountId,
         posting: &Posting,
         now: Timestamp,
-    ) -> Result<Posted, CreditsError> {
+    ) -> Result<Posted, PostingError> {
         self.post_beside(account, posting, now, |_| Ok(Vec::new())).await
     }
 
@@ -115,7 +112,7 @@ impl Ledger {
         posting: &Posting,
         now: Timestamp,
         beside: impl Fn(EntryId) -> Result<Vec<TransactWriteItem>, StoreError>,
-    ) -> Result<Posted, CreditsError> {
+    ) -> Result<Posted, PostingError> {
         retry_conflicts(|| self.post_once(account, posting, now, &beside)).await
     }
 
@@ -125,11 +122,11 @@ impl Ledger {
         posting: &Posting,
         now: Timestamp,
         beside: &impl Fn(EntryId) -> Result<Vec<TransactWriteItem>, StoreError>,
-    ) -> Result<Posted, CreditsError> {
-        let account = self.account(id).await?.ok_or(CreditsError::NoAccount)?;
+    ) -> Result<Posted, PostingError> {
+        let account = self.account(id).await?.ok_or(PostingError::NoAccount)?;
         let is_grant = matches!(posting, Posting::Grant { .. } | Posting::TopUp { .. });
         if is_grant && account.block == Some(Block::Closed) {
-            return Err(CreditsError::Closed);
+            return Err(PostingError::Closed);
         }
         let effect = posting.effect(&account)?;
         let key = posting.once_key(id);
@@ -150,16 +147,16 @@ impl Ledger {
         match self.transact(&entry, &key, items).await? {
             Transacted::Done => Ok(Posted::Now(entry.id)),
             Transacted::KeyUsed => self.posted_before(&key, entry.id).await,
-            Transacted::Refused(0) => Err(CreditsError::Changed),
-            Transacted::Refused(nth) => Err(match proof.filter(|_| nth < first_beside) {
+            Transacted::ConditionFailed(0) => Err(PostingError::Changed),
+            Transacted::ConditionFailed(nth) => Err(match proof.filter(|_| nth < first_beside) {
                 Some(proof) => proof.missing,
-                None => CreditsError::BesideRefused(nth - first_beside),
+                None => PostingError::BesideRefused(nth - first_beside),
             }),
         }
     }
 
     /// What a posting refers to must stand in the ledger as it says, at the moment of writing.
-    fn check(&self, account: &AccountId, proof: &Proof) -> Result<TransactWriteItem, CreditsError> {
+    fn check(&self, account: &AccountId, proof: &Proof) -> Result<TransactWriteItem, StoreError> {
         let comparison = proof.comparison;
         let mut check = ConditionCheck::builder()
             .table_name(&self.entries)
@@ -177,7 +174,7 @@ impl Ledger {
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
-    async fn posted_before(&self, key: &OnceKey, mine: EntryId) -> Result<Posted, CreditsError> {
+    async fn posted_before(&self, key: &OnceKey, mine: EntryId) -> Result<Posted, PostingError> {
         let get = self.dynamo.get_item().table_name(&self.entries).set_key(Some(once_key(key)));
         let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
         let attributes = answer.item().ok_or_else(no_attributes)?;
@@ -192,7 +189,7 @@ impl Ledger {
         entry: &Entry,
         key: &OnceKey,
         others: Vec<TransactWriteItem>,
-    ) -> Result<Transacted, CreditsError> {
+    ) -> Result<Transacted, StoreError> {
         let once = ItemBuilder::default()
             .text("account", format!("once#{}", key.as_str()))
             .text("entry", "once")
@@ -209,38 +206,20 @@ impl Ledger {
         };
         let mut items = vec![put(once)?, put(entry_item(entry))?];
         items.extend(others);
-        let answer = self
-            .dynamo
-            .transact_write_items()
-            .set_transact_items(Some(items))
-            .client_request_token(entry.id.to_string())
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(Transacted::Done),
-            Err(error) => match error.as_service_error().map(cancellation) {
-                Some(Cancelled::First) => Ok(Transacted::KeyUsed),
-                Some(Cancelled::Other(nth)) => Ok(Transacted::Refused(nth)),
-                Some(Cancelled::Conflict) => Err(StoreError::Conflict.into()),
-                Some(Cancelled::Unknown) | None => Err(StoreError::of_sdk(error).into()),
-            },
-        }
+        Ok(match write_all(&self.dynamo, items, entry.id).await? {
+            Written::Done => Transacted::Done,
+            Written::ConditionFailed(0 | 1) => Transacted::KeyUsed,
+            Written::ConditionFailed(nth) => Transacted::ConditionFailed(nth - 2),
+        })
     }
 }
 
 enum Transacted {
     Done,
+    /// The once-only key, or the entry itself, is there already.
     KeyUsed,
     /// The condition of one of the others, by its index, did not hold.
-    Refused(usize),
-}
-
-enum Cancelled {
-    /// The once-only key, or the entry itself, is there already.
-    First,
-    Other(usize),
-    Conflict,
-    Unknown,
+    ConditionFailed(usize),
 }
 
 /// An entry that a posting refers to.
@@ -250,7 +229,7 @@ struct Proof {
     amount: CreditsDelta,
     comparison: &'static str,
     of: Option<EntryId>,
-    missing: CreditsError,
+    missing: PostingError,
 }
 
 impl Proof {
@@ -265,7 +244,7 @@ impl Proof {
                 amount: amount.spent(),
                 comparison: "=",
                 of: None,
-                missing: CreditsError::NothingToRefund,
+                missing: PostingError::NothingToRefund,
             }),
             Posting::Reversal { of, amount, .. } => Some(Proof {
                 entry: *of,
@@ -273,7 +252,7 @@ impl Proof {
                 amount: amount.gained(),
                 comparison: ">=",
                 of: None,
-                missing: CreditsError::NothingToReverse,
+                missing: PostingError::NothingToReverse,
             }),
             Posting::Reinstatement { reversal, of, amount } => Some(Proof {
                 entry: *reversal,
@@ -281,30 +260,9 @@ impl Proof {
                 amount: amount.spent(),
                 comparison: "=",
                 of: Some(*of),
-                missing: CreditsError::NothingToReinstate,
+                missing: PostingError::NothingToReinstate,
             }),
         }
-    }
-}
-
-/// Judges a cancelled transaction of ours: items are once key, entry, and the others in their order.
-fn cancellation(error: &TransactWriteItemsError) -> Cancelled {
-    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
-        return match error {
-            TransactWriteItemsError::TransactionInProgressException(_) => Cancelled::Conflict,
-            _ => Cancelled::Unknown,
-        };
-    };
-    let codes: Vec<&str> =
-        cancelled.cancellation_reasons().iter().map(|r| r.code().unwrap_or("None")).collect();
-    let is_passing = |code: &&str| {
-        matches!(*code, "None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
-    };
-    match codes.iter().position(|code| *code == "ConditionalCheckFailed") {
-        Some(0 | 1) => Cancelled::First,
-        Some(nth) => Cancelled::Other(nth - 2),
-        None if codes.iter().all(is_passing) => Cancelled::Conflict,
-        None => Cancelled::Unknown,
     }
 }
 
@@ -313,7 +271,7 @@ fn account_update(
     account: &Account,
     effect: &Effect,
     ceilings: &Ceilings,
-) -> Result<Update, CreditsError> {
+) -> Result<Update, PostingError> {
     let (had_debt, has_debt) = (!account.debt.is_zero(), !effect.debt_after.is_zero());
     let mut update = Update::builder()
         .table_name(table)
@@ -365,8 +323,4 @@ fn account_update(
         .condition_expression(condition)
         .build()
         .map_err(StoreError::not_built)?)
-}
-
-fn is_failed_put(error: &SdkError<PutItemError, HttpResponse>) -> bool {
-    error.as_service_error().is_some_and(|failed| failed.is_conditional_check_failed_exception())
 }

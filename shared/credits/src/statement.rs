@@ -1,6 +1,7 @@
 //! Where the balance stands beside the newest entries of an account, so that each movement can show the balance after it.
 
-use crate::{Account, CreditsError, Entry, Ledger, Page, RunOutcome, Verdict};
+use crate::{Account, CreditsError, Entry, Ledger, RunOutcome, Verdict};
+use platform::Page;
 use primitives::{AccountId, Credits, CreditsDelta, EntryId, RunId};
 use std::collections::BTreeSet;
 
@@ -19,7 +20,7 @@ impl Ledger {
         &self,
         id: &AccountId,
         limit: u32,
-    ) -> Result<(Page<Entry>, Option<CreditsDelta>), CreditsError> {
+    ) -> Result<(Page<Entry, EntryId>, Option<CreditsDelta>), CreditsError> {
         for _ in 1..READINGS_MAX {
             let before = self.account(id).await?;
             let page = self.entries(id, limit, None).await?;
@@ -34,7 +35,11 @@ impl Ledger {
     }
 
     /// What the account's item says, less the charges that are decided and not taken from it yet.
-    async fn sum_beside(&self, account: &Account, page: &Page<Entry>) -> Result<CreditsDelta, CreditsError> {
+    async fn sum_beside(
+        &self,
+        account: &Account,
+        page: &Page<Entry, EntryId>,
+    ) -> Result<CreditsDelta, CreditsError> {
         let mut sum = account.sum()?;
         for hold in &account.holds {
             let id = EntryId::from(hold.run);

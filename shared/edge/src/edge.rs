@@ -4,7 +4,7 @@ use crate::{Permission, Problem, ProblemCode, Role, Route};
 use credits::{Block, Freshness, Standings};
 use http::{HeaderValue, Method};
 use identity::{SignIn, Unverified, Verifier};
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{AccountId, UserId};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -115,7 +115,7 @@ impl Edge {
         freshness: Freshness,
     ) -> Result<Option<Block>, Problem> {
         self.people()?.standings.block(account, freshness).await.map_err(|error| {
-            tracing::error!(error = %error, "it could not be looked up whether a person may go on");
+            tracing::error!(error = %with_causes(&error), "it could not be looked up whether a person may go on");
             ProblemCode::StoreUnavailable.into()
         })
     }

@@ -8,6 +8,7 @@ use host::Environment;
 use lambda_http::RequestExt;
 use lambda_runtime::tower::{Layer, Service};
 use lambda_runtime::{Error, LambdaInvocation};
+use platform::with_causes;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -34,7 +35,7 @@ impl Inner {
         match self.respond(invocation).await {
             Ok(response) => self.answers.send(&asked, response).await,
             Err(error) => {
-                tracing::error!(error = %error, "a request could not be answered");
+                tracing::error!(error = %with_causes(&*error), "a request could not be answered");
                 self.answers.fail(&asked).await
             }
         }

@@ -6,7 +6,7 @@ mod request;
 
 use axum::Router;
 use door::Door;
-use host::{Environment, Hold};
+use host::{Environment, KeepOpen};
 use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use platform::{InvalidSettings, Platform};
 use serde_json::Value;
@@ -16,9 +16,9 @@ pub use host::Error;
 /// Serves a function's finished router to API Gateway until the environment is shut down.
 pub async fn serve(router: fn(&Platform) -> Result<Router, InvalidSettings>) -> Result<(), Error> {
     let environment = Environment::open(router).await?;
-    let hold = Hold::of(environment.platform());
+    let keep_open = KeepOpen::of(environment.platform());
     let door = Door::open(environment)?;
     // The door answers for itself, so the runtime's own way to an answer is never gone.
     let nobody = service_fn(async |_: LambdaEvent<Value>| Ok::<Value, Error>(Value::Null));
-    Runtime::new(nobody).layer(door).layer(hold).run().await
+    Runtime::new(nobody).layer(door).layer(keep_open).run().await
 }

@@ -1,8 +1,8 @@
 //! What a process keeps between invocations.
 
+use crate::Error;
 use crate::secrets::{Secrets, SecretsError, Values};
-use crate::{Error, cause};
-use platform::{InvalidSettings, LogSettings, LogSink, Platform, start_logs};
+use platform::{InvalidSettings, LogSettings, LogSink, Platform, start_logs, with_causes};
 use primitives::Timestamp;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -62,7 +62,7 @@ impl<T: Clone> Environment<T> {
         opened.map_err(|error| {
             // Settings that can't be read can't say how to log either; a second start of the logs changes nothing.
             start_logs(&LogSettings { level: "info".to_owned(), metrics_namespace: None }, LogSink::Stdout);
-            tracing::error!(error = %error, cause = cause(&error), "the function can't start");
+            tracing::error!(error = %with_causes(&error), "the function can't start");
             error.into()
         })
     }
@@ -98,7 +98,7 @@ impl<T: Clone> Environment<T> {
             let wait = match self.look(&mut current).await {
                 Ok(()) => self.secrets.fresh_for(),
                 Err(error) => {
-                    tracing::error!(error = %error, cause = cause(&error), "the secrets stay as they were");
+                    tracing::error!(error = %with_causes(&error), "the secrets stay as they were");
                     LOOK_AGAIN
                 }
             };

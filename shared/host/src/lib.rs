@@ -1,23 +1,22 @@
 #![doc = include_str!("../README.md")]
 
 mod environment;
-mod hold;
+mod keep_open;
 mod secrets;
 #[cfg(test)]
 mod tests;
 
 use lambda_runtime::{Context, LambdaEvent, Runtime, service_fn};
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, with_causes};
 use primitives::TraceId;
 use serde::Serialize;
 use serde_json::Value;
 use std::error::Error as StdError;
 use std::sync::Arc;
-use tracing::field::DisplayValue;
 use tracing::{Instrument, Span};
 
 pub use environment::{Environment, TooOld};
-pub use hold::{Held, Hold};
+pub use keep_open::{KeepOpen, KeptOpen};
 pub use lambda_runtime::Error;
 
 /// Does a schedule's work at every tick until the environment is shut down. The report is what the invocation
@@ -38,7 +37,7 @@ where
 {
     let build = move |platform: &Platform| check(platform).map(|()| platform.clone());
     let environment = Arc::new(Environment::open(build).await?);
-    let (hold, work) = (Hold::of(environment.platform()), Arc::new(work));
+    let (keep_open, work) = (KeepOpen::of(environment.platform()), Arc::new(work));
     let tick = service_fn(move |event: LambdaEvent<Value>| {
         let (environment, work, span) =
             (Arc::clone(&environment), Arc::clone(&work), span_of(&event.context));
@@ -47,7 +46,7 @@ where
             worked.inspect_err(|error| span.in_scope(|| failed(error))).map_err(Error::from)
         }
     });
-    Runtime::new(tick).layer(hold).run().await
+    Runtime::new(tick).layer(keep_open).run().await
 }
 
 fn span_of(context: &Context) -> Span {
@@ -57,10 +56,5 @@ fn span_of(context: &Context) -> Span {
 }
 
 fn failed(error: &dyn StdError) {
-    tracing::error!(error = %error, cause = cause(error), "a tick failed");
-}
-
-/// What lies behind an error, for the field `cause` of its log line.
-fn cause(error: &dyn StdError) -> Option<DisplayValue<&dyn StdError>> {
-    error.source().map(|cause| tracing::field::display(cause as &dyn StdError))
+    tracing::error!(error = %with_causes(error), "a tick failed");
 }

@@ -3,7 +3,7 @@
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use futures_util::future::try_join_all;
-use platform::{Platform, Settings, pause};
+use platform::{Platform, Settings, pause, with_causes};
 use primitives::Secret;
 use primitives::times::{self, Wait};
 use serde::{Deserialize, Serialize};
@@ -76,7 +76,7 @@ struct Parameter {
 }
 
 #[derive(Deserialize)]
-struct Refusal {
+struct ErrorBody {
     #[serde(rename = "__type")]
     kind: String,
 }
@@ -119,7 +119,7 @@ impl Secrets {
         loop {
             match self.fetch(platform).await {
                 Err(error) if error.is_passing() && Instant::now() < last_try => {
-                    tracing::warn!(error = %error, "the secrets are asked for again");
+                    tracing::warn!(error = %with_causes(&error), "the secrets are asked for again");
                     tries += 1;
                     pause(tries).await;
                 }
@@ -144,7 +144,7 @@ impl Secrets {
         let status = response.status();
         let bytes = response.bytes().await.map_err(unreachable)?;
         if !status.is_success() {
-            let refusal = serde_json::from_slice::<Refusal>(&bytes);
+            let refusal = serde_json::from_slice::<ErrorBody>(&bytes);
             let code = refusal.map_or_else(|_| "without a reason".to_owned(), |refusal| refusal.kind);
             let code = code.rsplit('#').next().unwrap_or_default().to_owned();
             return Err(SecretsError::Refused { status: status.as_u16(), code });

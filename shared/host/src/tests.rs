@@ -1,7 +1,7 @@
-//! Secrets from a parameter store that speaks SSM's protocol, and the hold around an invocation.
+//! Secrets from a parameter store that speaks SSM's protocol, and an invocation that is kept open.
 
 use crate::environment::Environment;
-use crate::hold::Hold;
+use crate::keep_open::KeepOpen;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -269,8 +269,8 @@ async fn an_invocation_lasts_until_its_work_has_ended_even_when_its_client_has_l
         worker.spawn(async move { finished.await.unwrap() });
         async { Err::<(), Error>("connection reset by peer".into()) }
     });
-    let mut held = Hold::of(&platform).layer(answer);
-    let mut invoked = held.call(invocation());
+    let mut kept_open = KeepOpen::of(&platform).layer(answer);
+    let mut invoked = kept_open.call(invocation());
 
     assert!((&mut invoked).now_or_never().is_none(), "its work is not done");
     tokio::task::yield_now().await;

@@ -3,7 +3,7 @@
 use crate::items::{Change, USERS, new_user};
 use crate::svix::MessageId;
 use crate::users::{Updated, Users};
-use crate::{ClerkUser, IdentityError, UserEvent, UserState, VerifiedEmail, Welcome, WelcomeRefused};
+use crate::{ClerkUser, UserEvent, UserState, VerifiedEmail, Welcome, WelcomeRefused};
 use platform::{ItemBuilder, StoreError, key};
 use primitives::UserId;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub enum Applied {
 impl Users {
     /// The effect may happen twice without harm, so the message is remembered after it: killed in between,
     /// the sender's retry finishes the work.
-    pub async fn apply(&self, message: &MessageId, event: UserEvent) -> Result<Applied, IdentityError> {
+    pub async fn apply(&self, message: &MessageId, event: UserEvent) -> Result<Applied, StoreError> {
         if self.is_remembered(message).await? {
             return Ok(Applied::Repeated);
         }
@@ -44,14 +44,14 @@ impl Users {
         Ok(applied)
     }
 
-    async fn apply_change(&self, clerk: &ClerkUser) -> Result<Applied, IdentityError> {
+    async fn apply_change(&self, clerk: &ClerkUser) -> Result<Applied, StoreError> {
         let found = self.get(&clerk.id).await?;
         if found.as_ref().is_some_and(|user| user.state == UserState::Deleted) {
             return Ok(Applied::Dropped);
         }
         if let VerifiedEmail::Address(email) = &clerk.email {
             // The person who already has it keeps it; the decision on the welcome will find that out.
-            self.claim_email(&clerk.id, email.expose()).await?;
+            self.take_email(&clerk.id, email.expose()).await?;
         }
         let row = new_user(&clerk.id, Some(clerk), None, Welcome::Undecided, self.platform.now());
         if self.put_new(row).await? {
@@ -62,8 +62,8 @@ impl Users {
         let (applied, welcome) =
             match self.update(&clerk.id, Change::default().of_clerk(clerk), Some(condition)).await? {
                 Updated::Done(user) => (Applied::Updated, Some(user.welcome)),
-                Updated::Refused(Some(UserState::Deleted)) => return Ok(Applied::Dropped),
-                Updated::Refused(_) => (Applied::Stale, found.map(|user| user.welcome)),
+                Updated::ConditionFailed(Some(UserState::Deleted)) => return Ok(Applied::Dropped),
+                Updated::ConditionFailed(_) => (Applied::Stale, found.map(|user| user.welcome)),
             };
         if welcome == Some(NO_EMAIL) && matches!(clerk.email, VerifiedEmail::Address(_)) {
             self.reopen_welcome(&clerk.id).await?;
@@ -73,7 +73,7 @@ impl Users {
 
     /// The address that was missing has come, so the next request decides. Killed before this, the sender's retry finds
     /// the row as stale, and its welcome still refused.
-    async fn reopen_welcome(&self, user: &UserId) -> Result<(), IdentityError> {
+    async fn reopen_welcome(&self, user: &UserId) -> Result<(), StoreError> {
         let refused = platform::text(NO_EMAIL.as_str().unwrap_or_default());
         let change = Change::default().remove("welcome").compare("no_email", refused);
         self.update(user, change, Some("#state = :active AND #welcome = :no_email")).await?;
@@ -81,7 +81,7 @@ impl Users {
     }
 
     /// Leaves a tombstone, also of somebody we have never seen: their creation may still be under way.
-    async fn apply_deletion(&self, user: &UserId) -> Result<Applied, IdentityError> {
+    async fn apply_deletion(&self, user: &UserId) -> Result<Applied, StoreError> {
         self.update(user, Change::to_tombstone(user, self.platform.now()), None).await?;
         Ok(Applied::Deleted)
     }

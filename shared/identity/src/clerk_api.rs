@@ -1,8 +1,8 @@
 //! Clerk's Backend API: one look at one user, within what Clerk allows all instances together.
 
-use crate::items::{USERS, unless_condition_failed};
+use crate::items::USERS;
 use crate::{ClerkSettings, ClerkUser};
-use platform::{Platform, StoreError, key, number};
+use platform::{Platform, StoreError, key, number, unless_condition_failed};
 use primitives::{Timestamp, UserId, times};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

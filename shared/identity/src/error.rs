@@ -1,6 +1,6 @@
 use platform::StoreError;
 
-/// Why a user could not be read or changed.
+/// Why a user who must be there could not be shown or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// Nobody of that id has been seen yet.

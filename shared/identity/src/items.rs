@@ -1,8 +1,7 @@
 use crate::user::Question;
 use crate::{ClerkUser, Preferences, User, UserState, VerifiedEmail, Welcome};
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Item, ItemBuilder, Key, StoreError, TableSpec, key, text};
+use platform::{Attributes, Item, ItemBuilder, Key, StoreError, TableSpec, key, text};
 use primitives::{Private, Timestamp, UserId};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -43,7 +42,7 @@ pub(crate) fn new_user(
     country: Option<&str>,
     welcome: Welcome,
     now: Timestamp,
-) -> HashMap<String, AttributeValue> {
+) -> Attributes {
     let item = ItemBuilder::default()
         .text("id", format!("user#{user}"))
         .text("user_id", user)
@@ -70,7 +69,7 @@ fn email_columns(email: &VerifiedEmail) -> (Option<&str>, Option<&'static str>) 
     }
 }
 
-pub(crate) fn read_user(attributes: &HashMap<String, AttributeValue>) -> Result<User, StoreError> {
+pub(crate) fn read_user(attributes: &Attributes) -> Result<User, StoreError> {
     let item = Item::new(USERS.name, attributes);
     let country = item.maybe_text("country")?.map(str::to_owned);
     let private = |name| item.maybe_text(name).map(|text| text.map(|text| Private::new(text.to_owned())));
@@ -108,23 +107,6 @@ fn preferences(item: &Item<'_>, country: Option<&str>) -> Result<Preferences, St
         display_currency: item.maybe_parsed("display_currency")?.unwrap_or(usual.display_currency),
         storage_provider: item.maybe_parsed("storage_provider")?.unwrap_or(usual.storage_provider),
     })
-}
-
-/// `None` when the write's condition did not hold, which is no failure here.
-pub(crate) fn unless_condition_failed<T, E, R>(
-    answer: Result<T, SdkError<E, R>>,
-) -> Result<Option<T>, StoreError>
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match answer {
-        Ok(done) => Ok(Some(done)),
-        Err(error) => match error.as_service_error().and_then(ProvideErrorMetadata::code) {
-            Some("ConditionalCheckFailedException") => Ok(None),
-            _ => Err(StoreError::of_sdk(error)),
-        },
-    }
 }
 
 /// Attributes to set and to remove, written as one update expression (`#name`, `:name`).
@@ -220,7 +202,7 @@ impl Change {
         names.map(|name| (format!("#{name}"), name.to_owned())).collect()
     }
 
-    pub(crate) fn values(self) -> HashMap<String, AttributeValue> {
+    pub(crate) fn values(self) -> Attributes {
         let values = self.sets.into_iter().chain(self.compared);
         values.map(|(name, value)| (format!(":{name}"), value)).collect()
     }

@@ -4,9 +4,9 @@ use crate::clerk_api::{AGAIN, Shown};
 use crate::items::Change;
 use crate::user::Question;
 use crate::users::{Updated, Users};
-use crate::{IdentityError, User, UserState, VerifiedEmail, Welcome};
+use crate::{User, UserState, VerifiedEmail, Welcome};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{number, text};
+use platform::{StoreError, number, text};
 use primitives::{Timestamp, times};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(crate) fn question_columns(now: Timestamp) -> [(String, AttributeValue); 2] 
 
 impl Users {
     /// Asks Clerk, or waits for the request that does. `is_new`: this request has made the row, which says that it asks.
-    pub(crate) async fn ask(&self, user: User, is_new: bool) -> Result<Answer, IdentityError> {
+    pub(crate) async fn ask(&self, user: User, is_new: bool) -> Result<Answer, StoreError> {
         let is_due = user.question.is_none_or(|question| question.next_at <= self.platform.now());
         if is_new {
             return self.ask_clerk(&user).await;
@@ -50,11 +50,11 @@ impl Users {
     }
 
     /// Lost to another request: it has asked since the row was read, so what was read tells nothing any more.
-    async fn take_up_and_ask(&self, user: &User) -> Result<Answer, IdentityError> {
+    async fn take_up_and_ask(&self, user: &User) -> Result<Answer, StoreError> {
         if self.take_up(user).await? { self.ask_clerk(user).await } else { Ok(Answer::Learned) }
     }
 
-    async fn ask_clerk(&self, user: &User) -> Result<Answer, IdentityError> {
+    async fn ask_clerk(&self, user: &User) -> Result<Answer, StoreError> {
         let updated = match self.clerk.show(&user.id).await? {
             Shown::User(clerk) => {
                 let is_silent = matches!(clerk.email, VerifiedEmail::NotTold);
@@ -72,12 +72,12 @@ impl Users {
         };
         Ok(match updated {
             Updated::Done(user) if is_unknown(&user) => Answer::NotYet(user),
-            Updated::Done(_) | Updated::Refused(_) => Answer::Learned,
+            Updated::Done(_) | Updated::ConditionFailed(_) => Answer::Learned,
         })
     }
 
     /// Looks until the other request has its answer. If it never has, it was killed, and this one asks.
-    async fn wait_for_answer(&self, mut user: User) -> Result<Answer, IdentityError> {
+    async fn wait_for_answer(&self, mut user: User) -> Result<Answer, StoreError> {
         for _ in 0..LOOKS_MAX {
             tokio::time::sleep(LOOK_EVERY).await;
             let Some(now) = self.get(&user.id).await? else { return Ok(Answer::Learned) };
@@ -93,7 +93,7 @@ impl Users {
     }
 
     /// True: the question is this request's, unless another took it since the row was read.
-    async fn take_up(&self, user: &User) -> Result<bool, IdentityError> {
+    async fn take_up(&self, user: &User) -> Result<bool, StoreError> {
         let until = self.platform.now().after(question_lasts());
         let change = Change::default().set("ask_at", number(until.millis())).set_text("is_asked", "now");
         let (change, condition) = match user.question {

@@ -1,14 +1,13 @@
 use crate::clerk_api::ClerkApi;
-use crate::items::{Change, USERS, new_user, read_user, unless_condition_failed, user_key};
+use crate::items::{Change, USERS, new_user, read_user, user_key};
 use crate::question::{Answer, question_columns};
 use crate::{
     ClerkSettings, DisplayName, IdentityError, PreferencesChange, Pseudonyms, User, UserState, Welcome,
 };
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use platform::{InvalidSettings, Platform, StoreError};
+use aws_sdk_dynamodb::types::ReturnValue;
+use platform::{Attributes, InvalidSettings, Platform, StoreError, unless_condition_failed};
 use primitives::UserId;
 use serde::Deserialize;
-use std::collections::HashMap;
 
 /// The people of this deployment: created once, corrected by themselves, followed by Clerk's webhooks.
 #[derive(Clone)]
@@ -49,8 +48,10 @@ impl Users {
     }
 
     /// A tombstone is a user too; see [`User::state`].
-    pub async fn get(&self, user: &UserId) -> Result<Option<User>, IdentityError> {
-        Ok(self.read(user).await?)
+    pub async fn get(&self, user: &UserId) -> Result<Option<User>, StoreError> {
+        let get = self.platform.dynamo().get_item().table_name(&self.table).set_key(Some(user_key(user)));
+        let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
+        answer.item().map(read_user).transpose()
     }
 
     /// The user, created if need be, with the welcome decided if their address is known. Among parallel calls one creates,
@@ -105,7 +106,7 @@ impl Users {
     }
 
     /// `None` when another call was faster. The row says that its creator asks Clerk.
-    async fn create(&self, sight: &FirstSight<'_>) -> Result<Option<User>, IdentityError> {
+    async fn create(&self, sight: &FirstSight<'_>) -> Result<Option<User>, StoreError> {
         let now = self.platform.now();
         let mut row = new_user(sight.user, None, sight.country, Welcome::Undecided, now);
         if self.clerk.can_ask() {
@@ -119,13 +120,13 @@ impl Users {
         Ok(Some(user))
     }
 
-    /// `None` when the row has changed meanwhile: what it says now decides. The claims of [`Users::decide_welcome`] come
-    /// first; killed behind them, the next call passes them again.
+    /// `None` when the row has changed meanwhile: what it says now decides. What [`Users::decide_welcome`] takes comes
+    /// first; killed behind it, the next call takes the same again.
     async fn decide(
         &self,
         sight: &FirstSight<'_>,
         address: Option<&str>,
-    ) -> Result<Option<User>, IdentityError> {
+    ) -> Result<Option<User>, StoreError> {
         let welcome = self.decide_welcome(sight, address).await?;
         let change = Change::default()
             .set_if_some("welcome", welcome.as_str())
@@ -147,7 +148,7 @@ impl Users {
                 tracing::info!(user.id = %sight.user, ?welcome, "the welcome of a user was decided");
                 Ok(Some(*user))
             }
-            Updated::Refused(_) => Ok(None),
+            Updated::ConditionFailed(_) => Ok(None),
         }
     }
 
@@ -158,13 +159,13 @@ impl Users {
         }
         match self.update(user, change, Some("#state = :active")).await? {
             Updated::Done(changed) => Ok(*changed),
-            Updated::Refused(Some(_)) => Err(IdentityError::Deleted),
-            Updated::Refused(None) => Err(IdentityError::Unknown),
+            Updated::ConditionFailed(Some(_)) => Err(IdentityError::Deleted),
+            Updated::ConditionFailed(None) => Err(IdentityError::Unknown),
         }
     }
 
     /// False when somebody was faster.
-    pub(crate) async fn put_new(&self, row: HashMap<String, AttributeValue>) -> Result<bool, StoreError> {
+    pub(crate) async fn put_new(&self, row: Attributes) -> Result<bool, StoreError> {
         let put = self.platform.dynamo().put_item().table_name(&self.table).set_item(Some(row));
         let answer = put.condition_expression("attribute_not_exists(id)").send().await;
         Ok(unless_condition_failed(answer)?.is_some())
@@ -199,14 +200,8 @@ impl Users {
                 let row = done.attributes.unwrap_or_default();
                 Ok(Updated::Done(Box::new(read_user(&row)?)))
             }
-            None => Ok(Updated::Refused(self.read(user).await?.map(|user| user.state))),
+            None => Ok(Updated::ConditionFailed(self.get(user).await?.map(|user| user.state))),
         }
-    }
-
-    async fn read(&self, user: &UserId) -> Result<Option<User>, StoreError> {
-        let get = self.platform.dynamo().get_item().table_name(&self.table).set_key(Some(user_key(user)));
-        let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
-        answer.item().map(read_user).transpose()
     }
 }
 
@@ -214,5 +209,5 @@ impl Users {
 pub(crate) enum Updated {
     Done(Box<User>),
     /// The condition did not hold; what the row is now.
-    Refused(Option<UserState>),
+    ConditionFailed(Option<UserState>),
 }

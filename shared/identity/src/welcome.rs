@@ -1,10 +1,10 @@
 //! Who may have the welcome credit: one per e-mail, and only so many per network and day.
 
-use crate::items::{USERS, unless_condition_failed};
+use crate::items::USERS;
 use crate::users::Users;
 use crate::{FirstSight, Welcome, WelcomeRefused};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{ItemBuilder, StoreError, key, number, text};
+use platform::{ItemBuilder, StoreError, key, number, text, unless_condition_failed};
 use primitives::UserId;
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ const EMAIL_REMEMBERED: Duration = Duration::from_secs(730 * 24 * 60 * 60);
 const NETWORK_REMEMBERED: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 impl Users {
-    /// `address`: the verified one; `None` when Clerk has told us that there is none. Each step can be repeated: a claim
-    /// by the same user id passes again and takes no second place.
+    /// `address`: the verified one; `None` when Clerk has told us that there is none. Each step can be repeated: the
+    /// same user id passes again and takes no second place.
     pub(crate) async fn decide_welcome(
         &self,
         sight: &FirstSight<'_>,
@@ -24,11 +24,11 @@ impl Users {
         let Some(address) = address else {
             return Ok(Welcome::Refused(WelcomeRefused::NoVerifiedEmail));
         };
-        if !self.claim_email(sight.user, address).await? {
+        if !self.take_email(sight.user, address).await? {
             return Ok(Welcome::Refused(WelcomeRefused::EmailSeenBefore));
         }
         match sight.network {
-            Some(network) if !self.claim_network_place(sight.user, network).await? => {
+            Some(network) if !self.take_network_place(sight.user, network).await? => {
                 Ok(Welcome::Refused(WelcomeRefused::NetworkLimit))
             }
             _ => Ok(Welcome::Eligible),
@@ -36,7 +36,7 @@ impl Users {
     }
 
     /// False when the address belongs to another user id.
-    pub(crate) async fn claim_email(&self, user: &UserId, address: &str) -> Result<bool, StoreError> {
+    pub(crate) async fn take_email(&self, user: &UserId, address: &str) -> Result<bool, StoreError> {
         let now = self.platform.now();
         let row = ItemBuilder::default()
             .text("id", format!("email#{}", self.pseudonyms.of("email", &[&normalised(address)])))
@@ -60,7 +60,7 @@ impl Users {
     /// False when the network has given its last place of the day to somebody else.
     ///
     /// The row holds the user ids instead of a count, so that a page's parallel first requests take one place.
-    async fn claim_network_place(&self, user: &UserId, network: &str) -> Result<bool, StoreError> {
+    async fn take_network_place(&self, user: &UserId, network: &str) -> Result<bool, StoreError> {
         let places = self.platform.profile().limits.welcomes_per_network_day_max;
         if places == 0 {
             return Ok(false);

@@ -10,7 +10,7 @@ pub struct Arrival {
     pub key: FactKey,
     pub amount: Money,
     pub paid_at: Timestamp,
-    pub claim: Claim,
+    pub destination: Destination,
     /// The processor's or bank's own reference, for support.
     pub trace: String,
     /// How a card looks to its owner.
@@ -30,9 +30,9 @@ pub struct TransferMarks {
     pub near: Vec<String>,
 }
 
-/// What an arrival says about where it belongs.
+/// Where an arrival belongs, by what it says itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
+pub enum Destination {
     /// Names in `payment_references` it may have been noted down under.
     References(Vec<String>),
     /// Nothing to go by; kept for a person.
@@ -55,7 +55,7 @@ impl Arrival {
             key: FactKey::new(rail, id.unwrap_or(&name), "0")?,
             amount: Money::zero(rail.currency()),
             paid_at: now,
-            claim: Claim::Nothing(Unmatched::Unreadable),
+            destination: Destination::Nothing(Unmatched::Unreadable),
             trace: id.unwrap_or(&name).to_owned(),
             shown_as: None,
             via: Via::Webhook,
@@ -70,12 +70,12 @@ pub(crate) fn name_of_bytes(raw: &[u8]) -> String {
     format!("{UNREADABLE}{}", hex::encode(&digest(&SHA256, raw).as_ref()[..16]))
 }
 
-impl Claim {
+impl Destination {
     /// The names it may have been noted down under.
     pub(crate) fn names(&self) -> &[String] {
         match self {
-            Claim::References(names) => names,
-            Claim::Nothing(_) | Claim::Ignore(_) => &[],
+            Destination::References(names) => names,
+            Destination::Nothing(_) | Destination::Ignore(_) => &[],
         }
     }
 }

@@ -1,4 +1,4 @@
-use credits::CreditsError;
+use credits::PostingError;
 use platform::{IsConflict, SealError, StoreError};
 use primitives::{Credits, Overflow, Timestamp};
 use rates::RatesError;
@@ -29,8 +29,9 @@ pub enum PaymentsError {
     Processor(#[from] rails::ApiError),
     #[error("a sealed body can't be written or read")]
     Seal(#[from] SealError),
-    #[error("the ledger refused or failed")]
-    Credits(#[source] CreditsError),
+    /// The ledger lacks what the posting refers to, or what stands beside it was refused.
+    #[error("the ledger refused")]
+    Posting(#[source] PostingError),
     #[error("the payments' store failed")]
     Store(#[from] StoreError),
 }
@@ -112,16 +113,19 @@ pub enum ComparisonError {
     TooLongAgo,
 }
 
-impl From<CreditsError> for PaymentsError {
-    fn from(error: CreditsError) -> PaymentsError {
+impl From<PostingError> for PaymentsError {
+    fn from(error: PostingError) -> PaymentsError {
         match error {
-            CreditsError::Store(error) => PaymentsError::Store(error),
-            CreditsError::Overflow(error) => PaymentsError::Overflow(error),
-            CreditsError::Closed => PaymentsError::AccountClosed,
+            PostingError::Store(error) => PaymentsError::Store(error),
+            PostingError::Overflow(error) => PaymentsError::Overflow(error),
+            PostingError::Closed => PaymentsError::AccountClosed,
             // Others kept changing the account; the same attempt may go through later.
-            CreditsError::Changed => PaymentsError::Store(StoreError::Conflict),
-            CreditsError::NoAccount => PaymentsError::NoAccount,
-            other => PaymentsError::Credits(other),
+            PostingError::Changed => PaymentsError::Store(StoreError::Conflict),
+            PostingError::NoAccount => PaymentsError::NoAccount,
+            PostingError::NothingToRefund
+            | PostingError::NothingToReverse
+            | PostingError::NothingToReinstate
+            | PostingError::BesideRefused(_) => PaymentsError::Posting(error),
         }
     }
 }
@@ -133,7 +137,7 @@ impl PaymentsError {
             self,
             PaymentsError::Store(StoreError::Corrupt { .. })
                 | PaymentsError::Overflow(_)
-                | PaymentsError::Credits(_)
+                | PaymentsError::Posting(_)
         )
     }
 }

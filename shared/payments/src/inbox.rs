@@ -4,12 +4,12 @@ use crate::items::{AuditRow, ReversalRow, audit_item, read_audit, read_fact, rea
 use crate::order::{PAYMENTS_MAX, Payment, TopUp};
 use crate::payments::{TRIES, body_place};
 use crate::reversal::Cause;
-use crate::ruling::worth_next;
-use crate::store::{When, Written};
+use crate::ruling::credits_for_next;
+use crate::store::When;
 use crate::{ClaimError, DecisionError, Payments, PaymentsError, TopUpError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use credits::{CreditsError, OnceKey, Origin, Posted, Posting};
-use platform::{Item, StoreError};
+use credits::{OnceKey, Origin, Posted, Posting, PostingError};
+use platform::{Attributes, Item, Page, StoreError, Written};
 use primitives::{AccountId, Credits, Currency, EntryId, Private, Rate, Timestamp, TopUpId};
 use rates::Quote;
 
@@ -49,11 +49,7 @@ pub struct DeliveryRow {
 }
 
 /// A page of facts that wait, oldest first.
-#[derive(Debug)]
-pub struct InboxPage {
-    pub facts: Vec<Fact>,
-    pub next: Option<FactKey>,
-}
+pub type InboxPage = Page<Fact, FactKey>;
 
 impl Payments {
     /// Facts that wait for an administrator. The index behind it may lag a moment; each fact is read anew.
@@ -62,12 +58,10 @@ impl Payments {
             None => None,
             Some(key) => Some(self.store.fact(key).await?.ok_or(DecisionError::NoFact)?),
         };
-        let (keys, has_more) = self.store.open_facts(limit, start.as_ref()).await?;
+        let Page { items: keys, next } = self.store.open_facts(limit, start.as_ref()).await?;
         let known = self.store.facts(&keys).await?;
-        let next = keys.last().filter(|_| has_more).cloned();
-        let facts =
-            keys.iter().filter_map(|key| known.get(key)).filter(|fact| fact.is_open()).cloned().collect();
-        Ok(InboxPage { facts, next })
+        let open = keys.iter().filter_map(|key| known.get(key)).filter(|fact| fact.is_open());
+        Ok(Page { items: open.cloned().collect(), next })
     }
 
     /// A payment with its deliveries, reversals and what administrators did.
@@ -75,7 +69,7 @@ impl Payments {
         let fact = self.store.fact(key).await?.ok_or(DecisionError::NoFact)?;
         let mut dossier = Dossier { fact, deliveries: Vec::new(), reversals: Vec::new(), audit: Vec::new() };
         let prefix = format!("{}/", key.part());
-        for row in self.store.below(&key.source(), &prefix).await? {
+        for row in self.store.items_below(&key.source(), &prefix).await? {
             let item = Item::new(crate::PAYMENT_INBOX.name, &row);
             let name = item.text("part")?.strip_prefix(&prefix).unwrap_or_default();
             match name.split_once('/') {
@@ -156,7 +150,7 @@ impl Payments {
             reversed: Credits::ZERO,
         };
         let beside = |entry: EntryId| {
-            let changed = fact.became(FactState::Credited(credited(entry)));
+            let changed = fact.in_state(FactState::Credited(credited(entry)));
             let mut items = vec![
                 self.store.put_fact(&changed, When::Version(fact.version))?,
                 self.put_audit(fact, &wish.audit(now), now)?,
@@ -173,7 +167,7 @@ impl Payments {
                 Ok(Some(credited(entry)))
             }
             // The fact changed in between; what it says now decides.
-            Ok(Posted::Before { .. }) | Err(CreditsError::BesideRefused(_)) => Ok(None),
+            Ok(Posted::Before { .. }) | Err(PostingError::BesideRefused(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -186,7 +180,8 @@ impl Payments {
         order: Option<&TopUp>,
         wish: &Assignment,
     ) -> Result<Credits, PaymentsError> {
-        let by_order = order.map(|order| worth_next(order, fact.amount, self.unit)).transpose()?.flatten();
+        let by_order =
+            order.map(|order| credits_for_next(order, fact.amount, self.unit)).transpose()?.flatten();
         let by_rate = || wish.rate_of(fact.amount.currency());
         let worth = match by_order {
             Some(credits) => Some(credits),
@@ -241,7 +236,7 @@ impl Payments {
                 FactState::Unmatched { why, .. } => why,
                 _ => Unmatched::ClaimUnclear,
             };
-            let changed = fact.became(FactState::Dismissed { why });
+            let changed = fact.in_state(FactState::Dismissed { why });
             let written = platform::retry_conflicts(|| async {
                 let items = vec![
                     self.store.put_fact(&changed, When::Version(fact.version))?,
@@ -268,8 +263,8 @@ impl Payments {
 
     /// All facts of one outside id, e.g. of one TRON transaction.
     pub(crate) async fn facts_of(&self, source: &str) -> Result<Vec<Fact>, PaymentsError> {
-        let rows = self.store.below(source, "").await?;
-        let is_fact = |row: &&crate::store::Attributes| row.contains_key("state");
+        let rows = self.store.items_below(source, "").await?;
+        let is_fact = |row: &&Attributes| row.contains_key("state");
         Ok(rows.iter().filter(is_fact).map(read_fact).collect::<Result<_, _>>()?)
     }
 }
@@ -321,7 +316,7 @@ impl Fact {
     }
 
     /// This fact in another state.
-    pub(crate) fn became(&self, state: FactState) -> Fact {
+    pub(crate) fn in_state(&self, state: FactState) -> Fact {
         Fact { state, version: self.version + 1, likely: Vec::new(), ..self.clone() }
     }
 

@@ -29,7 +29,7 @@ mod words;
 pub use crate::rails::sepay_card::{CardDesk, CardNews};
 pub use crate::rails::tron_usdt::{ChainDesk, ClaimOutcome, PollReport, WaitingClaim};
 pub use crate::rails::viet_qr::BankDesk;
-pub use arrival::{Arrival, Claim, Delivery, Received, TransferMarks};
+pub use arrival::{Arrival, Delivery, Destination, Received, TransferMarks};
 pub use error::{ClaimError, ComparisonError, DecisionError, PaymentsError, TopUpError};
 pub use fact::{
     Credited, Fact, FactKey, FactState, Ignored, InvalidFactKey, LikelyOrder, LikelyWhy, PendingClaim,
@@ -45,7 +45,7 @@ pub use payments::Payments;
 pub use rail::{Rail, UnknownRail};
 pub use reconciliation::{Difference, RailReport, Reconciliation};
 pub use reversal::{Cause, Reinstatement, Reversal};
-pub use ruling::{Ruling, rule, worth};
+pub use ruling::{Ruling, credits_for, judge_payment};
 pub use top_ups::{TopUpPage, TopUpWish, TopUps};
 
 /// Names of the moments that `payment_rails` remembers: everything paid by the rail is booked up to here,

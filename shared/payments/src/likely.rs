@@ -6,6 +6,7 @@ use crate::items::awaited_name;
 use crate::order::TopUp;
 use crate::rail::{Acceptance, Recognition};
 use crate::{Payments, PaymentsError};
+use platform::with_causes;
 use primitives::{Money, TopUpId};
 
 /// So many orders are shown beside a payment.
@@ -18,7 +19,10 @@ impl Payments {
         match self.find_likely(arrival).await {
             Ok(found) => found,
             Err(error) => {
-                tracing::warn!(payment = %arrival.key, error = %error, "its likely orders could not be looked up");
+                tracing::warn!(
+                    payment = %arrival.key, error = %with_causes(&error),
+                    "its likely orders could not be looked up"
+                );
                 Vec::new()
             }
         }
@@ -26,7 +30,7 @@ impl Payments {
 
     async fn find_likely(&self, arrival: &Arrival) -> Result<Vec<LikelyOrder>, PaymentsError> {
         let Some(marks) = &arrival.marks else { return Ok(Vec::new()) };
-        let named = self.orders_of(arrival.claim.names()).await?;
+        let named = self.orders_of(arrival.destination.names()).await?;
         let mut near = self.orders_of(&marks.near).await?;
         near.retain(|order| named.iter().all(|named| named.id != order.id));
         let mut found = judged(arrival.amount, &named, &near);

@@ -1,7 +1,7 @@
 //! A bank feed may tell one transfer again under another id. The second key of a transfer recognises that: the same
 //! reference, amount, direction, account and time. Without a reference, the orders that the text names stand in for it.
 //!
-//! Pure. What was told under a key is one row, which every booking of such a transfer rewrites in its own transaction: of
+//! Pure. What is remembered under a key is one row, which every booking of such a transfer rewrites in its own transaction: of
 //! two deliveries at the same moment one is written, and the other looks again and finds it.
 
 use crate::FactKey;
@@ -9,7 +9,7 @@ use primitives::{Money, Timestamp};
 use ring::digest::{SHA256, digest};
 
 /// So many transfers are remembered under one key: some banks give the same reference to all.
-const TOLD_MAX: usize = 50;
+const TRANSFERS_MAX: usize = 50;
 /// SePay's list and its webhook may tell times of one transfer that differ by so many seconds.
 const TELLERS_APART_SECONDS: u64 = 600;
 
@@ -28,9 +28,9 @@ pub struct Likeness {
     is_listed: bool,
 }
 
-/// One transfer that was told under a key.
+/// A transfer that a message or a list brought, as it is remembered under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct KnownTransfer {
     pub(crate) key: FactKey,
     pub(crate) heard_at: Timestamp,
     pub(crate) at: Option<Timestamp>,
@@ -41,13 +41,13 @@ pub(crate) struct Told {
     pub(crate) is_listed: bool,
 }
 
-/// Everything that was told under one key.
+/// The transfers that are remembered under one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AlikeRow {
     /// Its name in `payment_references`.
     pub(crate) name: String,
-    pub(crate) told: Vec<Told>,
-    /// `None`: nothing was told under it yet.
+    pub(crate) transfers: Vec<KnownTransfer>,
+    /// `None`: nothing was remembered under it yet.
     pub(crate) version: Option<u64>,
 }
 
@@ -83,8 +83,8 @@ impl Likeness {
         by_reference.into_iter().chain(by_names).collect()
     }
 
-    fn told(&self, key: &FactKey, heard_at: Timestamp) -> Told {
-        Told {
+    fn known_transfer(&self, key: &FactKey, heard_at: Timestamp) -> KnownTransfer {
+        KnownTransfer {
             key: key.clone(),
             heard_at,
             at: self.at,
@@ -97,15 +97,15 @@ impl Likeness {
 
     /// Whether the two are probably one transfer; both stand in a row of the same amount, and of the same reference or
     /// the same names.
-    fn is_told_by(&self, told: &Told) -> bool {
+    fn is_repeat_of(&self, known: &KnownTransfer) -> bool {
         let seconds = |at: Option<Timestamp>| at.map(Timestamp::seconds);
-        let apart = seconds(self.at).zip(seconds(told.at)).map(|(one, other)| one.abs_diff(other));
-        let is_from_elsewhere = self.is_listed != told.is_listed;
+        let apart = seconds(self.at).zip(seconds(known.at)).map(|(one, other)| one.abs_diff(other));
+        let is_from_elsewhere = self.is_listed != known.is_listed;
         let may_be_apart = if is_from_elsewhere { TELLERS_APART_SECONDS } else { 0 };
         // Two payers of a bank that gives one reference to all are told apart by their orders.
-        may_share(&self.accounts, &told.accounts)
-            && may_share(&self.names, &told.names)
-            && match self.reference.as_ref().zip(told.reference.as_ref()) {
+        may_share(&self.accounts, &known.accounts)
+            && may_share(&self.names, &known.names)
+            && match self.reference.as_ref().zip(known.reference.as_ref()) {
                 Some((one, other)) if one == other => apart.is_none_or(|apart| apart <= may_be_apart),
                 // Nobody has confirmed that list and webhook tell the same reference.
                 Some(_) => is_from_elsewhere && apart == Some(0),
@@ -128,26 +128,26 @@ fn row_name(kind: &str, text: &str, amount: Money) -> String {
 impl Alike {
     /// The earliest transfer that this one probably repeats. Of two that were told, only the later is a repeat.
     pub(crate) fn repeated_by(&self, likeness: &Likeness, key: &FactKey) -> Option<FactKey> {
-        let all = || self.0.iter().flat_map(|row| &row.told);
-        let rank = |told: &Told| (told.heard_at, told.key.to_string());
-        let own = all().filter(|told| told.key == *key).map(rank).min();
+        let all = || self.0.iter().flat_map(|row| &row.transfers);
+        let rank = |known: &KnownTransfer| (known.heard_at, known.key.to_string());
+        let own = all().filter(|known| known.key == *key).map(rank).min();
         let earlier =
-            all().filter(|told| told.key != *key && own.as_ref().is_none_or(|own| rank(told) < *own));
+            all().filter(|known| known.key != *key && own.as_ref().is_none_or(|own| rank(known) < *own));
         earlier
-            .filter(|told| likeness.is_told_by(told))
-            .min_by_key(|told| rank(told))
-            .map(|told| told.key.clone())
+            .filter(|known| likeness.is_repeat_of(known))
+            .min_by_key(|known| rank(known))
+            .map(|known| known.key.clone())
     }
 
     /// The rows that have to be written so that the next one finds this transfer.
     pub(crate) fn with(&self, likeness: &Likeness, key: &FactKey, now: Timestamp) -> Vec<AlikeRow> {
-        let unknown = self.0.iter().filter(|row| row.told.iter().all(|told| told.key != *key));
+        let unknown = self.0.iter().filter(|row| row.transfers.iter().all(|known| known.key != *key));
         let written = unknown.map(|row| {
-            let mut told = row.told.clone();
-            told.push(likeness.told(key, now));
-            let surplus = told.len().saturating_sub(TOLD_MAX);
-            told.drain(..surplus);
-            AlikeRow { name: row.name.clone(), told, version: row.version }
+            let mut transfers = row.transfers.clone();
+            transfers.push(likeness.known_transfer(key, now));
+            let surplus = transfers.len().saturating_sub(TRANSFERS_MAX);
+            transfers.drain(..surplus);
+            AlikeRow { name: row.name.clone(), transfers, version: row.version }
         });
         written.collect()
     }
@@ -200,8 +200,8 @@ mod tests {
             let (own, before) = (self.likeness(), first.likeness());
             let booked: Vec<String> = before.row_names(dong(first.amount));
             let row = |name: String| {
-                let told = booked.contains(&name).then(|| before.told(&key(1), at(1)));
-                AlikeRow { name, told: told.into_iter().collect(), version: None }
+                let known = booked.contains(&name).then(|| before.known_transfer(&key(1), at(1)));
+                AlikeRow { name, transfers: known.into_iter().collect(), version: None }
             };
             Alike(own.row_names(dong(self.amount)).into_iter().map(row).collect())
         }
@@ -256,7 +256,7 @@ mod tests {
         let likeness = FIRST.likeness();
         let mut rows = FIRST.after(&FIRST);
         for row in &mut rows.0 {
-            row.told.push(likeness.told(&key(2), at(2)));
+            row.transfers.push(likeness.known_transfer(&key(2), at(2)));
         }
         assert_eq!(rows.repeated_by(&likeness, &key(1)), None);
         assert_eq!(rows.repeated_by(&likeness, &key(2)), Some(key(1)));
@@ -268,11 +268,12 @@ mod tests {
     #[test]
     fn a_constant_reference_fills_no_row_without_end() {
         let likeness = FIRST.likeness();
-        let mut rows = Alike(vec![AlikeRow { name: "alike.x".to_owned(), told: Vec::new(), version: None }]);
+        let mut rows =
+            Alike(vec![AlikeRow { name: "alike.x".to_owned(), transfers: Vec::new(), version: None }]);
         for id in 0..200 {
             rows.0 = rows.with(&likeness, &key(id), at(id));
         }
-        assert_eq!(rows.0[0].told.len(), TOLD_MAX);
-        assert_eq!(rows.0[0].told.last().unwrap().key, key(199));
+        assert_eq!(rows.0[0].transfers.len(), TRANSFERS_MAX);
+        assert_eq!(rows.0[0].transfers.last().unwrap().key, key(199));
     }
 }

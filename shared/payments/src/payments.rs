@@ -1,14 +1,16 @@
-use crate::arrival::{Arrival, Claim, Delivery, Received};
+use crate::arrival::{Arrival, Delivery, Destination, Received};
 use crate::fact::{Credited, Fact, FactKey, FactState, Unmatched, Via};
 use crate::items::{ReferenceRow, day_name, event_item};
 use crate::likeness::Alike;
 use crate::order::{Payment, TopUp};
-use crate::ruling::{Ruling, rule};
-use crate::store::{Store, When, Written};
+use crate::ruling::{Ruling, judge_payment};
+use crate::store::{Store, When};
 use crate::{Likeness, PaymentsError, Rail};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use credits::{CreditsError, Ledger, Posted, Posting};
-use platform::{InvalidSettings, Platform, Sealer, StoreError, TopUpRules, retry_conflicts};
+use credits::{Ledger, Posted, Posting, PostingError};
+use platform::{
+    InvalidSettings, Platform, Sealer, StoreError, TopUpRules, Written, retry_conflicts, with_causes,
+};
 use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId, Unit};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -70,7 +72,10 @@ impl Payments {
             let settled = match self.settle(arrival, before.as_ref(), now).await {
                 Err(error) if error.is_lasting() => {
                     // Told again it would fail again: a person has to look, and nobody else waits for it.
-                    tracing::error!(payment = %arrival.key, error = %error, "an arrival can't be judged");
+                    tracing::error!(
+                        payment = %arrival.key, error = %with_causes(&error),
+                        "an arrival can't be judged"
+                    );
                     let alike = self.readable_alike(arrival).await?;
                     let judged = Judged { before: before.as_ref(), alike: &alike };
                     self.keep(arrival, &judged, Unmatched::Odd, None, now).await?
@@ -92,23 +97,23 @@ impl Payments {
         now: Timestamp,
     ) -> Result<Settled, PaymentsError> {
         let (references, alike) =
-            self.store.references_and_alike(arrival.claim.names(), arrival.row_names()).await?;
+            self.store.references_and_alike(arrival.destination.names(), arrival.row_names()).await?;
         let judged = Judged { before, alike: &alike };
         // One that can't be read is kept as such; what it may repeat is noted beside it.
-        let is_readable = arrival.claim != Claim::Nothing(Unmatched::Unreadable);
+        let is_readable = arrival.destination != Destination::Nothing(Unmatched::Unreadable);
         if let Some(first) = arrival.repeated_in(&alike).filter(|_| is_readable) {
             return self.keep_repeat(arrival, &judged, first, now).await;
         }
-        let references = match &arrival.claim {
-            Claim::Ignore(why) => {
+        let references = match &arrival.destination {
+            Destination::Ignore(why) => {
                 let written = self.note_state(arrival, before, FactState::Ignored(*why), now).await?;
                 return Ok(written.then_some(Received::Ignored(*why)));
             }
-            Claim::Nothing(_) if arrival.contradicts(before) => {
+            Destination::Nothing(_) if arrival.contradicts(before) => {
                 return self.keep(arrival, &judged, Unmatched::Contradicted, None, now).await;
             }
-            Claim::Nothing(why) => return self.keep(arrival, &judged, *why, None, now).await,
-            Claim::References(_) => references,
+            Destination::Nothing(why) => return self.keep(arrival, &judged, *why, None, now).await,
+            Destination::References(_) => references,
         };
         let order = match self.owner(&references, arrival, now).await? {
             Owner::Order(order) => order,
@@ -118,7 +123,7 @@ impl Payments {
         if arrival.contradicts(before) {
             return self.keep(arrival, &judged, Unmatched::Contradicted, near, now).await;
         }
-        match rule(&order, arrival.amount, arrival.paid_at, &self.rules, self.unit)? {
+        match judge_payment(&order, arrival.amount, arrival.paid_at, &self.rules, self.unit)? {
             Ruling::Credit(credits) => self.credit(arrival, &judged, &order, credits, now).await,
             Ruling::Keep(why) => self.keep(arrival, &judged, why, near, now).await,
         }
@@ -213,8 +218,8 @@ impl Payments {
             })),
             Ok(Posted::Before { .. }) => Ok(Some(Received::Before)),
             // The fact or its like was noted, or the order changed, between our reading and our writing.
-            Err(CreditsError::BesideRefused(_)) => Ok(None),
-            Err(CreditsError::Closed | CreditsError::NoAccount) => {
+            Err(PostingError::BesideRefused(_)) => Ok(None),
+            Err(PostingError::Closed | PostingError::NoAccount) => {
                 let near = Some((order.account.clone(), order.id));
                 self.keep(arrival, judged, Unmatched::AccountClosed, near, now).await
             }
@@ -350,15 +355,15 @@ impl Arrival {
     /// Whether this can still change what a fact is: it waits for a person because nothing better was known, a person
     /// dismissed what the processor had not confirmed yet, or it was told as money that is not ours.
     fn is_news_about(&self, fact: &Fact) -> bool {
-        let knows_its_order = matches!(self.claim, Claim::References(_));
+        let knows_its_order = matches!(self.destination, Destination::References(_));
         match &fact.state {
             FactState::Unmatched { why: Unmatched::Unreadable, .. } => {
-                self.claim != Claim::Nothing(Unmatched::Unreadable)
+                self.destination != Destination::Nothing(Unmatched::Unreadable)
             }
             FactState::Unmatched { why: Unmatched::Contradicted, .. } => self.is_listed() && knows_its_order,
             FactState::Unmatched { why, .. } => why.is_open_to_news() && knows_its_order,
             FactState::Dismissed { why: Unmatched::Unconfirmed } => knows_its_order,
-            FactState::Ignored(_) => !matches!(self.claim, Claim::Ignore(_)),
+            FactState::Ignored(_) => !matches!(self.destination, Destination::Ignore(_)),
             _ => false,
         }
     }

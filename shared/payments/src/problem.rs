@@ -1,13 +1,13 @@
 use crate::error::TAKEN_BACK;
 use crate::{ClaimError, ComparisonError, DecisionError, PaymentsError, TopUpError};
-use platform::StoreError;
+use platform::{StoreError, with_causes};
 use problems::{Problem, ProblemCode};
 
 impl PaymentsError {
     /// What the caller is told; what is ours to mend goes to the log.
     pub fn problem(&self) -> Problem {
         if self.is_ours() {
-            tracing::error!(error = %chain(self), "something about a payment was not done");
+            tracing::error!(error = %with_causes(self), "something about a payment was not done");
         }
         match self {
             PaymentsError::TopUp(error) => error.problem(),
@@ -23,7 +23,7 @@ impl PaymentsError {
             PaymentsError::Store(StoreError::Corrupt { .. })
             | PaymentsError::Overflow(_)
             | PaymentsError::Seal(_)
-            | PaymentsError::Credits(_) => ProblemCode::Internal.into(),
+            | PaymentsError::Posting(_) => ProblemCode::Internal.into(),
         }
     }
 
@@ -33,7 +33,7 @@ impl PaymentsError {
             PaymentsError::Store(_)
                 | PaymentsError::Overflow(_)
                 | PaymentsError::Seal(_)
-                | PaymentsError::Credits(_)
+                | PaymentsError::Posting(_)
                 | PaymentsError::Processor(_)
                 | PaymentsError::TopUp(TopUpError::NoRate(_) | TopUpError::NoFreeAmount)
                 | PaymentsError::Claim(ClaimError::ChainUnread { .. })
@@ -166,15 +166,4 @@ fn why_not_in(state: &str) -> &'static str {
         TAKEN_BACK => "The credit was taken back together with the money, so it can't be assigned anew.",
         _ => "The payment's state does not allow this. Look at it again.",
     }
-}
-
-/// An error with its causes, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text += &format!(": {inner}");
-        cause = inner.source();
-    }
-    text
 }

@@ -4,7 +4,7 @@ use crate::rail::ToldBy;
 use crate::rails::kind::ProcessorList;
 use crate::{ComparisonError, Payments, PaymentsError, Rail};
 use futures_util::future::join_all;
-use platform::{InvalidSettings, Platform, StoreError, TopUpRules};
+use platform::{InvalidSettings, Platform, StoreError, TopUpRules, with_causes};
 use primitives::{Money, Timestamp, times};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -253,7 +253,7 @@ impl Reconciliation {
                 last.is_none_or(|last| now.since(*last) > self.silence)
             }
             Err(error) => {
-                tracing::error!(%rail, error = %error, "nobody knows when the rail was heard");
+                tracing::error!(%rail, error = %with_causes(&error), "nobody knows when the rail was heard");
                 true
             }
         }

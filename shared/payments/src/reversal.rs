@@ -2,12 +2,12 @@ use crate::fact::{Credited, Fact, FactKey, FactState};
 use crate::items::{AuditRow, ReversalRow, read_reversal, reversal_item};
 use crate::order::TopUp;
 use crate::payments::TRIES;
-use crate::store::{When, Written};
+use crate::store::When;
 use crate::words::words;
 use crate::{Arrival, DecisionError, Payments, PaymentsError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use credits::{CreditsError, Entry, OnceKey, Posted, Posting, read_lots};
-use platform::StoreError;
+use credits::{Entry, OnceKey, Posted, Posting, PostingError, read_lots};
+use platform::{StoreError, Written};
 use primitives::{AccountId, Credits, EntryId, Timestamp};
 
 /// Credit to be taken back, because the money was.
@@ -172,7 +172,7 @@ impl Payments {
     ) -> Result<Option<EntryId>, PaymentsError> {
         match self.ledger.post_beside(account, posting, now, beside).await {
             Ok(Posted::Now(entry)) => Ok(Some(entry)),
-            Ok(Posted::Before { .. }) | Err(CreditsError::BesideRefused(_)) => Ok(None),
+            Ok(Posted::Before { .. }) | Err(PostingError::BesideRefused(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -192,7 +192,7 @@ impl Payments {
                 "a reversed payment was never credited",
             ));
         };
-        let changed = fact.became(FactState::Credited(Credited { reversed, ..before.clone() }));
+        let changed = fact.in_state(FactState::Credited(Credited { reversed, ..before.clone() }));
         let mut items = vec![
             self.store.put_fact(&changed, When::Version(fact.version))?,
             self.put_audit(fact, audit, now)?,
@@ -215,7 +215,7 @@ impl Payments {
 
     pub(crate) async fn reversals(&self, fact: &Fact) -> Result<Vec<ReversalRow>, PaymentsError> {
         let prefix = format!("{}/reversal/", fact.key.part());
-        let rows = self.store.below(&fact.key.source(), &prefix).await?;
+        let rows = self.store.items_below(&fact.key.source(), &prefix).await?;
         Ok(rows.iter().map(read_reversal).collect::<Result<_, _>>()?)
     }
 
@@ -251,7 +251,7 @@ impl Payments {
         who: &str,
         now: Timestamp,
     ) -> Result<bool, PaymentsError> {
-        let changed = fact.became(FactState::Voided);
+        let changed = fact.in_state(FactState::Voided);
         let written = platform::retry_conflicts(|| async {
             let items = vec![
                 self.store.put_fact(&changed, When::Version(fact.version))?,

@@ -1,4 +1,4 @@
-//! The rule that decides what an arrival is worth, and to whom: pure, and the same for webhook, poll and list.
+//! Decides whether an arrival becomes credit, and how much: pure, and the same for webhook, poll and list.
 
 use crate::Unmatched;
 use crate::order::{PAYMENTS_MAX, TopUp};
@@ -21,7 +21,7 @@ pub(crate) const CLOCKS_APART: Duration = Duration::from_secs(5);
 ///
 /// A credit is divisible, so what really arrived is credited: less, more, late, or a second time. Only where the rail
 /// says so must an order be paid as ordered, and what is suspiciously small, large or late is looked at by a person.
-pub fn rule(
+pub fn judge_payment(
     order: &TopUp,
     amount: Money,
     paid_at: Timestamp,
@@ -41,7 +41,9 @@ pub fn rule(
     if order.payments.len() >= PAYMENTS_MAX {
         return Ok(Ruling::Keep(Unmatched::OrderFull));
     }
-    let Some(credits) = worth_next(order, amount, unit)? else { return Ok(Ruling::Keep(Unmatched::Odd)) };
+    let Some(credits) = credits_for_next(order, amount, unit)? else {
+        return Ok(Ruling::Keep(Unmatched::Odd));
+    };
     Ok(within_limits(credits, rules))
 }
 
@@ -71,28 +73,32 @@ fn as_ordered(order: &TopUp, amount: Money, paid_at: Timestamp, grace: Duration)
     }
 }
 
-/// What an arrival adds to what arrived before, so that parts of a payment bring what the whole would have brought.
+/// The credits for an arrival behind what arrived before, so that parts of a payment bring what the whole would have brought.
 ///
-/// `None`: as for [`worth`].
-pub(crate) fn worth_next(order: &TopUp, amount: Money, unit: Unit) -> Result<Option<Credits>, Overflow> {
+/// `None`: as for [`credits_for`].
+pub(crate) fn credits_for_next(
+    order: &TopUp,
+    amount: Money,
+    unit: Unit,
+) -> Result<Option<Credits>, Overflow> {
     let Some(total) = order.received_amount().checked_add(amount) else {
-        return worth(order, amount, unit);
+        return credits_for(order, amount, unit);
     };
     let before = if order.payments.is_empty() {
         Some(Credits::ZERO)
     } else {
-        worth(order, order.received_amount(), unit)?
+        credits_for(order, order.received_amount(), unit)?
     };
-    match worth(order, total, unit)?.zip(before) {
+    match credits_for(order, total, unit)?.zip(before) {
         Some((after, before)) => after.checked_sub(before).map(Some),
         None => Ok(None),
     }
 }
 
-/// What an arrival alone would be worth.
+/// The credits for an arrival alone.
 ///
 /// `None`: the order lacks the rate that its currency needs, or is in another currency.
-pub fn worth(order: &TopUp, amount: Money, unit: Unit) -> Result<Option<Credits>, Overflow> {
+pub fn credits_for(order: &TopUp, amount: Money, unit: Unit) -> Result<Option<Credits>, Overflow> {
     if amount == order.price {
         return Ok(Some(order.credits));
     }

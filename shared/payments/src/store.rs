@@ -7,21 +7,13 @@ use crate::items::{
 use crate::likeness::{Alike, AlikeRow};
 use crate::{Fact, FactKey, TopUp};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
-use platform::{Item, Key, Platform, StoreError, key, number, text};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use platform::{
+    Attributes, Item, Key, Page, Platform, StoreError, Written, key, number, query_all, query_page,
+    read_batch, text, unless_condition_failed, with_causes, write_all,
+};
 use primitives::{AccountId, EntryId, Timestamp, TopUpId};
 use std::collections::{HashMap, HashSet};
-
-pub(crate) type Attributes = HashMap<String, AttributeValue>;
-
-/// DynamoDB reads at most so many items at once.
-const BATCH_MAX: usize = 100;
-/// So often keys that a throttled table left out are asked for again.
-const LEFT_OUT_MAX: usize = 20;
 
 #[derive(Clone)]
 pub(crate) struct Store {
@@ -30,13 +22,6 @@ pub(crate) struct Store {
     pub(crate) references: String,
     pub(crate) inbox: String,
     pub(crate) rails: String,
-}
-
-/// How a transaction of several puts ended.
-pub(crate) enum Written {
-    Done,
-    /// The condition of the nth item did not hold; nothing was written.
-    Refused(usize),
 }
 
 /// When an item may be put.
@@ -71,7 +56,11 @@ impl Store {
     }
 
     /// Every item below one outside id: its facts, deliveries, reversals, audit rows.
-    pub(crate) async fn below(&self, source: &str, prefix: &str) -> Result<Vec<Attributes>, StoreError> {
+    pub(crate) async fn items_below(
+        &self,
+        source: &str,
+        prefix: &str,
+    ) -> Result<Vec<Attributes>, StoreError> {
         let query = self
             .dynamo
             .query()
@@ -88,12 +77,7 @@ impl Store {
                 .expression_attribute_names("#part", "part")
                 .expression_attribute_values(":prefix", text(prefix))
         };
-        let mut items = query.into_paginator().items().send();
-        let mut found = Vec::new();
-        while let Some(item) = items.next().await {
-            found.push(item.map_err(StoreError::of_sdk)?);
-        }
-        Ok(found)
+        query_all(query).await
     }
 
     /// Facts that wait for an administrator, oldest first. `after` continues an earlier page.
@@ -101,14 +85,14 @@ impl Store {
         &self,
         limit: u32,
         after: Option<&Fact>,
-    ) -> Result<(Vec<FactKey>, bool), StoreError> {
+    ) -> Result<Page<FactKey, FactKey>, StoreError> {
         let start = after.map(|fact| {
             let mut start = fact_key(&fact.key);
             start.insert("open".to_owned(), text(open_mark()));
             start.insert("heard_at".to_owned(), number(fact.heard_at.millis()));
             start
         });
-        let answer = self
+        let query = self
             .dynamo
             .query()
             .table_name(&self.inbox)
@@ -116,13 +100,8 @@ impl Store {
             .key_condition_expression("#open = :open")
             .expression_attribute_names("#open", "open")
             .expression_attribute_values(":open", text(open_mark()))
-            .set_exclusive_start_key(start)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(StoreError::of_sdk)?;
-        let keys = answer.items().iter().map(indexed_fact).collect::<Result<Vec<_>, _>>()?;
-        Ok((keys, answer.last_evaluated_key().is_some()))
+            .set_exclusive_start_key(start);
+        query_page(query, limit, indexed_fact, indexed_fact).await
     }
 
     /// How many facts wait for an administrator, up to a thousand or so.
@@ -156,19 +135,15 @@ impl Store {
             .expression_attribute_values(":day", text(day))
             .expression_attribute_values(":from", number(from.millis()))
             .expression_attribute_values(":to", number(to.millis()));
-        let mut items = query.into_paginator().items().send();
-        let mut keys = Vec::new();
-        while let Some(item) = items.next().await {
-            keys.push(indexed_fact(&item.map_err(StoreError::of_sdk)?)?);
-        }
-        Ok(keys)
+        query_all(query).await?.iter().map(indexed_fact).collect()
     }
 
     /// The facts among these that we have heard of, in any order.
     pub(crate) async fn facts(&self, keys: &[FactKey]) -> Result<HashMap<FactKey, Fact>, StoreError> {
-        // A list may name one twice, and DynamoDB refuses a batch that does.
+        // A list may name one twice.
         let distinct: HashSet<&FactKey> = keys.iter().collect();
-        let rows = self.batch(&self.inbox, distinct.into_iter().map(fact_key).collect()).await?;
+        let rows =
+            read_batch(&self.dynamo, &self.inbox, distinct.into_iter().map(fact_key).collect(), true).await?;
         // A row that can't be read must not hide the others; whoever needs it reads it alone and fails.
         let read = rows.iter().filter_map(|row| match read_fact(row) {
             Ok(fact) => Some((fact.key.clone(), fact)),
@@ -183,7 +158,7 @@ impl Store {
     pub(crate) async fn references(&self, names: &[String]) -> Result<Vec<ReferenceRow>, StoreError> {
         let distinct: HashSet<&String> = names.iter().collect();
         let keys = distinct.into_iter().map(|name| key([("reference", name)])).collect();
-        self.batch(&self.references, keys).await?.iter().map(ReferenceRow::read).collect()
+        read_batch(&self.dynamo, &self.references, keys, true).await?.iter().map(ReferenceRow::read).collect()
     }
 
     /// Whose orders these names lead to, and what was told before under each of the others, in one read. A row that was
@@ -195,19 +170,19 @@ impl Store {
     ) -> Result<(Vec<ReferenceRow>, Alike), StoreError> {
         let distinct: HashSet<&String> = names.iter().chain(&alike).collect();
         let keys = distinct.into_iter().map(|name| key([("reference", name)])).collect();
-        let (mut references, mut told) = (Vec::new(), Vec::new());
-        for row in &self.batch(&self.references, keys).await? {
+        let (mut references, mut alike_rows) = (Vec::new(), Vec::new());
+        for row in &read_batch(&self.dynamo, &self.references, keys, true).await? {
             match row.contains_key("told") {
-                true => told.push(AlikeRow::read(row)?),
+                true => alike_rows.push(AlikeRow::read(row)?),
                 false => references.push(ReferenceRow::read(row)?),
             }
         }
         for name in alike {
-            if told.iter().all(|row| row.name != name) {
-                told.push(AlikeRow { name, told: Vec::new(), version: None });
+            if alike_rows.iter().all(|row| row.name != name) {
+                alike_rows.push(AlikeRow { name, transfers: Vec::new(), version: None });
             }
         }
-        Ok((references, Alike(told)))
+        Ok((references, Alike(alike_rows)))
     }
 
     /// A row after a change; refused when another delivery changed it meanwhile.
@@ -287,11 +262,7 @@ impl Store {
                     .expression_attribute_values(":at", number(at.millis())),
                 None => update.update_expression("REMOVE awaited, look_at"),
             };
-            match update.send().await {
-                Ok(_) => Ok(()),
-                Err(error) if is_refused(&error) => Ok(()),
-                Err(error) => Err(StoreError::of_sdk(error)),
-            }
+            unless_condition_failed(update.send().await).map(|_| ())
         })
         .await
     }
@@ -313,38 +284,14 @@ impl Store {
             .expression_attribute_values(":rail", text(rail))
             .expression_attribute_values(":moment", number(moment.millis()))
             .expression_attribute_values(":last", number(last.millis()));
-        let mut items = query.into_paginator().items().send();
-        let mut names = Vec::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(StoreError::of_sdk)?;
-            names.push(Item::new(PAYMENT_REFERENCES.name, &item).text("reference")?.to_owned());
-        }
-        Ok(names)
+        let name =
+            |row: &Attributes| Item::new(PAYMENT_REFERENCES.name, row).text("reference").map(str::to_owned);
+        query_all(query).await?.iter().map(name).collect()
     }
 
     pub(crate) async fn get(&self, table: &str, key: Key) -> Result<Option<Attributes>, StoreError> {
         let get = self.dynamo.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
         Ok(get.send().await.map_err(StoreError::of_sdk)?.item)
-    }
-
-    async fn batch(&self, table: &str, mut keys: Vec<Key>) -> Result<Vec<Attributes>, StoreError> {
-        let mut rows = Vec::new();
-        let mut rounds = keys.len().div_ceil(BATCH_MAX) + LEFT_OUT_MAX;
-        while !keys.is_empty() {
-            rounds = rounds.checked_sub(1).ok_or(StoreError::Conflict)?;
-            let now: Vec<Key> = keys.drain(..keys.len().min(BATCH_MAX)).collect();
-            let wish = KeysAndAttributes::builder().set_keys(Some(now)).consistent_read(true).build();
-            let wish = wish.map_err(StoreError::not_built)?;
-            let answer = self.dynamo.batch_get_item().request_items(table, wish).send().await;
-            let answer = answer.map_err(StoreError::of_sdk)?;
-            rows.extend(answer.responses.unwrap_or_default().remove(table).unwrap_or_default());
-            // What a throttled table left out is asked for again.
-            if let Some(left) = answer.unprocessed_keys.unwrap_or_default().remove(table) {
-                platform::pause(3).await;
-                keys.extend(left.keys);
-            }
-        }
-        Ok(rows)
     }
 
     pub(crate) fn put(
@@ -404,37 +351,7 @@ impl Store {
         items: Vec<TransactWriteItem>,
         now: Timestamp,
     ) -> Result<Written, StoreError> {
-        let answer = self
-            .dynamo
-            .transact_write_items()
-            .set_transact_items(Some(items))
-            // The SDK's own repeats of a request bear the same name and are carried out once.
-            .client_request_token(EntryId::mint(now).to_string())
-            .send()
-            .await;
-        let error = match answer {
-            Ok(_) => return Ok(Written::Done),
-            Err(error) => error,
-        };
-        let codes: Vec<String> = match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
-                .cancellation_reasons()
-                .iter()
-                .map(|reason| reason.code().unwrap_or("None").to_owned())
-                .collect(),
-            Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
-                return Err(StoreError::Conflict);
-            }
-            _ => return Err(StoreError::of_sdk(error)),
-        };
-        if let Some(nth) = codes.iter().position(|code| code == "ConditionalCheckFailed") {
-            return Ok(Written::Refused(nth));
-        }
-        let passing = ["None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
-        match codes.iter().all(|code| passing.contains(&code.as_str())) {
-            true => Err(StoreError::Conflict),
-            false => Err(StoreError::of_sdk(error)),
-        }
+        write_all(&self.dynamo, items, EntryId::mint(now)).await
     }
 
     /// Puts an item into the inbox whatever is there. A transaction of another delivery may be in the way.
@@ -452,9 +369,9 @@ impl Store {
     }
 
     /// As [`Store::mark`], for a moment that is only watched: nothing depends on its being written.
-    pub(crate) async fn note(&self, rail: crate::Rail, name: &str, at: Timestamp) {
+    pub(crate) async fn note_moment(&self, rail: crate::Rail, name: &str, at: Timestamp) {
         if let Err(error) = self.mark(rail, name, at).await {
-            tracing::warn!(%rail, name, error = %error, "a rail's sign of life could not be noted");
+            tracing::warn!(%rail, name, error = %with_causes(&error), "a rail's sign of life could not be noted");
         }
     }
 
@@ -476,11 +393,7 @@ impl Store {
             .expression_attribute_names("#name", name)
             .expression_attribute_values(":limit", number(limit.millis()))
             .expression_attribute_values(":at", number(at.millis()));
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if is_refused(&error) => Ok(false),
-            Err(error) => Err(StoreError::of_sdk(error)),
-        }
+        Ok(unless_condition_failed(update.send().await)?.is_some())
     }
 
     /// Remembers beside a fact that the processor's record of that moment was looked at.
@@ -496,11 +409,7 @@ impl Store {
                 .condition_expression("attribute_exists(#source)")
                 .expression_attribute_names("#source", "source")
                 .expression_attribute_values(":at", number(at.millis()));
-            match update.send().await {
-                Ok(_) => Ok(()),
-                Err(error) if is_refused(&error) => Ok(()),
-                Err(error) => Err(StoreError::of_sdk(error)),
-            }
+            unless_condition_failed(update.send().await).map(|_| ())
         })
         .await
     }
@@ -512,10 +421,6 @@ impl Store {
         let names: Vec<&String> = row.keys().filter(|name| *name != "rail").collect();
         names.into_iter().map(|name| Ok((name.clone(), item.time(name)?))).collect()
     }
-}
-
-fn is_refused(error: &SdkError<UpdateItemError, HttpResponse>) -> bool {
-    error.as_service_error().is_some_and(|failed| failed.is_conditional_check_failed_exception())
 }
 
 /// The attributes that a condition writes as `#name`: many plain words are reserved in DynamoDB.

@@ -2,7 +2,7 @@ pub(crate) mod toy;
 
 use crate::methods::Methods;
 use crate::order::{FixedRate, PAYMENTS_MAX, Payment, TopUp};
-use crate::{FactKey, Rail, Ruling, Status, Unmatched, worth};
+use crate::{FactKey, Rail, Ruling, Status, Unmatched, credits_for};
 use platform::{Platform, TopUpRules};
 use primitives::{
     Clock, Credits, Currency, EntryId, Money, Overflow, Rate, Secret, Timestamp, TopUpId, Unit,
@@ -62,8 +62,8 @@ fn a_wallet_that_is_no_address_is_refused_with_what_is_wrong_with_it() {
     }
 }
 
-fn rule(order: &TopUp, amount: Money, paid_at: Timestamp, rules: &TopUpRules) -> Result<Ruling, Overflow> {
-    crate::rule(order, amount, paid_at, rules, Unit::UsdCent)
+fn judge(order: &TopUp, amount: Money, paid_at: Timestamp, rules: &TopUpRules) -> Result<Ruling, Overflow> {
+    crate::judge_payment(order, amount, paid_at, rules, Unit::UsdCent)
 }
 
 /// 500 cents at 26,270 dong, made at 0, expiring after an hour.
@@ -124,13 +124,13 @@ fn what_arrives_is_credited_and_what_is_strange_is_kept() {
         (&chain, usdt(5_123_000), grace + 1, Ruling::Keep(Unmatched::TooLate), "too late"),
     ];
     for (order, amount, seconds, expected, case) in table {
-        assert_eq!(rule(order, amount, at(seconds), &rules).unwrap(), expected, "{case}");
+        assert_eq!(judge(order, amount, at(seconds), &rules).unwrap(), expected, "{case}");
     }
     let before = at(0).before(Duration::from_secs(6));
-    assert_eq!(rule(&chain, usdt(5_123_000), before, &rules).unwrap(), Ruling::Keep(Unmatched::TooEarly));
+    assert_eq!(judge(&chain, usdt(5_123_000), before, &rules).unwrap(), Ruling::Keep(Unmatched::TooEarly));
     let midnight = at(0).before(Duration::from_secs(14 * HOUR));
     assert_eq!(
-        rule(&bank, dong(131_350), midnight, &rules).unwrap(),
+        judge(&bank, dong(131_350), midnight, &rules).unwrap(),
         credit(500),
         "a bank that tells the day only"
     );
@@ -141,15 +141,15 @@ fn a_card_is_paid_as_ordered_and_once_or_looked_at() {
     let (rules, card) = (rules(), order(Rail::SepayCard));
     let late = at(7 * 24 * HOUR);
     assert_eq!(
-        rule(&card, dong(131_350), late, &rules).unwrap(),
+        judge(&card, dong(131_350), late, &rules).unwrap(),
         Ruling::Credit(cents(500)),
         "captured is paid"
     );
-    assert_eq!(rule(&card, dong(131_349), at(1), &rules).unwrap(), Ruling::Keep(Unmatched::OtherAmount));
-    let hoarded = rule(&card, dong(131_350), at(8 * 24 * HOUR), &rules).unwrap();
+    assert_eq!(judge(&card, dong(131_349), at(1), &rules).unwrap(), Ruling::Keep(Unmatched::OtherAmount));
+    let hoarded = judge(&card, dong(131_350), at(8 * 24 * HOUR), &rules).unwrap();
     assert_eq!(hoarded, Ruling::Keep(Unmatched::TooLate), "a form signed long ago");
     let card = paid(&card, dong(131_350), 500, at(1));
-    assert_eq!(rule(&card, dong(131_350), at(2), &rules).unwrap(), Ruling::Keep(Unmatched::OrderFull));
+    assert_eq!(judge(&card, dong(131_350), at(2), &rules).unwrap(), Ruling::Keep(Unmatched::OrderFull));
 }
 
 #[test]
@@ -157,10 +157,10 @@ fn an_order_takes_many_transfers_but_not_any_number() {
     let rules = rules();
     let mut bank = order(Rail::VietQr);
     for _ in 0..PAYMENTS_MAX {
-        assert_eq!(rule(&bank, dong(131_350), at(1), &rules).unwrap(), Ruling::Credit(cents(500)));
+        assert_eq!(judge(&bank, dong(131_350), at(1), &rules).unwrap(), Ruling::Credit(cents(500)));
         bank = paid(&bank, dong(131_350), 500, at(1));
     }
-    assert_eq!(rule(&bank, dong(131_350), at(1), &rules).unwrap(), Ruling::Keep(Unmatched::OrderFull));
+    assert_eq!(judge(&bank, dong(131_350), at(1), &rules).unwrap(), Ruling::Keep(Unmatched::OrderFull));
 }
 
 #[test]
@@ -208,12 +208,12 @@ fn a_payments_name_is_read_as_it_is_written() {
 #[test]
 fn parts_bring_what_the_whole_would_have_brought() {
     let (rules, bank) = (rules(), order(Rail::VietQr));
-    let first = rule(&bank, dong(100_000), at(1), &rules).unwrap();
+    let first = judge(&bank, dong(100_000), at(1), &rules).unwrap();
     assert_eq!(first, Ruling::Credit(cents(380)));
     let bank = paid(&bank, dong(100_000), 380, at(1));
-    assert_eq!(rule(&bank, dong(31_350), at(2), &rules).unwrap(), Ruling::Credit(cents(120)), "500 in all");
+    assert_eq!(judge(&bank, dong(31_350), at(2), &rules).unwrap(), Ruling::Credit(cents(120)), "500 in all");
     let bank = paid(&bank, dong(31_350), 120, at(2));
-    assert_eq!(rule(&bank, dong(131_350), at(3), &rules).unwrap(), Ruling::Credit(cents(500)), "once more");
+    assert_eq!(judge(&bank, dong(131_350), at(3), &rules).unwrap(), Ruling::Credit(cents(500)), "once more");
 }
 
 proptest! {
@@ -221,7 +221,7 @@ proptest! {
     #[test]
     fn more_dong_are_worth_at_least_as_much(first in 1_u64..1_000_000_000, more in 0_u64..1_000_000_000) {
         let bank = order(Rail::VietQr);
-        let worth_of = |units| worth(&bank, dong(units), Unit::UsdCent).unwrap().unwrap().get();
+        let worth_of = |units| credits_for(&bank, dong(units), Unit::UsdCent).unwrap().unwrap().get();
         prop_assert!(worth_of(first + more) >= worth_of(first));
         let (whole, parts) = (worth_of(first + more), worth_of(first) + worth_of(more));
         prop_assert!(parts <= whole + 2, "{} {}", parts, whole);

@@ -1,7 +1,7 @@
 //! What is still to be paid of an order, and whether it may be.
 
 use crate::rail::Recognition;
-use crate::{Ruling, Status, TopUp, rule};
+use crate::{Ruling, Status, TopUp, judge_payment};
 use platform::TopUpRules;
 use primitives::{Money, Timestamp, Unit};
 
@@ -23,7 +23,7 @@ impl TopUp {
             return None;
         }
         let rest = TopUp { price: self.remaining_amount(), ..self.clone() };
-        let is_credited = matches!(rule(self, rest.price, now, rules, unit), Ok(Ruling::Credit(_)));
+        let is_credited = matches!(judge_payment(self, rest.price, now, rules, unit), Ok(Ruling::Credit(_)));
         is_credited.then_some(rest)
     }
 }

@@ -6,12 +6,15 @@ use crate::methods::Methods;
 use crate::order::{LOOK_BACK, TopUp};
 use crate::pay_by::Priced;
 use crate::rail::Recognition;
-use crate::store::{Store, When, Written};
+use crate::store::{Store, When};
 use crate::{PaymentsError, Rail, TopUpError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use platform::{InvalidSettings, Item, Platform, StoreError, TopUpRules, key, number, text};
+use platform::{
+    Attributes, InvalidSettings, Item, Page, Platform, StoreError, TopUpRules, Written, key, number,
+    query_page, text,
+};
 use primitives::{AccountId, Credits, Fingerprint, Secret, Timestamp, TopUpId, Unit, random_bytes};
 use rates::Rates;
 use std::collections::HashMap;
@@ -42,11 +45,7 @@ pub struct TopUpWish {
 }
 
 /// A page of orders, newest first.
-#[derive(Debug, Clone)]
-pub struct TopUpPage {
-    pub top_ups: Vec<TopUp>,
-    pub next: Option<TopUpId>,
-}
+pub type TopUpPage = Page<TopUp, TopUpId>;
 
 /// One of the places that a person's open orders take up.
 struct Place {
@@ -56,7 +55,7 @@ struct Place {
 }
 
 /// What a person has of orders: their places, and how many were made lately.
-struct Held {
+struct PlacesAndCount {
     places: HashMap<String, (TopUpId, Timestamp)>,
     made: Option<MadeRow>,
 }
@@ -115,24 +114,24 @@ impl TopUps {
     async fn create_new(&self, wish: &TopUpWish, now: Timestamp) -> Result<TopUp, PaymentsError> {
         let priced = self.methods.price(wish.rail, wish.credits, &self.rates, now).await?;
         let free_before = self.free_before(wish.rail).await?;
-        let (mut room, mut is_amount_taken) = (self.room(wish, now).await?, false);
+        let (mut room, mut is_amount_taken) = (self.find_room(wish, now).await?, false);
         for tries in 0..TRIES {
             let (order, reference) = self.draft(wish, &priced, tries < SHORT_TRIES, now)?;
             let items = self.creation(wish, &order, &reference, &room, free_before, now)?;
             match platform::retry_conflicts(|| self.store.write(items.clone(), now)).await {
                 Ok(Written::Done) => return Ok(order),
                 // An earlier attempt got through and its answer was lost: nobody else knows this id.
-                Ok(Written::Refused(ORDER)) => return self.show(&wish.account, order.id).await,
-                Ok(Written::Refused(REFERENCE)) => is_amount_taken = true,
-                Ok(Written::Refused(PLACE | MADE_TODAY)) => {
+                Ok(Written::ConditionFailed(ORDER)) => return self.show(&wish.account, order.id).await,
+                Ok(Written::ConditionFailed(REFERENCE)) => is_amount_taken = true,
+                Ok(Written::ConditionFailed(PLACE | MADE_TODAY)) => {
                     // Perhaps our own repeat took it, and there is nothing left to order.
                     if let Some(before) = self.made_before(wish, now).await? {
                         return Ok(before);
                     }
-                    room = self.room(wish, now).await?;
+                    room = self.find_room(wish, now).await?;
                 }
                 // Somebody was as fast as we are with the same key, or our own earlier attempt got through.
-                Ok(Written::Refused(_)) => {
+                Ok(Written::ConditionFailed(_)) => {
                     let before = self.made_before(wish, now).await?;
                     return before.ok_or_else(|| StoreError::Conflict.into());
                 }
@@ -239,7 +238,7 @@ impl TopUps {
             store.put(&store.top_ups, top_up_item(order), When::New)?,
             store.put(&store.references, reference.item(), when)?,
             store.put(&store.top_ups, slot, place.condition())?,
-            store.put(&store.top_ups, made.item(&wish.account), still_counted_from(made))?,
+            store.put(&store.top_ups, made.item(&wish.account), unless_counted_again(made))?,
         ];
         if let Some(own) = &wish.key {
             let row = IdempotencyRow {
@@ -258,14 +257,14 @@ impl TopUps {
 
     /// A place among the open orders and one more among those of the day. What was ordered stays counted, whatever becomes
     /// of it: each order leaves rows, and a form that anybody may still post to SePay.
-    async fn room(&self, wish: &TopUpWish, now: Timestamp) -> Result<(Place, MadeRow), PaymentsError> {
-        let held = self.held(&wish.account).await?;
-        let made = MadeRow::one_more(held.made.as_ref(), now);
+    async fn find_room(&self, wish: &TopUpWish, now: Timestamp) -> Result<(Place, MadeRow), PaymentsError> {
+        let taken = self.places_and_count(&wish.account).await?;
+        let made = MadeRow::one_more(taken.made.as_ref(), now);
         if made.count > self.rules.orders_per_day_max {
             let until = made.ends_at();
             return Err(TopUpError::TooManyMade { until, wait: until.since(now) }.into());
         }
-        Ok((self.free_place(wish, held.places, now).await?, made))
+        Ok((self.free_place(wish, taken.places, now).await?, made))
     }
 
     /// A place that nobody has, whose time is over, or whose order was paid or given up. An exact amount stays taken
@@ -293,7 +292,7 @@ impl TopUps {
         Err(TopUpError::TooManyOpen { open: self.rules.open_max as usize }.into())
     }
 
-    async fn held(&self, account: &AccountId) -> Result<Held, StoreError> {
+    async fn places_and_count(&self, account: &AccountId) -> Result<PlacesAndCount, StoreError> {
         let query = self
             .store
             .dynamo
@@ -306,17 +305,17 @@ impl TopUps {
             .expression_attribute_values(":slot", text(SLOT))
             .consistent_read(true);
         let answer = query.send().await.map_err(StoreError::of_sdk)?;
-        let mut held = Held { places: HashMap::new(), made: None };
+        let mut taken = PlacesAndCount { places: HashMap::new(), made: None };
         for row in answer.items() {
             let item = Item::new(crate::TOP_UPS.name, row);
             match item.text("id")? {
-                MADE => held.made = Some(MadeRow::read(row)?),
+                MADE => taken.made = Some(MadeRow::read(row)?),
                 name => {
-                    held.places.insert(name.to_owned(), (item.parsed("order")?, item.time("until")?));
+                    taken.places.insert(name.to_owned(), (item.parsed("order")?, item.time("until")?));
                 }
             }
         }
-        Ok(held)
+        Ok(taken)
     }
 
     /// The person's own order.
@@ -343,16 +342,12 @@ impl TopUps {
             .expression_attribute_values(":account", text(account))
             .expression_attribute_values(":end", text(end))
             .scan_index_forward(false)
-            .consistent_read(true)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        let answer = query.send().await.map_err(StoreError::of_sdk)?;
-        let top_ups = answer.items().iter().map(read_top_up).collect::<Result<Vec<_>, _>>()?;
-        let has_more = answer.last_evaluated_key().is_some();
-        let next = top_ups.last().map(|order| order.id).filter(|_| has_more);
-        Ok(TopUpPage { top_ups, next })
+            .consistent_read(true);
+        let read_id = |key: &Attributes| Item::new(crate::TOP_UPS.name, key).parsed("id");
+        Ok(query_page(query, limit, read_top_up, read_id).await?)
     }
 
-    /// Says that nobody will pay. What comes nevertheless is still credited.
+    /// Cancels the order: its owner does not mean to pay it. A payment that still arrives is credited all the same.
     pub async fn cancel(
         &self,
         account: &AccountId,
@@ -380,7 +375,7 @@ impl TopUps {
         match self.store.write(vec![self.store.put_top_up(&order)?], now).await? {
             Written::Done => Ok(order),
             // Paid, or cancelled, at the same moment: look again.
-            Written::Refused(_) => Err(StoreError::Conflict.into()),
+            Written::ConditionFailed(_) => Err(StoreError::Conflict.into()),
         }
     }
 }
@@ -401,7 +396,7 @@ impl Place {
 }
 
 /// What the count was made from must still stand: of two orders at once the second counts again.
-fn still_counted_from(made: &MadeRow) -> When<'static> {
+fn unless_counted_again(made: &MadeRow) -> When<'static> {
     match made.before {
         None => When::If("attribute_not_exists(#id)", Vec::new()),
         Some((since, count)) => When::If(

@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
+/// The attributes of one item.
+pub type Attributes = HashMap<String, AttributeValue>;
+
 /// The key of one item.
-pub type Key = HashMap<String, AttributeValue>;
+pub type Key = Attributes;
 
 pub fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
@@ -35,7 +38,7 @@ pub(crate) mod itoa {
 
 /// Builds an item attribute by attribute; absent values are left out.
 #[derive(Default)]
-pub struct ItemBuilder(HashMap<String, AttributeValue>);
+pub struct ItemBuilder(Attributes);
 
 impl ItemBuilder {
     pub fn text(mut self, name: &str, value: impl ToString) -> Self {
@@ -80,7 +83,7 @@ impl ItemBuilder {
         if holds { self.value(name, AttributeValue::Bool(true)) } else { self }
     }
 
-    pub fn build(self) -> HashMap<String, AttributeValue> {
+    pub fn build(self) -> Attributes {
         self.0
     }
 }
@@ -88,11 +91,11 @@ impl ItemBuilder {
 /// Reads an item; every complaint names the table and the attribute, never the content.
 pub struct Item<'a> {
     table: &'static str,
-    attributes: &'a HashMap<String, AttributeValue>,
+    attributes: &'a Attributes,
 }
 
 impl<'a> Item<'a> {
-    pub fn new(table: &'static str, attributes: &'a HashMap<String, AttributeValue>) -> Item<'a> {
+    pub fn new(table: &'static str, attributes: &'a Attributes) -> Item<'a> {
         Item { table, attributes }
     }
 
@@ -137,7 +140,7 @@ impl<'a> Item<'a> {
         Ok(self.maybe_number(name)?.map(Timestamp::from_millis))
     }
 
-    pub fn map(&self, name: &str) -> Result<&'a HashMap<String, AttributeValue>, StoreError> {
+    pub fn map(&self, name: &str) -> Result<&'a Attributes, StoreError> {
         match self.attributes.get(name) {
             Some(AttributeValue::M(map)) => Ok(map),
             _ => Err(self.corrupt(name)),

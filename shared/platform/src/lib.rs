@@ -1,13 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
+mod causes;
+mod conditional;
 mod env;
 mod error;
 mod items;
+mod page;
 mod profile;
 mod seal;
 mod store;
 mod tables;
 mod telemetry;
+mod transaction;
 mod wire;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -17,14 +22,19 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use batch::read_batch;
+pub use causes::with_causes;
+pub use conditional::{ConditionalWrite, conditional_write, unless_condition_failed};
 pub use env::{Env, InvalidSettings, Settings};
 pub use error::StoreError;
-pub use items::{Item, ItemBuilder, Key, key, number, text};
+pub use items::{Attributes, Item, ItemBuilder, Key, key, number, text};
+pub use page::{Page, query_all, query_at_most, query_page, scan_all};
 pub use profile::{LedgerRules, Limits, Profile, Retention, ToolSeed, TopUpRules};
 pub use seal::{SealError, Sealer};
 pub use store::{IsConflict, StoreSettings, pause, retry_conflicts};
 pub use tables::{Index, KeyType, TableSpec};
 pub use telemetry::{LogSettings, LogSink, start_logs, subscriber};
+pub use transaction::{Written, write_all};
 
 /// What every function gets once per cold start: configuration, clients, the clock. Cloning is cheap.
 #[derive(Clone)]

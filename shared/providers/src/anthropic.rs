@@ -6,7 +6,7 @@ use crate::adapter::{Adapter, Answer};
 use crate::failure::{Failure, FailureClass};
 use crate::outlet::Outlet;
 use crate::settings::{AnthropicSettings, TextModel};
-use crate::status::Refusal;
+use crate::status::ErrorAnswer;
 use crate::stream::{self, Deadlines};
 use crate::text::{self, Bill};
 use crate::wire::{self, Unanswered};
@@ -127,11 +127,11 @@ impl Adapter for Anthropic {
 /// A 429 that names no time to wait is a spending limit, not haste (`docs/facts/providers.md`, "What a
 /// failure means"). A time that can't be read is a time all the same.
 async fn refused(response: Response, request: &TextRequest, limit: Instant) -> Failure {
-    let refusal = Refusal::read(response, limit).await;
-    let names_no_time = !refusal.headers.contains_key(RETRY_AFTER);
-    let failure = match refusal.status {
+    let answer = ErrorAnswer::read(response, limit).await;
+    let names_no_time = !answer.headers.contains_key(RETRY_AFTER);
+    let failure = match answer.status {
         StatusCode::TOO_MANY_REQUESTS if names_no_time => FailureClass::NoBalance.into(),
-        _ => refusal.failure(request.prompt.expose()),
+        _ => answer.failure(request.prompt.expose()),
     };
-    failure.with_request_id(wire::header_id(&refusal.headers, "request-id"))
+    failure.with_request_id(wire::header_id(&answer.headers, "request-id"))
 }

@@ -32,7 +32,7 @@ pub struct Balance {
 }
 
 #[derive(Deserialize)]
-struct Told {
+struct BalanceAnswer {
     is_available: bool,
     balance_infos: Vec<Purse>,
 }
@@ -73,7 +73,7 @@ impl Balances {
         let limit = Instant::now() + times::BALANCE_CALL.limit;
         let response = wire::send(&self.platform, wire::get(url, headers), limit).await.ok()?;
         match response.status() {
-            StatusCode::OK => Some(self.judged(&wire::json::<Told>(response, limit).await?)),
+            StatusCode::OK => Some(self.judged(&wire::json::<BalanceAnswer>(response, limit).await?)),
             StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED | StatusCode::FORBIDDEN => {
                 Some(Balance { provider: ProviderName::Deepseek.as_str(), cents: None, is_low: true })
             }
@@ -81,10 +81,10 @@ impl Balances {
         }
     }
 
-    fn judged(&self, told: &Told) -> Balance {
-        let dollars = told.balance_infos.iter().find(|purse| purse.currency == "USD");
+    fn judged(&self, answer: &BalanceAnswer) -> Balance {
+        let dollars = answer.balance_infos.iter().find(|purse| purse.currency == "USD");
         let cents = dollars.and_then(|purse| cents_of(&purse.total_balance));
-        let is_low = !told.is_available || cents.is_some_and(|cents| cents < self.least_cents);
+        let is_low = !answer.is_available || cents.is_some_and(|cents| cents < self.least_cents);
         Balance { provider: ProviderName::Deepseek.as_str(), cents, is_low }
     }
 

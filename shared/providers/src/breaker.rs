@@ -1,6 +1,6 @@
 use crate::health::{Admission, HealthRow, Incident};
 use crate::{ProviderName, items};
-use platform::{Platform, StoreError};
+use platform::{Platform, StoreError, with_causes};
 use primitives::{Timestamp, times};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -48,10 +48,10 @@ impl Breaker {
         }
     }
 
-    /// Whether a run may use the provider now. Only a half-open one costs a store call: the claim of the probe.
+    /// Whether a run may use the provider now. Only a half-open one costs a store call: taking the probe.
     pub(crate) async fn admits(&self, provider: ProviderName) -> bool {
         let now = self.platform.now();
-        let (seen, claimed) = {
+        let (seen, probing) = {
             let mut board = self.board();
             let row = &mut board.rows[provider as usize];
             match row.admission(now) {
@@ -61,11 +61,11 @@ impl Breaker {
             }
             let seen = *row;
             // Written down first, so that only one run of this instance asks.
-            *row = seen.claimed(now);
+            *row = seen.with_probe_taken(now);
             (seen, *row)
         };
-        let claim = items::replace(&self.platform, provider, &seen, &claimed, now);
-        match self.ask(claim).await {
+        let taken = items::replace(&self.platform, provider, &seen, &probing, now);
+        match self.ask(taken).await {
             Some(true) | None => true,
             Some(false) => self.admits_after_all(provider, now).await,
         }
@@ -119,7 +119,10 @@ impl Breaker {
                 None
             }
             Ok(Err(error)) => {
-                warn!(%error, "the providers' health can't be read or written; providers are used as known here");
+                warn!(
+                    error = %with_causes(&error),
+                    "the providers' health can't be read or written; providers are used as known here"
+                );
                 None
             }
             Err(_) => {

@@ -12,11 +12,11 @@ use tracing::{error, warn};
 /// A tool's first provider and its fallbacks.
 pub struct Chain {
     pub(crate) steps: Vec<Arc<Step>>,
-    pub(crate) shop: Arc<Shop>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What all chains share.
-pub(crate) struct Shop {
+pub(crate) struct Shared {
     pub(crate) platform: Platform,
     pub(crate) breaker: Breaker,
     pub(crate) backoff: Duration,
@@ -28,7 +28,7 @@ impl Chain {
     /// Until the first text or file a fallback is silent; after it nothing is repeated. A receiver that is gone
     /// changes nothing. One that is there must keep receiving: the work waits for it.
     pub async fn run(&self, job: &Job, events: &Sender<Event>) -> Result<Served, Failed> {
-        let mut course = Course::new(&self.shop, job, events);
+        let mut course = Course::new(&self.shared, job, events);
         let kind = Kind::of(&job.request);
         if self.steps.iter().any(|step| step.kind != kind) {
             return Err(course.failed(FailureClass::BadInput).await);
@@ -37,7 +37,7 @@ impl Chain {
             if !course.may_go_on() {
                 break;
             }
-            if !self.shop.breaker.admits(step.provider).await {
+            if !self.shared.breaker.admits(step.provider).await {
                 continue;
             }
             if let Some(last) = course.last_failure() {
@@ -55,7 +55,7 @@ impl Chain {
         self.last_resort(course, job).await
     }
 
-    /// Nothing was tried because every provider is said to be down: a closed shop helps nobody, so the first is
+    /// Nothing was tried because every provider is said to be down: with all of them closed nobody is served, so the first is
     /// asked anyway.
     async fn last_resort(&self, mut course: Course<'_>, job: &Job) -> Result<Served, Failed> {
         if let Some(class) = course.last_failure() {

@@ -9,7 +9,7 @@ use crate::failure::{Failure, FailureClass};
 use crate::outlet::{Outlet, Sign};
 use crate::pace::{Looks, QueueDeadlines, Sight};
 use crate::settings::ComfyuiSettings;
-use crate::status::Refusal;
+use crate::status::ErrorAnswer;
 use crate::wire::{self, Unanswered};
 use crate::{Ending, ImageRequest, Job, Usage, download, lenient};
 use answers::{Finished, ImageFile, class_of_node_errors, class_of_refusal, holds};
@@ -220,11 +220,11 @@ async fn refused(response: Response, image: &ImageRequest, limit: Instant) -> Fa
     if is_closed_door(response.status()) {
         return FailureClass::Auth.into();
     }
-    let refusal = Refusal::read(response, limit).await;
-    if refusal.status != StatusCode::BAD_REQUEST {
-        return refusal.failure(image.prompt.expose());
+    let answer = ErrorAnswer::read(response, limit).await;
+    if answer.status != StatusCode::BAD_REQUEST {
+        return answer.failure(image.prompt.expose());
     }
-    class_of_refusal(&lenient::document(&refusal.body).unwrap_or_default()).into()
+    class_of_refusal(&lenient::document(&answer.body).unwrap_or_default()).into()
 }
 
 /// An address below the server's; `parts` are escaped.

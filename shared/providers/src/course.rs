@@ -1,5 +1,5 @@
 use crate::adapter::{Adapter, Answer, Step};
-use crate::chain::Shop;
+use crate::chain::Shared;
 use crate::failure::{Again, Failure};
 use crate::health::Incident;
 use crate::outlet::Outlet;
@@ -21,7 +21,7 @@ const BUDGET_MAX: Duration = Duration::from_secs(86_400);
 
 /// One job's way through its chain.
 pub(crate) struct Course<'a> {
-    shop: &'a Shop,
+    shared: &'a Shared,
     job: &'a Job,
     limit: Instant,
     outlet: Outlet<'a>,
@@ -32,10 +32,10 @@ pub(crate) struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    pub(crate) fn new(shop: &'a Shop, job: &'a Job, events: &'a Sender<Event>) -> Course<'a> {
+    pub(crate) fn new(shared: &'a Shared, job: &'a Job, events: &'a Sender<Event>) -> Course<'a> {
         let limit = Instant::now() + job.budget.min(BUDGET_MAX);
         Course {
-            shop,
+            shared,
             job,
             limit,
             outlet: Outlet::new(events, limit),
@@ -62,7 +62,7 @@ impl<'a> Course<'a> {
     /// Asks one provider, twice where that is safe. `None`: it failed.
     pub(crate) async fn take(&mut self, step: &Step) -> Option<Served> {
         let adapter = step.adapter.as_deref()?;
-        let (breaker, unreported) = (&self.shop.breaker, self.unreported.take());
+        let (breaker, unreported) = (&self.shared.breaker, self.unreported.take());
         let report = async {
             if let Some((provider, incident)) = unreported {
                 breaker.failed(provider, &incident).await;
@@ -126,7 +126,7 @@ impl<'a> Course<'a> {
         adapter: &dyn Adapter,
         job: &Job,
     ) -> Result<Answer, Failure> {
-        let (started_at, start) = (self.shop.platform.now(), Instant::now());
+        let (started_at, start) = (self.shared.platform.now(), Instant::now());
         self.outlet.begin_attempt();
         let outcome = adapter.attempt(job, self.limit, &mut self.outlet).await;
         let (failure, request_id, cost, cost_is_estimated) = match &outcome {
@@ -153,8 +153,8 @@ impl<'a> Course<'a> {
     fn pause_before_again(&self, failure: &Failure) -> Option<Duration> {
         let pause = match failure.again {
             Again::Never => return None,
-            Again::Soon => with_jitter(self.shop.backoff),
-            Again::After(asked) if asked <= PAUSE_MAX => asked.max(with_jitter(self.shop.backoff)),
+            Again::Soon => with_jitter(self.shared.backoff),
+            Again::After(asked) if asked <= PAUSE_MAX => asked.max(with_jitter(self.shared.backoff)),
             Again::After(_) => return None,
         };
         (Instant::now() + pause < self.limit && !self.outlet.content_was_sent()).then_some(pause)
@@ -190,7 +190,7 @@ impl<'a> Course<'a> {
 
     pub(crate) async fn failed(self, class: FailureClass) -> Failed {
         if let Some((provider, incident)) = self.unreported {
-            self.shop.breaker.failed(provider, &incident).await;
+            self.shared.breaker.failed(provider, &incident).await;
         }
         Failed { class, content_was_sent: self.outlet.content_was_sent(), attempts: self.attempts }
     }

@@ -6,7 +6,7 @@ use crate::adapter::{Adapter, Answer};
 use crate::failure::{Failure, FailureClass};
 use crate::outlet::Outlet;
 use crate::settings::{DeepseekSettings, TextModel};
-use crate::status::Refusal;
+use crate::status::ErrorAnswer;
 use crate::stream::{self, Deadlines};
 use crate::text::{self, Bill};
 use crate::wire::{self, Unanswered};
@@ -134,7 +134,7 @@ impl Adapter for Deepseek {
 }
 
 async fn refused(response: Response, request: &TextRequest, limit: Instant) -> Failure {
-    let refusal = Refusal::read(response, limit).await;
-    let id = wire::header_id(&refusal.headers, "x-request-id");
-    refusal.failure(request.prompt.expose()).with_request_id(id)
+    let answer = ErrorAnswer::read(response, limit).await;
+    let id = wire::header_id(&answer.headers, "x-request-id");
+    answer.failure(request.prompt.expose()).with_request_id(id)
 }

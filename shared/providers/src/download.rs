@@ -25,8 +25,8 @@ pub(crate) async fn image(
     loop {
         match once(platform, url, headers, &looks, limit).await {
             Ok(artifact) => return Ok(artifact),
-            Err(Refused::ForGood) => return Err(FailureClass::Unavailable.into()),
-            Err(Refused::ForNow) => looks.note(Sight::Nothing),
+            Err(NoFile::ForGood) => return Err(FailureClass::Unavailable.into()),
+            Err(NoFile::ForNow) => looks.note(Sight::Nothing),
         }
         if !looks.pause().await {
             return Err(FailureClass::Unavailable.into());
@@ -34,7 +34,7 @@ pub(crate) async fn image(
     }
 }
 
-enum Refused {
+enum NoFile {
     ForNow,
     ForGood,
 }
@@ -45,20 +45,20 @@ async fn once(
     headers: &HeaderMap,
     looks: &Looks,
     limit: Instant,
-) -> Result<Artifact, Refused> {
+) -> Result<Artifact, NoFile> {
     let request = wire::get(url.clone(), headers);
-    let response = wire::send(platform, request, looks.until()).await.map_err(|_| Refused::ForNow)?;
+    let response = wire::send(platform, request, looks.until()).await.map_err(|_| NoFile::ForNow)?;
     match response.status() {
         status if status.is_success() => {}
         // Redirects are not followed: the address was checked, the next one would not be.
-        status if status.is_redirection() || status == StatusCode::GONE => return Err(Refused::ForGood),
-        _ => return Err(Refused::ForNow),
+        status if status.is_redirection() || status == StatusCode::GONE => return Err(NoFile::ForGood),
+        _ => return Err(NoFile::ForNow),
     }
     // A file that keeps coming may take its time; one that stands still is asked for again.
     let bytes = wire::body_within(response, FILE_MAX, looks.patience_of_one(), limit).await;
     let bytes = bytes.map_err(|unread| match unread {
-        Unread::Cut => Refused::ForNow,
-        Unread::TooLarge => Refused::ForGood,
+        Unread::Cut => NoFile::ForNow,
+        Unread::TooLarge => NoFile::ForGood,
     })?;
-    Artifact::of(bytes).ok_or(Refused::ForNow)
+    Artifact::of(bytes).ok_or(NoFile::ForNow)
 }

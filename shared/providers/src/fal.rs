@@ -9,7 +9,7 @@ use crate::failure::{Failure, FailureClass};
 use crate::outlet::{Outlet, Sign};
 use crate::pace::QueueDeadlines;
 use crate::settings::{FalModel, FalSettings, Timing};
-use crate::status::Refusal;
+use crate::status::ErrorAnswer;
 use crate::wire::{self, Unanswered};
 use crate::{Ending, ImageRequest, Job, Usage, download, lenient, words};
 use answers::{Problem, Submitted};
@@ -202,14 +202,14 @@ fn input(image: &ImageRequest) -> Input<'_> {
 }
 
 async fn refused(response: Response, image: &ImageRequest, limit: Instant) -> Failure {
-    let refusal = Refusal::read(response, limit).await;
+    let answer = ErrorAnswer::read(response, limit).await;
     let prompt = image.prompt.expose();
-    let failure = match refusal.status.as_u16() {
-        400 | 403 | 413 | 422 if !words::is_page(&refusal.body) => {
-            let document = lenient::document(&refusal.body).unwrap_or_default();
-            Problem::of(&document, prompt).class(refusal.status).into()
+    let failure = match answer.status.as_u16() {
+        400 | 403 | 413 | 422 if !words::is_page(&answer.body) => {
+            let document = lenient::document(&answer.body).unwrap_or_default();
+            Problem::of(&document, prompt).class(answer.status).into()
         }
-        _ => refusal.failure(prompt),
+        _ => answer.failure(prompt),
     };
-    failure.with_request_id(wire::header_id(&refusal.headers, "x-fal-request-id"))
+    failure.with_request_id(wire::header_id(&answer.headers, "x-fal-request-id"))
 }

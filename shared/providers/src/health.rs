@@ -60,7 +60,7 @@ impl HealthRow {
     }
 
     /// The row with the probe taken: open for all others until the probe must be over.
-    pub(crate) fn claimed(&self, now: Timestamp) -> HealthRow {
+    pub(crate) fn with_probe_taken(&self, now: Timestamp) -> HealthRow {
         HealthRow { open_until: Some(now.after(OPEN)), ..*self }
     }
 
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(open.admission(at(29)), Admission::Open);
         assert_eq!(open.admission(at(30)), Admission::Probe);
 
-        let probed = open.claimed(at(31));
+        let probed = open.with_probe_taken(at(31));
         assert_eq!(probed.admission(at(32)), Admission::Open, "the second visitor does not probe");
         assert_eq!(probed.admission(at(61)), Admission::Probe, "a probe that never came back is repeated");
         assert_eq!(probed.after_success().unwrap().admission(at(32)), Admission::Closed);

@@ -1,9 +1,10 @@
 use crate::ProviderName;
 use crate::health::{Accounts, HealthRow};
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use platform::{Item, ItemBuilder, Platform, StoreError, TableSpec, key, number};
+use platform::{
+    Attributes, Item, ItemBuilder, Platform, StoreError, TableSpec, key, number, read_batch,
+    unless_condition_failed,
+};
 use primitives::Timestamp;
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// Whether each provider may be used: `{provider, failures, outages, window, open_until, accounts, ttl}`.
@@ -21,17 +22,11 @@ pub const TABLES: &[TableSpec] = &[PROVIDER_HEALTH];
 /// A row that nobody changes for this long says nothing any more.
 const KEPT: Duration = Duration::from_secs(3600);
 
-type Attributes = HashMap<String, AttributeValue>;
-
 /// All rows in one call; a provider without a row is well.
 pub(crate) async fn read_all(platform: &Platform) -> Result<Vec<(ProviderName, HealthRow)>, StoreError> {
     let table = platform.table(&PROVIDER_HEALTH);
     let keys = ProviderName::ALL.map(|provider| key([("provider", provider.as_str())]));
-    let wanted = KeysAndAttributes::builder().set_keys(Some(keys.to_vec())).build();
-    let wanted = wanted.map_err(|_| StoreError::corrupt(PROVIDER_HEALTH.name, "no keys were asked for"))?;
-    let answer = platform.dynamo().batch_get_item().request_items(&table, wanted).send().await;
-    let rows = answer.map_err(StoreError::of_sdk)?.responses.unwrap_or_default().remove(&table);
-    let rows = rows.unwrap_or_default();
+    let rows = read_batch(platform.dynamo(), &table, keys.to_vec(), false).await?;
     ProviderName::ALL.into_iter().map(|provider| Ok((provider, row_of(provider, &rows)?))).collect()
 }
 
@@ -83,13 +78,7 @@ pub(crate) async fn replace(
     if *seen == HealthRow::default() {
         call = call.expression_attribute_names("#provider", "provider");
     }
-    match call.send().await {
-        Ok(_) => Ok(true),
-        Err(error) => match error.as_service_error() {
-            Some(service) if service.is_conditional_check_failed_exception() => Ok(false),
-            _ => Err(StoreError::of_sdk(error)),
-        },
-    }
+    Ok(unless_condition_failed(call.send().await)?.is_some())
 }
 
 /// Every change moves one of these three, so they stand for the whole row. A row without failures may also not be

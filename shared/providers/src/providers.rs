@@ -2,7 +2,7 @@ use crate::adapter::{Adapter, Kind, Step};
 use crate::anthropic::Anthropic;
 use crate::at_worst::WorstCosts;
 use crate::breaker::Breaker;
-use crate::chain::{Chain, Shop};
+use crate::chain::{Chain, Shared};
 use crate::comfyui::Comfyui;
 use crate::deepseek::Deepseek;
 use crate::fal::Fal;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Providers {
     steps: Arc<[Arc<Step>]>,
-    shop: Arc<Shop>,
+    shared: Arc<Shared>,
 }
 
 impl Providers {
@@ -23,8 +23,8 @@ impl Providers {
     pub fn new(platform: &Platform) -> Result<Providers, InvalidSettings> {
         let settings = platform.env().section(ProviderSettings::read)?;
         let backoff = settings.backoff;
-        let shop = Shop { platform: platform.clone(), breaker: Breaker::new(platform), backoff };
-        Ok(Providers { steps: steps(platform, settings).into(), shop: Arc::new(shop) })
+        let shared = Shared { platform: platform.clone(), breaker: Breaker::new(platform), backoff };
+        Ok(Providers { steps: steps(platform, settings).into(), shared: Arc::new(shared) })
     }
 
     /// A chain of steps such as `deepseek/chat`, tried in this order. All of them make the same kind of thing.
@@ -41,14 +41,14 @@ impl Providers {
         if found.is_empty() {
             return Err(UnknownStep::Empty);
         }
-        Ok(Chain { steps: found, shop: Arc::clone(&self.shop) })
+        Ok(Chain { steps: found, shared: Arc::clone(&self.shared) })
     }
 
     /// Brings what is known of the providers' health up to date: one read at most every five seconds.
     ///
     /// Meant to run beside the reserve, so that it costs a run no wait. A table that fails changes nothing.
     pub async fn refresh_health(&self) {
-        self.shop.breaker.refresh().await;
+        self.shared.breaker.refresh().await;
     }
 }
 

@@ -9,18 +9,18 @@ use tokio::time::Instant;
 const ERROR_BODY_MAX: usize = 64 * 1024;
 
 /// A refused request with what its body says.
-pub(crate) struct Refusal {
+pub(crate) struct ErrorAnswer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-impl Refusal {
+impl ErrorAnswer {
     /// Reads the body too; one that can't be read says nothing.
-    pub(crate) async fn read(response: Response, limit: Instant) -> Refusal {
+    pub(crate) async fn read(response: Response, limit: Instant) -> ErrorAnswer {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = wire::body(response, ERROR_BODY_MAX, limit).await.unwrap_or_default();
-        Refusal { status, headers, body }
+        ErrorAnswer { status, headers, body }
     }
 
     /// The failure it is: 429, 503 and 529 are said before any work, and may be asked again.
@@ -78,7 +78,7 @@ mod tests {
 
     fn failure(status: u16, body: &str) -> Failure {
         let (status, headers) = (StatusCode::from_u16(status).unwrap(), HeaderMap::new());
-        Refusal { status, headers, body: body.as_bytes().to_vec() }.failure("")
+        ErrorAnswer { status, headers, body: body.as_bytes().to_vec() }.failure("")
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) fn empty(ending: Ending) -> Failure {
 
 /// What a provider told of its tokens; what it did not tell, or not readably, is absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct TokenCounts {
     /// Tokens read that came from no cache.
     pub(crate) fresh: Option<u64>,
     pub(crate) cached: Option<u64>,
@@ -45,14 +45,14 @@ pub(crate) struct Bill {
     pub(crate) is_estimated: bool,
 }
 
-impl Told {
+impl TokenCounts {
     pub(crate) fn is_nothing(&self) -> bool {
-        *self == Told::default()
+        *self == TokenCounts::default()
     }
 
     /// What is told later counts.
-    pub(crate) fn then(self, later: Told) -> Told {
-        Told {
+    pub(crate) fn then(self, later: TokenCounts) -> TokenCounts {
+        TokenCounts {
             fresh: later.fresh.or(self.fresh),
             cached: later.cached.or(self.cached),
             written_to_cache: later.written_to_cache.or(self.written_to_cache),

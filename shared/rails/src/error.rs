@@ -2,7 +2,7 @@ use std::time::Duration;
 
 /// Why a delivery is not believed; for the log, the sender only hears a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum NotAuthentic {
     #[error("no secret is configured")]
     NoSecret,
     #[error("the header `{0}` is missing, doubled or malformed")]

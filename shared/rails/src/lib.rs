@@ -7,5 +7,5 @@ pub mod sepay_card;
 pub mod tron;
 pub mod viet_qr;
 
-pub use error::{ApiError, Refused, Unreadable};
+pub use error::{ApiError, NotAuthentic, Unreadable};
 pub use money::{InvalidAmount, UsdtMicros, Vnd};

@@ -27,7 +27,7 @@ pub struct Bounds {
 
 /// Why a quote does not become the last good one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum Implausible {
     #[error("a rate of {rate} can't be, {min} to {max} can")]
     OutOfRange { rate: Rate, min: Rate, max: Rate },
     #[error("{rate} is too far from the last good rate, {last_good}")]
@@ -41,32 +41,37 @@ pub enum Refusal {
 }
 
 /// Decides on a new quote. (Zero needs no rule: it is no [`Rate`].)
-pub fn judge(new: &Quote, last_good: Option<&Quote>, now: Timestamp, bounds: &Bounds) -> Result<(), Refusal> {
+pub fn judge(
+    new: &Quote,
+    last_good: Option<&Quote>,
+    now: Timestamp,
+    bounds: &Bounds,
+) -> Result<(), Implausible> {
     if now.since(new.feed_at) > bounds.age_max {
-        return Err(Refusal::TooOld { feed_at: new.feed_at });
+        return Err(Implausible::TooOld { feed_at: new.feed_at });
     }
     if new.feed_at.since(now) > AHEAD_MAX {
-        return Err(Refusal::FromTheFuture { feed_at: new.feed_at });
+        return Err(Implausible::FromTheFuture { feed_at: new.feed_at });
     }
     if let Some((min, max)) = bounds.range
         && !(min..=max).contains(&new.rate)
     {
-        return Err(Refusal::OutOfRange { rate: new.rate, min, max });
+        return Err(Implausible::OutOfRange { rate: new.rate, min, max });
     }
     let binds = |last: &&Quote| bounds.holds_to_an_old_one || now.since(last.feed_at) <= bounds.age_max;
     match last_good.filter(binds) {
         Some(last) if new.rate.is_apart(last.rate, bounds.step_max_percent) => {
-            Err(Refusal::Step { rate: new.rate, last_good: last.rate })
+            Err(Implausible::Step { rate: new.rate, last_good: last.rate })
         }
         _ => Ok(()),
     }
 }
 
 /// Whether a second source, if it says anything, says about the same.
-pub fn agree(rate: Rate, second: Option<Rate>) -> Result<(), Refusal> {
+pub fn agree(rate: Rate, second: Option<Rate>) -> Result<(), Implausible> {
     match second {
         Some(second) if rate.is_apart(second, SOURCES_APART_MAX_PERCENT) => {
-            Err(Refusal::SourcesDisagree { rate, second })
+            Err(Implausible::SourcesDisagree { rate, second })
         }
         _ => Ok(()),
     }
@@ -106,7 +111,7 @@ mod tests {
             ("262700", false),
         ] {
             let judged = judge(&vnd(text), None, now(), &bounds());
-            let refused = Err(Refusal::OutOfRange { rate: rate(text), min, max });
+            let refused = Err(Implausible::OutOfRange { rate: rate(text), min, max });
             assert_eq!(judged, if is_good { Ok(()) } else { refused }, "{text}");
         }
         let anything = Bounds { range: None, ..bounds() };
@@ -124,7 +129,7 @@ mod tests {
             ("25219.999999", false),
         ] {
             let judged = judge(&vnd(text), Some(&last), now(), &bounds());
-            let refused = Err(Refusal::Step { rate: rate(text), last_good: last.rate });
+            let refused = Err(Implausible::Step { rate: rate(text), last_good: last.rate });
             assert_eq!(judged, if is_good { Ok(()) } else { refused }, "{text}");
         }
         let wider = Bounds { step_max_percent: 10, ..bounds() };
@@ -135,11 +140,11 @@ mod tests {
     fn an_old_last_good_one_limits_the_step_for_orders_and_not_for_display() {
         let last = Quote { feed_at: now().before(121 * HOUR), ..vnd("26000") };
         let jump = vnd("27000");
-        assert!(matches!(judge(&jump, Some(&last), now(), &bounds()), Err(Refusal::Step { .. })));
+        assert!(matches!(judge(&jump, Some(&last), now(), &bounds()), Err(Implausible::Step { .. })));
         let shown = Bounds { holds_to_an_old_one: false, ..bounds() };
         assert_eq!(judge(&jump, Some(&last), now(), &shown), Ok(()));
         let fresh = Quote { feed_at: now().before(120 * HOUR), ..last };
-        assert!(matches!(judge(&jump, Some(&fresh), now(), &shown), Err(Refusal::Step { .. })));
+        assert!(matches!(judge(&jump, Some(&fresh), now(), &shown), Err(Implausible::Step { .. })));
     }
 
     #[test]
@@ -150,9 +155,9 @@ mod tests {
             assert_eq!(at(good), Ok(()), "{good}");
         }
         let old = now().before(120 * HOUR + instant);
-        assert_eq!(at(old), Err(Refusal::TooOld { feed_at: old }));
+        assert_eq!(at(old), Err(Implausible::TooOld { feed_at: old }));
         let ahead = now().after(24 * HOUR + instant);
-        assert_eq!(at(ahead), Err(Refusal::FromTheFuture { feed_at: ahead }));
+        assert_eq!(at(ahead), Err(Implausible::FromTheFuture { feed_at: ahead }));
     }
 
     #[test]
@@ -161,7 +166,7 @@ mod tests {
         for (text, is_good) in
             [("26000", true), ("27300", true), ("27300.000001", false), ("24700", true), ("24699", false)]
         {
-            let refused = Err(Refusal::SourcesDisagree { rate: rate(text), second });
+            let refused = Err(Implausible::SourcesDisagree { rate: rate(text), second });
             assert_eq!(agree(rate(text), Some(second)), if is_good { Ok(()) } else { refused }, "{text}");
         }
         assert_eq!(agree(rate("1"), None), Ok(()));

@@ -1,8 +1,9 @@
 use crate::Quote;
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Item, Key, Platform, StoreError, TableSpec, key, number, text};
+use platform::{
+    Attributes, Item, Key, Platform, StoreError, TableSpec, key, number, text, unless_condition_failed,
+};
 use primitives::{Currency, Timestamp};
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// The last good quote of each currency: `{currency, rate, source, side, feed_at, fetched_at, asked_at}`.
@@ -51,17 +52,11 @@ pub(crate) async fn replace(
             .condition_expression("#fetched_at = :seen")
             .expression_attribute_values(":seen", number(seen.fetched_at.millis())),
     };
-    match update.send().await {
-        Ok(_) => Ok(true),
-        Err(error) => match error.as_service_error() {
-            Some(service) if service.is_conditional_check_failed_exception() => Ok(false),
-            _ => Err(StoreError::of_sdk(error)),
-        },
-    }
+    Ok(unless_condition_failed(update.send().await)?.is_some())
 }
 
 /// Takes the one call that a feed allows per `pause`; false when somebody has had it.
-pub(crate) async fn claim_call(
+pub(crate) async fn take_call(
     platform: &Platform,
     currency: Currency,
     pause: Duration,
@@ -76,13 +71,7 @@ pub(crate) async fn claim_call(
         .condition_expression("attribute_not_exists(asked_at) OR asked_at <= :due")
         .expression_attribute_values(":now", number(now.millis()))
         .expression_attribute_values(":due", number(now.before(pause).millis()));
-    match update.send().await {
-        Ok(_) => Ok(true),
-        Err(error) => match error.as_service_error() {
-            Some(service) if service.is_conditional_check_failed_exception() => Ok(false),
-            _ => Err(StoreError::of_sdk(error)),
-        },
-    }
+    Ok(unless_condition_failed(update.send().await)?.is_some())
 }
 
 fn key_of(currency: Currency) -> Key {
@@ -99,10 +88,7 @@ fn attributes_of(quote: &Quote) -> [(&'static str, AttributeValue); 5] {
     ]
 }
 
-fn quote_of(
-    currency: Currency,
-    attributes: &HashMap<String, AttributeValue>,
-) -> Result<Option<Quote>, StoreError> {
+fn quote_of(currency: Currency, attributes: &Attributes) -> Result<Option<Quote>, StoreError> {
     let item = Item::new(EXCHANGE_RATES.name, attributes);
     let Some(rate) = item.maybe_parsed("rate")? else { return Ok(None) };
     Ok(Some(Quote {

@@ -16,7 +16,7 @@ mod vietcombank;
 mod tests;
 
 pub use error::RatesError;
-pub use guard::{Bounds, Refusal, agree, judge};
+pub use guard::{Bounds, Implausible, agree, judge};
 pub use items::{EXCHANGE_RATES, TABLES};
 pub use quote::{Quote, Side, Source};
 pub use rates::Rates;

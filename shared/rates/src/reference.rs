@@ -1,4 +1,5 @@
 use crate::{Quote, Rates, frankfurter, items};
+use platform::with_causes;
 use primitives::{Credits, Currency, Language, Money, Timestamp, Unit};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -69,7 +70,7 @@ impl Rates {
         let quote = match items::read(&self.0.platform, currency, false).await {
             Ok(quote) => quote,
             Err(error) => {
-                tracing::warn!(%currency, error = %error, "a reference rate could not be read");
+                tracing::warn!(%currency, error = %with_causes(&error), "a reference rate could not be read");
                 known.and_then(|read| read.quote)
             }
         };

@@ -1,8 +1,8 @@
 use crate::feed::{self, FeedError};
 use crate::frankfurter::{self, Published};
 use crate::vietcombank::Board;
-use crate::{Quote, Rates, Refusal, Side, Source, agree, guard, items};
-use platform::StoreError;
+use crate::{Implausible, Quote, Rates, Side, Source, agree, guard, items};
+use platform::{StoreError, with_causes};
 use primitives::{Currency, Rate, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ impl Rates {
     }
 
     async fn renew_from_vietcombank(&self, second: Option<Rate>, now: Timestamp) -> FeedReport {
-        match items::claim_call(&self.0.platform, Currency::VND, VIETCOMBANK_PAUSE, now).await {
+        match items::take_call(&self.0.platform, Currency::VND, VIETCOMBANK_PAUSE, now).await {
             Ok(true) => {}
             Ok(false) => return FeedReport::Resting,
             Err(error) => return failed(Source::Vietcombank, &error),
@@ -130,7 +130,7 @@ impl Rates {
         &self,
         quote: &Quote,
         last_good: Result<Option<Quote>, StoreError>,
-        judge: impl Fn(Option<&Quote>) -> Result<(), Refusal>,
+        judge: impl Fn(Option<&Quote>) -> Result<(), Implausible>,
     ) -> bool {
         let currency = quote.currency;
         let written = match last_good {
@@ -150,7 +150,7 @@ impl Rates {
             Ok(is_written) => is_written,
             Err(error) => {
                 tracing::error!(
-                    metric = "rate_refused", source = %quote.source, %currency, error = %error,
+                    metric = "rate_refused", source = %quote.source, %currency, error = %with_causes(&error),
                     "a rate could not be kept; the last good one stays"
                 );
                 false
@@ -165,7 +165,7 @@ fn is_only_shown(currency: Currency) -> bool {
 
 fn failed(source: Source, error: &dyn std::error::Error) -> FeedReport {
     tracing::error!(
-        metric = "rate_refused", %source, error = %error, cause = error.source().map(tracing::field::display),
+        metric = "rate_refused", %source, error = %with_causes(error),
         "a feed gave no rates; the last good ones stay"
     );
     FeedReport::Failed

@@ -1,6 +1,6 @@
+use crate::PriceRow;
 use crate::items::{TOOL_PRICING, price_item, price_name, read_price};
-use crate::{PriceRow, RunsError};
-use platform::{InvalidSettings, Platform, StoreError};
+use platform::{InvalidSettings, Platform, StoreError, scan_all, unless_condition_failed, with_causes};
 use primitives::Timestamp;
 use providers::WorstCosts;
 use std::collections::BTreeMap;
@@ -51,13 +51,16 @@ impl Catalog {
     }
 
     /// Every row, in order of display.
-    pub(crate) async fn rows(&self, now: Timestamp) -> Result<Arc<Vec<PriceRow>>, RunsError> {
+    pub(crate) async fn rows(&self, now: Timestamp) -> Result<Arc<Vec<PriceRow>>, StoreError> {
         let Some(cached) = self.usable(now) else { return self.read(now).await };
         if cached.is_refreshing {
             let catalog = self.clone();
             self.0.platform.spawn(async move {
                 if let Err(error) = catalog.read(now).await {
-                    tracing::warn!(error = %error, "the price table could not be read; the last prices stay");
+                    tracing::warn!(
+                        error = %with_causes(&error),
+                        "the price table could not be read; the last prices stay"
+                    );
                     catalog.forget_refreshing();
                 }
             });
@@ -71,7 +74,7 @@ impl Catalog {
         tool: &str,
         option: Option<&str>,
         now: Timestamp,
-    ) -> Result<Option<PriceRow>, RunsError> {
+    ) -> Result<Option<PriceRow>, StoreError> {
         let rows = self.rows(now).await?;
         let of_tool = rows.iter().filter(|row| row.tool == tool);
         Ok(match option {
@@ -81,19 +84,12 @@ impl Catalog {
     }
 
     /// Writes the profile's rows where the table has none; rows that were edited stay.
-    pub(crate) async fn seed(&self) -> Result<(), RunsError> {
+    pub(crate) async fn seed(&self) -> Result<(), StoreError> {
         for row in &self.0.seeds {
             let put =
                 self.0.platform.dynamo().put_item().table_name(&self.0.table).set_item(Some(price_item(row)));
             let put = put.condition_expression("attribute_not_exists(tool)");
-            match put.send().await {
-                Ok(_) => {}
-                Err(error)
-                    if error
-                        .as_service_error()
-                        .is_some_and(|failed| failed.is_conditional_check_failed_exception()) => {}
-                Err(error) => return Err(StoreError::of_sdk(error).into()),
-            }
+            unless_condition_failed(put.send().await)?;
         }
         Ok(())
     }
@@ -118,13 +114,10 @@ impl Catalog {
         }
     }
 
-    async fn read(&self, now: Timestamp) -> Result<Arc<Vec<PriceRow>>, RunsError> {
+    async fn read(&self, now: Timestamp) -> Result<Arc<Vec<PriceRow>>, StoreError> {
         let mut rows: BTreeMap<String, PriceRow> =
             self.0.seeds.iter().map(|row| (row.name(), row.clone())).collect();
-        let mut pages =
-            self.0.platform.dynamo().scan().table_name(&self.0.table).into_paginator().items().send();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(StoreError::of_sdk)?;
+        for item in scan_all(self.0.platform.dynamo().scan().table_name(&self.0.table)).await? {
             match read_price(&item, self.0.platform.profile().ledger.unit) {
                 Ok(row) => {
                     let seed = rows.get(&row.name());
@@ -157,7 +150,7 @@ impl Catalog {
 /// has mended it.
 fn close(name: &str, row: Option<&mut PriceRow>, why: &dyn Error) {
     tracing::error!(
-        metric = "tool_closed", tool = name, error = %why,
+        metric = "tool_closed", tool = name, error = %with_causes(why),
         "{name} is not sold: mend its row of tool_pricing"
     );
     if let Some(row) = row {

@@ -7,7 +7,7 @@ use credits::{Decided, Decision, Hold, Ledger, Outcome, SWEEP_SHARDS};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
 use media::StoredOutput;
-use platform::Platform;
+use platform::{Platform, with_causes};
 use primitives::{AccountId, CostCents, RunId, Timestamp};
 use serde::Serialize;
 
@@ -65,7 +65,7 @@ impl Closing {
             match swept {
                 Ok(part) => report.add(part),
                 Err(error) => {
-                    tracing::error!(error = %error, "a shard could not be swept");
+                    tracing::error!(error = %with_causes(&error), "a shard could not be swept");
                     last_error = Some(error);
                 }
             }
@@ -97,7 +97,7 @@ impl Closing {
         let mut report = SweepReport { accounts: 1, ..SweepReport::default() };
         if let Err(error) = self.try_sweep_account(&id, &mut report).await {
             report.failed = 1;
-            tracing::error!(account.id = %id, error = %error, "an account could not be swept");
+            tracing::error!(account.id = %id, error = %with_causes(&error), "an account could not be swept");
         }
         report
     }

@@ -7,6 +7,7 @@ use crate::view::{BalanceView, OutputView, RunBegun, RunStatus, RunView};
 use crate::{FailedRun, RunsError, Tried};
 use credits::{Decision, Hold, Outcome};
 use media::{OutputKind, StoredOutput};
+use platform::with_causes;
 use primitives::{AccountId, CostCents, Private, Timestamp};
 use providers::{Artifact, Event, Failed, FailureClass, Job, MediaType, Request, Served};
 use tokio::sync::mpsc;
@@ -78,7 +79,7 @@ impl Conduct {
                 metric = "runs_failed",
                 run.id = %hold.run,
                 code = code.as_str(),
-                error = %error,
+                error = %with_causes(&error),
                 "a run failed after its credit was held, and not for its input"
             );
         }
@@ -87,7 +88,10 @@ impl Conduct {
     async fn tidy_up(&self, account: &AccountId, overdue: Vec<Hold>) {
         for abandoned in overdue {
             if let Err(error) = self.runs.0.closing.finish_abandoned(account, &abandoned).await {
-                tracing::warn!(run.id = %abandoned.run, error = %error, "an expired hold stays for the sweep");
+                tracing::warn!(
+                    run.id = %abandoned.run, error = %with_causes(&error),
+                    "an expired hold stays for the sweep"
+                );
             }
         }
     }
@@ -194,7 +198,10 @@ impl Conduct {
         let output = match stored {
             Ok(output) => output,
             Err(error) => {
-                tracing::error!(run.id = %hold.run, error = %error, "an output could not be stored; the credit goes back");
+                tracing::error!(
+                    run.id = %hold.run, error = %with_causes(&error),
+                    "an output could not be stored; the credit goes back"
+                );
                 let (lost, receipt) = (receipt.whole_cost(), receipt.to_text());
                 let decision = Decision::release_for_our_fault(hold, OUTPUT_LOST, lost, receipt);
                 self.settle(priced, hold, &decision).await?;
@@ -220,12 +227,15 @@ impl Conduct {
         if view.status == RunStatus::Failed {
             view.gift = true;
             if let Err(error) = self.runs.0.closing.note_gift(&outcome.account, view.id, output).await {
-                tracing::warn!(run.id = %view.id, error = %error, "a late output is delivered but can't be fetched again");
+                tracing::warn!(
+                    run.id = %view.id, error = %with_causes(&error),
+                    "a late output is delivered but can't be fetched again"
+                );
             }
         }
         // The decision stands, so from here on nothing may end in an error: at worst the link is missing.
         let shown = self.runs.0.history.output_view(output, &view).await.unwrap_or_else(|error| {
-            tracing::error!(run.id = %view.id, error = %error, "no link could be made");
+            tracing::error!(run.id = %view.id, error = %with_causes(&error), "no link could be made");
             OutputView::of(output, None)
         });
         self.tell.tell(RunEvent::Output(Box::new(shown.clone())));
@@ -304,7 +314,10 @@ impl Conduct {
         decision: &Decision,
     ) -> Result<(Outcome, Option<BalanceView>), RunsError> {
         let unsettled = |source: RunsError| {
-            tracing::error!(run.id = %hold.run, error = %source, "a run could not be settled; the sweep will");
+            tracing::error!(
+                run.id = %hold.run, error = %with_causes(&source),
+                "a run could not be settled; the sweep will"
+            );
             FailedRun::Unsettled {
                 run: hold.run,
                 held_until: self.released_at(hold),
@@ -316,7 +329,10 @@ impl Conduct {
         match self.runs.0.closing.conclude(hold, &outcome).await {
             Ok(balance) => Ok((outcome, balance)),
             Err(error) => {
-                tracing::warn!(run.id = %hold.run, error = %error, "a decided run is left for the sweep to conclude");
+                tracing::warn!(
+                    run.id = %hold.run, error = %with_causes(&error),
+                    "a decided run is left for the sweep to conclude"
+                );
                 Ok((outcome, None))
             }
         }

@@ -1,5 +1,5 @@
 use crate::FieldError;
-use credits::{CreditsError, Refusal};
+use credits::{CreditsError, ExceedsReservation, Refusal};
 use media::MediaError;
 use platform::StoreError;
 use primitives::{Credits, Overflow, RunId, Timestamp};
@@ -26,6 +26,8 @@ pub enum RunsError {
     Signup(#[from] SignupError),
     #[error(transparent)]
     Credits(#[from] CreditsError),
+    #[error(transparent)]
+    Charge(#[from] ExceedsReservation),
     #[error(transparent)]
     Media(#[from] MediaError),
     #[error(transparent)]

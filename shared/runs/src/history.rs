@@ -3,7 +3,7 @@ use crate::view::{OutputView, RunPage, RunStatus, RunSummary, RunView};
 use crate::{Receipt, RunsError};
 use credits::{Hold, Ledger, Outcome};
 use media::{Link, Media, MediaError, OutputKind, StoredOutput};
-use platform::Platform;
+use platform::{Platform, with_causes};
 use primitives::{AccountId, EntryId, RunId, Timestamp};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -65,7 +65,9 @@ impl History {
                     (shown.expired, shown.view_url, shown.download_url) = (true, None, None);
                 }
                 // The receipt is worth showing without its text; the link may work all the same.
-                Err(error) => tracing::warn!(run.id = %view.id, error = %error, "an output can't be read"),
+                Err(error) => {
+                    tracing::warn!(run.id = %view.id, error = %with_causes(&error), "an output can't be read")
+                }
             }
         }
         view.output = Some(shown);
@@ -114,15 +116,15 @@ impl History {
         let (page, holder) = tokio::join!(usage, self.ledger.account(account));
         let (page, holder) = (page?, holder?);
         let is_of_page = |hold: &Hold| {
-            before.is_none_or(|before| hold.run < before) && page.rows.iter().all(|row| row.run != hold.run)
+            before.is_none_or(|before| hold.run < before) && page.items.iter().all(|row| row.run != hold.run)
         };
         let holds = holder.map(|holder| holder.holds).unwrap_or_default();
         let running = holds.iter().filter(|hold| is_of_page(hold));
         let mut runs: Vec<RunSummary> =
             running.map(|hold| RunSummary::of(RunView::of_hold(hold, self.hold_lifetime))).collect();
-        runs.extend(self.finished(account, &page.rows, before).await?);
+        runs.extend(self.finished(account, &page.items, before).await?);
         runs.sort_by_key(|run| std::cmp::Reverse(run.id));
-        let has_more = page.has_more || runs.len() > limit as usize;
+        let has_more = page.next.is_some() || runs.len() > limit as usize;
         runs.truncate(limit as usize);
         let last = runs.last().map(|run| run.id.to_string());
         Ok(RunPage { runs, next_cursor: last.filter(|_| has_more) })

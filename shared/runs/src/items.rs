@@ -1,8 +1,7 @@
 use crate::PriceRow;
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Item, ItemBuilder, StoreError, TableSpec, text};
+use platform::{Attributes, Item, ItemBuilder, StoreError, TableSpec, text};
 use primitives::Unit;
-use std::collections::HashMap;
 
 /// `tool`, `option` → what it costs and whether it is sold. Edited by people; see the crate's README for the columns.
 pub const TOOL_PRICING: TableSpec = TableSpec {
@@ -29,7 +28,7 @@ pub const IDEMPOTENCY: TableSpec =
 
 pub const TABLES: &[TableSpec] = &[TOOL_PRICING, USAGE_LOG, IDEMPOTENCY];
 
-pub(crate) fn price_item(row: &PriceRow) -> HashMap<String, AttributeValue> {
+pub(crate) fn price_item(row: &PriceRow) -> Attributes {
     let chain = row.chain.iter().map(text).collect();
     ItemBuilder::default()
         .text("tool", &row.tool)
@@ -47,15 +46,12 @@ pub(crate) fn price_item(row: &PriceRow) -> HashMap<String, AttributeValue> {
 }
 
 /// The name of a row, which stands in its key: the store always has it.
-pub(crate) fn price_name(attributes: &HashMap<String, AttributeValue>) -> Result<String, StoreError> {
+pub(crate) fn price_name(attributes: &Attributes) -> Result<String, StoreError> {
     let item = Item::new(TOOL_PRICING.name, attributes);
     Ok(format!("{}/{}", item.text("tool")?, item.text("option")?))
 }
 
-pub(crate) fn read_price(
-    attributes: &HashMap<String, AttributeValue>,
-    ledger_unit: Unit,
-) -> Result<PriceRow, StoreError> {
+pub(crate) fn read_price(attributes: &Attributes, ledger_unit: Unit) -> Result<PriceRow, StoreError> {
     let item = Item::new(TOOL_PRICING.name, attributes);
     let chain = match attributes.get("chain") {
         Some(AttributeValue::L(steps)) => steps.iter().map(|step| step.as_s().cloned()).collect(),
@@ -78,11 +74,7 @@ pub(crate) fn read_price(
 }
 
 /// `"true"` as a text is a slip of a person who meant to sell; it must not close the tool without a word.
-fn switch(
-    item: &Item<'_>,
-    attributes: &HashMap<String, AttributeValue>,
-    name: &str,
-) -> Result<bool, StoreError> {
+fn switch(item: &Item<'_>, attributes: &Attributes, name: &str) -> Result<bool, StoreError> {
     match attributes.get(name) {
         Some(AttributeValue::Bool(is_on)) => Ok(*is_on),
         _ => Err(item.corrupt(name)),
@@ -92,7 +84,7 @@ fn switch(
 /// People edit these rows: `2.5` may come as text or as a number, and both are exact.
 fn decimal<T: std::str::FromStr>(
     item: &Item<'_>,
-    attributes: &HashMap<String, AttributeValue>,
+    attributes: &Attributes,
     name: &str,
 ) -> Result<T, StoreError> {
     let text = match attributes.get(name) {

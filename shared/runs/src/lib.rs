@@ -1,13 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod catalog;
-mod claim;
 mod closed_sets;
 mod closing;
 mod conduct;
 mod error;
 mod form;
 mod history;
+mod idempotency;
 mod items;
 mod place;
 mod pricing;

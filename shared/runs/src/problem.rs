@@ -5,6 +5,7 @@
 use crate::{FailedRun, FieldError, OrderError, RunsError};
 use credits::Refusal;
 use identity::IdentityError;
+use platform::with_causes;
 use primitives::{Credits, RunId};
 use problems::{Credit, Problem, ProblemCode};
 use providers::FailureClass;
@@ -32,15 +33,16 @@ impl RunsError {
             RunsError::Malformed(_) | RunsError::Overflow(_) | RunsError::UnknownChain(_) => {
                 self.internal(ProblemCode::Internal)
             }
-            RunsError::Signup(_) | RunsError::Credits(_) | RunsError::Media(_) | RunsError::Store(_) => {
-                self.internal(ProblemCode::StoreUnavailable)
-            }
+            RunsError::Signup(_)
+            | RunsError::Credits(_)
+            | RunsError::Charge(_)
+            | RunsError::Media(_)
+            | RunsError::Store(_) => self.internal(ProblemCode::StoreUnavailable),
         }
     }
 
     fn internal(&self, code: ProblemCode) -> Problem {
-        let cause = std::error::Error::source(self).map(ToString::to_string).unwrap_or_default();
-        tracing::error!(error = %self, cause, "a request about runs failed inside");
+        tracing::error!(error = %with_causes(self), "a request about runs failed inside");
         Problem::new(code)
     }
 }

@@ -1,7 +1,7 @@
 //! A repeat of a run that goes on or is over: its story is told again, nothing is done again.
 
-use crate::claim::WAIT_MAX;
 use crate::conduct::Conduct;
+use crate::idempotency::WAIT_MAX;
 use crate::reserving::known_run;
 use crate::runs::Order;
 use crate::telling::RunEvent;
@@ -28,7 +28,7 @@ impl Conduct {
         };
         let run = match (order.run, &order.idempotency_key) {
             (Some(run), None) => Some(run),
-            (None, Some(key)) => self.runs.0.claims.find(&account, key, self.runs.now()).await?,
+            (None, Some(key)) => self.runs.0.idempotency_keys.find(&account, key, self.runs.now()).await?,
             _ => None,
         };
         let Some(run) = run else { return Err(refusal) };
@@ -84,7 +84,7 @@ impl Conduct {
                 self.runs.0.closing.finish_abandoned(account, hold).await?;
                 continue;
             }
-            has_place = has_place || self.runs.0.claims.may_wait(account, self.runs.now()).await;
+            has_place = has_place || self.runs.0.idempotency_keys.may_wait(account, self.runs.now()).await;
             if !has_place || Instant::now() >= give_up_at {
                 return Err(OrderError::StillRunning { run }.into());
             }

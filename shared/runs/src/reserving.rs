@@ -1,12 +1,13 @@
 //! How a run begins: its price is held, or it turns out to be a repeat.
 
-use crate::claim::EarlierClaim;
 use crate::conduct::Conduct;
+use crate::idempotency::EarlierUse;
 use crate::receipt::Receipt;
 use crate::runs::Priced;
 use crate::{OrderError, RunsError};
 use credits::{Hold, Outcome, Refusal, Reservation, Reserved};
 use identity::Welcome;
+use platform::StoreError;
 use primitives::{Fingerprint, RunId, Timestamp};
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ pub(crate) enum Started {
 enum Attempted {
     Reserved(Box<Reserved>),
     Known(RunId),
-    /// The idempotency key was claimed for this run earlier.
+    /// The idempotency key was recorded for this run earlier.
     StandsFor(RunId),
     Refused(Refusal),
 }
@@ -47,7 +48,7 @@ impl Conduct {
     /// Holds the price, in one round trip, or finds out which run the order repeats.
     pub(crate) async fn start(&self, priced: &mut Priced) -> Result<Started, RunsError> {
         if priced.may_be_known && !self.runs.is_in_time(priced.run) {
-            return self.known_or(priced, OrderError::RunIdOutOfTime.into()).await;
+            return self.known_run_or(priced, OrderError::RunIdOutOfTime.into()).await;
         }
         let mut done = Remedies::default();
         loop {
@@ -83,7 +84,7 @@ impl Conduct {
             Refusal::NoAccount if !std::mem::replace(&mut done.has_signed_up, true) => {
                 self.runs.0.signup.find(&priced.account, self.who.sight(), now).await?;
                 if priced.key.is_some() {
-                    // The key is claimed by now: a repeat may have used the id and be done already.
+                    // The key is recorded by now: a repeat may have used the id and be done already.
                     priced.may_be_known = true;
                 } else if !priced.may_be_known {
                     // A fresh id, so that the ledger lists the welcome below the run it paid for.
@@ -144,7 +145,7 @@ impl Conduct {
         Ok(account.available > available)
     }
 
-    /// Reservation, look-up of an earlier outcome, claim of the key and the providers' health, all at once.
+    /// Reservation, look-up of an earlier outcome, record of the key and the providers' health, all at once.
     async fn try_reserve(&self, priced: &Priced, now: Timestamp) -> Result<Attempted, RunsError> {
         let wish = Reservation {
             account: priced.account.clone(),
@@ -154,10 +155,10 @@ impl Conduct {
             fingerprint: priced.fingerprint,
         };
         let parts = &self.runs.0;
-        let (reserved, earlier, claimed, ()) = tokio::join!(
+        let (reserved, earlier, recorded, ()) = tokio::join!(
             parts.ledger.reserve(&wish, now),
             self.earlier_outcome(priced),
-            self.claim(priced, now),
+            self.record_key(priced, now),
             parts.providers.refresh_health(),
         );
         let reserved = reserved?;
@@ -171,7 +172,7 @@ impl Conduct {
             Ok(reserved) if reserved.may_be_over => self.outcome(priced).await,
             _ => earlier,
         };
-        let verdict = self.judge(priced, earlier, claimed);
+        let verdict = self.judge(priced, earlier, recorded);
         let must_go = !matches!(verdict, Ok(None));
         if let (Ok(reserved), true) = (&reserved, must_go) {
             parts.ledger.cancel(&priced.account, &reserved.hold, now).await?;
@@ -189,31 +190,31 @@ impl Conduct {
         }
     }
 
-    async fn earlier_outcome(&self, priced: &Priced) -> Result<Option<Outcome>, RunsError> {
+    async fn earlier_outcome(&self, priced: &Priced) -> Result<Option<Outcome>, StoreError> {
         if !priced.may_be_known {
             return Ok(None);
         }
         self.outcome(priced).await
     }
 
-    async fn outcome(&self, priced: &Priced) -> Result<Option<Outcome>, RunsError> {
-        Ok(self.runs.0.ledger.outcome(&priced.account, priced.run).await?)
+    async fn outcome(&self, priced: &Priced) -> Result<Option<Outcome>, StoreError> {
+        self.runs.0.ledger.outcome(&priced.account, priced.run).await
     }
 
-    async fn claim(&self, priced: &Priced, now: Timestamp) -> Result<Option<EarlierClaim>, RunsError> {
+    async fn record_key(&self, priced: &Priced, now: Timestamp) -> Result<Option<EarlierUse>, StoreError> {
         let Some(key) = &priced.key else { return Ok(None) };
-        self.runs.0.claims.claim(&priced.account, key, priced.run, priced.fingerprint, now).await
+        self.runs.0.idempotency_keys.record(&priced.account, key, priced.run, priced.fingerprint, now).await
     }
 
     /// What speaks against a fresh run: the key stands for another one, or this one is over.
     fn judge(
         &self,
         priced: &Priced,
-        earlier: Result<Option<Outcome>, RunsError>,
-        claimed: Result<Option<EarlierClaim>, RunsError>,
+        earlier: Result<Option<Outcome>, StoreError>,
+        recorded: Result<Option<EarlierUse>, StoreError>,
     ) -> Result<Option<Attempted>, RunsError> {
-        if let Some(claim) = claimed? {
-            let run = same_input(claim.run, claim.fingerprint, priced.fingerprint)?;
+        if let Some(earlier_use) = recorded? {
+            let run = same_input(earlier_use.run, earlier_use.fingerprint, priced.fingerprint)?;
             if run != priced.run {
                 return Ok(Some(Attempted::StandsFor(run)));
             }
@@ -224,7 +225,7 @@ impl Conduct {
         }
     }
 
-    async fn known_or(&self, priced: &Priced, otherwise: RunsError) -> Result<Started, RunsError> {
+    async fn known_run_or(&self, priced: &Priced, otherwise: RunsError) -> Result<Started, RunsError> {
         match self.earlier_outcome(priced).await? {
             Some(outcome) => Ok(Started::Known(known_run(&outcome, priced.fingerprint)?)),
             None => Err(otherwise),

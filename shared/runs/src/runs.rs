@@ -1,5 +1,5 @@
-use crate::claim::Claims;
 use crate::conduct::Conduct;
+use crate::idempotency::IdempotencyKeys;
 use crate::items::TABLES;
 use crate::telling::Teller;
 use crate::{Closing, History, OrderError, PriceRow, RunEvent, RunsError, Shop, ToolInput};
@@ -28,7 +28,7 @@ pub(crate) struct Parts {
     pub(crate) signup: Signup,
     pub(crate) providers: Providers,
     pub(crate) media: Media,
-    pub(crate) claims: Claims,
+    pub(crate) idempotency_keys: IdempotencyKeys,
     pub(crate) settings: RunsSettings,
     pub(crate) history: History,
     pub(crate) closing: Closing,
@@ -125,7 +125,7 @@ impl Runs {
             signup: Signup::new(platform)?,
             providers: Providers::new(platform)?,
             media: Media::new(platform),
-            claims: Claims::new(platform),
+            idempotency_keys: IdempotencyKeys::new(platform),
             history: History::new(platform),
             closing: Closing::new(platform),
             shop: Shop::new(platform)?,

@@ -2,7 +2,7 @@ use crate::view::{PriceView, QuoteView};
 use crate::{
     Catalog, FieldError, OrderError, PriceRow, Quote, QuoteSeal, RunsError, ToolForm, ToolInput, form,
 };
-use platform::{InvalidSettings, Platform, Settings};
+use platform::{InvalidSettings, Platform, Settings, StoreError};
 use primitives::{AccountId, Language, RunId, Secret, Timestamp};
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ impl Shop {
     }
 
     /// Writes the profile's rows where the table has none; rows that were edited stay.
-    pub async fn seed(&self) -> Result<(), RunsError> {
+    pub async fn seed(&self) -> Result<(), StoreError> {
         self.catalog.seed().await
     }
 
@@ -119,16 +119,16 @@ impl Shop {
         row: &PriceRow,
         input: &ToolInput,
         now: Timestamp,
-    ) -> Result<Quote, RunsError> {
+    ) -> Result<Quote, OrderError> {
         let quote = self.seal.open(text).ok_or(OrderError::QuoteMismatch)?;
         let is_same = quote.account == *account
             && quote.name == row.name()
             && quote.fingerprint == input.fingerprint_as(&row.option);
         if !is_same {
-            return Err(OrderError::QuoteMismatch.into());
+            return Err(OrderError::QuoteMismatch);
         }
         if quote.expires_at <= now {
-            return Err(OrderError::QuoteExpired.into());
+            return Err(OrderError::QuoteExpired);
         }
         Ok(quote)
     }

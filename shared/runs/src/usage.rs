@@ -1,12 +1,12 @@
 use crate::items::USAGE_LOG;
 use crate::{Receipt, RunsError, Tried};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
 use credits::Outcome;
 use media::StoredOutput;
-use platform::{Item, ItemBuilder, Platform, StoreError, key, text};
+use platform::{
+    Attributes, Item, ItemBuilder, Page, Platform, StoreError, key, query_page, text, unless_condition_failed,
+};
 use primitives::{AccountId, CostCents, Credits, RunId, Timestamp};
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// One row of `usage_log`: what a run used and cost, never what it was about.
@@ -42,11 +42,6 @@ pub(crate) struct UsageLog {
     kept_for: Duration,
 }
 
-pub(crate) struct UsagePage {
-    pub(crate) rows: Vec<UsageRow>,
-    pub(crate) has_more: bool,
-}
-
 impl UsageLog {
     pub(crate) fn new(platform: &Platform) -> UsageLog {
         let days = u64::from(platform.profile().retention.usage_log_days);
@@ -58,7 +53,7 @@ impl UsageLog {
     }
 
     /// Writes the row an outcome stands for. Everybody who finishes the run writes the same row.
-    pub(crate) async fn record(&self, outcome: &Outcome) -> Result<(), RunsError> {
+    pub(crate) async fn record(&self, outcome: &Outcome) -> Result<(), StoreError> {
         let Some(row) = UsageRow::of(outcome) else { return Ok(()) };
         let item = ItemBuilder::default()
             .text("account", &outcome.account)
@@ -79,15 +74,8 @@ impl UsageLog {
         let put = self.dynamo.put_item().table_name(&self.table).set_item(Some(item.build()));
         // A gift noted by the late finisher must survive somebody's repeat of this write.
         let put = put.condition_expression("attribute_not_exists(gift)");
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(StoreError::of_sdk(error).into()),
-        }
+        unless_condition_failed(put.send().await)?;
+        Ok(())
     }
 
     /// Notes an output that arrived after the release, so that its owner can still fetch it.
@@ -107,10 +95,10 @@ impl UsageLog {
         Ok(())
     }
 
-    pub(crate) async fn row(&self, account: &AccountId, run: RunId) -> Result<Option<UsageRow>, RunsError> {
+    pub(crate) async fn row(&self, account: &AccountId, run: RunId) -> Result<Option<UsageRow>, StoreError> {
         let get = self.dynamo.get_item().table_name(&self.table).set_key(Some(row_key(account, run)));
         let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
-        Ok(answer.item().map(read_row).transpose()?)
+        answer.item().map(read_row).transpose()
     }
 
     /// Newest first; `limit` rows, unless there are no more. Rows whose time is over may still lie in the table: they are
@@ -121,17 +109,18 @@ impl UsageLog {
         limit: u32,
         mut before: Option<RunId>,
         now: Timestamp,
-    ) -> Result<UsagePage, RunsError> {
+    ) -> Result<Page<UsageRow, RunId>, StoreError> {
         let mut rows = Vec::new();
         loop {
-            let (more, next) = self.query(account, limit, before, now).await?;
-            rows.extend(more);
-            let has_more = next.is_some() || rows.len() > limit as usize;
-            if next.is_none() || rows.len() >= limit as usize {
+            let page = self.query(account, limit, before, now).await?;
+            rows.extend(page.items);
+            let has_more = page.next.is_some() || rows.len() > limit as usize;
+            if page.next.is_none() || rows.len() >= limit as usize {
                 rows.truncate(limit as usize);
-                return Ok(UsagePage { rows, has_more });
+                let next = rows.last().map(|row| row.run).filter(|_| has_more);
+                return Ok(Page { items: rows, next });
             }
-            before = next;
+            before = page.next;
         }
     }
 
@@ -141,7 +130,7 @@ impl UsageLog {
         limit: u32,
         before: Option<RunId>,
         now: Timestamp,
-    ) -> Result<(Vec<UsageRow>, Option<RunId>), RunsError> {
+    ) -> Result<Page<UsageRow, RunId>, StoreError> {
         let mut query = self
             .dynamo
             .query()
@@ -152,17 +141,13 @@ impl UsageLog {
             .expression_attribute_values(":account", text(account))
             .expression_attribute_values(":now", platform::number(now.seconds()))
             .filter_expression("#ttl > :now")
-            .scan_index_forward(false)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+            .scan_index_forward(false);
         // Every run has a ULID below `~`, so one condition serves the first page and the others.
         let before_text = before.map_or_else(|| "~".to_owned(), |run| run.to_string());
         query = query
             .key_condition_expression("#account = :account AND #run < :before")
             .expression_attribute_values(":before", text(before_text));
-        let answer = query.send().await.map_err(StoreError::of_sdk)?;
-        let rows = answer.items().iter().map(read_row).collect::<Result<Vec<_>, _>>()?;
-        let last = answer.last_evaluated_key().map(|key| Item::new(USAGE_LOG.name, key).parsed("run"));
-        Ok((rows, last.transpose()?))
+        query_page(query, limit, read_row, |key| Item::new(USAGE_LOG.name, key).parsed("run")).await
     }
 }
 
@@ -196,7 +181,7 @@ fn row_key(account: &AccountId, run: RunId) -> platform::Key {
     key([("account", account.as_str()), ("run", &run.to_string())])
 }
 
-fn read_row(attributes: &HashMap<String, AttributeValue>) -> Result<UsageRow, StoreError> {
+fn read_row(attributes: &Attributes) -> Result<UsageRow, StoreError> {
     let item = Item::new(USAGE_LOG.name, attributes);
     let gift = item.maybe_text("gift")?.map(serde_json::from_str).transpose();
     Ok(UsageRow {

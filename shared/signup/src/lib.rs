@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-use credits::{Account, CreditsError, Ledger};
+use credits::{Account, CreditsError, Ledger, PostingError};
 use identity::{FirstSight, IdentityError, User, Users, Welcome, WelcomeRefused};
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, StoreError};
 use primitives::{AccountId, Credits, Timestamp};
 
 /// Makes sure that a person has a user record and an account, and their welcome credit once it is decided.
@@ -19,6 +19,12 @@ pub enum SignupError {
     Identity(#[from] IdentityError),
     #[error(transparent)]
     Credits(#[from] CreditsError),
+    /// The welcome credit was not given.
+    #[error(transparent)]
+    Welcome(#[from] PostingError),
+    /// The account could not be read or opened.
+    #[error("the ledger's store failed")]
+    Store(#[from] StoreError),
 }
 
 impl Signup {
@@ -91,7 +97,7 @@ impl Signup {
             Decision::Refuse => self.ledger.refuse_welcome(id).await?,
             Decision::Give => match self.ledger.give_welcome(id, self.welcome, now).await {
                 // The person was deleted since their record was read.
-                Err(CreditsError::Closed) => return Err(IdentityError::Deleted.into()),
+                Err(PostingError::Closed) => return Err(IdentityError::Deleted.into()),
                 given => given?,
             },
         }

@@ -51,7 +51,7 @@ pub(crate) fn ipn(chance: &mut Chance, body: &[u8], _: &[Vec<u8>]) {
     if let Ok(ipn) = Ipn::parse(body) {
         assert_eq!(ipn.event_key().matches('#').count(), 1, "{}", ipn.event_key());
         assert!((1..=100).contains(&ipn.invoice.as_str().len()), "{}", ipn.invoice);
-        assert!(ipn.claimed_payment().is_none_or(|amount| Some(amount) == ipn.claims().order_amount));
+        assert!(ipn.stated_payment().is_none_or(|amount| Some(amount) == ipn.stated().order_amount));
         assert_eq!(Ipn::parse(body).unwrap(), ipn, "the same again");
     }
     let secrets = [Secret::new(""), Secret::new(sandbox::SEPAY_IPN_SECRET)];

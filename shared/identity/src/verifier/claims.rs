@@ -23,7 +23,7 @@ pub struct SignIn {
 
 /// Each known claim may stand once and has one type; `iss` as a list, `exp` as text are refused here.
 #[derive(Deserialize)]
-pub(super) struct Claims {
+pub(super) struct TokenClaims {
     iss: String,
     sub: String,
     sid: String,
@@ -37,7 +37,7 @@ pub(super) struct Claims {
     act: bool,
 }
 
-impl Claims {
+impl TokenClaims {
     pub(super) fn check(self, settings: &SignInSettings, now: Timestamp) -> Result<SignIn, Reason> {
         self.check_times(now.seconds())?;
         if self.iss != settings.issuer {

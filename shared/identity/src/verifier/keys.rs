@@ -21,8 +21,8 @@ const LENGTH_MAX: usize = 64 * 1024;
 pub(super) struct KeySet {
     platform: Platform,
     url: String,
-    held: RwLock<Held>,
-    /// Held while fetching, so that many waiting requests cause one fetch.
+    cached: RwLock<CachedKeys>,
+    /// Locked while fetching, so that many waiting requests cause one fetch.
     fetching: Mutex<()>,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Jwk {
 }
 
 #[derive(Clone, Default)]
-struct Held {
+struct CachedKeys {
     keys: Vec<Arc<Jwk>>,
     fetched_at: Option<Timestamp>,
     failed_at: Option<Timestamp>,
@@ -56,19 +56,19 @@ impl KeySet {
         KeySet {
             platform: platform.clone(),
             url: settings.jwks_url.clone(),
-            held: RwLock::default(),
+            cached: RwLock::default(),
             fetching: Mutex::default(),
         }
     }
 
     pub(super) async fn find(&self, kid: &str) -> Result<Arc<Jwk>, Unverified> {
-        if self.read(|held| held.next(kid, self.platform.now())) != Next::Use {
+        if self.read(|cached| cached.next(kid, self.platform.now())) != Next::Use {
             let _one_at_a_time = self.fetching.lock().await;
             self.refresh(kid).await;
         }
-        self.read(|held| match held.key(kid) {
+        self.read(|cached| match cached.key(kid) {
             Some(key) => Ok(Arc::clone(key)),
-            None if held.fetched_at.is_none() => Err(Unverified::KeysUnavailable),
+            None if cached.fetched_at.is_none() => Err(Unverified::KeysUnavailable),
             None => Err(Reason::UnknownKey.into()),
         })
     }
@@ -76,19 +76,19 @@ impl KeySet {
     /// Asks again what is needed: who waited for the lock may find the work done.
     async fn refresh(&self, kid: &str) {
         let now = self.platform.now();
-        match self.read(|held| held.next(kid, now)) {
+        match self.read(|cached| cached.next(kid, now)) {
             Next::Use => return,
-            Next::FetchForUnknown => self.write(|held| held.searched_unknown_at = Some(now)),
+            Next::FetchForUnknown => self.write(|cached| cached.searched_unknown_at = Some(now)),
             Next::Fetch => {}
         }
         match self.fetch().await {
-            Ok(keys) => self.write(|held| {
-                held.keys = keys;
-                held.fetched_at = Some(now);
+            Ok(keys) => self.write(|cached| {
+                cached.keys = keys;
+                cached.fetched_at = Some(now);
             }),
             Err(why) => {
                 tracing::warn!("the issuer's keys could not be fetched, the known ones stay: {why}");
-                self.write(|held| held.failed_at = Some(self.platform.now()));
+                self.write(|cached| cached.failed_at = Some(self.platform.now()));
             }
         }
     }
@@ -103,16 +103,16 @@ impl KeySet {
         parse(&body)
     }
 
-    fn read<T>(&self, look: impl FnOnce(&Held) -> T) -> T {
-        look(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+    fn read<T>(&self, look: impl FnOnce(&CachedKeys) -> T) -> T {
+        look(&self.cached.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn write(&self, change: impl FnOnce(&mut Held)) {
-        change(&mut self.held.write().unwrap_or_else(PoisonError::into_inner));
+    fn write(&self, change: impl FnOnce(&mut CachedKeys)) {
+        change(&mut self.cached.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-impl Held {
+impl CachedKeys {
     fn key(&self, kid: &str) -> Option<&Arc<Jwk>> {
         self.keys.iter().find(|key| key.kid == kid)
     }
@@ -180,9 +180,9 @@ mod tests {
         Timestamp::from_seconds(seconds)
     }
 
-    fn held(fetched: u64, failed: Option<u64>, searched: Option<u64>) -> Held {
+    fn cached(fetched: u64, failed: Option<u64>, searched: Option<u64>) -> CachedKeys {
         let key = Jwk { kid: "known".to_owned(), n: vec![1], e: vec![3] };
-        Held {
+        CachedKeys {
             keys: vec![Arc::new(key)],
             fetched_at: Some(at(fetched)),
             failed_at: failed.map(at),
@@ -194,24 +194,29 @@ mod tests {
     fn keys_are_fetched_when_due_and_no_more_often() {
         let now = 1_000;
         let table = [
-            ("nothing held", Held::default(), "known", Next::Fetch),
-            ("just failed", Held { failed_at: Some(at(now)), ..Held::default() }, "known", Next::Use),
+            ("nothing cached", CachedKeys::default(), "known", Next::Fetch),
+            (
+                "just failed",
+                CachedKeys { failed_at: Some(at(now)), ..CachedKeys::default() },
+                "known",
+                Next::Use,
+            ),
             (
                 "failed a second ago",
-                Held { failed_at: Some(at(999)), ..Held::default() },
+                CachedKeys { failed_at: Some(at(999)), ..CachedKeys::default() },
                 "known",
                 Next::Fetch,
             ),
-            ("fresh", held(now - 299, None, None), "known", Next::Use),
-            ("stale", held(now - 300, None, None), "known", Next::Fetch),
-            ("stale, failed lately", held(now - 300, Some(now - 29), None), "known", Next::Use),
-            ("stale, failed long ago", held(now - 300, Some(now - 30), None), "known", Next::Fetch),
-            ("unknown in fresh keys", held(now, None, None), "other", Next::FetchForUnknown),
-            ("unknown, searched lately", held(now, None, Some(now - 59)), "other", Next::Use),
-            ("unknown, searched long ago", held(now, None, Some(now - 60)), "other", Next::FetchForUnknown),
+            ("fresh", cached(now - 299, None, None), "known", Next::Use),
+            ("stale", cached(now - 300, None, None), "known", Next::Fetch),
+            ("stale, failed lately", cached(now - 300, Some(now - 29), None), "known", Next::Use),
+            ("stale, failed long ago", cached(now - 300, Some(now - 30), None), "known", Next::Fetch),
+            ("unknown in fresh keys", cached(now, None, None), "other", Next::FetchForUnknown),
+            ("unknown, searched lately", cached(now, None, Some(now - 59)), "other", Next::Use),
+            ("unknown, searched long ago", cached(now, None, Some(now - 60)), "other", Next::FetchForUnknown),
         ];
-        for (name, held, kid, expected) in table {
-            assert_eq!(held.next(kid, at(now)), expected, "{name}");
+        for (name, cached, kid, expected) in table {
+            assert_eq!(cached.next(kid, at(now)), expected, "{name}");
         }
     }
 

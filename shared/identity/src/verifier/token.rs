@@ -1,5 +1,5 @@
 use super::Reason;
-use super::claims::{Claims, is_present};
+use super::claims::{TokenClaims, is_present};
 use super::keys::Jwk;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -53,7 +53,7 @@ impl Token<'_> {
             .map_err(|_| Reason::Signature)
     }
 
-    pub(super) fn claims(&self) -> Result<Claims, Reason> {
+    pub(super) fn claims(&self) -> Result<TokenClaims, Reason> {
         serde_json::from_slice(&self.claims).map_err(|_| Reason::Claims)
     }
 }

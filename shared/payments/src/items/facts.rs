@@ -3,12 +3,9 @@ use super::tables::PAYMENT_INBOX;
 use crate::fact::{Credited, Fact, FactKey, FactState, Ignored, PendingClaim, Unmatched, Via};
 use crate::{LikelyOrder, LikelyWhy, Rail};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Item, ItemBuilder, StoreError, number, text};
+use platform::{Attributes, Item, ItemBuilder, StoreError, number, text};
 use primitives::{AccountId, Credits, EntryId, Timestamp};
-use std::collections::HashMap;
 use std::time::Duration;
-
-type Attributes = HashMap<String, AttributeValue>;
 
 /// Credit taken back from a payment, and whether it was given back since.
 #[derive(Debug, Clone, PartialEq, Eq)]

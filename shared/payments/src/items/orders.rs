@@ -3,12 +3,9 @@ use crate::order::{FixedRate, Payment, TopUp};
 use crate::rail::Recognition;
 use crate::{FactKey, Rail};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Item, ItemBuilder, StoreError};
+use platform::{Attributes, Item, ItemBuilder, StoreError};
 use primitives::{AccountId, Credits, Currency, Money, Rate, Secret, Timestamp};
-use std::collections::HashMap;
 use std::time::Duration;
-
-type Attributes = HashMap<String, AttributeValue>;
 
 /// Sorts after every ULID, so that a list of orders ends before it.
 pub(crate) const SLOT: &str = "slot#";

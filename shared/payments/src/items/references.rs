@@ -1,14 +1,11 @@
 use super::tables::PAYMENT_REFERENCES;
 use crate::Rail;
-use crate::likeness::{AlikeRow, Told};
+use crate::likeness::{AlikeRow, KnownTransfer};
 use crate::ruling::CLOCKS_APART;
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Item, ItemBuilder, StoreError};
+use platform::{Attributes, Item, ItemBuilder, StoreError};
 use primitives::{AccountId, Fingerprint, Money, Timestamp, TopUpId};
-use std::collections::HashMap;
 use std::time::Duration;
-
-type Attributes = HashMap<String, AttributeValue>;
 
 /// How long an idempotency key is remembered.
 const KEY_LIFETIME: Duration = Duration::from_secs(48 * 3600);
@@ -119,10 +116,10 @@ impl IdempotencyRow {
 
 impl AlikeRow {
     pub(crate) fn item(&self) -> Attributes {
-        let told = self.told.iter().map(|told| AttributeValue::M(told.item())).collect();
+        let transfers = self.transfers.iter().map(|transfer| AttributeValue::M(transfer.item())).collect();
         ItemBuilder::default()
             .text("reference", &self.name)
-            .value("told", AttributeValue::L(told))
+            .value("told", AttributeValue::L(transfers))
             .number("version", self.version.map_or(0, |version| version + 1))
             .build()
     }
@@ -131,18 +128,20 @@ impl AlikeRow {
         let item = Item::new(PAYMENT_REFERENCES.name, attributes);
         let list = attributes.get("told").and_then(|value| value.as_l().ok());
         let list = list.ok_or_else(|| item.corrupt("told"))?;
-        let read = |value: &AttributeValue| Told::read(value.as_m().map_err(|_| item.corrupt("told"))?);
+        let read =
+            |value: &AttributeValue| KnownTransfer::read(value.as_m().map_err(|_| item.corrupt("told"))?);
         Ok(AlikeRow {
             name: item.text("reference")?.to_owned(),
-            told: list.iter().map(read).collect::<Result<_, _>>()?,
+            transfers: list.iter().map(read).collect::<Result<_, _>>()?,
             version: Some(item.number("version")?),
         })
     }
 }
 
-impl Told {
+impl KnownTransfer {
     fn item(&self) -> Attributes {
-        let list = |told: &[String]| AttributeValue::L(told.iter().cloned().map(AttributeValue::S).collect());
+        let list =
+            |texts: &[String]| AttributeValue::L(texts.iter().cloned().map(AttributeValue::S).collect());
         ItemBuilder::default()
             .text("key", &self.key)
             .number("heard_at", self.heard_at.millis())
@@ -154,7 +153,7 @@ impl Told {
             .build()
     }
 
-    fn read(attributes: &Attributes) -> Result<Told, StoreError> {
+    fn read(attributes: &Attributes) -> Result<KnownTransfer, StoreError> {
         let item = Item::new(PAYMENT_REFERENCES.name, attributes);
         let list = |name: &'static str| -> Result<Vec<String>, StoreError> {
             let list = attributes.get(name).and_then(|value| value.as_l().ok());
@@ -162,7 +161,7 @@ impl Told {
             list.iter().map(|value| value.as_s().cloned().map_err(|_| item.corrupt(name))).collect()
         };
         let is_listed = attributes.get("is_listed").and_then(|value| value.as_bool().ok());
-        Ok(Told {
+        Ok(KnownTransfer {
             key: item.parsed("key")?,
             heard_at: item.time("heard_at")?,
             at: item.maybe_time("at")?,

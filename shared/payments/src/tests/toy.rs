@@ -2,7 +2,7 @@
 //! rail has to bring, and nothing else in this crate knows of it.
 
 use super::{cents, platform, rules};
-use crate::arrival::{Arrival, Claim, Delivery};
+use crate::arrival::{Arrival, Delivery, Destination};
 use crate::compared::{Compared, Listed};
 use crate::items::reference_name;
 use crate::methods::Methods;
@@ -99,7 +99,7 @@ impl Row {
             key: FactKey::new(Rail::Toy, &self.id.to_string(), "0").unwrap(),
             amount: self.amount,
             paid_at: self.at,
-            claim: Claim::References(vec![reference_name(Rail::Toy, &self.reference)]),
+            destination: Destination::References(vec![reference_name(Rail::Toy, &self.reference)]),
             trace: self.id.to_string(),
             shown_as: None,
             via,
@@ -156,7 +156,7 @@ async fn a_new_rail_is_ordered_credited_and_compared_by_code_that_does_not_know_
     assert!(top_ups.methods().pay_by(&told).is_some());
 
     let (first, second) = (Row::of(1, &told, now), Row::of(2, &untold, now));
-    payments.store.note(Rail::Toy, crate::HEARD, now).await;
+    payments.store.note_moment(Rail::Toy, crate::HEARD, now).await;
     let received = payments.receive(&first.arrival(Via::Webhook), now).await.unwrap();
     assert!(matches!(received, Received::Credited { credits, .. } if credits == cents(500)), "{received:?}");
     assert_eq!(payments.receive(&first.arrival(Via::Webhook), now).await.unwrap(), Received::Before);

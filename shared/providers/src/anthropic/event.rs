@@ -5,7 +5,7 @@ use crate::failure::FailureClass;
 use crate::lenient;
 use crate::sse::SseEvent;
 use crate::stream::{Dialect, Piece};
-use crate::text::{self, Reason, Told, Unreadable};
+use crate::text::{self, Reason, TokenCounts, Unreadable};
 use crate::words::Words;
 use crate::{Ending, wire};
 use serde_json::Value;
@@ -17,7 +17,7 @@ pub(super) struct Seen<'a> {
     prompt: &'a str,
     pub(super) request_id: Option<String>,
     pub(super) ending: Option<Ending>,
-    input: Told,
+    input: TokenCounts,
     /// `message_start` only holds a placeholder for the output; this is the bill's.
     output: Option<u64>,
     /// The ending was told, and no text came after it.
@@ -67,8 +67,8 @@ impl Seen<'_> {
         Seen { prompt, request_id, ..Seen::default() }
     }
 
-    pub(super) fn told(&self) -> Told {
-        Told { output: self.output, ..self.input }
+    pub(super) fn told(&self) -> TokenCounts {
+        TokenCounts { output: self.output, ..self.input }
     }
 
     fn error(&self, body: &Value) -> FailureClass {
@@ -136,9 +136,9 @@ fn is_of_no_use(event: &SseEvent<'_>, data: &[u8], odd: Option<&Value>) -> bool 
 }
 
 /// The total input is the sum of three counts with a price each.
-fn told_of(usage: &Value) -> Told {
+fn told_of(usage: &Value) -> TokenCounts {
     let count = |name: &str| lenient::count(&usage[name]);
-    Told {
+    TokenCounts {
         fresh: count("input_tokens"),
         cached: count("cache_read_input_tokens"),
         written_to_cache: count("cache_creation_input_tokens"),

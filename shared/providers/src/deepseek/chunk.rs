@@ -5,7 +5,7 @@ use crate::failure::FailureClass;
 use crate::lenient;
 use crate::sse::SseEvent;
 use crate::stream::{Dialect, Piece};
-use crate::text::{self, Reason, Told, Unreadable};
+use crate::text::{self, Reason, TokenCounts, Unreadable};
 use crate::words::Words;
 use crate::{Ending, wire};
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub(super) struct Seen<'a> {
     /// So that an error which repeats it is not read as the provider's own words.
     prompt: &'a str,
     pub(super) id: Option<String>,
-    pub(super) told: Told,
+    pub(super) told: TokenCounts,
     pub(super) ending: Option<Ending>,
     /// The ending was told, and no text came after it.
     is_finished: bool,
@@ -145,7 +145,7 @@ fn piece_of(message: &Value) -> Result<Piece, Unreadable> {
 }
 
 /// Reasoning is among the output; what is no cache hit is a miss.
-fn told_of(usage: &Value) -> Told {
+fn told_of(usage: &Value) -> TokenCounts {
     let count = |name: &str| lenient::count(&usage[name]);
     let prompt = count("prompt_tokens");
     let cached = count("prompt_cache_hit_tokens")
@@ -153,7 +153,7 @@ fn told_of(usage: &Value) -> Told {
         .unwrap_or(0);
     // Both parts of the prompt are told together, so that a later count never mixes with a part of an earlier one.
     let parts = prompt.map(|prompt| (prompt - cached.min(prompt), cached.min(prompt)));
-    Told {
+    TokenCounts {
         fresh: parts.map(|(fresh, _)| fresh),
         cached: parts.map(|(_, cached)| cached),
         written_to_cache: None,

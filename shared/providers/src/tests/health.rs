@@ -50,7 +50,7 @@ async fn five_failures_of_three_accounts_close_a_provider_and_a_probe_opens_it()
     world.clock.advance(Duration::from_secs(30));
     world.store.calls();
     assert_eq!(world.text(CHAIN).await.served().provider, ProviderName::Deepseek);
-    assert_eq!(world.store.calls(), ["PutItem", "GetItem", "PutItem"], "claimed, then closed");
+    assert_eq!(world.store.calls(), ["PutItem", "GetItem", "PutItem"], "taken, then closed");
     assert_eq!(world.text(CHAIN).await.served().provider, ProviderName::Deepseek);
     assert!(world.store.calls().is_empty());
 }
@@ -126,7 +126,7 @@ async fn only_one_of_two_instances_probes() {
     let now = world.clock.now();
     world.store.put("deepseek", 5, now.millis(), now.millis());
     world.providers.refresh_health().await;
-    // Another instance claims the probe right before us.
+    // Another instance takes the probe right before us.
     world.store.put("deepseek", 5, now.millis(), now.after(Duration::from_secs(30)).millis());
     world.store.lose_puts();
 

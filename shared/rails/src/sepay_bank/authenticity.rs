@@ -6,7 +6,7 @@ use primitives::{Secret, Timestamp};
 use ring::hmac;
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::Refused;
+use crate::NotAuthentic;
 
 /// Seconds a timestamp may lie beside our clock, in both directions (SePay, "Secure your endpoint").
 const TOLERANCE_SECONDS: u64 = 300;
@@ -31,11 +31,11 @@ pub fn authenticate(
     headers: &HeaderMap,
     raw_body: &[u8],
     now: Timestamp,
-) -> Result<(), Refused> {
+) -> Result<(), NotAuthentic> {
     let (hmac, api_keys) = (usable(&keys.hmac), usable(&keys.api_keys));
     let is_signed = headers.contains_key(SIGNATURE) || headers.contains_key(TIMESTAMP);
     match (hmac.is_empty(), api_keys.is_empty()) {
-        (true, true) => Err(Refused::NoSecret),
+        (true, true) => Err(NotAuthentic::NoSecret),
         (false, true) => signature(&hmac, headers, raw_body, now),
         (false, false) if is_signed => signature(&hmac, headers, raw_body, now),
         (_, false) => api_key(&api_keys, headers),
@@ -48,19 +48,25 @@ pub fn sign(secret: &Secret, timestamp_seconds: u64, raw_body: &[u8]) -> String 
     format!("sha256={}", hex::encode(hmac::sign(&signing_key(secret), &content)))
 }
 
-fn signature(secrets: &[&Secret], headers: &HeaderMap, raw: &[u8], now: Timestamp) -> Result<(), Refused> {
-    let tag = single(headers, SIGNATURE)?.to_str().ok().and_then(tag).ok_or(Refused::Header(SIGNATURE))?;
-    let timestamp = single(headers, TIMESTAMP)?.to_str().map_err(|_| Refused::Header(TIMESTAMP))?;
-    let seconds = whole_seconds(timestamp).ok_or(Refused::Header(TIMESTAMP))?;
+fn signature(
+    secrets: &[&Secret],
+    headers: &HeaderMap,
+    raw: &[u8],
+    now: Timestamp,
+) -> Result<(), NotAuthentic> {
+    let tag =
+        single(headers, SIGNATURE)?.to_str().ok().and_then(tag).ok_or(NotAuthentic::Header(SIGNATURE))?;
+    let timestamp = single(headers, TIMESTAMP)?.to_str().map_err(|_| NotAuthentic::Header(TIMESTAMP))?;
+    let seconds = whole_seconds(timestamp).ok_or(NotAuthentic::Header(TIMESTAMP))?;
     let content = signed_content(timestamp, raw);
     if !secrets.iter().any(|secret| hmac::verify(&signing_key(secret), &content, &tag).is_ok()) {
-        return Err(Refused::Mismatch);
+        return Err(NotAuthentic::Mismatch);
     }
     in_time(seconds, now)
 }
 
 /// Only called for what SePay did sign, so that nobody else can fill the log.
-fn in_time(seconds: u64, now: Timestamp) -> Result<(), Refused> {
+fn in_time(seconds: u64, now: Timestamp) -> Result<(), NotAuthentic> {
     let apart_seconds = now.seconds().abs_diff(seconds);
     if apart_seconds <= TOLERANCE_SECONDS {
         return Ok(());
@@ -72,16 +78,16 @@ fn in_time(seconds: u64, now: Timestamp) -> Result<(), Refused> {
         "a genuine SePay delivery is refused for its timestamp: a replay, a wrong clock, or retries keep the first \
          timestamp; the list of transactions has to bring this transfer"
     );
-    Err(Refused::Timestamp)
+    Err(NotAuthentic::Timestamp)
 }
 
 /// `Apikey <key>` and nothing else. Every key is compared, so that the time tells nothing of which one came close.
-fn api_key(keys: &[&Secret], headers: &HeaderMap) -> Result<(), Refused> {
+fn api_key(keys: &[&Secret], headers: &HeaderMap) -> Result<(), NotAuthentic> {
     let value = single(headers, AUTHORIZATION)?.as_bytes();
-    let given = value.strip_prefix(b"Apikey ").ok_or(Refused::Header(AUTHORIZATION))?;
+    let given = value.strip_prefix(b"Apikey ").ok_or(NotAuthentic::Header(AUTHORIZATION))?;
     let matches = keys.iter().map(|key| given.ct_eq(key.expose().as_bytes()));
     let is_known = matches.fold(Choice::from(0), |any, this| any | this);
-    bool::from(is_known).then_some(()).ok_or(Refused::Mismatch)
+    bool::from(is_known).then_some(()).ok_or(NotAuthentic::Mismatch)
 }
 
 /// With an empty key everybody could sign.
@@ -97,11 +103,11 @@ fn signed_content(timestamp: &str, raw_body: &[u8]) -> Vec<u8> {
     [timestamp.as_bytes(), b".", raw_body].concat()
 }
 
-fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a HeaderValue, Refused> {
+fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a HeaderValue, NotAuthentic> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => Ok(value),
-        _ => Err(Refused::Header(name)),
+        _ => Err(NotAuthentic::Header(name)),
     }
 }
 

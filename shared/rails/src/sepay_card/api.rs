@@ -39,7 +39,7 @@ pub struct OrderPage {
 pub enum Closing {
     Accepted,
     /// Too late, the wrong kind of payment, or done before.
-    Refused {
+    Declined {
         status: u16,
     },
     NotFound,
@@ -143,7 +143,7 @@ impl Api {
         match response.status().as_u16() {
             200..=299 => Ok(Closing::Accepted),
             404 => Ok(Closing::NotFound),
-            status @ (400 | 409 | 422) => Ok(Closing::Refused { status }),
+            status @ (400 | 409 | 422) => Ok(Closing::Declined { status }),
             status => Err(ApiError::Status { status }),
         }
     }

@@ -2,7 +2,7 @@
 //! replay, so it only says which order to ask for; the order's own answer moves credit.
 
 use super::{InvoiceNumber, OrderStatus, TransactionKind, TransactionStatus, order, reading};
-use crate::{Refused, Unreadable, Vnd};
+use crate::{NotAuthentic, Unreadable, Vnd};
 use http::HeaderMap;
 use primitives::{Currency, Secret, Timestamp};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use subtle::{Choice, ConstantTimeEq};
 const SECRET_HEADER: &str = "x-secret-key";
 const KIND_LENGTH_MAX: usize = 64;
 
-/// A message, reduced to its key, the order it is about and what it claims.
+/// A message, reduced to its key, the order it is about and what it says of the payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ipn {
     pub kind: IpnKind,
@@ -20,7 +20,7 @@ pub struct Ipn {
     pub transaction_id: String,
     /// When it was sent, if that can be read.
     pub timestamp: Option<Timestamp>,
-    claims: Claims,
+    stated: StatedPayment,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +31,9 @@ pub enum IpnKind {
     Other(String),
 }
 
-/// What the message says of the order; `None` was absent or not understood. A claim, not the truth.
+/// What the message says of the order; `None` was absent or not understood. Believed only when SePay shows the order so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claims {
+pub struct StatedPayment {
     pub order_status: OrderStatus,
     pub transaction_status: TransactionStatus,
     pub transaction_kind: TransactionKind,
@@ -45,17 +45,17 @@ pub struct Claims {
 
 /// Whether `X-Secret-Key` is one of the secrets, byte for byte (several during a rotation; an empty one counts for
 /// nothing). SePay sends the header only if the merchant's authentication is set to SECRET_KEY.
-pub fn authenticate_ipn(secrets: &[Secret], headers: &HeaderMap) -> Result<(), Refused> {
+pub fn authenticate_ipn(secrets: &[Secret], headers: &HeaderMap) -> Result<(), NotAuthentic> {
     if secrets.iter().all(|secret| secret.expose().is_empty()) {
-        return Err(Refused::NoSecret);
+        return Err(NotAuthentic::NoSecret);
     }
     let mut values = headers.get_all(SECRET_HEADER).iter();
     let (Some(sent), None) = (values.next(), values.next()) else {
-        return Err(Refused::Header(SECRET_HEADER));
+        return Err(NotAuthentic::Header(SECRET_HEADER));
     };
     let in_use = secrets.iter().map(|secret| secret.expose().as_bytes()).filter(|key| !key.is_empty());
     let is_known = in_use.fold(Choice::from(0), |known, key| known | key.ct_eq(sent.as_bytes()));
-    if bool::from(is_known) { Ok(()) } else { Err(Refused::Mismatch) }
+    if bool::from(is_known) { Ok(()) } else { Err(NotAuthentic::Mismatch) }
 }
 
 impl Ipn {
@@ -69,7 +69,7 @@ impl Ipn {
             invoice: order::invoice(&order["order_invoice_number"])?,
             transaction_id: reading::id(&transaction["id"], "transaction.id")?,
             timestamp: timestamp.map(Timestamp::from_seconds),
-            claims: Claims::read(order, transaction),
+            stated: StatedPayment::read(order, transaction),
         })
     }
 
@@ -79,7 +79,7 @@ impl Ipn {
         let (order, transaction) = (&message["order"], &message["transaction"]);
         let invoice = order::invoice(&order["order_invoice_number"]).ok()?;
         let is_paid = matches!(IpnKind::read(&message["notification_type"]), Ok(IpnKind::OrderPaid));
-        Some((invoice, Claims::read(order, transaction).payment().filter(|_| is_paid)))
+        Some((invoice, StatedPayment::read(order, transaction).payment().filter(|_| is_paid)))
     }
 
     /// Of this delivery; a repetition has the same. The money's key is another: one grant per invoice.
@@ -87,13 +87,13 @@ impl Ipn {
         format!("{}#{}", self.kind.as_str(), self.transaction_id)
     }
 
-    pub fn claims(&self) -> &Claims {
-        &self.claims
+    pub fn stated(&self) -> &StatedPayment {
+        &self.stated
     }
 
     /// The amount, if all that can be checked within the message says "paid".
-    pub fn claimed_payment(&self) -> Option<Vnd> {
-        if self.kind == IpnKind::OrderPaid { self.claims.payment() } else { None }
+    pub fn stated_payment(&self) -> Option<Vnd> {
+        if self.kind == IpnKind::OrderPaid { self.stated.payment() } else { None }
     }
 }
 
@@ -120,9 +120,9 @@ impl IpnKind {
     }
 }
 
-impl Claims {
-    fn read(order: &Value, transaction: &Value) -> Claims {
-        Claims {
+impl StatedPayment {
+    fn read(order: &Value, transaction: &Value) -> StatedPayment {
+        StatedPayment {
             order_status: OrderStatus::read(&order["order_status"]),
             transaction_status: TransactionStatus::read(&transaction["transaction_status"]),
             transaction_kind: TransactionKind::read(&transaction["transaction_type"]),

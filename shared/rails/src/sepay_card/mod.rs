@@ -17,7 +17,7 @@ pub use api::{Api, Closing, OrderPage};
 pub use card_face::{CardExpiry, CardFace};
 pub use checkout::{CheckoutForm, CheckoutOrder, Field, PaymentMethod, checkout_form};
 pub use invoice::{InvalidInvoice, InvoiceNumber};
-pub use ipn::{Claims, Ipn, IpnKind, authenticate_ipn};
+pub use ipn::{Ipn, IpnKind, StatedPayment, authenticate_ipn};
 pub use order::{CardOrder, OrderStatus, Transaction, TransactionKind, TransactionStatus};
 pub use outcome::{CardOutcome, Oddity};
 pub use page::{PageLanguage, checkout_page, page_style_source};

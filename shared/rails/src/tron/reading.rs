@@ -141,7 +141,7 @@ impl Reading {
                 Verdict::Accepted(seen) if window.contains(&seen) => self.accepted.push(seen),
                 Verdict::NotYet(seen) if window.contains(&seen) => self.not_yet.push(seen),
                 Verdict::Accepted(_) | Verdict::NotYet(_) => {}
-                Verdict::Refused(reason) => *self.refused.entry(reason).or_default() += 1,
+                Verdict::Rejected(reason) => *self.refused.entry(reason).or_default() += 1,
             }
         }
     }

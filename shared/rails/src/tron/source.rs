@@ -79,10 +79,10 @@ pub(crate) fn check_obedience(rows: &[Verdict], time_field: &'static str) -> Res
     let mut blamed = None;
     for row in rows {
         blamed = match row {
-            Verdict::Refused(Reason::Malformed(field)) => Some(*field),
-            Verdict::Refused(Reason::OtherTime) => Some(time_field),
-            Verdict::Refused(Reason::OtherWallet) => Some("to"),
-            Verdict::Accepted(_) | Verdict::NotYet(_) | Verdict::Refused(_) => return Ok(()),
+            Verdict::Rejected(Reason::Malformed(field)) => Some(*field),
+            Verdict::Rejected(Reason::OtherTime) => Some(time_field),
+            Verdict::Rejected(Reason::OtherWallet) => Some("to"),
+            Verdict::Accepted(_) | Verdict::NotYet(_) | Verdict::Rejected(_) => return Ok(()),
         };
     }
     blamed.map_or(Ok(()), |field| Err(ApiError::Unreadable(Unreadable(field))))
@@ -93,6 +93,6 @@ pub(crate) fn verdict(checked: Result<(Sighting, bool), Reason>) -> Verdict {
     match checked {
         Ok((sighting, true)) => Verdict::Accepted(sighting),
         Ok((sighting, false)) => Verdict::NotYet(sighting),
-        Err(reason) => Verdict::Refused(reason),
+        Err(reason) => Verdict::Rejected(reason),
     }
 }

@@ -8,7 +8,7 @@ pub(crate) enum Verdict {
     Accepted(Sighting),
     /// All is right, but the chain may still drop it.
     NotYet(Sighting),
-    Refused(Reason),
+    Rejected(Reason),
 }
 
 /// A transfer before it is numbered among its equals.

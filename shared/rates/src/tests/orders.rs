@@ -20,7 +20,7 @@ async fn without_a_rate_no_order_is_made() {
 
     // A feed that was asked in vain leaves a row without a rate.
     let pause = Duration::from_secs(1);
-    assert!(items::claim_call(&world.platform, Currency::VND, pause, world.now()).await.unwrap());
+    assert!(items::take_call(&world.platform, Currency::VND, pause, world.now()).await.unwrap());
     let missing = world.rates.for_orders(Currency::VND, world.now()).await;
     assert!(matches!(missing, Err(RatesError::Missing)), "{missing:?}");
 }

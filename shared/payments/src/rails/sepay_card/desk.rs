@@ -1,5 +1,5 @@
 use super::settings::{CardSettings, read_ipn_secrets};
-use crate::arrival::{Arrival, Claim, Delivery, Received, name_of_bytes};
+use crate::arrival::{Arrival, Delivery, Destination, Received, name_of_bytes};
 use crate::error::own_key_is_malformed;
 use crate::fact::{FactKey, FactState, ODD, Unmatched, Via};
 use crate::items::reference_name;
@@ -7,12 +7,12 @@ use crate::reversal::{Cause, Reversal};
 use crate::settings::read_sepay_offset;
 use crate::{DecisionError, Payments, PaymentsError, Rail};
 use http::HeaderMap;
-use platform::{InvalidSettings, Platform, StoreError};
+use platform::{InvalidSettings, Platform, StoreError, with_causes};
 use primitives::{Currency, Money, Secret, Timestamp, times};
 use rails::sepay_card::{
     Api, CardFace, CardOrder, CardOutcome, InvoiceNumber, Ipn, Oddity, authenticate_ipn,
 };
-use rails::{Refused, Unreadable, Vnd};
+use rails::{NotAuthentic, Unreadable, Vnd};
 use serde_json::json;
 
 /// What SePay's gateway says about a card order becomes credit, or takes it back.
@@ -69,7 +69,7 @@ impl CardDesk {
         Ok(desk)
     }
 
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<(), Refused> {
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<(), NotAuthentic> {
         authenticate_ipn(&self.secrets, headers)
     }
 
@@ -77,8 +77,8 @@ impl CardDesk {
     ///
     /// The body is kept before anything else, since nobody knows whether SePay sends it again.
     pub async fn take(&self, raw: &[u8], now: Timestamp) -> Result<CardNews, PaymentsError> {
-        let told = match Told::read(raw) {
-            Ok(told) => told,
+        let subject = match IpnSubject::read(raw) {
+            Ok(subject) => subject,
             Err(unreadable) => {
                 tracing::error!(error = %unreadable, "an authentic IPN can't be read; it is kept");
                 let arrival = Arrival::unreadable(Rail::SepayCard, None, raw, now);
@@ -86,26 +86,29 @@ impl CardDesk {
                 return self.payments.receive(&arrival, now).await.map(CardNews::Received);
             }
         };
-        let key = fact_key(&told.invoice)?;
-        let delivery = Delivery { key: told.name.clone(), body: raw.to_vec() };
+        let key = fact_key(&subject.invoice)?;
+        let delivery = Delivery { key: subject.name.clone(), body: raw.to_vec() };
         self.payments.keep_delivery(&key, &delivery, Via::Webhook, now).await?;
-        self.payments.store.note(Rail::SepayCard, crate::HEARD, now).await;
-        let news = match tokio::time::timeout(times::IPN_QUESTIONS.limit, self.api.order(&told.invoice)).await
-        {
-            Ok(Ok(Some(order))) => self.settle(&order, Via::Webhook, delivery.clone(), now).await?,
-            Ok(Ok(None)) => CardNews::Nothing,
-            Ok(Err(error)) => {
-                tracing::warn!(payment = %key, error = %error, "SePay could not be asked; reconciliation will");
-                CardNews::Later
-            }
-            Err(_) => {
-                tracing::warn!(payment = %key, "SePay answered too slowly; reconciliation asks again");
-                CardNews::Later
-            }
-        };
-        match (news, told.claimed) {
-            (CardNews::Nothing | CardNews::Later, Some(claimed)) => {
-                self.keep_unconfirmed(&told.invoice, claimed, delivery, now).await
+        self.payments.store.note_moment(Rail::SepayCard, crate::HEARD, now).await;
+        let news =
+            match tokio::time::timeout(times::IPN_QUESTIONS.limit, self.api.order(&subject.invoice)).await {
+                Ok(Ok(Some(order))) => self.settle(&order, Via::Webhook, delivery.clone(), now).await?,
+                Ok(Ok(None)) => CardNews::Nothing,
+                Ok(Err(error)) => {
+                    tracing::warn!(
+                        payment = %key, error = %with_causes(&error),
+                        "SePay could not be asked; reconciliation will"
+                    );
+                    CardNews::Later
+                }
+                Err(_) => {
+                    tracing::warn!(payment = %key, "SePay answered too slowly; reconciliation asks again");
+                    CardNews::Later
+                }
+            };
+        match (news, subject.stated) {
+            (CardNews::Nothing | CardNews::Later, Some(stated)) => {
+                self.keep_unconfirmed(&subject.invoice, stated, delivery, now).await
             }
             (news, _) => Ok(news),
         }
@@ -116,7 +119,7 @@ impl CardDesk {
     async fn keep_unconfirmed(
         &self,
         invoice: &InvoiceNumber,
-        claimed: Vnd,
+        stated: Vnd,
         delivery: Delivery,
         now: Timestamp,
     ) -> Result<CardNews, PaymentsError> {
@@ -127,9 +130,9 @@ impl CardDesk {
         }
         let arrival = Arrival {
             key: fact_key(invoice)?,
-            amount: Money::from(claimed),
+            amount: Money::from(stated),
             paid_at: now,
-            claim: Claim::Nothing(Unmatched::Unconfirmed),
+            destination: Destination::Nothing(Unmatched::Unconfirmed),
             trace: invoice.to_string(),
             shown_as: None,
             via: Via::Webhook,
@@ -172,31 +175,33 @@ impl CardDesk {
         now: Timestamp,
     ) -> Result<CardNews, PaymentsError> {
         let key = fact_key(&order.invoice)?;
-        let arrival = |amount: Vnd, paid_at: Timestamp, claim: Claim, card: Option<&CardFace>| Arrival {
-            key: key.clone(),
-            amount: Money::from(amount),
-            paid_at: paid_at.min(now),
-            claim,
-            trace: order.order_id.clone().unwrap_or_else(|| order.invoice.to_string()),
-            shown_as: card.map(shown),
-            via,
-            delivery: delivery.clone(),
-            marks: None,
-        };
+        let arrival =
+            |amount: Vnd, paid_at: Timestamp, destination: Destination, card: Option<&CardFace>| Arrival {
+                key: key.clone(),
+                amount: Money::from(amount),
+                paid_at: paid_at.min(now),
+                destination,
+                trace: order.order_id.clone().unwrap_or_else(|| order.invoice.to_string()),
+                shown_as: card.map(shown),
+                via,
+                delivery: delivery.clone(),
+                marks: None,
+            };
         match order.outcome() {
             CardOutcome::Captured { amount, at, card, .. } => {
-                let claim = Claim::References(vec![reference_name(Rail::SepayCard, order.invoice.as_str())]);
-                let arrival = arrival(amount, at, claim, card.as_ref());
+                let destination =
+                    Destination::References(vec![reference_name(Rail::SepayCard, order.invoice.as_str())]);
+                let arrival = arrival(amount, at, destination, card.as_ref());
                 self.payments.receive(&arrival, now).await.map(CardNews::Received)
             }
             CardOutcome::Voided { amount, at, .. } => {
-                self.void(&arrival(amount, at, Claim::Nothing(Unmatched::Odd), None), now).await
+                self.void(&arrival(amount, at, Destination::Nothing(Unmatched::Odd), None), now).await
             }
             CardOutcome::Odd(oddity) => {
                 tracing::error!(payment = %key, %oddity, "SePay's record of a card order is odd");
                 // Money may have moved, also when nobody can read how much.
                 let amount = order.amount.unwrap_or(Vnd::ZERO);
-                let odd = arrival(amount, now, Claim::Nothing(Unmatched::Odd), None);
+                let odd = arrival(amount, now, Destination::Nothing(Unmatched::Odd), None);
                 self.keep_odd(odd, oddity, now).await.map(CardNews::Received)
             }
             CardOutcome::Waiting | CardOutcome::Cancelled => Ok(CardNews::Nothing),
@@ -269,26 +274,26 @@ impl CardDesk {
 }
 
 /// What a message is about, as far as it can be read.
-struct Told {
+struct IpnSubject {
     invoice: InvoiceNumber,
     /// The delivery's name.
     name: String,
     /// The amount, if the message says that it is paid.
-    claimed: Option<Vnd>,
+    stated: Option<Vnd>,
 }
 
-impl Told {
+impl IpnSubject {
     /// The order's number is all that is needed; the rest is asked for.
-    fn read(raw: &[u8]) -> Result<Told, Unreadable> {
+    fn read(raw: &[u8]) -> Result<IpnSubject, Unreadable> {
         match Ipn::parse(raw) {
-            Ok(ipn) => Ok(Told {
+            Ok(ipn) => Ok(IpnSubject {
                 name: ipn.event_key().replace('#', "-"),
-                claimed: ipn.claimed_payment(),
+                stated: ipn.stated_payment(),
                 invoice: ipn.invoice,
             }),
             Err(unreadable) => {
-                let (invoice, claimed) = Ipn::glimpse(raw).ok_or(unreadable)?;
-                Ok(Told { invoice, name: name_of_bytes(raw), claimed })
+                let (invoice, stated) = Ipn::glimpse(raw).ok_or(unreadable)?;
+                Ok(IpnSubject { invoice, name: name_of_bytes(raw), stated })
             }
         }
     }

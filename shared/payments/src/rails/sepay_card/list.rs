@@ -13,6 +13,7 @@ use crate::order::TopUp;
 use crate::rails::kind::ProcessorList;
 use crate::{PaymentsError, Rail, Received};
 use async_trait::async_trait;
+use platform::with_causes;
 use primitives::{AccountId, Currency, Money, Timestamp, TopUpId};
 use rails::sepay_card::{CardOrder, InvoiceNumber, OrderStatus};
 use std::cmp::Reverse;
@@ -307,7 +308,7 @@ async fn ask(desk: &CardDesk, invoice: &InvoiceNumber, now: Timestamp) -> Asked 
             Asked::TooFast
         }
         Err(error) => {
-            tracing::error!(%invoice, error = %error, "an order could not be settled");
+            tracing::error!(%invoice, error = %with_causes(&error), "an order could not be settled");
             Asked::Failed
         }
     }

@@ -3,7 +3,7 @@
 mod ruling;
 mod store;
 
-use self::ruling::{ClaimRuling, Claimed, rule_claim};
+use self::ruling::{ClaimRuling, Claimed, judge_claim};
 use self::store::{Counted, DueClaim};
 use super::desk::ChainDesk;
 use crate::fact::{Credited, Fact, FactState, PendingClaim, Unmatched};
@@ -12,9 +12,9 @@ use crate::items::{AuditRow, ReferenceRow, amount_name, claim_item, reference_na
 use crate::order::{LOOK_BACK, TopUp};
 use crate::payments::TRIES;
 use crate::ruling::{CLOCKS_APART, Ruling, within_limits};
-use crate::store::{When, Written};
+use crate::store::When;
 use crate::{ClaimError, DecisionError, PaymentsError, Rail};
-use platform::StoreError;
+use platform::{StoreError, Written, with_causes};
 use primitives::{AccountId, Credits, Overflow, Rate, Timestamp, TopUpId, times};
 use rails::UsdtMicros;
 use rails::tron::TxId;
@@ -76,7 +76,10 @@ impl ChainDesk {
                 Ok(Step::Unclear) => is_unclear = true,
                 Ok(Step::Nothing) => {}
                 Err(error) => {
-                    tracing::warn!(%tx, %account, error = %error, "one transfer of a claim could not be decided");
+                    tracing::warn!(
+                        %tx, %account, error = %with_causes(&error),
+                        "one transfer of a claim could not be decided"
+                    );
                     failure = failure.or(Some(error));
                 }
             }
@@ -103,7 +106,7 @@ impl ChainDesk {
         let store = &self.payments().store;
         let limit = now.before(LOOK_EVERY).after(Duration::from_millis(1));
         let is_whole = if store.mark_unless_after(Rail::TronUsdt, crate::POLL_BEGAN, now, limit).await? {
-            let is_whole = match tokio::time::timeout(times::CHAIN_LOOK.limit, self.look(now)).await {
+            let is_whole = match tokio::time::timeout(times::CHAIN_LOOK.limit, self.read_chain(now)).await {
                 Ok(looked) => looked?,
                 Err(_) => false,
             };
@@ -123,18 +126,18 @@ impl ChainDesk {
     }
 
     /// Polls the chain and compares both indexes over the last day. Whether all of it was read and is in our books.
-    async fn look(&self, now: Timestamp) -> Result<bool, PaymentsError> {
+    async fn read_chain(&self, now: Timestamp) -> Result<bool, PaymentsError> {
         let report = self.poll(now).await?;
         let is_compared = match self.compare_stretch(now.before(LOOK_BACK), now, now).await {
             Ok(compared) => compared.knows_all(),
             Err(error) => {
-                tracing::warn!(error = %error, "the second index could not be asked for a claim");
+                tracing::warn!(error = %with_causes(&error), "the second index could not be asked for a claim");
                 false
             }
         };
         let is_whole = is_compared && report.knows_all();
         if is_whole {
-            self.payments().store.note(Rail::TronUsdt, crate::LOOKED, now).await;
+            self.payments().store.note_moment(Rail::TronUsdt, crate::LOOKED, now).await;
         }
         Ok(is_whole)
     }
@@ -242,7 +245,7 @@ impl ChainDesk {
         let wallet = format!("{}.{}.", Rail::TronUsdt, self.wallet());
         held.retain(|name| name.starts_with(&wallet));
         let held = store.references(&held).await?;
-        Ok(rule_claim(Claimed { account, amount, paid_at }, exact.first(), &held))
+        Ok(judge_claim(Claimed { account, amount, paid_at }, exact.first(), &held))
     }
 
     /// The first of the orders that is neither paid nor given up.
@@ -376,7 +379,7 @@ impl ChainDesk {
         now: Timestamp,
     ) -> Result<bool, PaymentsError> {
         let store = &self.payments().store;
-        let mut changed = fact.became(state);
+        let mut changed = fact.in_state(state);
         if changed.claimants.len() < CLAIMANTS_MAX && !changed.claimants.contains(account) {
             changed.claimants.push(account.clone());
         }
@@ -403,7 +406,10 @@ impl ChainDesk {
             match self.end_due(&due, now).await {
                 Ok(is_granted) => granted += u32::from(is_granted),
                 Err(error) => {
-                    tracing::error!(payment = %due.fact, error = %error, "a claim's wait could not be ended");
+                    tracing::error!(
+                        payment = %due.fact, error = %with_causes(&error),
+                        "a claim's wait could not be ended"
+                    );
                 }
             }
         }
@@ -459,7 +465,7 @@ impl ChainDesk {
 
     /// Leaves a claim that waited to an administrator. Nothing was granted.
     async fn release(&self, fact: &Fact, why: Unmatched, now: Timestamp) -> Result<bool, PaymentsError> {
-        let changed = fact.became(FactState::Unmatched { why, near: None });
+        let changed = fact.in_state(FactState::Unmatched { why, near: None });
         let store = &self.payments().store;
         let written = platform::retry_conflicts(|| async {
             store.write(vec![store.put_fact(&changed, When::Version(fact.version))?], now).await

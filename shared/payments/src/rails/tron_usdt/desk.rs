@@ -1,12 +1,12 @@
 use super::settings::ChainSettings;
-use crate::arrival::{Arrival, Claim, Delivery, Received};
+use crate::arrival::{Arrival, Delivery, Destination, Received};
 use crate::compared::{Compared, Listed, YOUNG as MAY_BE_UNDER_WAY};
 use crate::fact::{FactKey, Unmatched, Via};
 use crate::items::amount_name;
 use crate::rails::kind::ProcessorList;
 use crate::{Payments, PaymentsError, Rail};
 use async_trait::async_trait;
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{Credits, Rate, Timestamp};
 use rails::ApiError;
 use rails::tron::{Batch, Reason, Source, Transfer, Trongrid, Tronscan, Walk, Watch};
@@ -89,7 +89,7 @@ impl ChainDesk {
     /// moves only behind what is booked.
     pub async fn poll(&self, now: Timestamp) -> Result<PollReport, PaymentsError> {
         let marks = self.payments.store.marks(Rail::TronUsdt).await?;
-        self.payments.store.note(Rail::TronUsdt, crate::POLL_BEGAN, now).await;
+        self.payments.store.note_moment(Rail::TronUsdt, crate::POLL_BEGAN, now).await;
         let from = match marks.get(crate::POLLED_TO) {
             Some(polled_to) => (*polled_to).min(now).before(OVERLAP),
             None => now.before(FIRST_LOOK),
@@ -112,21 +112,24 @@ impl ChainDesk {
                     break;
                 }
                 Err(error) => {
-                    tracing::error!(error = %error, "no indexer can be read; the next poll goes on from here");
+                    tracing::error!(
+                        error = %with_causes(&error),
+                        "no indexer can be read; the next poll goes on from here"
+                    );
                     report.is_cut_short = true;
                     break;
                 }
             };
             report.note_refused(&batch);
-            let told = self.sure(batch.transfers, batch.alike, other, &mut report).await?;
-            if let Some(failed_at) = self.book(&told, Via::Poll, &mut report, now).await? {
+            let confirmed = self.confirm_alike(batch.transfers, batch.alike, other, &mut report).await?;
+            if let Some(failed_at) = self.book(&confirmed, Via::Poll, &mut report, now).await? {
                 reach = reach.min(failed_at.before(Duration::from_millis(1)));
             }
             let covered = batch.covered_to.min(reach);
             self.payments.store.mark(Rail::TronUsdt, crate::POLLED_TO, covered).await?;
         }
         if !report.is_cut_short {
-            self.payments.store.note(Rail::TronUsdt, crate::HEARD, now).await;
+            self.payments.store.note_moment(Rail::TronUsdt, crate::HEARD, now).await;
         }
         tracing::info!(?report, "the chain was polled");
         Ok(report)
@@ -138,7 +141,7 @@ impl ChainDesk {
         match walk.next(&self.tronscan, &self.http).await {
             Ok(batch) => Ok(batch.map(|batch| (batch, &self.trongrid))),
             Err(error) => {
-                tracing::warn!(error = %error, "TronScan can't be read; TronGrid is asked");
+                tracing::warn!(error = %with_causes(&error), "TronScan can't be read; TronGrid is asked");
                 let batch = walk.next(&self.trongrid, &self.http).await?;
                 Ok(batch.map(|batch| (batch, &self.tronscan)))
             }
@@ -149,7 +152,7 @@ impl ChainDesk {
     ///
     /// A row that one index lists twice is one transfer; two equal transfers of one transaction are listed twice by
     /// both. When the other can't be asked the second row is left out: the next comparison meets it again.
-    async fn sure(
+    async fn confirm_alike(
         &self,
         mut transfers: Vec<Transfer>,
         alike: Vec<Transfer>,
@@ -169,7 +172,10 @@ impl ChainDesk {
             let theirs = match Walk::new(self.watch, moment, moment).next(other, &self.http).await {
                 Ok(batch) => batch.map(|batch| [batch.transfers, batch.alike].concat()).unwrap_or_default(),
                 Err(error) => {
-                    tracing::warn!(error = %error, "whether rows are told twice is not known; they are left out");
+                    tracing::warn!(
+                        error = %with_causes(&error),
+                        "whether rows are told twice is not known; they are left out"
+                    );
                     report.unsure =
                         report.unsure.saturating_add(u32::try_from(alike.len()).unwrap_or(u32::MAX));
                     continue;
@@ -203,7 +209,7 @@ impl ChainDesk {
                 Ok(Received::Before) => report.known += 1,
                 Ok(Received::Kept(_) | Received::Ignored(_)) => report.kept += 1,
                 Err(error) => {
-                    tracing::error!(payment = %key, error = %error, "a transfer could not be booked");
+                    tracing::error!(payment = %key, error = %with_causes(&error), "a transfer could not be booked");
                     report.failed += 1;
                     failed_at = failed_at.or(Some(transfer.at));
                 }
@@ -228,9 +234,13 @@ impl ChainDesk {
             amount: transfer.amount.into(),
             paid_at: transfer.at,
             // A second equal transfer in one transaction hardly exists, so a person looks at it.
-            claim: match transfer.nth {
-                0 => Claim::References(vec![amount_name(Rail::TronUsdt, &wallet, transfer.amount.into())]),
-                _ => Claim::Nothing(Unmatched::Odd),
+            destination: match transfer.nth {
+                0 => Destination::References(vec![amount_name(
+                    Rail::TronUsdt,
+                    &wallet,
+                    transfer.amount.into(),
+                )]),
+                _ => Destination::Nothing(Unmatched::Odd),
             },
             trace: transfer.tx.to_string(),
             shown_as: None,
@@ -257,7 +267,7 @@ impl ChainDesk {
         match self.listed(walk, [&self.tronscan, &self.trongrid], &mut compared, now).await {
             Ok(listed) => compared.also_listed = listed,
             Err(PaymentsError::Processor(error)) => {
-                tracing::warn!(error = %error, "TronScan could not be compared with TronGrid");
+                tracing::warn!(error = %with_causes(&error), "TronScan could not be compared with TronGrid");
                 compared.failure = Some(format!("TronScan could not be compared with TronGrid: {error}"));
             }
             Err(error) => return Err(error),
@@ -277,7 +287,7 @@ impl ChainDesk {
         while let Some(batch) = walk.next(source, &self.http).await? {
             let mut report = PollReport::default();
             report.note_refused(&batch);
-            let transfers = self.sure(batch.transfers, batch.alike, other, &mut report).await?;
+            let transfers = self.confirm_alike(batch.transfers, batch.alike, other, &mut report).await?;
             let worth_it = transfers.iter().filter(|transfer| !self.is_dust(transfer));
             listed.extend(worth_it.filter_map(|transfer| {
                 Some(Listed {

@@ -1,5 +1,5 @@
 use super::settings::{BankSettings, read_bank_keys};
-use crate::arrival::{Arrival, Claim, Delivery, Received, TransferMarks};
+use crate::arrival::{Arrival, Delivery, Destination, Received, TransferMarks};
 use crate::error::own_key_is_malformed;
 use crate::fact::{FactKey, Ignored, InvalidFactKey, Unmatched, Via};
 use crate::items::reference_name;
@@ -8,7 +8,7 @@ use crate::{Likeness, Payments, PaymentsError, Rail};
 use http::HeaderMap;
 use platform::{InvalidSettings, Platform};
 use primitives::{Currency, Money, Timestamp};
-use rails::Refused;
+use rails::NotAuthentic;
 use rails::sepay_bank::{Direction, Glimpse, Transfer, WebhookKeys, authenticate};
 use rails::viet_qr::{CodePrefix, find_codes, near_codes};
 use std::collections::HashSet;
@@ -61,7 +61,7 @@ impl BankDesk {
         Ok(desk)
     }
 
-    pub fn authenticate(&self, headers: &HeaderMap, raw: &[u8], now: Timestamp) -> Result<(), Refused> {
+    pub fn authenticate(&self, headers: &HeaderMap, raw: &[u8], now: Timestamp) -> Result<(), NotAuthentic> {
         authenticate(&self.keys, headers, raw, now)
     }
 
@@ -76,7 +76,7 @@ impl BankDesk {
         };
         let arrival = arrival.map_err(|_| own_key_is_malformed())?;
         let received = self.payments.receive(&arrival, now).await?;
-        self.payments.store.note(Rail::VietQr, crate::HEARD, now).await;
+        self.payments.store.note_moment(Rail::VietQr, crate::HEARD, now).await;
         Ok(received)
     }
 
@@ -90,17 +90,17 @@ impl BankDesk {
     ) -> Result<Arrival, InvalidFactKey> {
         let key = FactKey::new(Rail::VietQr, &transfer.id.to_string(), "0")?;
         let delivery = Delivery { key: transfer.id.to_string(), body: raw.to_vec() };
-        let claim = self.claim(transfer);
+        let destination = self.destination(transfer);
         let marks = TransferMarks {
-            likeness: likeness(transfer, &claim, via),
-            near: self.near(transfer.texts(), claim.names()),
+            likeness: likeness(transfer, &destination, via),
+            near: self.near_names(transfer.texts(), destination.names()),
         };
         Ok(Arrival {
             key,
             amount: Money::from(transfer.amount),
             // A bank's clock may run ahead; nothing was paid later than now.
             paid_at: transfer.at.unwrap_or(now).min(now),
-            claim,
+            destination,
             trace: transfer.reference_code.clone().unwrap_or_else(|| transfer.id.to_string()),
             shown_as: None,
             via,
@@ -114,7 +114,7 @@ impl BankDesk {
         let seen = Transfer::glimpse(raw, self.offset_minutes);
         let id = seen.id.map(|id| id.to_string());
         let texts = seen.texts.iter().map(|text| text.expose().as_str());
-        let near = self.near(texts, &[]);
+        let near = self.near_names(texts, &[]);
         let likeness = self.glimpsed_likeness(&seen);
         let arrival = Arrival::unreadable(Rail::VietQr, id.as_deref(), raw, now)?;
         Ok(Arrival {
@@ -140,31 +140,35 @@ impl BankDesk {
     }
 
     /// The names of orders whose codes are one mistake away, without those that the text names.
-    fn near<'a>(&self, texts: impl Iterator<Item = &'a str>, named: &[String]) -> Vec<String> {
+    fn near_names<'a>(&self, texts: impl Iterator<Item = &'a str>, named: &[String]) -> Vec<String> {
         let codes = texts.flat_map(|text| near_codes(self.prefix, text));
         let names = codes.map(|code| reference_name(Rail::VietQr, &code.to_string()));
         let mut seen: HashSet<String> = named.iter().cloned().collect();
         names.filter(|name| seen.insert(name.clone())).take(NEAR_MAX).collect()
     }
 
-    fn claim(&self, transfer: &Transfer) -> Claim {
+    fn destination(&self, transfer: &Transfer) -> Destination {
         if transfer.direction == Direction::Out {
-            return Claim::Ignore(Ignored::Outgoing);
+            return Destination::Ignore(Ignored::Outgoing);
         }
         let codes = transfer.codes(self.prefix);
         if !self.is_ours(transfer) {
             // With a code of ours in it, it is money that somebody expects credit for.
             return match codes.is_empty() {
-                true => Claim::Ignore(Ignored::OtherAccount),
-                false => Claim::Nothing(Unmatched::OtherAccount),
+                true => Destination::Ignore(Ignored::OtherAccount),
+                false => Destination::Nothing(Unmatched::OtherAccount),
             };
         }
         if codes.len() > CODES_MAX {
-            return Claim::Nothing(Unmatched::SeveralOrders);
+            return Destination::Nothing(Unmatched::SeveralOrders);
         }
         let names =
             codes.iter().map(|code| reference_name(Rail::VietQr, &code.to_string())).collect::<Vec<_>>();
-        if names.is_empty() { Claim::Nothing(Unmatched::NoOrder) } else { Claim::References(names) }
+        if names.is_empty() {
+            Destination::Nothing(Unmatched::NoOrder)
+        } else {
+            Destination::References(names)
+        }
     }
 
     /// A virtual account is told beside the account it belongs to. Without any number nobody can say it is not ours.
@@ -197,13 +201,13 @@ fn is_same_account(told: &str, ours: &str) -> bool {
 }
 
 /// Only of money that came in: whatever else is told is never credited.
-fn likeness(transfer: &Transfer, claim: &Claim, via: Via) -> Option<Likeness> {
-    if matches!(claim, Claim::Ignore(_)) {
+fn likeness(transfer: &Transfer, destination: &Destination, via: Via) -> Option<Likeness> {
+    if matches!(destination, Destination::Ignore(_)) {
         return None;
     }
     let accounts = [&transfer.account_number, &transfer.sub_account].into_iter().flatten();
     let accounts = accounts.map(|account| account.trim_start_matches('0').to_ascii_uppercase());
     let is_listed = via == Via::Reconciliation;
     let reference = transfer.reference_code.as_deref();
-    Some(Likeness::new(reference, claim.names(), accounts, transfer.at, is_listed))
+    Some(Likeness::new(reference, destination.names(), accounts, transfer.at, is_listed))
 }

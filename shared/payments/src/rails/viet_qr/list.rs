@@ -7,9 +7,9 @@ use crate::compared::{Compared, Listed};
 use crate::error::own_key_is_malformed;
 use crate::fact::{Fact, FactKey, FactState, Via};
 use crate::rails::kind::ProcessorList;
-use crate::{Arrival, Claim, ComparisonError, PaymentsError};
+use crate::{Arrival, ComparisonError, Destination, PaymentsError};
 use async_trait::async_trait;
-use platform::{InvalidSettings, Platform};
+use platform::{InvalidSettings, Platform, with_causes};
 use primitives::Timestamp;
 use rails::sepay_bank::{Api, Direction, Transfer};
 use serde_json::json;
@@ -47,7 +47,7 @@ impl BankList {
         compared.unreadable = compared.unreadable.saturating_add(unreadable);
         compared.is_cut_short |= !listed.is_complete;
         let arrivals = listed.transfers.iter().map(|transfer| {
-            let body = told(transfer).to_string();
+            let body = as_webhook_body(transfer).to_string();
             let arrival = self.desk.arrival(transfer, body.as_bytes(), Via::Reconciliation, now);
             arrival.map(|arrival| (transfer, arrival)).map_err(|_| own_key_is_malformed())
         });
@@ -75,7 +75,10 @@ impl BankList {
             Ok(Received::Credited { .. } | Received::Kept(_)) => true,
             Ok(Received::Before | Received::Ignored(_)) => false,
             Err(error) => {
-                tracing::error!(payment = %arrival.key, error = %error, "a listed transfer could not be booked");
+                tracing::error!(
+                    payment = %arrival.key, error = %with_causes(&error),
+                    "a listed transfer could not be booked"
+                );
                 false
             }
         }
@@ -92,7 +95,7 @@ impl ProcessorList for BankList {
             let api = Api { account_number: account.clone(), ..api.clone() };
             if let Err(error) = self.compare_account(&api, from, &mut compared, now).await {
                 let account = shortened(account);
-                tracing::error!(account, error = %error, "an account's list could not be compared");
+                tracing::error!(account, error = %with_causes(&error), "an account's list could not be compared");
                 compared.fail(format!("account {account}: {error}"));
             }
         }
@@ -102,7 +105,7 @@ impl ProcessorList for BankList {
 
 fn may_be_decided_by(arrival: &Arrival, fact: &Fact) -> bool {
     let was_ignored = matches!(fact.state, FactState::Ignored(_));
-    fact.is_open() || (was_ignored && !matches!(arrival.claim, Claim::Ignore(_)))
+    fact.is_open() || (was_ignored && !matches!(arrival.destination, Destination::Ignore(_)))
 }
 
 /// An account's number has no place in a report or a log; its end tells ours apart.
@@ -112,7 +115,7 @@ fn shortened(account: &str) -> String {
 }
 
 /// A row of the list in the webhook's words.
-fn told(transfer: &Transfer) -> serde_json::Value {
+fn as_webhook_body(transfer: &Transfer) -> serde_json::Value {
     json!({
         "id": transfer.id,
         "accountNumber": transfer.account_number,

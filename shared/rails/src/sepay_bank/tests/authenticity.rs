@@ -1,7 +1,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use primitives::{Secret, Timestamp};
 
-use crate::Refused;
+use crate::NotAuthentic;
 use crate::sepay_bank::{WebhookKeys, authenticate, sign};
 
 const SECRET: &str = "whsec_a1b2c3d4e5f60718293a4b5c6d7e8f90";
@@ -29,7 +29,7 @@ fn signed(signature: &str, timestamp: &str) -> HeaderMap {
     headers(&[("x-sepay-signature", signature), ("x-sepay-timestamp", timestamp)])
 }
 
-fn check(keys: &WebhookKeys, headers: &HeaderMap, body: &str, now: u64) -> Result<(), Refused> {
+fn check(keys: &WebhookKeys, headers: &HeaderMap, body: &str, now: u64) -> Result<(), NotAuthentic> {
     authenticate(keys, headers, body.as_bytes(), Timestamp::from_seconds(now))
 }
 
@@ -55,11 +55,11 @@ fn a_forged_signature_is_refused() {
     let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert_eq!(parsed(&reordered), parsed(BODY), "the same content in other bytes");
     for body in [&reordered, "", &BODY.replace("250000", "950000"), &format!("{BODY}\n")] {
-        assert_eq!(check(&keys(&[SECRET], &[]), &right, body, NOW), Err(Refused::Mismatch));
+        assert_eq!(check(&keys(&[SECRET], &[]), &right, body, NOW), Err(NotAuthentic::Mismatch));
     }
-    assert_eq!(check(&keys(&["whsec_other"], &[]), &right, BODY, NOW), Err(Refused::Mismatch));
+    assert_eq!(check(&keys(&["whsec_other"], &[]), &right, BODY, NOW), Err(NotAuthentic::Mismatch));
     let later = signed(SIGNATURE, &(NOW + 1).to_string());
-    assert_eq!(check(&keys(&[SECRET], &[]), &later, BODY, NOW), Err(Refused::Mismatch));
+    assert_eq!(check(&keys(&[SECRET], &[]), &later, BODY, NOW), Err(NotAuthentic::Mismatch));
 }
 
 #[test]
@@ -76,13 +76,13 @@ fn a_timestamp_may_lie_five_minutes_beside_our_clock() {
     for (now, outcome) in [
         (NOW + 300, Ok(())),
         (NOW - 300, Ok(())),
-        (NOW + 301, Err(Refused::Timestamp)),
-        (NOW - 301, Err(Refused::Timestamp)),
+        (NOW + 301, Err(NotAuthentic::Timestamp)),
+        (NOW - 301, Err(NotAuthentic::Timestamp)),
     ] {
         assert_eq!(check(&keys(&[SECRET], &[]), &right, BODY, now), outcome, "{now}");
     }
     let stale_and_forged = check(&keys(&["whsec_other"], &[]), &right, BODY, NOW + 301);
-    assert_eq!(stale_and_forged, Err(Refused::Mismatch), "nobody but SePay fills the log");
+    assert_eq!(stale_and_forged, Err(NotAuthentic::Mismatch), "nobody but SePay fills the log");
 }
 
 #[test]
@@ -102,12 +102,12 @@ fn malformed_headers_are_refused() {
         "sha256=ộ",
     ] {
         let outcome = check(&keys(&[SECRET], &[]), &signed(wrong, &now), BODY, NOW);
-        assert_eq!(outcome, Err(Refused::Header(signature)), "{wrong}");
+        assert_eq!(outcome, Err(NotAuthentic::Header(signature)), "{wrong}");
     }
     for wrong in ["", "+1767225600", "-1", "1767225600 ", "1767225600.0", "99999999999999999999999", "giờ"]
     {
         let outcome = check(&keys(&[SECRET], &[]), &signed(SIGNATURE, wrong), BODY, NOW);
-        assert_eq!(outcome, Err(Refused::Header(timestamp)), "{wrong}");
+        assert_eq!(outcome, Err(NotAuthentic::Header(timestamp)), "{wrong}");
     }
     for (pairs, name) in [
         (&[(signature, SIGNATURE), (signature, SIGNATURE), (timestamp, &now)][..], signature),
@@ -117,7 +117,7 @@ fn malformed_headers_are_refused() {
         (&[], signature),
     ] {
         let outcome = check(&keys(&[SECRET], &[]), &headers(pairs), BODY, NOW);
-        assert_eq!(outcome, Err(Refused::Header(name)), "{pairs:?}");
+        assert_eq!(outcome, Err(NotAuthentic::Header(name)), "{pairs:?}");
     }
 }
 
@@ -130,7 +130,7 @@ fn an_api_key_is_compared_whole_and_exactly() {
     for wrong in
         ["Apikey new-ke", "Apikey new-key ", "Apikey  new-key", "Apikey ", "Apikey NEW-KEY", "Apikey khoá"]
     {
-        assert_eq!(with(wrong), Err(Refused::Mismatch), "{wrong}");
+        assert_eq!(with(wrong), Err(NotAuthentic::Mismatch), "{wrong}");
     }
     for wrong in [
         "",
@@ -141,11 +141,11 @@ fn an_api_key_is_compared_whole_and_exactly() {
         " Apikey new-key",
         "new-key",
     ] {
-        assert_eq!(with(wrong), Err(Refused::Header("authorization")), "{wrong}");
+        assert_eq!(with(wrong), Err(NotAuthentic::Header("authorization")), "{wrong}");
     }
     let twice = headers(&[("authorization", "Apikey new-key"), ("authorization", "Apikey new-key")]);
-    assert_eq!(check(&keys, &twice, BODY, NOW), Err(Refused::Header("authorization")));
-    assert_eq!(check(&keys, &HeaderMap::new(), BODY, NOW), Err(Refused::Header("authorization")));
+    assert_eq!(check(&keys, &twice, BODY, NOW), Err(NotAuthentic::Header("authorization")));
+    assert_eq!(check(&keys, &HeaderMap::new(), BODY, NOW), Err(NotAuthentic::Header("authorization")));
 }
 
 #[test]
@@ -157,11 +157,11 @@ fn a_right_key_does_not_rescue_a_wrong_signature() {
     for (pairs, outcome) in [
         (&[key][..], Ok(())),
         (&[("x-sepay-signature", SIGNATURE), ("x-sepay-timestamp", &now)], Ok(())),
-        (&[key, ("x-sepay-signature", &forged), ("x-sepay-timestamp", &now)], Err(Refused::Mismatch)),
-        (&[key, ("x-sepay-signature", SIGNATURE)], Err(Refused::Header("x-sepay-timestamp"))),
-        (&[key, ("x-sepay-timestamp", &now)], Err(Refused::Header("x-sepay-signature"))),
-        (&[("authorization", "Apikey another")], Err(Refused::Mismatch)),
-        (&[], Err(Refused::Header("authorization"))),
+        (&[key, ("x-sepay-signature", &forged), ("x-sepay-timestamp", &now)], Err(NotAuthentic::Mismatch)),
+        (&[key, ("x-sepay-signature", SIGNATURE)], Err(NotAuthentic::Header("x-sepay-timestamp"))),
+        (&[key, ("x-sepay-timestamp", &now)], Err(NotAuthentic::Header("x-sepay-signature"))),
+        (&[("authorization", "Apikey another")], Err(NotAuthentic::Mismatch)),
+        (&[], Err(NotAuthentic::Header("authorization"))),
     ] {
         assert_eq!(check(&both, &headers(pairs), BODY, NOW), outcome, "{pairs:?}");
     }
@@ -175,9 +175,12 @@ fn without_a_secret_nothing_is_believed() {
     let signed_with_nothing = signed(&sign(&Secret::new(""), NOW, BODY.as_bytes()), &NOW.to_string());
     for keys in [keys(&[], &[]), keys(&[""], &[""])] {
         for headers in [&empty_key, &signed_with_nothing, &HeaderMap::new()] {
-            assert_eq!(check(&keys, headers, BODY, NOW), Err(Refused::NoSecret));
+            assert_eq!(check(&keys, headers, BODY, NOW), Err(NotAuthentic::NoSecret));
         }
     }
-    assert_eq!(check(&keys(&["", SECRET], &[]), &signed_with_nothing, BODY, NOW), Err(Refused::Mismatch));
-    assert_eq!(check(&keys(&[], &["", "key"]), &empty_key, BODY, NOW), Err(Refused::Mismatch));
+    assert_eq!(
+        check(&keys(&["", SECRET], &[]), &signed_with_nothing, BODY, NOW),
+        Err(NotAuthentic::Mismatch)
+    );
+    assert_eq!(check(&keys(&[], &["", "key"]), &empty_key, BODY, NOW), Err(NotAuthentic::Mismatch));
 }

@@ -128,8 +128,8 @@ async fn voiding_and_cancelling_name_the_invoice_and_tell_what_was_said() {
     let table = [
         (200, Some(Closing::Accepted)),
         (404, Some(Closing::NotFound)),
-        (400, Some(Closing::Refused { status: 400 })),
-        (422, Some(Closing::Refused { status: 422 })),
+        (400, Some(Closing::Declined { status: 400 })),
+        (422, Some(Closing::Declined { status: 422 })),
         (401, None),
         (500, None),
     ];

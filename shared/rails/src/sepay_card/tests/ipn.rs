@@ -1,11 +1,11 @@
 use super::{paid_ipn, with};
 use crate::sepay_card::{Ipn, IpnKind, authenticate_ipn};
-use crate::{Refused, Unreadable};
+use crate::{NotAuthentic, Unreadable};
 use http::{HeaderMap, HeaderValue};
 use primitives::Secret;
 use serde_json::{Value, json};
 
-const MISSING: Result<(), Refused> = Err(Refused::Header("x-secret-key"));
+const MISSING: Result<(), NotAuthentic> = Err(NotAuthentic::Header("x-secret-key"));
 
 #[test]
 fn only_the_exact_key_opens_the_door() {
@@ -22,7 +22,7 @@ fn only_the_exact_key_opens_the_door() {
     assert_eq!(attempt(&[]), MISSING);
     assert_eq!(attempt(&["old key", "old key"]), MISSING);
     for wrong in ["", "old key ", " old key", "old ke", "old keyy", "Old key", "old key, old key"] {
-        assert_eq!(attempt(&[wrong]), Err(Refused::Mismatch), "{wrong:?}");
+        assert_eq!(attempt(&[wrong]), Err(NotAuthentic::Mismatch), "{wrong:?}");
     }
 }
 
@@ -35,11 +35,11 @@ fn without_a_configured_secret_nobody_gets_in() {
         )])
     };
     for secrets in [vec![], vec![Secret::new("")], vec![Secret::new(""), Secret::new("")]] {
-        assert_eq!(authenticate_ipn(&secrets, &headers("")), Err(Refused::NoSecret));
-        assert_eq!(authenticate_ipn(&secrets, &HeaderMap::new()), Err(Refused::NoSecret));
+        assert_eq!(authenticate_ipn(&secrets, &headers("")), Err(NotAuthentic::NoSecret));
+        assert_eq!(authenticate_ipn(&secrets, &HeaderMap::new()), Err(NotAuthentic::NoSecret));
     }
     let one_is_empty = [Secret::new(""), Secret::new("key")];
-    assert_eq!(authenticate_ipn(&one_is_empty, &headers("")), Err(Refused::Mismatch));
+    assert_eq!(authenticate_ipn(&one_is_empty, &headers("")), Err(NotAuthentic::Mismatch));
     assert_eq!(authenticate_ipn(&one_is_empty, &headers("key")), Ok(()));
 }
 
@@ -50,8 +50,8 @@ fn a_message_says_which_order_to_ask_for() {
     assert_eq!(ipn.invoice.as_str(), "CIT-7");
     assert_eq!(ipn.timestamp.unwrap().seconds(), 1_759_134_682);
     assert_eq!(ipn.event_key(), "ORDER_PAID#384c66dd-41e6-4316-a544-b4141682595c");
-    assert_eq!(ipn.claimed_payment().map(|amount| amount.get()), Some(100_000));
-    assert_eq!(ipn.claims().order_amount, ipn.claims().transaction_amount);
+    assert_eq!(ipn.stated_payment().map(|amount| amount.get()), Some(100_000));
+    assert_eq!(ipn.stated().order_amount, ipn.stated().transaction_amount);
 }
 
 #[test]
@@ -68,18 +68,18 @@ fn other_kinds_and_numbers_for_texts_are_understood() {
     assert_eq!(parse(&kind("TRANSACTION_VOID")).unwrap().kind, IpnKind::TransactionVoid);
     let renewal = parse(&kind("RENEWAL_ORDER_PAID")).unwrap();
     assert_eq!(renewal.kind, IpnKind::Other("RENEWAL_ORDER_PAID".to_owned()));
-    assert_eq!(renewal.claimed_payment(), None);
+    assert_eq!(renewal.stated_payment(), None);
 
     let numbers = with(paid_ipn(), "/transaction/id", json!(42));
     let numbers = with(numbers, "/order/order_invoice_number", json!(1_757_053_857));
     let numbers = with(numbers, "/order/order_amount", json!(100_000));
     let ipn = parse(&with(numbers, "/timestamp", json!("1759134682"))).unwrap();
     assert_eq!((ipn.event_key().as_str(), ipn.invoice.as_str()), ("ORDER_PAID#42", "1757053857"));
-    assert!(ipn.claimed_payment().is_some());
+    assert!(ipn.stated_payment().is_some());
 }
 
 #[test]
-fn each_condition_alone_can_stop_a_claimed_payment() {
+fn each_condition_alone_can_stop_a_stated_payment() {
     let table = [
         ("/notification_type", json!("TRANSACTION_VOID")),
         ("/notification_type", json!("SOMETHING_PAID")),
@@ -102,12 +102,12 @@ fn each_condition_alone_can_stop_a_claimed_payment() {
     ];
     for (pointer, value) in table {
         let ipn = parse(&with(paid_ipn(), pointer, value.clone())).unwrap();
-        assert_eq!(ipn.claimed_payment(), None, "{pointer} {value}");
+        assert_eq!(ipn.stated_payment(), None, "{pointer} {value}");
     }
 }
 
 #[test]
-fn what_is_beside_the_point_stops_no_claimed_payment() {
+fn what_is_beside_the_point_stops_no_stated_payment() {
     let table = [
         ("/notification_type", json!(" order_paid ")),
         ("/order/order_status", json!("captured")),
@@ -124,12 +124,12 @@ fn what_is_beside_the_point_stops_no_claimed_payment() {
     ];
     for (pointer, value) in table {
         let ipn = parse(&with(paid_ipn(), pointer, value.clone())).unwrap();
-        assert_eq!(ipn.claimed_payment().map(|amount| amount.get()), Some(100_000), "{pointer} {value}");
+        assert_eq!(ipn.stated_payment().map(|amount| amount.get()), Some(100_000), "{pointer} {value}");
     }
     for (pointer, value) in [("/transaction/id", json!(null)), ("/transaction/id", json!("a#b"))] {
         let message = with(paid_ipn(), pointer, value).to_string();
-        let (invoice, claimed) = Ipn::glimpse(message.as_bytes()).unwrap();
-        assert_eq!((invoice.as_str(), claimed.map(|amount| amount.get())), ("CIT-7", Some(100_000)));
+        let (invoice, stated) = Ipn::glimpse(message.as_bytes()).unwrap();
+        assert_eq!((invoice.as_str(), stated.map(|amount| amount.get())), ("CIT-7", Some(100_000)));
     }
     let other = with(paid_ipn(), "/notification_type", json!("TRANSACTION_VOID")).to_string();
     assert_eq!(Ipn::glimpse(other.as_bytes()).unwrap().1, None);

@@ -36,7 +36,7 @@ fn with(mut row: Value, path: &str, value: Option<Value>) -> Value {
 
 fn check(judge: Judge, row: &Value, path: &str, value: Value, reason: Reason) {
     let verdict = judge(&with(row.clone(), path, Some(value.clone())), &question());
-    assert_eq!(verdict, Verdict::Refused(reason), "{path} = {value}");
+    assert_eq!(verdict, Verdict::Rejected(reason), "{path} = {value}");
 }
 
 /// Each field missing, null or of another type; what is left of the row is right.
@@ -47,7 +47,7 @@ fn each_field_is_needed(judge: Judge, row: &Value, fields: &[&'static str]) {
         check(judge, row, &path, Value::Null, Malformed(field));
         check(judge, row, &path, json!([]), Malformed(field));
         let verdict = judge(&with(row.clone(), &path, None), &question());
-        assert_eq!(verdict, Verdict::Refused(Malformed(field)), "{field} missing");
+        assert_eq!(verdict, Verdict::Rejected(Malformed(field)), "{field} missing");
     }
 }
 

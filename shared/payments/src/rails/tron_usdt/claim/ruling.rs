@@ -38,7 +38,7 @@ const USDT: u64 = 1_000_000;
 /// The chain is public, so naming a transfer proves nothing, and an amount that another account was given is never the
 /// claimant's. Of other people's orders only those near the amount speak against a claim: an order for far more could
 /// otherwise be made by anyone to send every claim to a person.
-pub(crate) fn rule_claim(
+pub(crate) fn judge_claim(
     claimed: Claimed<'_>,
     exact: Option<&ReferenceRow>,
     held: &[ReferenceRow],
@@ -114,7 +114,7 @@ mod tests {
         let ann: AccountId = "ann".parse().unwrap();
         let claimed = Claimed { account: &ann, amount: micros(sent), paid_at: at(HOUR) };
         let dues = |rows: &[ReferenceRow]| rows.iter().map(|row| row.minor().unwrap()).collect();
-        match rule_claim(claimed, exact.as_ref(), held) {
+        match judge_claim(claimed, exact.as_ref(), held) {
             ClaimRuling::Own(row) => Some((true, dues(&[row]))),
             ClaimRuling::Near(rows) => Some((false, dues(&rows))),
             ClaimRuling::Unclear => None,

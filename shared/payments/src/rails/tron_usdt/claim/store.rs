@@ -1,10 +1,10 @@
 //! Claims as they are stored: the audit rows of those that wait, and what a person claimed today.
 
 use crate::items::{ClaimTally, OPEN_INDEX, PAYMENT_INBOX, TALLY, claimed_fact, due_mark};
-use crate::store::{Attributes, Store, When};
+use crate::store::{Store, When};
 use crate::{ClaimError, FactKey, PaymentsError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use platform::{Item, Key, StoreError, TopUpRules, key, number, text};
+use platform::{Attributes, Item, Key, StoreError, TopUpRules, key, number, text, unless_condition_failed};
 use primitives::{AccountId, Credits, Overflow, Timestamp};
 use std::time::Duration;
 
@@ -57,18 +57,8 @@ impl Store {
                 .expression_attribute_names("#open", "open")
                 .expression_attribute_values(":due", text(due_mark()))
                 .expression_attribute_values(":until", number(due.until));
-            match put.send().await {
-                Ok(_) => Ok(true),
-                // Another poll cleared it at the same moment.
-                Err(error)
-                    if error
-                        .as_service_error()
-                        .is_some_and(|failed| failed.is_conditional_check_failed_exception()) =>
-                {
-                    Ok(false)
-                }
-                Err(error) => Err(StoreError::of_sdk(error)),
-            }
+            // Refused: another poll cleared it at the same moment.
+            Ok(unless_condition_failed(put.send().await)?.is_some())
         })
         .await
     }

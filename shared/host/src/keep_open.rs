@@ -2,7 +2,7 @@
 
 use lambda_runtime::tower::{Layer, Service};
 use lambda_runtime::{Error, LambdaInvocation};
-use platform::Platform;
+use platform::{Platform, with_causes};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -15,29 +15,29 @@ use std::task::{Context, Poll};
 /// A client that leaves also breaks the sending of the answer, and `lambda_runtime` ends the process over that. Here
 /// it is an everyday event: logged, and the environment lives on.
 #[derive(Clone)]
-pub struct Hold(Platform);
+pub struct KeepOpen(Platform);
 
-impl Hold {
-    pub fn of(platform: &Platform) -> Hold {
-        Hold(platform.clone())
+impl KeepOpen {
+    pub fn of(platform: &Platform) -> KeepOpen {
+        KeepOpen(platform.clone())
     }
 }
 
-impl<S> Layer<S> for Hold {
-    type Service = Held<S>;
+impl<S> Layer<S> for KeepOpen {
+    type Service = KeptOpen<S>;
 
-    fn layer(&self, invocations: S) -> Held<S> {
-        Held { platform: self.0.clone(), invocations }
+    fn layer(&self, invocations: S) -> KeptOpen<S> {
+        KeptOpen { platform: self.0.clone(), invocations }
     }
 }
 
-/// A service inside a [`Hold`].
-pub struct Held<S> {
+/// A service inside a [`KeepOpen`].
+pub struct KeptOpen<S> {
     platform: Platform,
     invocations: S,
 }
 
-impl<S> Service<LambdaInvocation> for Held<S>
+impl<S> Service<LambdaInvocation> for KeptOpen<S>
 where
     S: Service<LambdaInvocation, Response = (), Error = Error>,
     S::Future: 'static,
@@ -54,7 +54,7 @@ where
         let (platform, answered) = (self.platform.clone(), self.invocations.call(invocation));
         Box::pin(async move {
             if let Err(error) = answered.await {
-                tracing::warn!(error = %error, "an answer did not reach its caller; its work goes on");
+                tracing::warn!(error = %with_causes(&*error), "an answer did not reach its caller; its work goes on");
             }
             platform.idle().await;
             Ok(())

@@ -1,11 +1,12 @@
-use crate::RunsError;
 use crate::items::IDEMPOTENCY;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use platform::{Item, ItemBuilder, Platform, StoreError, number};
+use platform::{
+    ConditionalWrite, Item, ItemBuilder, Platform, StoreError, conditional_write, number,
+    unless_condition_failed, with_causes,
+};
 use primitives::{AccountId, Fingerprint, RunId, Timestamp};
 use ring::digest::{SHA256, digest};
 use std::time::Duration;
@@ -21,7 +22,7 @@ const WAITS_KEPT: Duration = Duration::from_secs(3600);
 
 /// Remembers which run an `Idempotency-Key` stands for. The key itself is not stored, only its hash.
 #[derive(Clone)]
-pub(crate) struct Claims {
+pub(crate) struct IdempotencyKeys {
     dynamo: Client,
     table: String,
     waiting_max: u32,
@@ -29,29 +30,29 @@ pub(crate) struct Claims {
 
 /// The run a key stood for already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EarlierClaim {
+pub(crate) struct EarlierUse {
     pub(crate) run: RunId,
     pub(crate) fingerprint: Fingerprint,
 }
 
-impl Claims {
-    pub(crate) fn new(platform: &Platform) -> Claims {
-        Claims {
+impl IdempotencyKeys {
+    pub(crate) fn new(platform: &Platform) -> IdempotencyKeys {
+        IdempotencyKeys {
             dynamo: platform.dynamo().clone(),
             table: platform.table(&IDEMPOTENCY),
             waiting_max: platform.profile().limits.waiting_repeats_max,
         }
     }
 
-    /// The run the key stands for, if it is claimed.
+    /// The run the key stands for, if it is recorded for one.
     pub(crate) async fn find(
         &self,
         account: &AccountId,
         key: &str,
         now: Timestamp,
-    ) -> Result<Option<RunId>, RunsError> {
+    ) -> Result<Option<RunId>, StoreError> {
         let get = self.dynamo.get_item().table_name(&self.table);
-        let get = get.set_key(Some(platform::key([("id", &claim_id(account, key))]))).consistent_read(true);
+        let get = get.set_key(Some(platform::key([("id", &row_id(account, key))]))).consistent_read(true);
         let answer = get.send().await.map_err(StoreError::of_sdk)?;
         let Some(attributes) = answer.item() else { return Ok(None) };
         let item = Item::new(IDEMPOTENCY.name, attributes);
@@ -59,17 +60,17 @@ impl Claims {
         Ok(if is_over { None } else { Some(item.parsed("run")?) })
     }
 
-    /// Claims the key for `run`. `Some`: it stands for another run (or for this one, if a reply was lost).
-    pub(crate) async fn claim(
+    /// IdempotencyKeys the key for `run`. `Some`: it stands for another run (or for this one, if a reply was lost).
+    pub(crate) async fn record(
         &self,
         account: &AccountId,
         key: &str,
         run: RunId,
         fingerprint: Fingerprint,
         now: Timestamp,
-    ) -> Result<Option<EarlierClaim>, RunsError> {
+    ) -> Result<Option<EarlierUse>, StoreError> {
         let item = ItemBuilder::default()
-            .text("id", claim_id(account, key))
+            .text("id", row_id(account, key))
             .text("run", run)
             .text("fp", fingerprint.encode())
             .number("ttl", now.after(MEMORY).seconds());
@@ -83,15 +84,14 @@ impl Claims {
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", number(now.seconds()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = put.send().await else { return Ok(None) };
-        let old = match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(failed)) => failed.item(),
-            _ => return Err(StoreError::of_sdk(error).into()),
+        let ConditionalWrite::ConditionFailed { standing } = conditional_write(put.send().await)? else {
+            return Ok(None);
         };
         let missing = || StoreError::corrupt(IDEMPOTENCY.name, "the store answered without the old item");
-        let item = Item::new(IDEMPOTENCY.name, old.ok_or_else(missing)?);
+        let standing = standing.ok_or_else(missing)?;
+        let item = Item::new(IDEMPOTENCY.name, &standing);
         let fingerprint = Fingerprint::decode(item.text("fp")?).ok_or(item.corrupt("fp"))?;
-        Ok(Some(EarlierClaim { run: item.parsed("run")?, fingerprint }))
+        Ok(Some(EarlierUse { run: item.parsed("run")?, fingerprint }))
     }
 
     /// Takes a place among the account's waiting repeats. False: all are taken, or the count can't be made.
@@ -110,22 +110,19 @@ impl Claims {
             .expression_attribute_values(":one", number(1_u32))
             .expression_attribute_values(":max", number(self.waiting_max))
             .expression_attribute_values(":ttl", number(now.after(WAITS_KEPT).seconds()));
-        match update.send().await {
-            Ok(_) => true,
-            Err(error)
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                false
-            }
+        match unless_condition_failed(update.send().await) {
+            Ok(taken) => taken.is_some(),
             Err(error) => {
-                let error = StoreError::of_sdk(error);
-                tracing::warn!(account.id = %account, error = %error, "a repeat does not wait, because waiting can't be counted");
+                tracing::warn!(
+                    account.id = %account, error = %with_causes(&error),
+                    "a repeat does not wait, because waiting can't be counted"
+                );
                 false
             }
         }
     }
 }
 
-fn claim_id(account: &AccountId, key: &str) -> String {
+fn row_id(account: &AccountId, key: &str) -> String {
     format!("{account}#{}", URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes())))
 }
