@@ -11,7 +11,7 @@ use cursor::Cursor;
 use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use identity::{IdentityError, User};
 use platform::{InvalidSettings, Platform, StoreError};
-use primitives::{AccountId, CreditsDelta, Language};
+use primitives::{AccountId, CreditsDelta, Language, Unit};
 use rates::{Rates, Reference};
 use signup::{Signup, SignupError};
 use utoipa::OpenApi;
@@ -104,7 +104,7 @@ async fn view(
     AccountView::of(user, account, desk.platform.profile(), rate, language).map(Json)
 }
 
-/// Every movement of your credit, newest first. The sum of all amounts is your balance.
+/// Every movement of your credit, newest first. The sum of all movements is your balance.
 #[utoipa::path(
     get, path = "/v1/account/transactions", operation_id = "list_transactions", tag = "account",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "default 20"),
@@ -125,7 +125,8 @@ async fn transactions(
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
     })?;
-    let page = movements(desk.signup.ledger(), caller.account(), page.limit, cursor).await;
+    let (ledger, unit) = (desk.signup.ledger(), desk.platform.profile().ledger.unit);
+    let page = movements(ledger, caller.account(), page.limit, cursor, unit).await;
     Ok(Json(page.map_err(|error| problem(error.into()))?))
 }
 
@@ -140,6 +141,7 @@ async fn movements(
     account: &AccountId,
     limit: u32,
     cursor: Option<Cursor>,
+    unit: Unit,
 ) -> Result<TransactionPage, credits::CreditsError> {
     let at_once = READ_AT_ONCE.max(limit);
     let (mut page, mut balance) = match cursor {
@@ -155,7 +157,7 @@ async fn movements(
             if entry.amount.get() == 0 {
                 continue;
             }
-            transactions.push(Transaction::of(entry, after));
+            transactions.push(Transaction::of(entry, after, unit));
             if transactions.len() == limit as usize {
                 let is_last = page.next.is_none() && last == Some(entry.id);
                 let next = (!is_last).then_some(Cursor { before: entry.id, balance });

@@ -2,7 +2,9 @@ use credits::{Account, Entry, Kind, Origin};
 use edge::{Problem, ProblemCode};
 use identity::{DisplayName, PreferencesChange, ProfileChange, StorageProvider, Theme, User, Welcome};
 use platform::Profile;
-use primitives::{Credits, CreditsDelta, Currency, EntryId, Language, Private, Timestamp, TopUpId};
+use primitives::{
+    CreditsDelta, CreditsDeltaView, CreditsView, Currency, EntryId, Language, Private, Timestamp, TopUpId, Unit,
+};
 use rates::{Quote, Rates, Reference};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -13,20 +15,15 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AccountView {
     id: String,
-    /// What one unit is, e.g. `USD cent`.
-    unit: String,
     /// What new runs can spend.
-    #[schema(value_type = u64)]
-    available: Credits,
+    available: CreditsView,
     /// What is available in your display currency, for reference only; absent for USD and without a rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<Reference>,
     /// Held by runs that are going on.
-    #[schema(value_type = u64)]
-    reserved: Credits,
+    reserved: CreditsView,
     /// Owed after a payment was taken back; new credit covers it first.
-    #[schema(value_type = u64)]
-    debt: Credits,
+    debt: CreditsView,
     status: AccountStatus,
     welcome: WelcomeStatus,
     email: Option<String>,
@@ -118,13 +115,11 @@ pub(crate) struct Transaction {
     id: EntryId,
     kind: TransactionKind,
     /// Positive: credit came in.
-    #[schema(value_type = i64)]
-    amount: CreditsDelta,
+    credits: CreditsDeltaView,
     /// What all entries up to this one sum up to: available + reserved - debt. Absent when the account moved again and again
     /// while it was read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
-    balance_after: Option<CreditsDelta>,
+    balance_after: Option<CreditsDeltaView>,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     /// Where granted credit came from.
@@ -185,13 +180,14 @@ impl AccountView {
             Welcome::Refused(_) => WelcomeStatus::NotGranted,
         };
         let own = |text: &Option<Private<String>>| text.as_ref().map(|text| text.expose().clone());
+        let unit = profile.ledger.unit;
+        let shown = |amount| CreditsView::new(amount, unit);
         Ok(AccountView {
             id: account.id.to_string(),
-            unit: profile.ledger.unit.to_string(),
-            available: balance.available,
-            reference: rate.and_then(|rate| rate.reference(profile.ledger.unit, balance.available, language)),
-            reserved: balance.reserved,
-            debt: balance.debt,
+            available: shown(balance.available),
+            reference: rate.and_then(|rate| rate.reference(unit, balance.available, language)),
+            reserved: shown(balance.reserved),
+            debt: shown(balance.debt),
             status: if account.block.is_some() { AccountStatus::Suspended } else { AccountStatus::Active },
             welcome,
             email: own(&user.email),
@@ -274,7 +270,7 @@ impl GrantOrigin {
 }
 
 impl Transaction {
-    pub(crate) fn of(entry: &Entry, balance_after: Option<CreditsDelta>) -> Transaction {
+    pub(crate) fn of(entry: &Entry, balance_after: Option<CreditsDelta>, unit: Unit) -> Transaction {
         let top_up_id = match &entry.kind {
             Kind::Grant { top_up, .. } => *top_up,
             _ => None,
@@ -294,8 +290,8 @@ impl Transaction {
         Transaction {
             id: entry.id,
             kind,
-            amount: entry.amount,
-            balance_after,
+            credits: CreditsDeltaView::new(entry.amount, unit),
+            balance_after: balance_after.map(|balance| CreditsDeltaView::new(balance, unit)),
             at: entry.at,
             origin,
             run_id,

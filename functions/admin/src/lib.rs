@@ -4,13 +4,13 @@
 mod closed_sets;
 mod views;
 
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use payments::{Assignment, FactKey, Payments, PaymentsError, Reinstatement, Reversal, TopUpError};
 use platform::{InvalidSettings, Platform};
-use primitives::{Currency, Timestamp};
+use primitives::{Amounts, Currency, Language, Timestamp};
 use rates::{Quote, Rates};
 use utoipa::OpenApi;
 use views::{
@@ -66,13 +66,17 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     ),
     security(("sign_in_token" = []))
 )]
-async fn list(State(desk): State<Desk>, page: Page) -> Result<Json<PaymentListView>, ProblemResponse> {
+async fn list(
+    State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
+    page: Page,
+) -> Result<Json<PaymentListView>, ProblemResponse> {
     let after = page.cursor.as_deref().map(str::parse::<FactKey>).transpose().map_err(|_| {
         Problem::new(ProblemCode::InvalidInput)
             .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
     })?;
     let page = desk.payments.waiting(page.limit, after.as_ref()).await.map_err(|error| error.problem())?;
-    Ok(Json(PaymentListView::of(&page)))
+    Ok(Json(PaymentListView::of(&page, desk.amounts(language))))
 }
 
 /// One payment with its raw deliveries, reversals and audit rows. Looking is noted in the log.
@@ -88,12 +92,13 @@ async fn list(State(desk): State<Desk>, page: Page) -> Result<Json<PaymentListVi
 )]
 async fn show(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<InboxPaymentView>, ProblemResponse> {
     let key = fact_key(&id)?;
     tracing::info!(payment = %key, administrator = %caller.user(), "an administrator looked at a payment");
-    Ok(Json(desk.payment(&key).await?))
+    Ok(Json(desk.payment(&key, language).await?))
 }
 
 /// Give a payment to a person: credit, link and audit row in one step. The same assignment again changes nothing.
@@ -109,6 +114,7 @@ async fn show(
 )]
 async fn assign(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<AssignRequest>,
@@ -131,7 +137,7 @@ async fn assign(
         PaymentsError::TopUp(TopUpError::NoTopUp) => unknown("/top_up_id", "the account has no such top-up"),
         error => error.problem(),
     })?;
-    Ok(Json(desk.payment(&key).await?))
+    Ok(Json(desk.payment(&key, language).await?))
 }
 
 /// Say that a payment is not a top-up. It can still be assigned later.
@@ -147,6 +153,7 @@ async fn assign(
 )]
 async fn dismiss(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<DismissRequest>,
@@ -155,7 +162,7 @@ async fn dismiss(
     let note = wish.parse()?;
     let dismissed = desk.payments.dismiss(&key, who.as_str(), &note, now).await;
     dismissed.map_err(|error| error.problem())?;
-    Ok(Json(desk.payment(&key).await?))
+    Ok(Json(desk.payment(&key, language).await?))
 }
 
 /// Take credit back because the money was: what is unspent of it, the rest as debt. Once per case.
@@ -207,9 +214,13 @@ async fn reinstate(
 }
 
 impl Desk {
-    async fn payment(&self, key: &FactKey) -> Result<InboxPaymentView, Problem> {
+    fn amounts(&self, language: Language) -> Amounts {
+        Amounts { unit: self.platform.profile().ledger.unit, language }
+    }
+
+    async fn payment(&self, key: &FactKey, language: Language) -> Result<InboxPaymentView, Problem> {
         let dossier = self.payments.dossier(key).await.map_err(|error| error.problem())?;
-        Ok(InboxPaymentView::of_dossier(&dossier))
+        Ok(InboxPaymentView::of_dossier(&dossier, self.amounts(language)))
     }
 
     /// Without a rate an administrator names the credit.

@@ -15,7 +15,7 @@ use edge::{
 };
 use last_event_id::LastEventId;
 use platform::{InvalidSettings, Platform};
-use primitives::{Credits, Language, Private, RunId};
+use primitives::{Credits, CreditsView, Language, Private, RunId, Unit};
 use runs::{
     Heard, ImageInput, Order, OrderError, OutputType, Place, RunEvent, RunView, Runs, ScriptInput, ToolInput,
     Who,
@@ -52,7 +52,14 @@ use utoipa::OpenApi;
 pub struct Api;
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    Routes::new().route("/v1/runs", post(run_tool)).finish(platform, Runs::new(platform)?)
+    let desk = Desk { runs: Runs::new(platform)?, unit: platform.profile().ledger.unit };
+    Routes::new().route("/v1/runs", post(run_tool)).finish(platform, desk)
+}
+
+#[derive(Clone)]
+struct Desk {
+    runs: Runs,
+    unit: Unit,
 }
 
 /// A wish to run a tool; [`RunRequestSchema`] describes it.
@@ -62,7 +69,7 @@ pub struct RunRequest {
     tool: String,
     input: Private<Value>,
     quote_id: Option<String>,
-    price: Option<u64>,
+    price: Option<CreditsView>,
     run_id: Option<String>,
 }
 
@@ -98,7 +105,7 @@ pub struct RunRequest {
     security(("sign_in_token" = []))
 )]
 async fn run_tool(
-    State(runs): State<Runs>,
+    State(desk): State<Desk>,
     (Extension(request), Extension(language)): (Extension<RequestId>, Extension<Language>),
     runner: Runner,
     LastEventId(heard): LastEventId,
@@ -117,9 +124,9 @@ async fn run_tool(
         country: caller.country().map(own),
         network: caller.network().map(own),
     };
-    let events = runs.start(who, order);
+    let events = desk.runs.start(who, order);
     match accept {
-        AcceptKind::EventStream => Ok(stream(events, Listener { request, language, heard }).await?),
+        AcceptKind::EventStream => Ok(stream(events, Listener { request, language, unit: desk.unit, heard }).await?),
         AcceptKind::Json => Ok(collect(events).await?),
     }
 }
@@ -141,10 +148,7 @@ impl RunRequest {
         let run = self.run_id.as_deref().map(str::parse::<RunId>).transpose().map_err(|invalid| {
             Problem::new(ProblemCode::InvalidRunId).pointer("/run_id", invalid.to_string())
         })?;
-        let price = self.price.map(Credits::new).transpose().map_err(|_| {
-            Problem::new(ProblemCode::InvalidInput)
-                .pointer("/price", "send the price as GET /v1/pricing tells it")
-        })?;
+        let price = self.price.map(|price| price.amount);
         Ok(Order { input, quote: self.quote_id, price, run, idempotency_key })
     }
 }
@@ -195,6 +199,7 @@ fn about(run: RunId, mut response: Response) -> Response {
 struct Listener {
     request: RequestId,
     language: Language,
+    unit: Unit,
     /// What the client heard before its connection broke.
     heard: Option<Place>,
 }
@@ -239,10 +244,10 @@ impl Story {
             RunEvent::Done(view) => sse::numbered_event("done", id, &view),
             RunEvent::Failed(problem) => {
                 let problem = self.listener.request.name(*problem);
-                // What fails once its credit is held names no amount that would need the ledger's unit.
-                let mut document = problem.told(self.listener.language, "").document();
+                let unit = self.listener.unit;
+                let mut document = problem.told(self.listener.language, unit).document();
                 if document["credit"] == "not_taken" {
-                    document["charged"] = json!(0);
+                    document["charged"] = json!(CreditsView::new(Credits::ZERO, unit));
                 }
                 sse::numbered_event("failed", id, &document)
             }

@@ -4,7 +4,7 @@ mod closed_sets;
 mod pages;
 mod views;
 
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,7 +13,7 @@ use credits::Standings;
 use edge::{Caller, IdempotencyKey, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use payments::{Rail, TopUpWish, TopUps};
 use platform::{InvalidSettings, Platform};
-use primitives::{Credits, TopUpId};
+use primitives::{Language, TopUpId};
 use signup::{Signup, SignupError};
 use utoipa::OpenApi;
 use views::{MethodsView, TopUpListView, TopUpRequest, TopUpView};
@@ -84,6 +84,7 @@ async fn methods(State(desk): State<Desk>) -> Json<MethodsView> {
 )]
 async fn create(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     IdempotencyKey(key): IdempotencyKey,
     JsonBody(wish): JsonBody<TopUpRequest>,
@@ -92,11 +93,10 @@ async fn create(
     let rail: Rail = wish.method.parse().map_err(|unknown: payments::UnknownRail| {
         Problem::new(ProblemCode::InvalidInput).pointer("/method", unknown.to_string())
     })?;
-    let credits = Credits::new(wish.credits).map_err(|_| ProblemCode::AmountNotOffered)?;
     desk.signup.open(caller.account(), caller.sight(), now).await.map_err(|error| problem(&error))?;
-    let wish = TopUpWish { account: caller.account().clone(), rail, credits, key };
+    let wish = TopUpWish { account: caller.account().clone(), rail, credits: wish.credits.amount, key };
     let order = desk.top_ups.create(&wish, now).await.map_err(|error| error.problem())?;
-    Ok((axum::http::StatusCode::CREATED, Json(TopUpView::of(&order, &desk.top_ups, now))))
+    Ok((axum::http::StatusCode::CREATED, Json(TopUpView::of(&order, &desk.top_ups, now, language))))
 }
 
 /// Your top-ups, newest first: the history of your payments with their reference codes.
@@ -113,6 +113,7 @@ async fn create(
 )]
 async fn list(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     page: Page,
 ) -> Result<Json<TopUpListView>, ProblemResponse> {
@@ -122,7 +123,7 @@ async fn list(
     })?;
     let page = desk.top_ups.list(caller.account(), page.limit, before).await;
     let page = page.map_err(|error| error.problem())?;
-    Ok(Json(TopUpListView::of(&page, &desk.top_ups, desk.platform.now())))
+    Ok(Json(TopUpListView::of(&page, &desk.top_ups, desk.platform.now(), language)))
 }
 
 /// One top-up: its status, what arrived, what remains, and the ledger entries it led to. While it is to be paid,
@@ -140,12 +141,13 @@ async fn list(
 )]
 async fn show(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, ProblemResponse> {
     let order = desk.top_ups.show(caller.account(), top_up_id(&id)?).await;
     let order = order.map_err(|error| error.problem())?;
-    let view = TopUpView::of(&order, &desk.top_ups, desk.platform.now());
+    let view = TopUpView::of(&order, &desk.top_ups, desk.platform.now(), language);
     let again = view.is_to_be_paid().then_some([(RETRY_AFTER, LOOK_AGAIN_SECONDS)]);
     Ok((again, Json(view)).into_response())
 }
@@ -163,12 +165,13 @@ async fn show(
 )]
 async fn cancel(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<TopUpView>, ProblemResponse> {
     let (id, now) = (top_up_id(&id)?, desk.platform.now());
     let order = desk.top_ups.cancel(caller.account(), id, now).await.map_err(|error| error.problem())?;
-    Ok(Json(TopUpView::of(&order, &desk.top_ups, now)))
+    Ok(Json(TopUpView::of(&order, &desk.top_ups, now, language)))
 }
 
 /// What is no id names nothing.

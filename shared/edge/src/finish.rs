@@ -14,7 +14,7 @@ use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE}
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::Limited;
 use platform::{InvalidSettings, Platform};
-use primitives::{Language, TraceId};
+use primitives::{Language, TraceId, Unit};
 use problems::wanted_language;
 use std::time::Instant;
 use tracing::Instrument;
@@ -49,7 +49,7 @@ async fn name_and_complete(State(edge): State<Edge>, mut request: Request, next:
     let span = tracing::info_span!("request", request_id = %id, trace_id, %method, path);
     let begun = Instant::now();
     async {
-        let unit = edge.platform().profile().ledger.unit.as_str();
+        let unit = edge.platform().profile().ledger.unit;
         let response = completed(next.run(request).await, &id, language, unit);
         let (status, duration_ms) = (response.status().as_u16(), begun.elapsed().as_millis());
         tracing::info!(status, duration_ms, "{method} {path} was answered with {status}");
@@ -59,7 +59,7 @@ async fn name_and_complete(State(edge): State<Edge>, mut request: Request, next:
     .await
 }
 
-fn completed(mut response: Response, id: &RequestId, language: Language, unit: &str) -> Response {
+fn completed(mut response: Response, id: &RequestId, language: Language, unit: Unit) -> Response {
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| bare_problem(&response));
     if let Some(problem) = problem {
         let problem = id.name(problem).told(language, unit);

@@ -25,7 +25,7 @@ pub use in_time::AnswerBy;
 pub use limit::{REQUEST_LIMITS, TABLES};
 pub use network::SourceIp;
 pub use permission::Permission;
-pub use problems::{LedgerAmount, Problem, ProblemCode, ProblemDocument, closed_set};
+pub use problems::{Problem, ProblemCode, ProblemDocument, closed_set};
 pub use request_id::RequestId;
 pub use response::{ProblemResponse, RUN_ID};
 pub use routes::{ROUTES, Route, Routes};

@@ -1,7 +1,7 @@
 //! Problem documents (RFC 9457): one shape for everything that is refused or goes wrong.
 
 use crate::{ProblemCode, words};
-use primitives::{Credits, Language, RunId};
+use primitives::{Credits, CreditsView, Language, RunId, Unit};
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -35,6 +35,9 @@ struct Parts {
     code: ProblemCode,
     document: ProblemDocument,
     limit: Option<RequestLimit>,
+    /// Without its unit, which only the profile knows.
+    price: Option<Credits>,
+    available: Option<Credits>,
     /// The words of this very case in Vietnamese, where the usual ones of its code say too little.
     vietnamese: Option<String>,
     /// In which its words are, once it was told.
@@ -79,26 +82,15 @@ pub struct ProblemDocument {
     pub replayed: bool,
     /// What the run costs
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub price: Option<LedgerAmount>,
+    pub price: Option<CreditsView>,
     /// What can be spent
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub available: Option<LedgerAmount>,
+    pub available: Option<CreditsView>,
     /// The values that can't be used
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
-}
-
-/// An amount of credit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct LedgerAmount {
-    /// In whole units
-    #[schema(value_type = u64)]
-    pub amount: Credits,
-    /// What one unit is
-    #[schema(example = "USD cent")]
-    pub unit: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -128,7 +120,15 @@ impl Problem {
             errors: Vec::new(),
             retry_after_seconds: None,
         };
-        Problem(Box::new(Parts { code, document, limit: None, vietnamese: None, language: None }))
+        Problem(Box::new(Parts {
+            code,
+            document,
+            limit: None,
+            price: None,
+            available: None,
+            vietnamese: None,
+            language: None,
+        }))
     }
 
     /// Answers every request of a person who was deleted, while their last token is still good.
@@ -152,23 +152,23 @@ impl Problem {
 
     /// What the run costs; the edge adds the ledger's unit.
     pub fn price(mut self, price: Credits) -> Problem {
-        self.0.document.price = Some(LedgerAmount { amount: price, unit: String::new() });
+        self.0.price = Some(price);
         self
     }
 
     /// What can be spent; the edge adds the ledger's unit.
     pub fn available(mut self, available: Credits) -> Problem {
-        self.0.document.available = Some(LedgerAmount { amount: available, unit: String::new() });
+        self.0.available = Some(available);
         self
     }
 
     /// Says it in the caller's language, its amounts in the ledger's unit, and to the client's developer what to do.
-    pub fn told(mut self, language: Language, unit: &str) -> Problem {
+    pub fn told(mut self, language: Language, unit: Unit) -> Problem {
+        let (price, available) = (self.0.price, self.0.available);
         let document = &mut self.0.document;
+        document.price = price.map(|price| CreditsView::new(price, unit));
+        document.available = available.map(|available| CreditsView::new(available, unit));
         document.hint = words::hint(self.0.code).map(str::to_owned);
-        for amount in [&mut document.price, &mut document.available].into_iter().flatten() {
-            unit.clone_into(&mut amount.unit);
-        }
         if language == Language::Vietnamese {
             let (title, detail) = words::vietnamese(self.0.code);
             title.clone_into(&mut document.title);

@@ -1,5 +1,5 @@
 use crate::{Credit, Problem, ProblemCode, ProblemDocument};
-use primitives::{Language, RunId, Timestamp};
+use primitives::{Language, RunId, Timestamp, Unit};
 use serde_json::json;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -76,13 +76,13 @@ fn a_problem_is_told_in_the_callers_language_with_its_amounts_and_the_developers
             .detail("The run costs 4 and 1 is available.")
             .in_vietnamese("Giá 4, còn 1.")
     };
-    let english = problem().told(Language::English, "USD cent").document();
+    let english = problem().told(Language::English, Unit::UsdCent).document();
     assert_eq!(english["detail"], "The run costs 4 and 1 is available.");
     assert_eq!(english["price"], json!({ "amount": 4, "unit": "USD cent" }));
     assert_eq!(english["available"], json!({ "amount": 1, "unit": "USD cent" }));
     assert!(english["hint"].is_string());
 
-    let vietnamese = problem().told(Language::Vietnamese, "USD cent").document();
+    let vietnamese = problem().told(Language::Vietnamese, Unit::UsdCent).document();
     assert_eq!(
         (&vietnamese["title"], &vietnamese["detail"]),
         (&json!("Không đủ số dư"), &json!("Giá 4, còn 1."))
@@ -92,5 +92,5 @@ fn a_problem_is_told_in_the_callers_language_with_its_amounts_and_the_developers
     }
 
     let usual = Problem::new(ProblemCode::NotFound).detail("Nobody is here.");
-    assert_ne!(usual.told(Language::Vietnamese, "").document()["detail"], "Nobody is here.");
+    assert_ne!(usual.told(Language::Vietnamese, Unit::UsdCent).document()["detail"], "Nobody is here.");
 }

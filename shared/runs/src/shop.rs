@@ -3,7 +3,7 @@ use crate::{
     Catalog, FieldError, OrderError, PriceRow, Quote, QuoteSeal, RunsError, ToolForm, ToolInput, form,
 };
 use platform::{InvalidSettings, Platform, Settings};
-use primitives::{AccountId, Language, RunId, Secret, Timestamp};
+use primitives::{AccountId, CreditsView, Language, RunId, Secret, Timestamp};
 use std::time::Duration;
 
 /// What can be bought and at which price. Reads `tool_pricing`, writes nothing.
@@ -88,7 +88,7 @@ impl Shop {
             quote_id: self.seal.seal(&quote),
             tool: row.tool,
             model: row.option,
-            price: quote.price,
+            price: CreditsView::new(quote.price, row.ledger_unit),
             expires_at: quote.expires_at,
         })
     }

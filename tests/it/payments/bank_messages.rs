@@ -3,6 +3,7 @@
 use super::bank::{code, exact};
 use super::desk::{Desk, assert_taken, bank_message, deliver, dong};
 use crate::books;
+use crate::world::credit;
 use sandbox::{Delivery, Proof, TransferWish};
 use serde_json::Value;
 use std::time::Duration;
@@ -190,7 +191,7 @@ async fn an_authentic_message_that_can_not_be_read_is_kept_once_and_answered_wit
     for payment in &waiting {
         assert_eq!(payment["why"], "unreadable", "{payment}");
         assert!(
-            ["0", "131350"].contains(&payment["amount"].as_str().unwrap()),
+            ["0", "131350"].contains(&payment["amount"]["decimal"].as_str().unwrap()),
             "what can be read: {payment}"
         );
         let shown = desk.payment(payment["id"].as_str().unwrap()).await;
@@ -279,13 +280,13 @@ async fn numbers_may_be_texts_and_dates_rubbish_and_it_stays_the_same_transfer()
         let id = nth;
         assert_taken(&desk.deliver(&bank_message(message_with(id, &order, field, value))).await);
         let payment = desk.payment(&format!("viet_qr.{id}.0")).await;
-        assert_eq!((&payment["credits"], &payment["top_up_id"]), (&500.into(), &order["id"]), "{payment}");
+        assert_eq!((&payment["credits"], &payment["top_up_id"]), (&credit(500), &order["id"]), "{payment}");
         // The same transfer told in other words, and with another amount.
         assert_taken(&desk.deliver(&bank_message(message_with(id, &order, "", ""))).await);
         assert_taken(
             &desk.deliver(&bank_message(message_with(id, &order, "transferAmount", "9131350"))).await,
         );
-        assert_eq!(desk.show(&ann, &order).await["credited"], 500);
+        assert_eq!(desk.show(&ann, &order).await["credited"], credit(500));
     }
     assert_eq!(ann.balance().await, (100 + 7 * 500, 0, 0));
     assert!(desk.waiting().await.is_empty());

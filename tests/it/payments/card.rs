@@ -4,7 +4,7 @@ use super::administrator::{change, to};
 use super::desk::{Desk, deliver, dong};
 use super::gateway::{Gateway, captured, payment};
 use crate::books;
-use crate::world::{Answer, http};
+use crate::world::{Answer, credit, dong_of, http};
 use reqwest::header::{HeaderMap, HeaderValue};
 use sandbox::{Delivery, Fault, FaultRule, IpnKind, SEPAY_IPN_SECRET, Service};
 use serde_json::{Value, json};
@@ -284,7 +284,7 @@ async fn a_void_takes_the_credit_back_once() {
 
     assert_eq!(ann.balance().await, (100, 0, 0));
     let shown = desk.show(&ann, &order).await;
-    assert_eq!((&shown["status"], &shown["reversed"]), (&"reversed".into(), &500.into()), "{shown}");
+    assert_eq!((&shown["status"], &shown["reversed"]), (&"reversed".into(), &credit(500)), "{shown}");
     let kinds = |kind: &'static str| move |entry: &&Value| entry["kind"] == kind;
     let entries = ann.transactions().await;
     assert_eq!(entries.iter().filter(kinds("reversal")).count(), 1);
@@ -385,7 +385,7 @@ async fn an_invoice_nobody_knows_is_kept_and_never_credited() {
     let waiting = desk.waiting().await;
     assert_eq!(
         (waiting.len(), &waiting[0]["why"], &waiting[0]["amount"]),
-        (1, &"no_order".into(), &"50000".into())
+        (1, &"no_order".into(), &dong_of(50_000, "50,000"))
     );
     let orders = books::orders(&desk.world).await;
     assert!(orders.is_empty(), "no order appears by itself");
@@ -487,7 +487,7 @@ async fn an_authentic_ipn_that_makes_no_sense_is_kept_once_and_answered_with_suc
     for dossier in books::dossiers(&desk.world).await {
         assert!(dossier.fact.is_open() && dossier.deliveries.len() == 1, "{}", dossier.fact.key);
         let kept = desk.payment(&dossier.fact.key.to_string()).await;
-        assert_eq!((&kept["why"], &kept["amount"]), (&"unreadable".into(), &"0".into()), "{kept}");
+        assert_eq!((&kept["why"], &kept["amount"]), (&"unreadable".into(), &dong_of(0, "0")), "{kept}");
     }
     assert_eq!(asked_sepay(&desk), 0, "SePay is not asked about what names no order");
     let rows = books::scan(&desk.world, "payment_inbox").await.len();
