@@ -1,6 +1,7 @@
 //! What every answer of every function has in common, put around a function's routes.
 
 use crate::cors::tell_pages;
+use crate::etag::spare_known;
 use crate::in_time::in_time;
 use crate::request_id::RequestId;
 use crate::response::problem_of_status;
@@ -27,7 +28,10 @@ pub fn fallback(router: Router, platform: &Platform) -> Result<Router, InvalidSe
 
 /// What every answer has, also where there is no route.
 pub(crate) fn surrounded(router: Router, edge: &Edge) -> Router {
-    let limited = router.layer(from_fn(in_time)).layer(from_fn_with_state(edge.clone(), limit_body));
+    let limited = router
+        .layer(from_fn(spare_known))
+        .layer(from_fn(in_time))
+        .layer(from_fn_with_state(edge.clone(), limit_body));
     let for_pages = match edge.origins() {
         Some(_) => limited.layer(from_fn_with_state(edge.clone(), tell_pages)),
         None => limited,

@@ -3,6 +3,7 @@
 mod caller;
 mod cors;
 mod edge;
+mod etag;
 mod extract;
 mod finish;
 mod in_time;
