@@ -1,5 +1,7 @@
-use crate::closed_sets::{HeardVia, Likeness, NotCredited, PaymentState, ReversalCause, ReversalWish};
-use edge::{Problem, ProblemCode};
+use crate::closed_sets::{
+    HeardVia, Likeness, NotCredited, PaymentMethod, PaymentState, ReversalCause, ReversalWish,
+};
+use edge::{Problem, ProblemCode, Wording};
 use payments::{AuditRow, Cause, DeliveryRow, Dossier, Fact, FactState, InboxPage, LikelyOrder, ReversalRow};
 use primitives::{
     AccountId, Amounts, Credits, CreditsView, EntryId, MoneyView, Timestamp, TopUpId, typed, typed_pattern,
@@ -101,6 +103,7 @@ pub(crate) struct PaymentListView {
 pub(crate) struct InboxPaymentView {
     id: String,
     rail: String,
+    #[schema(value_type = PaymentMethod)]
     #[schema(value_type = PaymentState)]
     state: String,
     amount: MoneyView,

@@ -1,6 +1,6 @@
 //! The shapes people see: what `GET /v1/runs/{id}`, the JSON answer of a run and the `done` event share.
 
-use crate::closed_sets::{AttemptOutcome, RunFailure};
+use crate::closed_sets::{AttemptOutcome, PictureSize, RunFailure};
 use crate::pricing::{Case, PriceCase};
 use crate::receipt::Receipt;
 use crate::{ImageSize, PriceRow, RunsError, Tried};
@@ -137,6 +137,7 @@ pub struct TimelineStep {
     pub credits: Option<CreditsView>,
     /// Of `attempt_failed` and `given_back` why.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<RunFailure>)]
     pub detail: Option<String>,
 }
 
@@ -267,6 +268,7 @@ pub struct PriceCaseView {
     pub price: CreditsView,
     /// The parameter `size` that has this price.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<PictureSize>)]
     pub size: Option<String>,
     /// Prompts up to so many bytes (UTF-8), longer than those of the line before, have this price.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -278,7 +280,7 @@ pub struct ToolParameter {
     pub name: String,
     /// `string`, `integer` or `choice`
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: ParameterType,
     pub required: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_chars: Option<u32>,
@@ -287,6 +289,15 @@ pub struct ToolParameter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
 }
+/// What a parameter takes; of a `choice` one of its `choices`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterType {
+    String,
+    Integer,
+    Choice,
+}
+
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct QuoteView {
@@ -555,17 +566,19 @@ fn parameters(row: &PriceRow) -> Vec<ToolParameter> {
         choices: Vec::new(),
         default: None,
     };
-    let prompt =
-        ToolParameter { max_chars: Some(row.prompt_chars_max), ..parameter("prompt", "string", true) };
+    let prompt = ToolParameter {
+        max_chars: Some(row.prompt_chars_max),
+        ..parameter("prompt", ParameterType::String, true)
+    };
     let mut parameters = vec![prompt];
     if row.tool == "image" {
         let size = ToolParameter {
             choices: ImageSize::ALL.map(|size| size.as_str().to_owned()).to_vec(),
             default: Some(ImageSize::DEFAULT.as_str().to_owned()),
-            ..parameter("size", "choice", false)
+            ..parameter("size", ParameterType::Choice, false)
         };
         parameters.push(size);
-        parameters.push(parameter("seed", "integer", false));
+        parameters.push(parameter("seed", ParameterType::Integer, false));
     }
     parameters
 }
