@@ -134,8 +134,8 @@ async fn transactions(
 const READ_AT_ONCE: u32 = 200;
 const QUERIES_MAX: usize = 10;
 
-/// Reads on past outcomes that moved nothing, until the page is full or the ledger ends. After many of them the
-/// page is short, but its cursor goes on.
+/// Leaves out runs that were not charged, and reads on until the page is full or the ledger ends. After thousands of such
+/// runs in a row the page is shorter than `limit`, and its cursor leads to the rest.
 async fn movements(
     ledger: &Ledger,
     account: &AccountId,
@@ -174,8 +174,8 @@ async fn movements(
     Ok(TransactionPage { transactions, next_cursor: None })
 }
 
-/// The balance before an entry, from the one after it; `None` outside the ledger's range, which only a cursor of somebody's
-/// own making leads to.
+/// The balance before an entry, from the balance after it. `None` when it would lie outside the ledger's range: the caller
+/// sent a cursor that is not ours.
 fn before(after: CreditsDelta, entry: &Entry) -> Option<CreditsDelta> {
     let taken_back = CreditsDelta::new(-entry.amount.get()).ok()?;
     after.checked_add(taken_back).ok()

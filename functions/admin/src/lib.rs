@@ -165,7 +165,7 @@ async fn dismiss(
     Ok(Json(desk.payment(&key, language).await?))
 }
 
-/// Take credit back because the money was: what is unspent of it, the rest as debt. Once per case.
+/// Take credit back because the money was taken back: what is unspent of the credit, and the rest as debt. Once per case.
 #[utoipa::path(
     post, path = "/v1/admin/payments/{id}/reverse", operation_id = "reverse_payment", tag = "admin",
     params(("id" = String, Path)), request_body = ReverseRequest,

@@ -41,7 +41,7 @@ struct ClaimRequest {
     transaction_id: String,
 }
 
-/// An address of an explorer's page is far shorter.
+/// Longer than the address of any explorer's page.
 const TEXT_CHARS_MAX: usize = 500;
 
 /// What of the transaction is yours now, and what waits.

@@ -211,8 +211,8 @@ struct Story {
 }
 
 impl Story {
-    /// What is ready at the same moment leaves in one piece: a chunk and a write for each event would cost more than
-    /// the events.
+    /// Events that are ready at the same moment are sent as one chunk, because a chunk and a write for each of them would
+    /// cost more than the events.
     fn frames(&mut self, event: RunEvent, events: &mut UnboundedReceiver<RunEvent>) -> Bytes {
         let mut chunk = Vec::new();
         self.frame(event, &mut chunk);

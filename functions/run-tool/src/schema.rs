@@ -98,7 +98,7 @@ macro_rules! event {
         pub(crate) struct $name {
             #[schema(inline)]
             event: $kind,
-            /// Absent where there is nothing to go on from: the one before still counts.
+            /// Absent for `progress`: go on from the last event that has one.
             id: Option<String>,
             data: $data,
         }

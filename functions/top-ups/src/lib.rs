@@ -152,7 +152,7 @@ async fn show(
     Ok((again, Json(view)).into_response())
 }
 
-/// Say that you will not pay. What you have paid, or pay nevertheless, is credited all the same.
+/// Cancel the order. What you have paid, or still pay, is credited all the same.
 #[utoipa::path(
     post, path = "/v1/top-ups/{id}/cancel", operation_id = "cancel_top_up", tag = "top-ups",
     params(("id" = String, Path)),

@@ -253,7 +253,7 @@ impl PaymentView {
     }
 }
 
-/// A USDT order asks for up to one USDT more than was ordered; that is said where it is asked for.
+/// Tells the payer that a USDT order asks for up to one USDT more than was ordered, and why.
 fn usdt_note(order: &TopUp, unit: Unit) -> String {
     let due = order.price;
     let parts = match (order.ordered_amount(unit), order.added_amount(unit)) {

@@ -100,6 +100,7 @@ pub struct FieldProblem {
     pub detail: String,
 }
 
+    /// What is wrong with it, for a person, in the language of `Accept-Language`
 impl Problem {
     pub fn new(code: ProblemCode) -> Problem {
         let meaning = code.meaning();

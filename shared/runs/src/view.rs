@@ -278,7 +278,6 @@ pub struct PriceCaseView {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ToolParameter {
     pub name: String,
-    /// `string`, `integer` or `choice`
     #[serde(rename = "type")]
     pub kind: ParameterType,
     pub required: bool,

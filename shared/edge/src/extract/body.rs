@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError};
 use serde::de::DeserializeOwned;
 use std::error::Error;
 
-/// Nobody nests deeper who does not want to exhaust a parser.
+/// No body of ours is nested deeper; one that is wants to exhaust the parser.
 const DEPTH_MAX: usize = 32;
 
 /// A JSON body. Put `#[serde(deny_unknown_fields)]` on `T`, so that a mistyped field is no silent wish.
@@ -72,7 +72,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
 }
 
-/// Counts brackets outside of strings; whether they match is the parser's question.
+/// Counts brackets outside of strings. Whether they match is not looked at here; the parser does that.
 fn is_too_deep(bytes: &[u8]) -> bool {
     let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
     for byte in bytes {
@@ -157,7 +157,7 @@ fn names_in(expected: &str) -> String {
     names.join(", ")
 }
 
-/// What serde expected, for somebody who knows JSON and not Rust. `None` for anything that is not listed here: a library's
+/// What serde expected, in words for a caller who knows JSON and not Rust. `None` for anything that is not listed here: a library's
 /// words are not passed on.
 fn in_plain_words(expected: &str) -> Option<&'static str> {
     let first = expected.split(' ').next().unwrap_or_default();

@@ -13,7 +13,7 @@ pub use page::Page;
 
 use crate::{ProblemCode, ProblemResponse};
 
-/// A mistake of ours that the first request shows.
+/// Answers 500 and logs our mistake: the route lacks what its handler asks for.
 pub(crate) fn unfinished(mistake: &str) -> ProblemResponse {
     tracing::error!("{mistake}");
     ProblemCode::Internal.into()
