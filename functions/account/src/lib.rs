@@ -8,7 +8,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use credits::{Account, Entry, Ledger};
 use cursor::Cursor;
-use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
+use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes, unfit_cursor};
 use identity::{IdentityError, User};
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::{AccountId, CreditsDelta, Language, Unit};
@@ -121,10 +121,7 @@ async fn transactions(
     caller: Caller,
     page: Page,
 ) -> Result<Json<TransactionPage>, ProblemResponse> {
-    let cursor = page.cursor.as_deref().map(str::parse::<Cursor>).transpose().map_err(|_| {
-        Problem::new(ProblemCode::InvalidInput)
-            .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
-    })?;
+    let cursor = page.cursor.as_deref().map(str::parse::<Cursor>).transpose().map_err(|_| unfit_cursor())?;
     let (ledger, unit) = (desk.signup.ledger(), desk.platform.profile().ledger.unit);
     let page = movements(ledger, caller.account(), page.limit, cursor, unit).await;
     Ok(Json(page.map_err(|error| problem(error.into()))?))

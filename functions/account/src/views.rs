@@ -1,9 +1,10 @@
 use credits::{Account, Entry, Kind, Origin};
-use edge::{Problem, ProblemCode};
+use edge::{Problem, ProblemCode, Wording};
 use identity::{DisplayName, PreferencesChange, ProfileChange, StorageProvider, Theme, User, Welcome};
 use platform::Profile;
 use primitives::{
-    CreditsDelta, CreditsDeltaView, CreditsView, Currency, EntryId, Language, Private, Timestamp, TopUpId, Unit,
+    CreditsDelta, CreditsDeltaView, CreditsView, Currency, EntryId, Language, Private, Timestamp, TopUpId,
+    Unit,
 };
 use rates::{Quote, Rates, Reference};
 use serde::{Deserialize, Serialize};
@@ -211,22 +212,27 @@ impl AccountChange {
         let mut complaints = Vec::new();
         let name = self.name.map(|name| DisplayName::try_from(name.into_inner())).transpose();
         let name = name.unwrap_or_else(|invalid| {
-            complaints.push(("/name", invalid.to_string()));
+            let vietnamese = "tên gồm 1 đến 80 ký tự, không có ký tự điều khiển hay ký tự đổi hướng chữ";
+            complaints.push(("/name", Wording::new(invalid.to_string(), vietnamese)));
             None
         });
         let display_currency = self.display_currency.map(|code| shown_currency(&code)).transpose();
         let display_currency = display_currency.unwrap_or_else(|()| {
-            complaints.push(("/display_currency", "choose a currency such as USD or VND".to_owned()));
+            let why = Wording::new(
+                "choose a currency such as USD or VND",
+                "hãy chọn một loại tiền, ví dụ USD hoặc VND",
+            );
+            complaints.push(("/display_currency", why));
             None
         });
         let preferences = PreferencesChange {
-            theme: one_of("/theme", self.theme, "system, light or dark", &mut complaints),
-            language: one_of("/language", self.language, "en or vi", &mut complaints),
+            theme: one_of("/theme", self.theme, "system, light, dark", &mut complaints),
+            language: one_of("/language", self.language, "en, vi", &mut complaints),
             display_currency,
             storage_provider: one_of(
                 "/storage_provider",
                 self.storage_provider,
-                "none, google_drive or dropbox",
+                "none, google_drive, dropbox",
                 &mut complaints,
             ),
         };
@@ -234,9 +240,7 @@ impl AccountChange {
             return Ok((ProfileChange { name }, preferences));
         }
         let problem = Problem::new(ProblemCode::InvalidInput);
-        Err(complaints
-            .into_iter()
-            .fold(problem, |problem, (pointer, detail)| problem.pointer(pointer, detail)))
+        Err(complaints.into_iter().fold(problem, |problem, (pointer, why)| problem.pointer(pointer, why)))
     }
 }
 
@@ -248,12 +252,13 @@ fn shown_currency(code: &str) -> Result<Currency, ()> {
 fn one_of<T: FromStr>(
     pointer: &'static str,
     text: Option<String>,
-    expected: &str,
-    complaints: &mut Vec<(&'static str, String)>,
+    names: &str,
+    complaints: &mut Vec<(&'static str, Wording)>,
 ) -> Option<T> {
     let parsed = text.map(|text| text.parse::<T>()).transpose();
     parsed.unwrap_or_else(|_| {
-        complaints.push((pointer, format!("choose {expected}")));
+        let why = Wording::new(format!("choose one of {names}"), format!("hãy chọn một trong: {names}"));
+        complaints.push((pointer, why));
         None
     })
 }

@@ -7,7 +7,7 @@ mod views;
 use axum::extract::{Extension, Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
+use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes, unfit_cursor};
 use payments::{Assignment, FactKey, Payments, PaymentsError, Reinstatement, Reversal, TopUpError};
 use platform::{InvalidSettings, Platform};
 use primitives::{Amounts, Currency, Language, Timestamp};
@@ -15,7 +15,7 @@ use rates::{Quote, Rates};
 use utoipa::OpenApi;
 use views::{
     AssignRequest, DismissRequest, EntryView, InboxPaymentView, PaymentListView, ReinstateRequest,
-    ReverseRequest,
+    ReverseRequest, invalid,
 };
 
 #[derive(OpenApi)]
@@ -71,10 +71,7 @@ async fn list(
     Extension(language): Extension<Language>,
     page: Page,
 ) -> Result<Json<PaymentListView>, ProblemResponse> {
-    let after = page.cursor.as_deref().map(str::parse::<FactKey>).transpose().map_err(|_| {
-        Problem::new(ProblemCode::InvalidInput)
-            .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
-    })?;
+    let after = page.cursor.as_deref().map(str::parse::<FactKey>).transpose().map_err(|_| unfit_cursor())?;
     let page = desk.payments.waiting(page.limit, after.as_ref()).await.map_err(|error| error.problem())?;
     Ok(Json(PaymentListView::of(&page, desk.amounts(language))))
 }
@@ -133,8 +130,12 @@ async fn assign(
         seen: None,
     };
     desk.payments.assign(&key, &wish, now).await.map_err(|error| match error {
-        PaymentsError::NoAccount => unknown("/account_id", "there is no such account"),
-        PaymentsError::TopUp(TopUpError::NoTopUp) => unknown("/top_up_id", "the account has no such top-up"),
+        PaymentsError::NoAccount => {
+            invalid("/account_id", "there is no such account", "không có tài khoản này")
+        }
+        PaymentsError::TopUp(TopUpError::NoTopUp) => {
+            invalid("/top_up_id", "the account has no such top-up", "tài khoản không có lần nạp tiền này")
+        }
         error => error.problem(),
     })?;
     Ok(Json(desk.payment(&key, language).await?))
@@ -233,10 +234,6 @@ impl Desk {
             }
         }
     }
-}
-
-fn unknown(pointer: &'static str, detail: &'static str) -> Problem {
-    Problem::new(ProblemCode::InvalidInput).pointer(pointer, detail)
 }
 
 fn fact_key(id: &str) -> Result<FactKey, Problem> {

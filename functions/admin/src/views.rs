@@ -7,6 +7,7 @@ use primitives::{
     AccountId, Amounts, Credits, CreditsView, EntryId, MoneyView, Timestamp, TopUpId, typed, typed_pattern,
 };
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -102,8 +103,8 @@ pub(crate) struct PaymentListView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct InboxPaymentView {
     id: String,
-    rail: String,
     #[schema(value_type = PaymentMethod)]
+    rail: String,
     #[schema(value_type = PaymentState)]
     state: String,
     amount: MoneyView,
@@ -205,10 +206,13 @@ struct AuditView {
 
 impl AssignRequest {
     pub(crate) fn parse(self) -> Result<(AccountId, Option<TopUpId>, Option<Credits>, String), Problem> {
-        let account =
-            self.account_id.parse().map_err(|_| invalid("/account_id", "must be an account's id"))?;
+        let account = self
+            .account_id
+            .parse()
+            .map_err(|_| invalid("/account_id", "must be an account's id", "phải là mã của một tài khoản"))?;
         let order = self.top_up_id.map(|id| id.parse()).transpose();
-        let order = order.map_err(|_| invalid("/top_up_id", "must be a top-up's id"))?;
+        let order = order
+            .map_err(|_| invalid("/top_up_id", "must be a top-up's id", "phải là mã của một lần nạp tiền"))?;
         Ok((account, order, credits(self.credits)?, note(&self.note)?))
     }
 }
@@ -225,11 +229,22 @@ impl ReverseRequest {
             "return" => Cause::Return,
             "chargeback" => Cause::Chargeback,
             "misassigned" => Cause::Misassigned,
-            _ => return Err(invalid("/cause", "choose return, chargeback or misassigned")),
+            _ => {
+                let names = "return, chargeback, misassigned";
+                let (english, vietnamese) =
+                    (format!("choose one of {names}"), format!("hãy chọn một trong: {names}"));
+                return Err(invalid("/cause", english, vietnamese));
+            }
         };
         let case = typed(&self.case, CASE_CHARS_MAX).filter(|case| *case != "void");
-        let case =
-            case.ok_or_else(|| invalid("/case", "name the case, with 1 to 100 characters"))?.to_owned();
+        let case = case.ok_or_else(|| {
+            invalid(
+                "/case",
+                "name the case, with 1 to 100 characters",
+                "hãy ghi tên vụ việc, từ 1 đến 100 ký tự",
+            )
+        })?;
+        let case = case.to_owned();
         Ok((cause, case, credits(self.credits)?, note(&self.note)?))
     }
 }
@@ -237,7 +252,9 @@ impl ReverseRequest {
 impl ReinstateRequest {
     pub(crate) fn parse(self) -> Result<(EntryId, String), Problem> {
         let entry = self.reversal_entry_id.parse();
-        let entry = entry.map_err(|_| invalid("/reversal_entry_id", "must be a ledger entry's id"))?;
+        let entry = entry.map_err(|_| {
+            invalid("/reversal_entry_id", "must be a ledger entry's id", "phải là mã của một bút toán")
+        })?;
         Ok((entry, note(&self.note)?))
     }
 }
@@ -245,20 +262,28 @@ impl ReinstateRequest {
 /// An administrator does not move credit without saying why.
 fn note(text: &str) -> Result<String, Problem> {
     let written = typed(text, NOTE_CHARS_MAX).map(str::to_owned);
-    written.ok_or_else(|| invalid("/note", "say why, with 1 to 1000 characters"))
+    written.ok_or_else(|| {
+        invalid("/note", "say why, with 1 to 1000 characters", "hãy ghi lý do, từ 1 đến 1000 ký tự")
+    })
 }
 
 fn credits(wish: Option<CreditsView>) -> Result<Option<Credits>, Problem> {
     match wish {
-        Some(wish) if wish.amount.is_zero() => {
-            Err(invalid("/credits/amount", "must be a whole number of ledger units above 0"))
-        }
+        Some(wish) if wish.amount.is_zero() => Err(invalid(
+            "/credits/amount",
+            "must be a whole number of ledger units above 0",
+            "phải là số nguyên lớn hơn 0, theo đơn vị của sổ",
+        )),
         wish => Ok(wish.map(|wish| wish.amount)),
     }
 }
 
-fn invalid(pointer: &'static str, detail: &'static str) -> Problem {
-    Problem::new(ProblemCode::InvalidInput).pointer(pointer, detail)
+pub(crate) fn invalid(
+    pointer: &'static str,
+    english: impl Into<Cow<'static, str>>,
+    vietnamese: impl Into<Cow<'static, str>>,
+) -> Problem {
+    Problem::new(ProblemCode::InvalidInput).pointer(pointer, Wording::new(english, vietnamese))
 }
 
 impl PaymentListView {

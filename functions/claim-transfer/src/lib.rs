@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use edge::{Caller, JsonBody, Problem, ProblemCode, ProblemResponse, Routes};
+use edge::{Caller, JsonBody, Problem, ProblemCode, ProblemResponse, Routes, Wording};
 use payments::{ChainDesk, ClaimOutcome, WaitingClaim};
 use platform::{InvalidSettings, Platform};
 use primitives::{Credits, CreditsView, Timestamp, Unit};
@@ -91,10 +91,11 @@ async fn claim(
 ) -> Result<(StatusCode, Json<ClaimAnswer>), ProblemResponse> {
     let chain = desk.chain.ok_or(ProblemCode::MethodUnavailable)?;
     let tx = transaction(&wish.transaction_id).ok_or_else(|| {
-        Problem::new(ProblemCode::InvalidInput).pointer(
-            "/transaction_id",
+        let why = Wording::new(
             "send the transaction's id, 64 hexadecimal digits, or the address of its page in an explorer",
-        )
+            "hãy gửi mã giao dịch gồm 64 chữ số thập lục phân, hoặc địa chỉ trang của giao dịch trên trình duyệt chuỗi",
+        );
+        Problem::new(ProblemCode::InvalidInput).pointer("/transaction_id", why)
     })?;
     let outcome =
         chain.claim(caller.account(), tx, desk.platform.now()).await.map_err(|error| error.problem())?;

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::{
     AcceptKind, IdempotencyKey, JsonBody, Problem, ProblemCode, ProblemResponse, RUN_ID, RequestId, Routes,
-    Runner, sse,
+    Runner, Wording, sse,
 };
 use last_event_id::LastEventId;
 use platform::{InvalidSettings, Platform};
@@ -126,7 +126,9 @@ async fn run_tool(
     };
     let events = desk.runs.start(who, order);
     match accept {
-        AcceptKind::EventStream => Ok(stream(events, Listener { request, language, unit: desk.unit, heard }).await?),
+        AcceptKind::EventStream => {
+            Ok(stream(events, Listener { request, language, unit: desk.unit, heard }).await?)
+        }
         AcceptKind::Json => Ok(collect(events).await?),
     }
 }
@@ -146,7 +148,8 @@ impl RunRequest {
         let input = input.map_err(|fields| OrderError::InvalidInput(fields).problem())?;
         let input = input.ok_or_else(|| OrderError::UnknownTool.problem())?;
         let run = self.run_id.as_deref().map(str::parse::<RunId>).transpose().map_err(|invalid| {
-            Problem::new(ProblemCode::InvalidRunId).pointer("/run_id", invalid.to_string())
+            let why = Wording::new(invalid.to_string(), "phải là một ULID: 26 ký tự Base32 của Crockford");
+            Problem::new(ProblemCode::InvalidRunId).pointer("/run_id", why)
         })?;
         let price = self.price.map(|price| price.amount);
         Ok(Order { input, quote: self.quote_id, price, run, idempotency_key })

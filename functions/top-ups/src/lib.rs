@@ -10,7 +10,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use credits::Standings;
-use edge::{Caller, IdempotencyKey, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
+use edge::{
+    Caller, IdempotencyKey, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes, Wording,
+    unfit_cursor,
+};
 use payments::{Rail, TopUpWish, TopUps};
 use platform::{InvalidSettings, Platform};
 use primitives::{Language, TopUpId};
@@ -90,9 +93,7 @@ async fn create(
     JsonBody(wish): JsonBody<TopUpRequest>,
 ) -> Result<(axum::http::StatusCode, Json<TopUpView>), ProblemResponse> {
     let now = desk.platform.now();
-    let rail: Rail = wish.method.parse().map_err(|unknown: payments::UnknownRail| {
-        Problem::new(ProblemCode::InvalidInput).pointer("/method", unknown.to_string())
-    })?;
+    let rail: Rail = wish.method.parse().map_err(|_: payments::UnknownRail| unknown_method())?;
     desk.signup.open(caller.account(), caller.sight(), now).await.map_err(|error| problem(&error))?;
     let wish = TopUpWish { account: caller.account().clone(), rail, credits: wish.credits.amount, key };
     let order = desk.top_ups.create(&wish, now).await.map_err(|error| error.problem())?;
@@ -117,10 +118,7 @@ async fn list(
     caller: Caller,
     page: Page,
 ) -> Result<Json<TopUpListView>, ProblemResponse> {
-    let before = page.cursor.as_deref().map(str::parse::<TopUpId>).transpose().map_err(|_| {
-        Problem::new(ProblemCode::InvalidInput)
-            .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
-    })?;
+    let before = page.cursor.as_deref().map(str::parse::<TopUpId>).transpose().map_err(|_| unfit_cursor())?;
     let page = desk.top_ups.list(caller.account(), page.limit, before).await;
     let page = page.map_err(|error| error.problem())?;
     Ok(Json(TopUpListView::of(&page, &desk.top_ups, desk.platform.now(), language)))
@@ -174,7 +172,14 @@ async fn cancel(
     Ok(Json(TopUpView::of(&order, &desk.top_ups, now, language)))
 }
 
-/// What is no id names nothing.
+fn unknown_method() -> Problem {
+    let names: Vec<&str> = Rail::ALL.iter().map(|rail| rail.as_str()).collect();
+    let names = names.join(", ");
+    let why = Wording::new(format!("choose one of {names}"), format!("hãy chọn một trong: {names}"));
+    Problem::new(ProblemCode::InvalidInput).pointer("/method", why)
+}
+
+/// Answers 404 to a text that is not a ULID, as to an order that is not there.
 pub(crate) fn top_up_id(text: &str) -> Result<TopUpId, Problem> {
     text.parse().map_err(|_| ProblemCode::NotFound.into())
 }

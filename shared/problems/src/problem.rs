@@ -3,6 +3,7 @@
 use crate::{ProblemCode, words};
 use primitives::{Credits, CreditsView, Language, RunId, Unit};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -40,6 +41,8 @@ struct Parts {
     available: Option<Credits>,
     /// The words of this very case in Vietnamese, where the usual ones of its code say too little.
     vietnamese: Option<String>,
+    /// What is wrong with each of the document's `errors`, in the same order, in Vietnamese.
+    vietnamese_errors: Vec<Cow<'static, str>>,
     /// In which its words are, once it was told.
     language: Option<Language>,
 }
@@ -97,10 +100,23 @@ pub struct ProblemDocument {
 pub struct FieldProblem {
     /// JSON pointer into the body (`/input/prompt`), or `?name` of a query parameter
     pub pointer: String,
+    /// What is wrong with it, for a person, in the language of `Accept-Language`
     pub detail: String,
 }
 
-    /// What is wrong with it, for a person, in the language of `Accept-Language`
+/// What is wrong with one value, in each language that answers are written in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wording {
+    pub english: Cow<'static, str>,
+    pub vietnamese: Cow<'static, str>,
+}
+
+impl Wording {
+    pub fn new(english: impl Into<Cow<'static, str>>, vietnamese: impl Into<Cow<'static, str>>) -> Wording {
+        Wording { english: english.into(), vietnamese: vietnamese.into() }
+    }
+}
+
 impl Problem {
     pub fn new(code: ProblemCode) -> Problem {
         let meaning = code.meaning();
@@ -128,6 +144,7 @@ impl Problem {
             price: None,
             available: None,
             vietnamese: None,
+            vietnamese_errors: Vec::new(),
             language: None,
         }))
     }
@@ -177,6 +194,9 @@ impl Problem {
             if document.replayed {
                 document.detail.push_str(REPLAYED_IN_VIETNAMESE);
             }
+            for (error, detail) in document.errors.iter_mut().zip(&self.0.vietnamese_errors) {
+                detail.as_ref().clone_into(&mut error.detail);
+            }
         }
         self.0.language = Some(language);
         self
@@ -201,8 +221,10 @@ impl Problem {
     }
 
     /// Names a value that can't be used, and why.
-    pub fn pointer(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Problem {
-        self.0.document.errors.push(FieldProblem { pointer: pointer.into(), detail: detail.into() });
+    pub fn pointer(mut self, pointer: impl Into<String>, why: Wording) -> Problem {
+        let Wording { english, vietnamese } = why;
+        self.0.document.errors.push(FieldProblem { pointer: pointer.into(), detail: english.into_owned() });
+        self.0.vietnamese_errors.push(vietnamese);
         self
     }
 

@@ -1,4 +1,4 @@
-use crate::{Credit, Problem, ProblemCode, ProblemDocument};
+use crate::{Credit, Problem, ProblemCode, ProblemDocument, Wording};
 use primitives::{Language, RunId, Timestamp, Unit};
 use serde_json::json;
 use std::collections::HashSet;
@@ -46,7 +46,7 @@ fn a_problem_carries_what_its_place_knows() {
         .detail("The provider may still be working.")
         .run(run)
         .credit(Credit::Taken)
-        .pointer("/input/prompt", "is too long")
+        .pointer("/input/prompt", Wording::new("is too long", "quá dài"))
         .retry_after(Duration::from_millis(1_500));
 
     let document = problem.document();
@@ -93,4 +93,24 @@ fn a_problem_is_told_in_the_callers_language_with_its_amounts_and_the_developers
 
     let usual = Problem::new(ProblemCode::NotFound).detail("Nobody is here.");
     assert_ne!(usual.told(Language::Vietnamese, Unit::UsdCent).document()["detail"], "Nobody is here.");
+}
+
+#[test]
+fn what_is_wrong_with_each_field_is_told_in_the_callers_language() {
+    let problem = || {
+        Problem::new(ProblemCode::InvalidInput)
+            .pointer("/input/prompt", Wording::new("is missing", "còn thiếu"))
+            .pointer("?limit", Wording::new("must be a number", "phải là số"))
+    };
+    for (language, details) in [
+        (Language::English, ["is missing", "must be a number"]),
+        (Language::Vietnamese, ["còn thiếu", "phải là số"]),
+    ] {
+        let errors = &problem().told(language, Unit::UsdCent).document()["errors"];
+        let expected = json!([
+            { "pointer": "/input/prompt", "detail": details[0] },
+            { "pointer": "?limit", "detail": details[1] },
+        ]);
+        assert_eq!(*errors, expected);
+    }
 }

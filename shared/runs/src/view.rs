@@ -288,6 +288,7 @@ pub struct ToolParameter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
 }
+
 /// What a parameter takes; of a `choice` one of its `choices`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -296,7 +297,6 @@ pub enum ParameterType {
     Integer,
     Choice,
 }
-
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct QuoteView {
