@@ -160,7 +160,7 @@ async fn sum(authority: &str, tokens: &[String]) -> u64 {
 }
 
 fn account(view: &Value) -> u64 {
-    view["available"].as_u64().unwrap()
+    view["available"]["amount"].as_u64().unwrap()
 }
 
 fn load(authority: &str, requests: Arc<Vec<Vec<u8>>>, connections: usize) -> Load {

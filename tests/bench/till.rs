@@ -20,12 +20,13 @@ pub(crate) struct Order {
 impl Order {
     pub(crate) fn read(view: &Value) -> Order {
         let text = |name: &str| view[name].as_str().unwrap().to_owned();
-        Order { id: text("id"), reference: text("reference"), amount_due: text("amount_due") }
+        let amount_due = view["amount_due"]["decimal"].as_str().unwrap().to_owned();
+        Order { id: text("id"), reference: text("reference"), amount_due }
     }
 }
 
 pub(crate) fn wish(method: &str, cents: u64) -> Value {
-    json!({ "method": method, "amount_cents": cents })
+    json!({ "method": method, "credits": { "amount": cents, "unit": "USD cent" } })
 }
 
 /// One sign-in token per person, good for the whole bench.

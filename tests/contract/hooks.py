@@ -31,5 +31,5 @@ def a_refusal_says_what_it_took(ctx, response, case):
     problem = json.loads(response.text)
     assert response.headers["content-type"] == ["application/problem+json"], response.headers["content-type"]
     assert problem["status"] == response.status_code
-    assert problem["credit"] in {"not_taken", "held", "taken", "unchanged"}
+    assert problem["credit"] in {"not_taken", "held", "taken", "unchanged", "unknown"}
     assert problem["request_id"] and problem["detail"] and problem["title"]

@@ -6,7 +6,9 @@
 use crate::books;
 use crate::world::{Fault, World, image};
 use aws_sdk_dynamodb::types::AttributeValue;
-use credits::{Ledger, OnceKey, Origin, Posted, Posting, read_lots};
+use credits::{
+    CreditsError, Ledger, OnceKey, Origin, Posted, Posting, PostingError, SuspensionError, read_lots,
+};
 use primitives::{AccountId, Credits, EntryId, RunId, Timestamp};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -299,11 +301,14 @@ async fn what_befalls_an_account_that_was_never_opened_makes_none() {
     let world = World::start().await;
     let ledger = Ledger::new(&world.accountant);
     let id: AccountId = world.person("nobody").id().parse().unwrap();
-    let is_none = |done: Result<(), CreditsError>| matches!(done, Err(CreditsError::NoAccount));
-    assert!(is_none(ledger.set_suspended(&id, true).await));
-    assert!(is_none(ledger.set_suspended(&id, false).await));
-    assert!(is_none(ledger.refuse_welcome(&id).await));
-    assert!(is_none(ledger.give_welcome(&id, credits(100), world.now()).await));
+    for is_suspended in [true, false] {
+        let refused = ledger.set_suspended(&id, is_suspended).await;
+        assert!(matches!(refused, Err(SuspensionError::NoAccount)), "{refused:?}");
+    }
+    let refused = ledger.refuse_welcome(&id).await;
+    assert!(matches!(refused, Err(CreditsError::NoAccount)), "{refused:?}");
+    let refused = ledger.give_welcome(&id, credits(100), world.now()).await;
+    assert!(matches!(refused, Err(PostingError::NoAccount)), "{refused:?}");
     assert!(!ledger.settle_debt(&id).await.unwrap());
     assert!(books::scan(&world, "accounts").await.is_empty());
 }

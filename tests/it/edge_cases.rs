@@ -1,7 +1,7 @@
 //! Bad input of every kind: a clear problem that says what to do, and no credit taken.
 
 use crate::books;
-use crate::world::{Answer, ORIGIN, World, http, script};
+use crate::world::{Answer, ORIGIN, World, credit, http, script};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -87,8 +87,11 @@ async fn whole_numbers_are_integers_however_they_are_written() {
         Answer::of(request.send().await.unwrap()).await
     };
     for (amount, status) in [("500.0", 201), ("5e2", 201), ("5.00E+2", 201), ("500.5", 422), ("5e-1", 422)] {
-        let ordered =
-            post("/v1/top-ups", format!(r#"{{"method":"tron_usdt","amount_cents":{amount}}}"#)).await;
+        let ordered = post(
+            "/v1/top-ups",
+            format!(r#"{{"method":"tron_usdt","credits":{{"amount":{amount},"unit":"USD cent"}}}}"#),
+        )
+        .await;
         assert_eq!(ordered.status, status, "{amount}: {}", ordered.text);
     }
     let id = crate::world::new_run_id();
@@ -217,8 +220,8 @@ async fn not_enough_credit_is_told_with_price_and_balance() {
     assert_eq!((refused.problem(), refused.status), ("insufficient_credit", 402));
     let detail = refused.body["detail"].as_str().unwrap();
     assert!(detail.contains("costs 8") && detail.contains("4 is available"), "{detail}");
-    assert_eq!(refused.body["price"], json!({ "amount": 8, "unit": "USD cent" }));
-    assert_eq!(refused.body["available"], json!({ "amount": 4, "unit": "USD cent" }));
+    assert_eq!(refused.body["price"], credit(8));
+    assert_eq!(refused.body["available"], credit(4));
 
     let request = ann.request("POST", "/v1/runs").header("accept-language", "vi-VN,vi;q=0.9,en;q=0.5");
     let request = request.header("content-type", "application/json").body(wish.to_string());

@@ -1,7 +1,7 @@
 //! Providers that fail in every way: the credit comes back, the customer is told, the fallback is silent.
 
 use crate::books;
-use crate::world::{World, image, new_run_id, script, text_of, transcript};
+use crate::world::{World, credit, image, new_run_id, script, text_of, transcript};
 use sandbox::{Fault, FaultRule, Service};
 use serde_json::json;
 
@@ -26,7 +26,10 @@ async fn a_failed_run_gives_the_credit_back() {
     assert_eq!(ann.balance().await, (100, 0, 0));
     assert!(ann.transactions().await.iter().all(|entry| entry["kind"] != "charge"));
     let shown = ann.get(&format!("/v1/runs/{id}")).await;
-    assert_eq!((shown.body["status"].as_str(), shown.body["charged"].as_u64()), (Some("failed"), Some(0)));
+    assert_eq!(
+        (shown.body["status"].as_str(), shown.body["charged"]["amount"].as_u64()),
+        (Some("failed"), Some(0))
+    );
     assert_eq!(ann.get("/v1/runs").await.body["runs"][0]["failure"], "unavailable");
     books::check(&world).await;
 }
@@ -43,7 +46,7 @@ async fn a_fallback_before_the_first_content_is_silent_and_costs_the_shown_price
     assert!(events.iter().all(|event| event.name != "failed"));
     let done = &events.last().unwrap().data;
     assert_eq!(
-        (done["charged"].as_u64(), done["receipt"]["provider"].as_str()),
+        (done["charged"]["amount"].as_u64(), done["receipt"]["provider"].as_str()),
         (Some(1), Some("anthropic"))
     );
     books::check(&world).await;
@@ -61,7 +64,7 @@ async fn images_fall_back_to_comfyui() {
         "{}",
         run.text
     );
-    assert_eq!(run.body["charged"], 4);
+    assert_eq!(run.body["charged"], credit(4));
     books::check(&world).await;
 }
 
@@ -78,7 +81,7 @@ async fn a_stream_that_breaks_after_content_is_told_free_and_never_restarted() {
             Ok(events) => {
                 let last = events.last().unwrap();
                 assert_eq!(
-                    (last.name.as_str(), last.data["charged"].as_u64()),
+                    (last.name.as_str(), last.data["charged"]["amount"].as_u64()),
                     ("failed", Some(0)),
                     "{fault:?}"
                 );
@@ -120,7 +123,7 @@ async fn a_text_that_its_own_request_ended_after_a_part_was_shown_is_kept_and_ch
 
         let done = &events.last().unwrap().data;
         assert_eq!(
-            (done["status"].as_str(), done["charged"].as_u64()),
+            (done["status"].as_str(), done["charged"]["amount"].as_u64()),
             (Some("succeeded"), Some(price)),
             "{done}"
         );
@@ -212,7 +215,7 @@ async fn a_result_that_arrives_after_the_release_is_a_gift() {
     let run = running.await.unwrap();
 
     assert_eq!(
-        (run.status, run.body["charged"].as_u64(), run.body["gift"].as_bool()),
+        (run.status, run.body["charged"]["amount"].as_u64(), run.body["gift"].as_bool()),
         (200, Some(0), Some(true))
     );
     let again = ann.get(&format!("/v1/runs/{id}")).await;
@@ -256,7 +259,7 @@ async fn reasoning_is_kept_apart_from_the_text() {
     assert!(events.iter().all(|event| !event.data.to_string().contains("reasoning")), "{events:?}");
     let run = ann.get(&format!("/v1/runs/{}", events[0].data["id"].as_str().unwrap())).await;
     assert_eq!(run.body["output"]["text"].as_str().unwrap(), text_of(&events));
-    assert_eq!(run.body["charged"], 3);
+    assert_eq!(run.body["charged"], credit(3));
 }
 
 #[tokio::test]

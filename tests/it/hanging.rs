@@ -3,7 +3,7 @@
 
 use crate::books;
 use crate::payments::desk::{Desk, deliver};
-use crate::world::{Hanging, World, events, image, new_run_id, script};
+use crate::world::{Hanging, World, credit, events, image, new_run_id, script};
 use primitives::times;
 use sandbox::{Service, TransferWish};
 use serde_json::{Value, json};
@@ -35,9 +35,9 @@ fn asks() -> Vec<(&'static str, String, Value)> {
         ask("POST", "/v1/runs", image("a red kite")),
         ask("GET", "/v1/top-ups", Value::Null),
         ask("GET", &format!("/v1/top-ups/{id}"), Value::Null),
-        ask("POST", "/v1/top-ups", json!({ "method": "viet_qr", "amount_cents": 500 })),
-        ask("POST", "/v1/top-ups", json!({ "method": "tron_usdt", "amount_cents": 500 })),
-        ask("POST", "/v1/top-ups", json!({ "method": "sepay_card", "amount_cents": 500 })),
+        ask("POST", "/v1/top-ups", json!({ "method": "viet_qr", "credits": credit(500) })),
+        ask("POST", "/v1/top-ups", json!({ "method": "tron_usdt", "credits": credit(500) })),
+        ask("POST", "/v1/top-ups", json!({ "method": "sepay_card", "credits": credit(500) })),
     ]
 }
 
@@ -142,7 +142,7 @@ async fn a_run_is_shown_although_its_text_hangs() {
 
     let shown = ann.at(&quick.base).get(&format!("/v1/runs/{}", run.body["id"].as_str().unwrap())).await;
 
-    assert_eq!((shown.status, &shown.body["charged"]), (200, &json!(1)), "{}", shown.text);
+    assert_eq!((shown.status, &shown.body["charged"]), (200, &credit(1)), "{}", shown.text);
     assert!(shown.body["output"].get("text").is_none() && shown.body["output"]["download_url"].is_string());
     let tries = u32::try_from(quick.meddler.hung().len()).unwrap();
     assert!(times::MEDIA_TRY.limit * tries < FUNCTION - times::ANSWER_MARGIN, "{tries} tries");

@@ -3,7 +3,7 @@
 use ::identity::svix;
 
 use crate::books;
-use crate::world::{Answer, Fault as WorldFault, World, http, script};
+use crate::world::{Answer, Fault as WorldFault, World, credit, http, script};
 use credits::Ledger;
 use primitives::Secret;
 use sandbox::{Fault, FaultRule, Service};
@@ -184,7 +184,7 @@ async fn an_alias_gets_no_second_welcome_because_clerk_was_busy_for_a_moment() {
     let again = world.person("again");
 
     let first = again.get("/v1/account").await;
-    assert_eq!((&first.body["available"], &first.body["welcome"]), (&json!(0), &json!("undecided")));
+    assert_eq!((&first.body["available"], &first.body["welcome"]), (&credit(0), &json!("undecided")));
     let refused = again.script("x").await;
     assert_eq!((refused.status, refused.problem()), (402, "insufficient_credit"));
     assert!(refused.body["detail"].as_str().unwrap().contains("not decided yet"), "{}", refused.text);
@@ -192,7 +192,7 @@ async fn an_alias_gets_no_second_welcome_because_clerk_was_busy_for_a_moment() {
 
     world.advance(Duration::from_secs(5));
     let later = again.get("/v1/account").await;
-    assert_eq!((&later.body["available"], &later.body["welcome"]), (&json!(0), &json!("not_granted")));
+    assert_eq!((&later.body["available"], &later.body["welcome"]), (&credit(0), &json!("not_granted")));
     let refused = again.script("x").await;
     assert!(!refused.body["detail"].as_str().unwrap().contains("welcome"), "{}", refused.text);
     books::check(&world).await;
@@ -259,7 +259,7 @@ async fn the_webhook_brings_what_clerk_would_not_show_and_the_next_call_gives_it
     let ann = world.person("ann");
     clerk_refuses(&world, 1000);
     assert_eq!(ann.balance().await, (0, 0, 0));
-    let order = json!({ "method": "tron_usdt", "amount_cents": 500 });
+    let order = json!({ "method": "tron_usdt", "credits": credit(500) });
     assert_eq!(ann.send("POST", "/v1/top-ups", &order).await.status, 201, "paying in does not wait for it");
     let (headers, body) = webhook(&world, "ann", "user.created").await;
     assert_eq!(deliver(&world, &headers, &body).await.status, 204);

@@ -339,8 +339,8 @@ async fn a_statement_shows_the_balance_after_each_movement() {
         }
     }
 
-    let part = |row: &serde_json::Value, name: &str| row[name].as_i64().unwrap();
-    let before: Vec<i64> = rows.iter().map(|row| part(row, "balance_after") - part(row, "amount")).collect();
+    let part = |row: &serde_json::Value, name: &str| row[name]["amount"].as_i64().unwrap();
+    let before: Vec<i64> = rows.iter().map(|row| part(row, "balance_after") - part(row, "credits")).collect();
     let after: Vec<i64> = rows.iter().map(|row| part(row, "balance_after")).collect();
     assert_eq!((after[0], before.last()), (100 + 1000 - 3 * 4 - 7, Some(&0)), "{rows:?}");
     assert_eq!(&after[1..], &before[..before.len() - 1], "{rows:?}");

@@ -1,7 +1,7 @@
 //! Sign in, see the price, run a tool, and the books are right.
 
 use crate::books;
-use crate::world::{World, http, image, new_run_id, script, text_of};
+use crate::world::{World, credit, http, image, new_run_id, script, text_of};
 use sandbox::Service;
 use serde_json::json;
 
@@ -13,7 +13,7 @@ async fn a_signed_in_person_sees_the_price_runs_a_tool_and_pays_exactly_that() {
     let prices = ann.get("/v1/pricing").await;
     let chat =
         prices.body["tools"].as_array().unwrap().iter().find(|row| row["model"] == "chat").unwrap().clone();
-    assert_eq!((chat["tool"].as_str(), chat["price"].as_u64()), (Some("script"), Some(1)));
+    assert_eq!((chat["tool"].as_str(), chat["price"]["amount"].as_u64()), (Some("script"), Some(1)));
     assert_eq!(ann.balance().await, (100, 0, 0), "the welcome credit");
     world.advance(std::time::Duration::from_secs(1));
 
@@ -23,15 +23,17 @@ async fn a_signed_in_person_sees_the_price_runs_a_tool_and_pays_exactly_that() {
     assert_eq!((names[0], names[names.len() - 1]), ("run", "done"));
     assert!(text_of(&events).contains("a red kite"));
     let done = &events.last().unwrap().data;
-    assert_eq!((done["status"].as_str(), done["charged"].as_u64()), (Some("succeeded"), Some(1)));
-    assert_eq!(done["balance"], json!({ "available": 99, "reserved": 0, "debt": 0 }));
+    assert_eq!((done["status"].as_str(), done["charged"]["amount"].as_u64()), (Some("succeeded"), Some(1)));
+    assert_eq!(done["balance"], json!({ "available": credit(99), "reserved": credit(0), "debt": credit(0) }));
     assert_eq!(done["receipt"]["provider"], "deepseek");
     assert_eq!(done["receipt"]["entry_id"], done["id"]);
     assert_eq!(ann.balance().await, (99, 0, 0));
 
     let transactions = ann.transactions().await;
-    let kinds: Vec<(&str, i64)> =
-        transactions.iter().map(|t| (t["kind"].as_str().unwrap(), t["amount"].as_i64().unwrap())).collect();
+    let kinds: Vec<(&str, i64)> = transactions
+        .iter()
+        .map(|t| (t["kind"].as_str().unwrap(), t["credits"]["amount"].as_i64().unwrap()))
+        .collect();
     assert_eq!(kinds, [("charge", -1), ("grant", 100)]);
 
     let run = ann.get(&format!("/v1/runs/{}", done["id"].as_str().unwrap())).await;
@@ -39,8 +41,10 @@ async fn a_signed_in_person_sees_the_price_runs_a_tool_and_pays_exactly_that() {
     let what: Vec<&str> =
         run.body["timeline"].as_array().unwrap().iter().map(|step| step["what"].as_str().unwrap()).collect();
     assert_eq!(what, ["reserved", "first_content", "charged"]);
+    let steps = &run.body["timeline"];
+    assert_eq!((&steps[0]["credits"], &steps[2]["credits"]), (&credit(1), &credit(1)), "held, and taken");
     let history = ann.get("/v1/runs").await;
-    assert_eq!(history.body["runs"][0]["charged"], 1);
+    assert_eq!(history.body["runs"][0]["charged"], credit(1));
     assert_eq!(history.body["runs"][0]["input_chars"], 10);
     let usage = books::scan(&world, "usage_log").await;
     assert_eq!(usage[0]["credits"].as_n().unwrap(), "1");
@@ -55,7 +59,7 @@ async fn an_image_is_stored_under_its_owner_and_offered_by_a_signed_link() {
 
     let run = ann.run(&image("a red kite")).await;
 
-    assert_eq!((run.status, run.body["charged"].as_u64()), (200, Some(4)), "{}", run.text);
+    assert_eq!((run.status, run.body["charged"]["amount"].as_u64()), (200, Some(4)), "{}", run.text);
     let output = &run.body["output"];
     assert_eq!(output["media_type"], "image/png");
     let url = output["download_url"].as_str().unwrap();
@@ -97,23 +101,27 @@ async fn a_quote_holds_its_price_although_the_price_list_changes() {
     let world = World::start().await;
     let ann = world.person("ann");
     let quote = ann.send("POST", "/v1/quotes", &script("a red kite")).await;
-    assert_eq!((quote.status, quote.body["price"].as_u64()), (200, Some(1)), "{}", quote.text);
+    assert_eq!((quote.status, quote.body["price"]["amount"].as_u64()), (200, Some(1)), "{}", quote.text);
 
     raise_price(&world, "9").await;
     let dear = ann.script("a red kite").await;
-    assert_eq!(dear.body["charged"], 23, "9 × 5/2 = 22.5, half up: an edit shows without a deployment");
+    assert_eq!(
+        dear.body["charged"],
+        credit(23),
+        "9 × 5/2 = 22.5, half up: an edit shows without a deployment"
+    );
 
     let mut shown = script("a red kite");
-    shown["price"] = json!(1);
+    shown["price"] = credit(1);
     let refused = ann.run(&shown).await;
     assert_eq!((refused.problem(), refused.status), ("price_changed", 409), "the price I was shown, or none");
-    shown["price"] = json!(23);
-    assert_eq!(ann.run(&shown).await.body["charged"], 23);
+    shown["price"] = credit(23);
+    assert_eq!(ann.run(&shown).await.body["charged"], credit(23));
 
     let mut wish = script("a red kite");
     wish["quote_id"] = quote.body["quote_id"].clone();
     let quoted = ann.run(&wish).await;
-    assert_eq!(quoted.body["charged"], 1, "{}", quoted.text);
+    assert_eq!(quoted.body["charged"], credit(1), "{}", quoted.text);
     assert!(quoted.body["receipt"]["quote_number"].is_string());
 
     wish["input"]["prompt"] = json!("something longer");

@@ -67,7 +67,8 @@ async fn the_amounts_of_the_document_are_the_profiles() {
     let world = World::start().await;
     let rules = &world.product.platform.profile().top_ups;
     let document = serde_json::to_value(citipen::openapi()).unwrap();
-    let amount = &document["components"]["schemas"]["TopUpRequest"]["properties"]["amount_cents"];
+    let amount =
+        &document["components"]["schemas"]["TopUpRequest"]["properties"]["credits"]["properties"]["amount"];
     for (bound, credits) in
         [("minimum", rules.amount_min), ("maximum", rules.amount_max), ("multipleOf", rules.amount_step)]
     {

@@ -2,7 +2,7 @@
 //! by itself.
 
 use crate::books;
-use crate::world::{Answer, Person, World, http, image, new_run_id, script};
+use crate::world::{Answer, Person, World, credit, http, image, new_run_id, script};
 use credits::{Block, Ledger, SuspensionError};
 use edge::{Permission, ROUTES};
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ fn routes() -> Vec<Route> {
 fn fitting(route: &Route) -> Value {
     match route.name.as_str() {
         "post /v1/runs" | "post /v1/quotes" => script("a red kite"),
-        "post /v1/top-ups" => json!({ "method": "viet_qr", "amount_cents": 500 }),
+        "post /v1/top-ups" => json!({ "method": "viet_qr", "credits": credit(500) }),
         "post /v1/top-ups/claims" => json!({ "transaction_id": "ab".repeat(32) }),
         "patch /v1/account" => json!({ "name": "Ann" }),
         name if name.ends_with("/assign") => json!({ "account_id": "user_sandbox_bob", "note": "theirs" }),
@@ -232,7 +232,7 @@ async fn a_deleted_persons_runs_are_not_told_again() {
     let repeated = ann.run(&finished).await;
     assert_eq!((repeated.status, repeated.problem()), (401, "unauthenticated"), "{}", repeated.text);
     // At another price it can't be reserved at all, which must not open a way around the reservation's condition.
-    finished["price"] = json!(9_999);
+    finished["price"] = credit(9_999);
     assert_eq!(ann.run(&finished).await.status, 401);
     assert_eq!(ann.stream(&finished).await.unwrap_err().status, 401);
     books::check(&world).await;
@@ -328,7 +328,8 @@ async fn a_deleted_persons_order_asks_nobody_to_pay() {
     let world = World::start().await;
     exchange_rates::handle(&world.product.role("ExchangeRates")).await.unwrap();
     let ann = world.person("ann");
-    let order = ann.send("POST", "/v1/top-ups", &json!({ "method": "viet_qr", "amount_cents": 500 })).await;
+    let order =
+        ann.send("POST", "/v1/top-ups", &json!({ "method": "viet_qr", "credits": credit(500) })).await;
     let link = order.body["pay"]["qr_svg_url"].as_str().unwrap().to_owned();
     let link = format!("{}{}", world.product.base, link.strip_prefix(world.outside()).unwrap_or(&link));
     assert_eq!(http().get(&link).send().await.unwrap().status(), 200);

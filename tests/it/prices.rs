@@ -1,7 +1,7 @@
 //! The price follows from the input, is shown, and is what is charged; a row that can't be trusted sells nothing.
 
 use crate::books;
-use crate::world::{Answer, World};
+use crate::world::{Answer, World, credit};
 use aws_sdk_dynamodb::types::AttributeValue;
 use sandbox::{Fault, FaultRule, Service};
 use serde_json::{Value, json};
@@ -42,7 +42,8 @@ async fn every_listed_price_of_an_image_is_quoted_and_charged() {
         let prices = tool["prices"].as_array().unwrap();
         assert_eq!(prices.len(), 6, "{tool}");
         for line in prices {
-            let (model, size, price) = (&tool["model"], &line["size"], line["price"].as_u64().unwrap());
+            let (model, size, price) =
+                (&tool["model"], &line["size"], line["price"]["amount"].as_u64().unwrap());
             let is_hd = size == "square_hd";
             let expected = match model.as_str().unwrap() {
                 "flux-dev" => {
@@ -63,14 +64,19 @@ async fn every_listed_price_of_an_image_is_quoted_and_charged() {
             assert_eq!(price, expected, "{model} {size}");
             let input = json!({ "prompt": "a red kite", "model": model, "size": size });
             let quote = ann.send("POST", "/v1/quotes", &json!({ "tool": "image", "input": input })).await;
-            assert_eq!(quote.body["price"], price, "{}", quote.text);
-            let wrong = json!({ "tool": "image", "input": input, "price": price + 1 });
+            assert_eq!(quote.body["price"], credit(price), "{}", quote.text);
+            let wrong = json!({ "tool": "image", "input": input, "price": credit(price + 1) });
             assert_eq!(ann.run(&wrong).await.problem(), "price_changed");
-            let shown = json!({ "tool": "image", "input": input, "price": price });
+            let shown = json!({ "tool": "image", "input": input, "price": credit(price) });
             let quoted = json!({ "tool": "image", "input": input, "quote_id": quote.body["quote_id"] });
             for wish in [shown, quoted] {
                 let run = ann.run(&wish).await;
-                assert_eq!((run.status, run.body["charged"].as_u64()), (200, Some(price)), "{}", run.text);
+                assert_eq!(
+                    (run.status, run.body["charged"]["amount"].as_u64()),
+                    (200, Some(price)),
+                    "{}",
+                    run.text
+                );
             }
         }
     }
@@ -92,17 +98,17 @@ async fn the_price_of_a_long_prompt_is_listed_and_charged() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|line| (line["prompt_bytes_max"].as_u64().unwrap(), line["price"].as_u64().unwrap()))
+        .map(|line| (line["prompt_bytes_max"].as_u64().unwrap(), line["price"]["amount"].as_u64().unwrap()))
         .collect();
-    assert_eq!(premium["price"], 8);
+    assert_eq!(premium["price"], credit(8));
     assert_eq!((prices[0], prices[1], prices.len()), ((12_000, 8), (24_000, 16), 7));
     for (bytes, price) in [(12_000, 8), (12_001, 16)] {
         let wish = json!({ "tool": "script", "input": { "prompt": "x".repeat(bytes), "model": "premium" } });
-        assert_eq!(ann.run(&wish).await.body["charged"], price, "{bytes} bytes");
+        assert_eq!(ann.run(&wish).await.body["charged"], credit(price), "{bytes} bytes");
     }
     // Bytes, not characters: no tokenizer makes more tokens than a text has bytes.
     let wish = json!({ "tool": "script", "input": { "prompt": "Đ".repeat(6_001), "model": "premium" } });
-    assert_eq!(ann.run(&wish).await.body["charged"], 16);
+    assert_eq!(ann.run(&wish).await.body["charged"], credit(16));
 }
 
 #[tokio::test]

@@ -26,10 +26,11 @@ async fn prices_are_shown_in_the_currency_that_is_asked_for_and_stay_what_they_a
     let plain = prices(&ann, "").await;
 
     for tool in prices(&ann, "?currency=VND").await {
-        let cents = tool["price"].as_u64().unwrap();
+        let cents = tool["price"]["amount"].as_u64().unwrap();
         let dong = (cents * 26_270 + 50) / 100;
         let expected = json!({
-            "minor": dong, "currency": "VND", "text": tool["reference"]["text"], "rate_date": tool["reference"]["rate_date"],
+            "minor": dong, "currency": "VND", "decimal": dong.to_string(), "text": tool["reference"]["text"],
+            "rate_date": tool["reference"]["rate_date"],
         });
         assert_eq!(tool["reference"], expected);
         let digits: String = tool["reference"]["text"].as_str().unwrap().replace(',', "");
@@ -68,7 +69,7 @@ async fn an_account_shows_what_is_available_in_its_owners_currency() {
     assert!(account["reference"].is_null(), "dollars need none: {account}");
 
     let account = ann.send("PATCH", "/v1/account", &json!({ "display_currency": "VND" })).await.body;
-    let cents = account["available"].as_u64().unwrap();
+    let cents = account["available"]["amount"].as_u64().unwrap();
     assert_eq!(account["reference"]["minor"], (cents * 26_270 + 50) / 100);
     assert_eq!(account["reference"]["text"], "26,270 VND");
     let request = ann.request("GET", "/v1/account").header("accept-language", "vi");
@@ -110,7 +111,7 @@ async fn a_feeds_mistake_is_shown_to_nobody_and_the_last_good_rate_stays() {
         let shown = if report == good { 26_300 } else { 26_270 };
         let ann = world.instance(&[]).await;
         let tool = &prices(&world.person("ann").at(&ann.base), "?currency=VND").await[0];
-        let cents = tool["price"].as_u64().unwrap();
+        let cents = tool["price"]["amount"].as_u64().unwrap();
         assert_eq!(tool["reference"]["minor"], (cents * shown + 50) / 100, "{sells}");
     }
 }

@@ -146,7 +146,7 @@ async fn one_persons_run_id_is_nothing_to_another() {
     ann.run(&wish).await;
     assert_eq!(bob.get(&format!("/v1/runs/{id}")).await.problem(), "not_found");
     let own = bob.run(&wish).await;
-    assert_eq!((own.status, own.body["charged"].as_u64()), (200, Some(1)));
+    assert_eq!((own.status, own.body["charged"]["amount"].as_u64()), (200, Some(1)));
     assert_eq!(world.provider_calls(Service::Deepseek), 2);
 }
 
@@ -251,7 +251,7 @@ async fn a_repeat_by_key_is_answered_although_its_price_no_longer_holds() {
         Answer::of(request.send().await.unwrap()).await
     };
     let first = ask("a red kite").await;
-    assert_eq!((first.status, first.body["charged"].as_u64()), (200, Some(1)), "{}", first.text);
+    assert_eq!((first.status, first.body["charged"]["amount"].as_u64()), (200, Some(1)), "{}", first.text);
 
     world.advance(Duration::from_secs(48 * 3600 - 1));
     let again = ask("a red kite").await;
@@ -283,7 +283,7 @@ async fn a_reservation_that_comes_after_its_twin_has_run_the_same_id_to_its_end_
             tokio::task::yield_now().await;
         }
         let twin = keyed(&ann, "k", "a red kite").await;
-        assert_eq!((twin.status, twin.body["charged"].as_u64()), (200, Some(1)), "{}", twin.text);
+        assert_eq!((twin.status, twin.body["charged"]["amount"].as_u64()), (200, Some(1)), "{}", twin.text);
 
         slow.meddler.let_go();
         let first = first.await.unwrap();

@@ -1,7 +1,9 @@
 //! What the listener of a run hears, from the hold to the end: never silence, and every end told.
 
 use crate::books;
-use crate::world::{Answer, Person, StreamEvent, World, events, http, image, new_run_id, script, text_of};
+use crate::world::{
+    Answer, Person, StreamEvent, World, credit, events, http, image, new_run_id, script, text_of,
+};
 use sandbox::{Fault, FaultRule, Service};
 use serde_json::{Value, json};
 
@@ -51,7 +53,7 @@ async fn a_stream_begins_when_the_credit_is_held_and_goes_on_telling_while_the_p
     let held_until = now.after(std::time::Duration::from_secs(900 + 60)).to_string();
     assert_eq!(
         first[0].data,
-        json!({ "id": id, "tool": "script", "model": "chat", "price": 1, "status": "running", "held_until": held_until }),
+        json!({ "id": id, "tool": "script", "model": "chat", "price": credit(1), "status": "running", "held_until": held_until }),
     );
     assert_eq!(ann.balance().await, (99, 1, 0), "held, and the provider has said nothing yet");
     assert_eq!(ann.get(&format!("/v1/runs/{id}")).await.body["status"], "running");
@@ -128,7 +130,7 @@ async fn what_is_refused_before_the_hold_stays_a_plain_error() {
     let ann = world.person("ann");
     ann.balance().await;
     let mut shown = script("a red kite");
-    shown["price"] = json!(7);
+    shown["price"] = credit(7);
     let dear = json!({ "tool": "script", "input": { "prompt": "x", "model": "gpt" } });
     for (wish, status, code) in [
         (shown, 409, "price_changed"),
@@ -197,7 +199,7 @@ async fn what_fails_after_the_hold_is_the_last_event_with_the_same_document_as_t
         assert_eq!(failed.name, "failed", "{what}: {}", answer.text);
         assert_eq!(names(&told).into_iter().filter(|name| ["done", "failed"].contains(name)).count(), 1);
         let is_back = failed.data["credit"] == "not_taken";
-        assert_eq!(failed.data["charged"], if is_back { json!(0) } else { Value::Null }, "{what}");
+        assert_eq!(failed.data["charged"], if is_back { credit(0) } else { Value::Null }, "{what}");
         assert_eq!(is_back, what != "outcome_unknown");
         assert!(failed.data["request_id"].is_string());
         let mut expected = plain.body.clone();
@@ -232,7 +234,7 @@ async fn a_repeat_of_an_ended_run_tells_its_story_from_the_beginning() {
     let run = &told[0].data;
     assert_eq!(
         (&run["id"], &run["status"], &run["replayed"], &run["price"]),
-        (&json!(id), &json!("succeeded"), &json!(true), &json!(1))
+        (&json!(id), &json!("succeeded"), &json!(true), &credit(1))
     );
     assert_eq!(text_of(&told), text_of(&first));
     assert_eq!(told.last().unwrap().data["replayed"], true);
@@ -248,7 +250,7 @@ async fn a_repeat_of_an_ended_run_tells_its_story_from_the_beginning() {
         let (_, told) = streamed(&ann, &wish).await;
         assert_eq!(names(&told), ["run", "failed"]);
         assert_eq!((&told[0].data["id"], &told[0].data["status"]), (&json!(id), &json!("failed")));
-        assert_eq!((&told[1].data["code"], &told[1].data["charged"]), (&json!(what), &json!(0)));
+        assert_eq!((&told[1].data["code"], &told[1].data["charged"]), (&json!(what), &credit(0)));
     }
     books::check(&world).await;
 }
@@ -348,7 +350,7 @@ async fn a_run_that_goes_on_says_when_to_look_again() {
         (Some("running"), &"2".parse().unwrap())
     );
     let listed = ann.get("/v1/runs").await.body["runs"][0].clone();
-    assert_eq!((listed["status"].as_str(), listed["price"].as_u64()), (Some("running"), Some(1)));
+    assert_eq!((listed["status"].as_str(), listed["price"]["amount"].as_u64()), (Some("running"), Some(1)));
 
     response.text().await.unwrap();
     let ended = ann.get(&format!("/v1/runs/{id}")).await;

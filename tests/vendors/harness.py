@@ -185,17 +185,17 @@ class Story:
 
     def balance(self):
         account = self.product.get(self.person, "/v1/account")
-        return account["available"], account["reserved"]
+        return account["available"]["amount"], account["reserved"]["amount"]
 
     def charges(self):
         page = self.product.get(self.person, "/v1/account/transactions")
-        return [entry["amount"] for entry in page["transactions"] if entry["kind"] != "grant"]
+        return [entry["credits"]["amount"] for entry in page["transactions"] if entry["kind"] != "grant"]
 
     def charged(self, price, before=WELCOME):
         """It succeeded, and was paid exactly once. Answers the receipt."""
         name, view = self.end
         equal((name, view.get("status")), ("done", "succeeded"), f"the end {view}")
-        equal(view["charged"], price, "the charge")
+        equal(view["charged"], {"amount": price, "unit": "USD cent"}, "the charge")
         equal(self.balance(), (before - price, 0), "the balance")
         equal(len(self.charges()), 1, f"the number of charges in {self.charges()}")
         return view["receipt"]

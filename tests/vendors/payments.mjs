@@ -18,8 +18,9 @@ async function get(person, path) {
 }
 
 /** A new order, which must be accepted. */
-export async function topUp(person, method, amount_cents) {
-  const [status, body] = await call(person, "POST", "/v1/top-ups", { method, amount_cents });
+export async function topUp(person, method, cents) {
+  const wish = { method, credits: { amount: cents, unit: "USD cent" } };
+  const [status, body] = await call(person, "POST", "/v1/top-ups", wish);
   equal([status, body.status], [201, "created"]);
   return body;
 }

@@ -21,7 +21,7 @@ def is_address(text):
 
 
 def usdt_order(product, person="ann"):
-    wish = {"method": "tron_usdt", "amount_cents": 500}
+    wish = {"method": "tron_usdt", "credits": {"amount": 500, "unit": "USD cent"}}
     status, order = call("POST", f"{product}/v1/top-ups", wish, token(product, person))
     equal(status, 201, f"the order {order}")
     return order

@@ -49,7 +49,7 @@ check.add("the order's form bears the package's signature for the same fields in
     const fields = Object.fromEntries(form.slice(0, -1));
     const theirs = gateway.checkout.initOneTimePaymentFields({ ...fields });
     equal(Object.entries(theirs), form);
-    equal([fields.order_amount, fields.order_invoice_number], [made.amount_due, made.reference]);
+    equal([fields.order_amount, fields.order_invoice_number], [made.amount_due.decimal, made.reference]);
     equal(made.pay.action, gateway.checkout.initCheckoutUrl());
   }
 });
@@ -90,19 +90,19 @@ check.add("the package reads, voids and cancels orders; the product credits and 
   const made = await topUp("carla", "sepay_card", 500);
   await post(pairs(made), made.pay.action);
   const [waiting] = (await gateway.order.all({ q: made.reference })).data.data;
-  equal([waiting.order_status, waiting.order_amount], ["AUTHENTICATION_NOT_NEEDED", `${made.amount_due}.00`]);
-  equal((await account("carla")).available, 100);
+  equal([waiting.order_status, waiting.order_amount], ["AUTHENTICATION_NOT_NEEDED", `${made.amount_due.decimal}.00`]);
+  equal((await account("carla")).available.amount, 100);
 
   equal((await fetch(`${product}/sandbox/sepay/orders/${made.reference}/pay`, { method: "POST" })).status, 200);
   const captured = (await gateway.order.retrieve(made.reference)).data.data;
-  equal([captured.order_status, captured.order_amount], ["CAPTURED", `${made.amount_due}.00`]);
-  equal([(await order("carla", made.id)).status, (await account("carla")).available], ["paid", 600]);
+  equal([captured.order_status, captured.order_amount], ["CAPTURED", `${made.amount_due.decimal}.00`]);
+  equal([(await order("carla", made.id)).status, (await account("carla")).available.amount], ["paid", 600]);
 
   const voided = (await gateway.order.voidTransaction(made.reference)).data.data;
   equal(voided.order_status, "CANCELLED");
-  equal([(await order("carla", made.id)).status, (await account("carla")).available], ["reversed", 100]);
+  equal([(await order("carla", made.id)).status, (await account("carla")).available.amount], ["reversed", 100]);
   const again = await gateway.order.voidTransaction(made.reference).catch((error) => error.response.status);
-  equal([again, (await account("carla")).available], [422, 100]);
+  equal([again, (await account("carla")).available.amount], [422, 100]);
 });
 
 check.add("a stranger's key opens no order", async () => {

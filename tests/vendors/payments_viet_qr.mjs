@@ -28,14 +28,14 @@ const read = ({ data, width, height }) =>
   jsQR(new Uint8ClampedArray(data), width, height, { inversionAttempts: "dontInvert" })?.data;
 
 check.add("the package reads bank, account, amount and memo of each order, and would build the same text", async () => {
-  for (const { amount_due, reference, pay } of await made) {
+  for (const { amount_due: { decimal: amount }, reference, pay } of await made) {
     const code = new QRPay(pay.qr_payload);
     assert(code.isValid, "the package finds it invalid");
     equal([code.consumer.bankBin, code.consumer.bankNumber], [bank.bankBin, bank.bankNumber]);
     equal([code.consumer.bankBin, code.consumer.bankNumber], [pay.bank_bin, pay.account]);
-    equal([code.amount, code.additionalData.purpose], [amount_due, reference]);
+    equal([code.amount, code.additionalData.purpose], [amount, reference]);
     equal([code.currency, code.nation, code.provider.service, pay.memo], ["704", "VN", "QRIBFTTA", reference]);
-    equal(QRPay.initVietQR({ ...bank, amount: amount_due, purpose: reference }).build(), pay.qr_payload);
+    equal(QRPay.initVietQR({ ...bank, amount, purpose: reference }).build(), pay.qr_payload);
   }
 });
 

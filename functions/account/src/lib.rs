@@ -8,10 +8,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 use credits::{Account, CreditsError, Entry, Ledger, PostingError};
 use cursor::Cursor;
-use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
+use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes, unfit_cursor};
 use identity::{IdentityError, User};
 use platform::{InvalidSettings, Platform, StoreError, with_causes};
-use primitives::{AccountId, CreditsDelta, Language};
+use primitives::{AccountId, CreditsDelta, Language, Unit};
 use rates::{Rates, Reference};
 use signup::{Signup, SignupError};
 use utoipa::OpenApi;
@@ -104,7 +104,7 @@ async fn view(
     AccountView::of(user, account, desk.platform.profile(), rate, language).map(Json)
 }
 
-/// Every movement of your credit, newest first. The sum of all amounts is your balance.
+/// Every movement of your credit, newest first. The sum of all movements is your balance.
 #[utoipa::path(
     get, path = "/v1/account/transactions", operation_id = "list_transactions", tag = "account",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "default 20"),
@@ -121,11 +121,9 @@ async fn transactions(
     caller: Caller,
     page: Page,
 ) -> Result<Json<TransactionPage>, ProblemResponse> {
-    let cursor = page.cursor.as_deref().map(str::parse::<Cursor>).transpose().map_err(|_| {
-        Problem::new(ProblemCode::InvalidInput)
-            .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
-    })?;
-    let page = movements(desk.signup.ledger(), caller.account(), page.limit, cursor).await;
+    let cursor = page.cursor.as_deref().map(str::parse::<Cursor>).transpose().map_err(|_| unfit_cursor())?;
+    let (ledger, unit) = (desk.signup.ledger(), desk.platform.profile().ledger.unit);
+    let page = movements(ledger, caller.account(), page.limit, cursor, unit).await;
     Ok(Json(page.map_err(|error| problem(error.into()))?))
 }
 
@@ -133,13 +131,14 @@ async fn transactions(
 const READ_AT_ONCE: u32 = 200;
 const QUERIES_MAX: usize = 10;
 
-/// Reads on past outcomes that moved nothing, until the page is full or the ledger ends. After many of them the
-/// page is short, but its cursor goes on.
+/// Leaves out runs that were not charged, and reads on until the page is full or the ledger ends. After thousands of such
+/// runs in a row the page is shorter than `limit`, and its cursor leads to the rest.
 async fn movements(
     ledger: &Ledger,
     account: &AccountId,
     limit: u32,
     cursor: Option<Cursor>,
+    unit: Unit,
 ) -> Result<TransactionPage, CreditsError> {
     let at_once = READ_AT_ONCE.max(limit);
     let (mut page, mut balance) = match cursor {
@@ -155,7 +154,7 @@ async fn movements(
             if entry.amount.get() == 0 {
                 continue;
             }
-            transactions.push(Transaction::of(entry, after));
+            transactions.push(Transaction::of(entry, after, unit));
             if transactions.len() == limit as usize {
                 let is_last = page.next.is_none() && last == Some(entry.id);
                 let next = (!is_last).then_some(Cursor { before: entry.id, balance });
@@ -172,8 +171,8 @@ async fn movements(
     Ok(TransactionPage { transactions, next_cursor: None })
 }
 
-/// The balance before an entry, from the one after it; `None` outside the ledger's range, which only a cursor of somebody's
-/// own making leads to.
+/// The balance before an entry, from the balance after it. `None` when it would lie outside the ledger's range: the caller
+/// sent a cursor that is not ours.
 fn before(after: CreditsDelta, entry: &Entry) -> Option<CreditsDelta> {
     let taken_back = CreditsDelta::new(-entry.amount.get()).ok()?;
     after.checked_add(taken_back).ok()

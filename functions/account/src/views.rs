@@ -1,8 +1,11 @@
 use credits::{Account, Entry, Kind, Origin};
-use edge::{Problem, ProblemCode};
+use edge::{Problem, ProblemCode, Wording};
 use identity::{DisplayName, PreferencesChange, ProfileChange, StorageProvider, Theme, User, Welcome};
 use platform::Profile;
-use primitives::{Credits, CreditsDelta, Currency, EntryId, Language, Private, Timestamp, TopUpId};
+use primitives::{
+    CreditsDelta, CreditsDeltaView, CreditsView, Currency, EntryId, Language, Private, Timestamp, TopUpId,
+    Unit,
+};
 use rates::{Quote, Rates, Reference};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -13,20 +16,15 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AccountView {
     id: String,
-    /// What one unit is, e.g. `USD cent`.
-    unit: String,
     /// What new runs can spend.
-    #[schema(value_type = u64)]
-    available: Credits,
+    available: CreditsView,
     /// What is available in your display currency, for reference only; absent for USD and without a rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<Reference>,
     /// Held by runs that are going on.
-    #[schema(value_type = u64)]
-    reserved: Credits,
+    reserved: CreditsView,
     /// Owed after a payment was taken back; new credit covers it first.
-    #[schema(value_type = u64)]
-    debt: Credits,
+    debt: CreditsView,
     status: AccountStatus,
     welcome: WelcomeStatus,
     email: Option<String>,
@@ -118,13 +116,11 @@ pub(crate) struct Transaction {
     id: EntryId,
     kind: TransactionKind,
     /// Positive: credit came in.
-    #[schema(value_type = i64)]
-    amount: CreditsDelta,
+    credits: CreditsDeltaView,
     /// What all entries up to this one sum up to: available + reserved - debt. Absent when the account moved again and again
     /// while it was read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
-    balance_after: Option<CreditsDelta>,
+    balance_after: Option<CreditsDeltaView>,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     /// Where granted credit came from.
@@ -185,13 +181,14 @@ impl AccountView {
             Welcome::Refused(_) => WelcomeStatus::NotGranted,
         };
         let own = |text: &Option<Private<String>>| text.as_ref().map(|text| text.expose().clone());
+        let unit = profile.ledger.unit;
+        let shown = |amount| CreditsView::new(amount, unit);
         Ok(AccountView {
             id: account.id.to_string(),
-            unit: profile.ledger.unit.to_string(),
-            available: balance.available,
-            reference: rate.and_then(|rate| rate.reference(profile.ledger.unit, balance.available, language)),
-            reserved: balance.reserved,
-            debt: balance.debt,
+            available: shown(balance.available),
+            reference: rate.and_then(|rate| rate.reference(unit, balance.available, language)),
+            reserved: shown(balance.reserved),
+            debt: shown(balance.debt),
             status: if account.block.is_some() { AccountStatus::Suspended } else { AccountStatus::Active },
             welcome,
             email: own(&user.email),
@@ -215,22 +212,27 @@ impl AccountChange {
         let mut complaints = Vec::new();
         let name = self.name.map(|name| DisplayName::try_from(name.into_inner())).transpose();
         let name = name.unwrap_or_else(|invalid| {
-            complaints.push(("/name", invalid.to_string()));
+            let vietnamese = "tên gồm 1 đến 80 ký tự, không có ký tự điều khiển hay ký tự đổi hướng chữ";
+            complaints.push(("/name", Wording::new(invalid.to_string(), vietnamese)));
             None
         });
         let display_currency = self.display_currency.map(|code| shown_currency(&code)).transpose();
         let display_currency = display_currency.unwrap_or_else(|()| {
-            complaints.push(("/display_currency", "choose a currency such as USD or VND".to_owned()));
+            let why = Wording::new(
+                "choose a currency such as USD or VND",
+                "hãy chọn một loại tiền, ví dụ USD hoặc VND",
+            );
+            complaints.push(("/display_currency", why));
             None
         });
         let preferences = PreferencesChange {
-            theme: one_of("/theme", self.theme, "system, light or dark", &mut complaints),
-            language: one_of("/language", self.language, "en or vi", &mut complaints),
+            theme: one_of("/theme", self.theme, "system, light, dark", &mut complaints),
+            language: one_of("/language", self.language, "en, vi", &mut complaints),
             display_currency,
             storage_provider: one_of(
                 "/storage_provider",
                 self.storage_provider,
-                "none, google_drive or dropbox",
+                "none, google_drive, dropbox",
                 &mut complaints,
             ),
         };
@@ -238,9 +240,7 @@ impl AccountChange {
             return Ok((ProfileChange { name }, preferences));
         }
         let problem = Problem::new(ProblemCode::InvalidInput);
-        Err(complaints
-            .into_iter()
-            .fold(problem, |problem, (pointer, detail)| problem.pointer(pointer, detail)))
+        Err(complaints.into_iter().fold(problem, |problem, (pointer, why)| problem.pointer(pointer, why)))
     }
 }
 
@@ -252,12 +252,13 @@ fn shown_currency(code: &str) -> Result<Currency, ()> {
 fn one_of<T: FromStr>(
     pointer: &'static str,
     text: Option<String>,
-    expected: &str,
-    complaints: &mut Vec<(&'static str, String)>,
+    names: &str,
+    complaints: &mut Vec<(&'static str, Wording)>,
 ) -> Option<T> {
     let parsed = text.map(|text| text.parse::<T>()).transpose();
     parsed.unwrap_or_else(|_| {
-        complaints.push((pointer, format!("choose {expected}")));
+        let why = Wording::new(format!("choose one of {names}"), format!("hãy chọn một trong: {names}"));
+        complaints.push((pointer, why));
         None
     })
 }
@@ -274,7 +275,7 @@ impl GrantOrigin {
 }
 
 impl Transaction {
-    pub(crate) fn of(entry: &Entry, balance_after: Option<CreditsDelta>) -> Transaction {
+    pub(crate) fn of(entry: &Entry, balance_after: Option<CreditsDelta>, unit: Unit) -> Transaction {
         let top_up_id = match &entry.kind {
             Kind::Grant { top_up, .. } => *top_up,
             _ => None,
@@ -294,8 +295,8 @@ impl Transaction {
         Transaction {
             id: entry.id,
             kind,
-            amount: entry.amount,
-            balance_after,
+            credits: CreditsDeltaView::new(entry.amount, unit),
+            balance_after: balance_after.map(|balance| CreditsDeltaView::new(balance, unit)),
             at: entry.at,
             origin,
             run_id,

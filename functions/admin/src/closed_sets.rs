@@ -1,7 +1,12 @@
 //! The words of answers and requests that form a closed set, as OpenAPI lists them: those that `payments` says.
 
 use edge::closed_set;
-use payments::{Cause, FactState, Ignored, LikelyWhy, Unmatched, Via};
+use payments::{Cause, FactState, Ignored, LikelyWhy, Rail, Unmatched, Via};
+
+closed_set! {
+    /// A way to pay.
+    pub(crate) enum PaymentMethod: Rail::ALL.iter().map(|rail| rail.as_str())
+}
 
 closed_set! {
     /// What became of a payment.

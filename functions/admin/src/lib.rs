@@ -4,18 +4,18 @@
 mod closed_sets;
 mod views;
 
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
+use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes, unfit_cursor};
 use payments::{Assignment, FactKey, Payments, PaymentsError, Reinstatement, Reversal, TopUpError};
 use platform::{InvalidSettings, Platform, with_causes};
-use primitives::{Currency, Timestamp};
+use primitives::{Amounts, Currency, Language, Timestamp};
 use rates::{Quote, Rates};
 use utoipa::OpenApi;
 use views::{
     AssignRequest, DismissRequest, EntryView, InboxPaymentView, PaymentListView, ReinstateRequest,
-    ReverseRequest,
+    ReverseRequest, invalid,
 };
 
 #[derive(OpenApi)]
@@ -66,13 +66,14 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     ),
     security(("sign_in_token" = []))
 )]
-async fn list(State(desk): State<Desk>, page: Page) -> Result<Json<PaymentListView>, ProblemResponse> {
-    let after = page.cursor.as_deref().map(str::parse::<FactKey>).transpose().map_err(|_| {
-        Problem::new(ProblemCode::InvalidInput)
-            .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
-    })?;
+async fn list(
+    State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
+    page: Page,
+) -> Result<Json<PaymentListView>, ProblemResponse> {
+    let after = page.cursor.as_deref().map(str::parse::<FactKey>).transpose().map_err(|_| unfit_cursor())?;
     let page = desk.payments.waiting(page.limit, after.as_ref()).await.map_err(|error| error.problem())?;
-    Ok(Json(PaymentListView::of(&page)))
+    Ok(Json(PaymentListView::of(&page, desk.amounts(language))))
 }
 
 /// One payment with its raw deliveries, reversals and audit rows. Looking is noted in the log.
@@ -88,12 +89,13 @@ async fn list(State(desk): State<Desk>, page: Page) -> Result<Json<PaymentListVi
 )]
 async fn show(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<InboxPaymentView>, ProblemResponse> {
     let key = fact_key(&id)?;
     tracing::info!(payment = %key, administrator = %caller.user(), "an administrator looked at a payment");
-    Ok(Json(desk.payment(&key).await?))
+    Ok(Json(desk.payment(&key, language).await?))
 }
 
 /// Give a payment to a person: credit, link and audit row in one step. The same assignment again changes nothing.
@@ -109,6 +111,7 @@ async fn show(
 )]
 async fn assign(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<AssignRequest>,
@@ -127,11 +130,15 @@ async fn assign(
         seen: None,
     };
     desk.payments.assign(&key, &wish, now).await.map_err(|error| match error {
-        PaymentsError::NoAccount => unknown("/account_id", "there is no such account"),
-        PaymentsError::TopUp(TopUpError::NoTopUp) => unknown("/top_up_id", "the account has no such top-up"),
+        PaymentsError::NoAccount => {
+            invalid("/account_id", "there is no such account", "không có tài khoản này")
+        }
+        PaymentsError::TopUp(TopUpError::NoTopUp) => {
+            invalid("/top_up_id", "the account has no such top-up", "tài khoản không có lần nạp tiền này")
+        }
         error => error.problem(),
     })?;
-    Ok(Json(desk.payment(&key).await?))
+    Ok(Json(desk.payment(&key, language).await?))
 }
 
 /// Say that a payment is not a top-up. It can still be assigned later.
@@ -147,6 +154,7 @@ async fn assign(
 )]
 async fn dismiss(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     Path(id): Path<String>,
     JsonBody(wish): JsonBody<DismissRequest>,
@@ -155,10 +163,10 @@ async fn dismiss(
     let note = wish.parse()?;
     let dismissed = desk.payments.dismiss(&key, who.as_str(), &note, now).await;
     dismissed.map_err(|error| error.problem())?;
-    Ok(Json(desk.payment(&key).await?))
+    Ok(Json(desk.payment(&key, language).await?))
 }
 
-/// Take credit back because the money was: what is unspent of it, the rest as debt. Once per case.
+/// Take credit back because the money was taken back: what is unspent of the credit, and the rest as debt. Once per case.
 #[utoipa::path(
     post, path = "/v1/admin/payments/{id}/reverse", operation_id = "reverse_payment", tag = "admin",
     params(("id" = String, Path)), request_body = ReverseRequest,
@@ -207,9 +215,13 @@ async fn reinstate(
 }
 
 impl Desk {
-    async fn payment(&self, key: &FactKey) -> Result<InboxPaymentView, Problem> {
+    fn amounts(&self, language: Language) -> Amounts {
+        Amounts { unit: self.platform.profile().ledger.unit, language }
+    }
+
+    async fn payment(&self, key: &FactKey, language: Language) -> Result<InboxPaymentView, Problem> {
         let dossier = self.payments.dossier(key).await.map_err(|error| error.problem())?;
-        Ok(InboxPaymentView::of_dossier(&dossier))
+        Ok(InboxPaymentView::of_dossier(&dossier, self.amounts(language)))
     }
 
     /// Without a rate an administrator names the credit.
@@ -222,10 +234,6 @@ impl Desk {
             }
         }
     }
-}
-
-fn unknown(pointer: &'static str, detail: &'static str) -> Problem {
-    Problem::new(ProblemCode::InvalidInput).pointer(pointer, detail)
 }
 
 fn fact_key(id: &str) -> Result<FactKey, Problem> {

@@ -1,8 +1,13 @@
-use crate::closed_sets::{HeardVia, Likeness, NotCredited, PaymentState, ReversalCause, ReversalWish};
-use edge::{Problem, ProblemCode};
+use crate::closed_sets::{
+    HeardVia, Likeness, NotCredited, PaymentMethod, PaymentState, ReversalCause, ReversalWish,
+};
+use edge::{Problem, ProblemCode, Wording};
 use payments::{AuditRow, Cause, DeliveryRow, Dossier, Fact, FactState, InboxPage, LikelyOrder, ReversalRow};
-use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId, typed, typed_pattern};
+use primitives::{
+    AccountId, Amounts, Credits, CreditsView, EntryId, MoneyView, Timestamp, TopUpId, typed, typed_pattern,
+};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -18,9 +23,9 @@ pub(crate) struct AssignRequest {
     /// One of the person's orders; its rate then counts
     #[schema(pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
     top_up_id: Option<String>,
-    /// Whole ledger units; absent: what arrived, at the order's rate or today's
-    #[schema(minimum = 1, maximum = 9007199254740991_u64)]
-    credits: Option<u64>,
+    /// Absent: what arrived, at the order's rate or today's
+    #[schema(schema_with = some_credits, required = false)]
+    credits: Option<CreditsView>,
     #[schema(schema_with = note_schema)]
     note: String,
 }
@@ -40,9 +45,9 @@ pub(crate) struct ReverseRequest {
     cause: String,
     #[schema(schema_with = case_schema)]
     case: String,
-    /// Whole ledger units; absent: all that is left of the payment
-    #[schema(minimum = 1, maximum = 9007199254740991_u64)]
-    credits: Option<u64>,
+    /// Absent: all that is left of the payment
+    #[schema(schema_with = some_credits, required = false)]
+    credits: Option<CreditsView>,
     #[schema(schema_with = note_schema)]
     note: String,
 }
@@ -55,6 +60,11 @@ pub(crate) struct ReinstateRequest {
     reversal_entry_id: String,
     #[schema(schema_with = note_schema)]
     note: String,
+}
+
+/// At least one unit.
+fn some_credits() -> Object {
+    CreditsView::within(1, Credits::MAX.get(), 1)
 }
 
 fn note_schema() -> Object {
@@ -93,11 +103,11 @@ pub(crate) struct PaymentListView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct InboxPaymentView {
     id: String,
+    #[schema(value_type = PaymentMethod)]
     rail: String,
     #[schema(value_type = PaymentState)]
     state: String,
-    amount: String,
-    currency: String,
+    amount: MoneyView,
     #[schema(value_type = String, format = DateTime)]
     paid_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -114,12 +124,12 @@ pub(crate) struct InboxPaymentView {
     account_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_up_id: Option<String>,
+    /// Credit that came of it
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
-    credits: Option<Credits>,
+    credits: Option<CreditsView>,
+    /// Credit of it that was taken back
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
-    reversed: Option<Credits>,
+    reversed: Option<CreditsView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     entry_id: Option<String>,
     /// The payment that this one probably tells again, under another id: equal in amount, reference, account and time.
@@ -151,9 +161,8 @@ struct LikelyOrderView {
     account_id: String,
     #[schema(value_type = String)]
     top_up_id: TopUpId,
-    /// What the order asked for, in `currency`
-    amount_due: String,
-    currency: String,
+    /// What the order asked for
+    amount_due: MoneyView,
     #[schema(value_type = Likeness)]
     why: String,
 }
@@ -178,8 +187,7 @@ struct ReversalView {
     #[schema(value_type = ReversalCause)]
     cause: String,
     case: String,
-    #[schema(value_type = u64)]
-    credits: Credits,
+    credits: CreditsView,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -198,10 +206,13 @@ struct AuditView {
 
 impl AssignRequest {
     pub(crate) fn parse(self) -> Result<(AccountId, Option<TopUpId>, Option<Credits>, String), Problem> {
-        let account =
-            self.account_id.parse().map_err(|_| invalid("/account_id", "must be an account's id"))?;
+        let account = self
+            .account_id
+            .parse()
+            .map_err(|_| invalid("/account_id", "must be an account's id", "phải là mã của một tài khoản"))?;
         let order = self.top_up_id.map(|id| id.parse()).transpose();
-        let order = order.map_err(|_| invalid("/top_up_id", "must be a top-up's id"))?;
+        let order = order
+            .map_err(|_| invalid("/top_up_id", "must be a top-up's id", "phải là mã của một lần nạp tiền"))?;
         Ok((account, order, credits(self.credits)?, note(&self.note)?))
     }
 }
@@ -218,11 +229,22 @@ impl ReverseRequest {
             "return" => Cause::Return,
             "chargeback" => Cause::Chargeback,
             "misassigned" => Cause::Misassigned,
-            _ => return Err(invalid("/cause", "choose return, chargeback or misassigned")),
+            _ => {
+                let names = "return, chargeback, misassigned";
+                let (english, vietnamese) =
+                    (format!("choose one of {names}"), format!("hãy chọn một trong: {names}"));
+                return Err(invalid("/cause", english, vietnamese));
+            }
         };
         let case = typed(&self.case, CASE_CHARS_MAX).filter(|case| *case != "void");
-        let case =
-            case.ok_or_else(|| invalid("/case", "name the case, with 1 to 100 characters"))?.to_owned();
+        let case = case.ok_or_else(|| {
+            invalid(
+                "/case",
+                "name the case, with 1 to 100 characters",
+                "hãy ghi tên vụ việc, từ 1 đến 100 ký tự",
+            )
+        })?;
+        let case = case.to_owned();
         Ok((cause, case, credits(self.credits)?, note(&self.note)?))
     }
 }
@@ -230,7 +252,9 @@ impl ReverseRequest {
 impl ReinstateRequest {
     pub(crate) fn parse(self) -> Result<(EntryId, String), Problem> {
         let entry = self.reversal_entry_id.parse();
-        let entry = entry.map_err(|_| invalid("/reversal_entry_id", "must be a ledger entry's id"))?;
+        let entry = entry.map_err(|_| {
+            invalid("/reversal_entry_id", "must be a ledger entry's id", "phải là mã của một bút toán")
+        })?;
         Ok((entry, note(&self.note)?))
     }
 }
@@ -238,36 +262,46 @@ impl ReinstateRequest {
 /// An administrator does not move credit without saying why.
 fn note(text: &str) -> Result<String, Problem> {
     let written = typed(text, NOTE_CHARS_MAX).map(str::to_owned);
-    written.ok_or_else(|| invalid("/note", "say why, with 1 to 1000 characters"))
+    written.ok_or_else(|| {
+        invalid("/note", "say why, with 1 to 1000 characters", "hãy ghi lý do, từ 1 đến 1000 ký tự")
+    })
 }
 
-fn credits(units: Option<u64>) -> Result<Option<Credits>, Problem> {
-    let Some(units) = units else { return Ok(None) };
-    let credits = Credits::new(units).ok().filter(|credits| !credits.is_zero());
-    credits.map(Some).ok_or_else(|| invalid("/credits", "must be a whole number of ledger units above 0"))
+fn credits(wish: Option<CreditsView>) -> Result<Option<Credits>, Problem> {
+    match wish {
+        Some(wish) if wish.amount.is_zero() => Err(invalid(
+            "/credits/amount",
+            "must be a whole number of ledger units above 0",
+            "phải là số nguyên lớn hơn 0, theo đơn vị của sổ",
+        )),
+        wish => Ok(wish.map(|wish| wish.amount)),
+    }
 }
 
-fn invalid(pointer: &'static str, detail: &'static str) -> Problem {
-    Problem::new(ProblemCode::InvalidInput).pointer(pointer, detail)
+pub(crate) fn invalid(
+    pointer: &'static str,
+    english: impl Into<Cow<'static, str>>,
+    vietnamese: impl Into<Cow<'static, str>>,
+) -> Problem {
+    Problem::new(ProblemCode::InvalidInput).pointer(pointer, Wording::new(english, vietnamese))
 }
 
 impl PaymentListView {
-    pub(crate) fn of(page: &InboxPage) -> PaymentListView {
+    pub(crate) fn of(page: &InboxPage, shown: Amounts) -> PaymentListView {
         PaymentListView {
-            payments: page.items.iter().map(InboxPaymentView::of).collect(),
+            payments: page.items.iter().map(|fact| InboxPaymentView::of(fact, shown)).collect(),
             next_cursor: page.next.as_ref().map(ToString::to_string),
         }
     }
 }
 
 impl InboxPaymentView {
-    fn of(fact: &Fact) -> InboxPaymentView {
+    fn of(fact: &Fact, shown: Amounts) -> InboxPaymentView {
         let mut view = InboxPaymentView {
             id: fact.key.to_string(),
             rail: fact.key.rail().to_string(),
             state: fact.state.as_str().to_owned(),
-            amount: fact.amount.to_string(),
-            currency: fact.amount.currency().to_string(),
+            amount: shown.money(fact.amount),
             paid_at: fact.paid_at,
             heard_at: fact.heard_at,
             via: fact.via.as_str().to_owned(),
@@ -279,7 +313,7 @@ impl InboxPaymentView {
             reversed: None,
             entry_id: None,
             repeat_of: fact.repeats.as_ref().map(ToString::to_string),
-            likely_orders: fact.likely.iter().map(LikelyOrderView::of).collect(),
+            likely_orders: fact.likely.iter().map(|likely| LikelyOrderView::of(likely, shown)).collect(),
             claimant_ids: fact.claimants.iter().map(ToString::to_string).collect(),
             claimed_until: None,
             deliveries: Vec::new(),
@@ -290,8 +324,8 @@ impl InboxPaymentView {
             FactState::Credited(credited) => {
                 view.account_id = Some(credited.account.to_string());
                 view.top_up_id = credited.order.map(|order| order.to_string());
-                view.credits = Some(credited.credits);
-                view.reversed = Some(credited.reversed);
+                view.credits = Some(shown.credits(credited.credits));
+                view.reversed = Some(shown.credits(credited.reversed));
                 view.entry_id = Some(credited.entry.to_string());
             }
             FactState::Unmatched { why, near } => {
@@ -311,23 +345,22 @@ impl InboxPaymentView {
         view
     }
 
-    pub(crate) fn of_dossier(dossier: &Dossier) -> InboxPaymentView {
+    pub(crate) fn of_dossier(dossier: &Dossier, shown: Amounts) -> InboxPaymentView {
         InboxPaymentView {
             deliveries: dossier.deliveries.iter().map(DeliveryView::of).collect(),
-            reversals: dossier.reversals.iter().map(ReversalView::of).collect(),
+            reversals: dossier.reversals.iter().map(|row| ReversalView::of(row, shown)).collect(),
             audit: dossier.audit.iter().map(AuditView::of).collect(),
-            ..InboxPaymentView::of(&dossier.fact)
+            ..InboxPaymentView::of(&dossier.fact, shown)
         }
     }
 }
 
 impl LikelyOrderView {
-    fn of(likely: &LikelyOrder) -> LikelyOrderView {
+    fn of(likely: &LikelyOrder, shown: Amounts) -> LikelyOrderView {
         LikelyOrderView {
             account_id: likely.account.to_string(),
             top_up_id: likely.order,
-            amount_due: likely.price.to_string(),
-            currency: likely.price.currency().to_string(),
+            amount_due: shown.money(likely.price),
             why: likely.why.as_str().to_owned(),
         }
     }
@@ -345,12 +378,12 @@ impl DeliveryView {
 }
 
 impl ReversalView {
-    fn of(row: &ReversalRow) -> ReversalView {
+    fn of(row: &ReversalRow, shown: Amounts) -> ReversalView {
         ReversalView {
             entry_id: row.entry,
             cause: row.cause.clone(),
             case: row.case.clone(),
-            credits: row.credits,
+            credits: shown.credits(row.credits),
             at: row.at,
             reinstated_by: row.reinstated,
         }

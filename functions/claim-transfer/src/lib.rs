@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use edge::{Caller, JsonBody, Problem, ProblemCode, ProblemResponse, Routes};
+use edge::{Caller, JsonBody, Problem, ProblemCode, ProblemResponse, Routes, Wording};
 use payments::{ChainDesk, ClaimOutcome, WaitingClaim};
 use platform::{InvalidSettings, Platform};
-use primitives::{Credits, Timestamp};
+use primitives::{Credits, CreditsView, Timestamp, Unit};
 use rails::tron::TxId;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
@@ -41,14 +41,13 @@ struct ClaimRequest {
     transaction_id: String,
 }
 
-/// An address of an explorer's page is far shorter.
+/// Longer than the address of any explorer's page.
 const TEXT_CHARS_MAX: usize = 500;
 
 /// What of the transaction is yours now, and what waits.
 #[derive(Serialize, ToSchema)]
 struct ClaimAnswer {
-    #[schema(value_type = u64)]
-    credited: Credits,
+    credited: CreditsView,
     /// The orders it was credited to
     top_up_ids: Vec<String>,
     /// Transfers of the transaction that become yours later
@@ -60,8 +59,7 @@ struct ClaimAnswer {
 #[derive(Serialize, ToSchema)]
 struct WaitingView {
     /// What it will bring
-    #[schema(value_type = u64)]
-    credits: Credits,
+    credits: CreditsView,
     /// Your order it will be credited to
     top_up_id: String,
     #[schema(value_type = String, format = DateTime)]
@@ -93,15 +91,16 @@ async fn claim(
 ) -> Result<(StatusCode, Json<ClaimAnswer>), ProblemResponse> {
     let chain = desk.chain.ok_or(ProblemCode::MethodUnavailable)?;
     let tx = transaction(&wish.transaction_id).ok_or_else(|| {
-        Problem::new(ProblemCode::InvalidInput).pointer(
-            "/transaction_id",
+        let why = Wording::new(
             "send the transaction's id, 64 hexadecimal digits, or the address of its page in an explorer",
-        )
+            "hãy gửi mã giao dịch gồm 64 chữ số thập lục phân, hoặc địa chỉ trang của giao dịch trên trình duyệt chuỗi",
+        );
+        Problem::new(ProblemCode::InvalidInput).pointer("/transaction_id", why)
     })?;
     let outcome =
         chain.claim(caller.account(), tx, desk.platform.now()).await.map_err(|error| error.problem())?;
     let status = if outcome.waiting.is_empty() { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Json(answer(&outcome)?)))
+    Ok((status, Json(answer(&outcome, desk.platform.profile().ledger.unit)?)))
 }
 
 fn transaction(text: &str) -> Option<TxId> {
@@ -109,20 +108,20 @@ fn transaction(text: &str) -> Option<TxId> {
     is_short.then(|| TxId::in_text(text).ok()).flatten()
 }
 
-fn answer(outcome: &ClaimOutcome) -> Result<ClaimAnswer, Problem> {
+fn answer(outcome: &ClaimOutcome, unit: Unit) -> Result<ClaimAnswer, Problem> {
     let credited = &outcome.credited;
     let sum = credited.iter().try_fold(Credits::ZERO, |sum, one| sum.checked_add(one.credits));
     Ok(ClaimAnswer {
-        credited: sum.map_err(|_| Problem::new(ProblemCode::Internal))?,
+        credited: CreditsView::new(sum.map_err(|_| Problem::new(ProblemCode::Internal))?, unit),
         top_up_ids: credited.iter().filter_map(|one| one.order).map(|order| order.to_string()).collect(),
-        waiting: outcome.waiting.iter().map(WaitingView::of).collect(),
+        waiting: outcome.waiting.iter().map(|claim| WaitingView::of(claim, unit)).collect(),
     })
 }
 
 impl WaitingView {
-    fn of(claim: &WaitingClaim) -> WaitingView {
+    fn of(claim: &WaitingClaim, unit: Unit) -> WaitingView {
         WaitingView {
-            credits: claim.credits,
+            credits: CreditsView::new(claim.credits, unit),
             top_up_id: claim.order.to_string(),
             waiting_until: claim.until,
             message: format!(

@@ -33,13 +33,14 @@ pub fn check(platform: &Platform) -> Result<(), InvalidSettings> {
     Reconciliation::new(platform).map(drop)
 }
 
-/// One report per configured rail; an empty list of differences is what it should be.
+/// One report per configured rail. A rail whose books are right has an empty list of differences.
 pub async fn handle(platform: &Platform, event: Value) -> Result<Vec<RailReport>, ReconciliationError> {
     let since = since(event)?;
     Ok(Reconciliation::new(platform)?.run(platform.now(), since).await?)
 }
 
-/// A scheduler's event names its source and wishes nothing; a mistyped wish is no quiet comparison as usual.
+/// An event of the scheduler has a `source`, and asks for the usual days. Any other event must be a `Wish`: a mistyped
+/// `since` is refused, so that nobody takes the usual comparison for the one that they asked for.
 fn since(event: Value) -> Result<Option<Timestamp>, ReconciliationError> {
     if event.is_null() || event.get("source").is_some() {
         return Ok(None);

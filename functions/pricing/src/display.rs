@@ -1,6 +1,6 @@
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use edge::{Problem, ProblemCode, ProblemResponse};
+use edge::{Problem, ProblemCode, ProblemResponse, Wording};
 use primitives::Currency;
 use rates::Rates;
 
@@ -26,6 +26,9 @@ impl<S: Sync> FromRequestParts<S> for DisplayCurrency {
 }
 
 fn unfit() -> Problem {
-    Problem::new(ProblemCode::InvalidInput)
-        .pointer("?currency", "name one currency that prices can be shown in, such as VND")
+    let why = Wording::new(
+        "name one currency that prices can be shown in, such as VND",
+        "hãy chọn một loại tiền có thể hiển thị giá, ví dụ VND",
+    );
+    Problem::new(ProblemCode::InvalidInput).pointer("?currency", why)
 }

@@ -54,8 +54,6 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
 /// The price list.
 #[derive(Serialize, ToSchema)]
 struct Pricing {
-    /// What one unit of a price is, e.g. `USD cent`.
-    unit: String,
     tools: Vec<PricedTool>,
     /// What to ask a person for each tool that is sold.
     forms: Vec<ToolForm>,
@@ -155,12 +153,11 @@ async fn pricing(
         None => None,
     };
     let priced = |price: PriceView| {
-        let reference =
-            rate.and_then(|rate| rate.reference(desk.platform.profile().ledger.unit, price.price, language));
+        let reference = rate.and_then(|rate| rate.reference(price.price.unit, price.price.amount, language));
         PricedTool { price, reference }
     };
     let tools = prices.into_iter().map(priced).collect();
-    Ok(Json(Pricing { unit: desk.platform.profile().ledger.unit.to_string(), tools, forms }))
+    Ok(Json(Pricing { tools, forms }))
 }
 
 /// Bind the price to an input.

@@ -3,7 +3,7 @@ use axum::http::request::Parts;
 use runs::Place;
 use std::convert::Infallible;
 
-/// The place that a request names; absent when it names none, or nothing that was an id of ours.
+/// The last event that the client heard; absent when the request names none, or an id that no event of ours has.
 pub(crate) struct LastEventId(pub(crate) Option<Place>);
 
 impl<S: Sync> FromRequestParts<S> for LastEventId {

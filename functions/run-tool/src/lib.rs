@@ -11,11 +11,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::{
     AcceptKind, IdempotencyKey, JsonBody, Problem, ProblemCode, ProblemResponse, RUN_ID, RequestId, Routes,
-    Runner, sse,
+    Runner, Wording, sse,
 };
 use last_event_id::LastEventId;
 use platform::{InvalidSettings, Platform};
-use primitives::{Credits, Language, Private, RunId};
+use primitives::{Credits, CreditsView, Language, Private, RunId, Unit};
 use runs::{
     Heard, ImageInput, Order, OrderError, OutputType, Place, RunEvent, RunView, Runs, ScriptInput, ToolInput,
     Who,
@@ -52,7 +52,14 @@ use utoipa::OpenApi;
 pub struct Api;
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    Routes::new().route("/v1/runs", post(run_tool)).finish(platform, Runs::new(platform)?)
+    let desk = Desk { runs: Runs::new(platform)?, unit: platform.profile().ledger.unit };
+    Routes::new().route("/v1/runs", post(run_tool)).finish(platform, desk)
+}
+
+#[derive(Clone)]
+struct Desk {
+    runs: Runs,
+    unit: Unit,
 }
 
 /// A wish to run a tool; [`RunRequestSchema`] describes it.
@@ -62,7 +69,7 @@ pub struct RunRequest {
     tool: String,
     input: Private<Value>,
     quote_id: Option<String>,
-    price: Option<u64>,
+    price: Option<CreditsView>,
     run_id: Option<String>,
 }
 
@@ -98,7 +105,7 @@ pub struct RunRequest {
     security(("sign_in_token" = []))
 )]
 async fn run_tool(
-    State(runs): State<Runs>,
+    State(desk): State<Desk>,
     (Extension(request), Extension(language)): (Extension<RequestId>, Extension<Language>),
     runner: Runner,
     LastEventId(heard): LastEventId,
@@ -117,9 +124,11 @@ async fn run_tool(
         country: caller.country().map(own),
         network: caller.network().map(own),
     };
-    let events = runs.start(who, order);
+    let events = desk.runs.start(who, order);
     match accept {
-        AcceptKind::EventStream => Ok(stream(events, Listener { request, language, heard }).await?),
+        AcceptKind::EventStream => {
+            Ok(stream(events, Listener { request, language, unit: desk.unit, heard }).await?)
+        }
         AcceptKind::Json => Ok(collect(events).await?),
     }
 }
@@ -139,12 +148,10 @@ impl RunRequest {
         let input = input.map_err(|fields| OrderError::InvalidInput(fields).problem())?;
         let input = input.ok_or_else(|| OrderError::UnknownTool.problem())?;
         let run = self.run_id.as_deref().map(str::parse::<RunId>).transpose().map_err(|invalid| {
-            Problem::new(ProblemCode::InvalidRunId).pointer("/run_id", invalid.to_string())
+            let why = Wording::new(invalid.to_string(), "phải là một ULID: 26 ký tự Base32 của Crockford");
+            Problem::new(ProblemCode::InvalidRunId).pointer("/run_id", why)
         })?;
-        let price = self.price.map(Credits::new).transpose().map_err(|_| {
-            Problem::new(ProblemCode::InvalidInput)
-                .pointer("/price", "send the price as GET /v1/pricing tells it")
-        })?;
+        let price = self.price.map(|price| price.amount);
         Ok(Order { input, quote: self.quote_id, price, run, idempotency_key })
     }
 }
@@ -195,6 +202,7 @@ fn about(run: RunId, mut response: Response) -> Response {
 struct Listener {
     request: RequestId,
     language: Language,
+    unit: Unit,
     /// What the client heard before its connection broke.
     heard: Option<Place>,
 }
@@ -206,8 +214,8 @@ struct Story {
 }
 
 impl Story {
-    /// What is ready at the same moment leaves in one piece: a chunk and a write for each event would cost more than
-    /// the events.
+    /// Events that are ready at the same moment are sent as one chunk, because a chunk and a write for each of them would
+    /// cost more than the events.
     fn frames(&mut self, event: RunEvent, events: &mut UnboundedReceiver<RunEvent>) -> Bytes {
         let mut chunk = Vec::new();
         self.frame(event, &mut chunk);
@@ -239,10 +247,10 @@ impl Story {
             RunEvent::Done(view) => sse::numbered_event("done", id, &view),
             RunEvent::Failed(problem) => {
                 let problem = self.listener.request.name(*problem);
-                // What fails once its credit is held names no amount that would need the ledger's unit.
-                let mut document = problem.told(self.listener.language, "").document();
+                let unit = self.listener.unit;
+                let mut document = problem.told(self.listener.language, unit).document();
                 if document["credit"] == "not_taken" {
-                    document["charged"] = json!(0);
+                    document["charged"] = json!(CreditsView::new(Credits::ZERO, unit));
                 }
                 sse::numbered_event("failed", id, &document)
             }

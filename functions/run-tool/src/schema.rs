@@ -1,6 +1,7 @@
 //! Request and events as OpenAPI describes them. Nothing is read or written by these types.
 
 use edge::ProblemDocument;
+use primitives::CreditsView;
 use runs::{ImageInput, OutputView, RunBegun, RunView, ScriptInput, Stage};
 use utoipa::ToSchema;
 
@@ -39,9 +40,8 @@ macro_rules! run {
             input: $input,
             /// From `POST /v1/quotes`: the price it named holds.
             quote_id: Option<String>,
-            /// The price you were shown, in ledger units: the run is refused with 409 if it is another one by now.
-            #[schema(minimum = 0, maximum = 9007199254740991_u64)]
-            price: Option<u64>,
+            /// The price you were shown: the run is refused with 409 if it is another one by now.
+            price: Option<CreditsView>,
             /// A ULID made by the client within the last day: sending it again gives the same run.
             #[schema(example = "01KABCDEFGHJKMNPQRSTVWXYZ0", pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
             run_id: Option<String>,
@@ -98,7 +98,7 @@ macro_rules! event {
         pub(crate) struct $name {
             #[schema(inline)]
             event: $kind,
-            /// Absent where there is nothing to go on from: the one before still counts.
+            /// Absent for `progress`: go on from the last event that has one.
             id: Option<String>,
             data: $data,
         }
@@ -151,5 +151,5 @@ pub(crate) struct FailedRun {
     #[serde(flatten)]
     problem: ProblemDocument,
     /// 0, beside `credit: not_taken`
-    charged: Option<u64>,
+    charged: Option<CreditsView>,
 }

@@ -4,16 +4,19 @@ mod closed_sets;
 mod pages;
 mod views;
 
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use credits::Standings;
-use edge::{Caller, IdempotencyKey, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
+use edge::{
+    Caller, IdempotencyKey, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes, Wording,
+    unfit_cursor,
+};
 use payments::{Rail, TopUpWish, TopUps};
 use platform::{InvalidSettings, Platform, with_causes};
-use primitives::{Credits, TopUpId};
+use primitives::{Language, TopUpId};
 use signup::{Signup, SignupError};
 use utoipa::OpenApi;
 use views::{MethodsView, TopUpListView, TopUpRequest, TopUpView};
@@ -84,19 +87,17 @@ async fn methods(State(desk): State<Desk>) -> Json<MethodsView> {
 )]
 async fn create(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     IdempotencyKey(key): IdempotencyKey,
     JsonBody(wish): JsonBody<TopUpRequest>,
 ) -> Result<(axum::http::StatusCode, Json<TopUpView>), ProblemResponse> {
     let now = desk.platform.now();
-    let rail: Rail = wish.method.parse().map_err(|unknown: payments::UnknownRail| {
-        Problem::new(ProblemCode::InvalidInput).pointer("/method", unknown.to_string())
-    })?;
-    let credits = Credits::new(wish.credits).map_err(|_| ProblemCode::AmountNotOffered)?;
+    let rail: Rail = wish.method.parse().map_err(|_: payments::UnknownRail| unknown_method())?;
     desk.signup.open(caller.account(), caller.sight(), now).await.map_err(|error| problem(&error))?;
-    let wish = TopUpWish { account: caller.account().clone(), rail, credits, key };
+    let wish = TopUpWish { account: caller.account().clone(), rail, credits: wish.credits.amount, key };
     let order = desk.top_ups.create(&wish, now).await.map_err(|error| error.problem())?;
-    Ok((axum::http::StatusCode::CREATED, Json(TopUpView::of(&order, &desk.top_ups, now))))
+    Ok((axum::http::StatusCode::CREATED, Json(TopUpView::of(&order, &desk.top_ups, now, language))))
 }
 
 /// Your top-ups, newest first: the history of your payments with their reference codes.
@@ -113,16 +114,14 @@ async fn create(
 )]
 async fn list(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     page: Page,
 ) -> Result<Json<TopUpListView>, ProblemResponse> {
-    let before = page.cursor.as_deref().map(str::parse::<TopUpId>).transpose().map_err(|_| {
-        Problem::new(ProblemCode::InvalidInput)
-            .pointer("?cursor", "send the next_cursor of an earlier page, unchanged")
-    })?;
+    let before = page.cursor.as_deref().map(str::parse::<TopUpId>).transpose().map_err(|_| unfit_cursor())?;
     let page = desk.top_ups.list(caller.account(), page.limit, before).await;
     let page = page.map_err(|error| error.problem())?;
-    Ok(Json(TopUpListView::of(&page, &desk.top_ups, desk.platform.now())))
+    Ok(Json(TopUpListView::of(&page, &desk.top_ups, desk.platform.now(), language)))
 }
 
 /// One top-up: its status, what arrived, what remains, and the ledger entries it led to. While it is to be paid,
@@ -140,17 +139,18 @@ async fn list(
 )]
 async fn show(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, ProblemResponse> {
     let order = desk.top_ups.show(caller.account(), top_up_id(&id)?).await;
     let order = order.map_err(|error| error.problem())?;
-    let view = TopUpView::of(&order, &desk.top_ups, desk.platform.now());
+    let view = TopUpView::of(&order, &desk.top_ups, desk.platform.now(), language);
     let again = view.is_to_be_paid().then_some([(RETRY_AFTER, LOOK_AGAIN_SECONDS)]);
     Ok((again, Json(view)).into_response())
 }
 
-/// Say that you will not pay. What you have paid, or pay nevertheless, is credited all the same.
+/// Cancel the order. What you have paid, or still pay, is credited all the same.
 #[utoipa::path(
     post, path = "/v1/top-ups/{id}/cancel", operation_id = "cancel_top_up", tag = "top-ups",
     params(("id" = String, Path)),
@@ -163,15 +163,23 @@ async fn show(
 )]
 async fn cancel(
     State(desk): State<Desk>,
+    Extension(language): Extension<Language>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<TopUpView>, ProblemResponse> {
     let (id, now) = (top_up_id(&id)?, desk.platform.now());
     let order = desk.top_ups.cancel(caller.account(), id, now).await.map_err(|error| error.problem())?;
-    Ok(Json(TopUpView::of(&order, &desk.top_ups, now)))
+    Ok(Json(TopUpView::of(&order, &desk.top_ups, now, language)))
 }
 
-/// What is no id names nothing.
+fn unknown_method() -> Problem {
+    let names: Vec<&str> = Rail::ALL.iter().map(|rail| rail.as_str()).collect();
+    let names = names.join(", ");
+    let why = Wording::new(format!("choose one of {names}"), format!("hãy chọn một trong: {names}"));
+    Problem::new(ProblemCode::InvalidInput).pointer("/method", why)
+}
+
+/// Answers 404 to a text that is not a ULID, as to an order that is not there.
 pub(crate) fn top_up_id(text: &str) -> Result<TopUpId, Problem> {
     text.parse().map_err(|_| ProblemCode::NotFound.into())
 }

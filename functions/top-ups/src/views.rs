@@ -1,8 +1,9 @@
 use crate::closed_sets::{PaymentMethod, TopUpStatus};
 use payments::{PayBy, Payment, Rail, TopUp, TopUpPage, TopUps};
-use primitives::{Credits, EntryId, Timestamp, TopUpId, Unit};
+use primitives::{Amounts, Credits, CreditsView, EntryId, Language, MoneyView, Timestamp, TopUpId, Unit};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder};
 
 /// What you want to pay in.
 #[derive(Deserialize, ToSchema)]
@@ -10,27 +11,26 @@ use utoipa::ToSchema;
 pub(crate) struct TopUpRequest {
     #[schema(value_type = PaymentMethod, example = "viet_qr")]
     pub(crate) method: String,
-    /// US cents; `GET /v1/top-ups/methods` lists the amounts
-    #[schema(example = 500, minimum = 500, maximum = 50000, multiple_of = 100)]
-    #[serde(rename = "amount_cents")]
-    pub(crate) credits: u64,
+    #[schema(schema_with = offered_credits)]
+    pub(crate) credits: CreditsView,
+}
+
+fn offered_credits() -> Object {
+    let offered = ObjectBuilder::from(CreditsView::within(500, 50_000, 100));
+    offered.description(Some("The credit that you want; `GET /v1/top-ups/methods` lists the amounts")).build()
 }
 
 /// What can be paid in.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MethodsView {
-    /// US cents; what the page offers
-    #[schema(value_type = Vec<u64>)]
-    tiers_cents: Vec<Credits>,
-    /// Any amount from here
-    #[schema(value_type = u64)]
-    amount_min_cents: Credits,
-    /// to here
-    #[schema(value_type = u64)]
-    amount_max_cents: Credits,
-    /// in whole steps of this
-    #[schema(value_type = u64)]
-    amount_step_cents: Credits,
+    /// The amounts that a page offers first
+    tiers: Vec<CreditsView>,
+    /// The least that can be ordered
+    credits_min: CreditsView,
+    /// The most that can be ordered
+    credits_max: CreditsView,
+    /// Amounts between the two go in whole steps of this
+    credits_step: CreditsView,
     methods: Vec<MethodView>,
 }
 
@@ -53,14 +53,10 @@ pub(crate) struct TopUpView {
     #[schema(value_type = TopUpStatus)]
     status: String,
     /// The credit that the exact payment brings
-    #[schema(value_type = u64)]
-    credits: Credits,
-    /// What to pay, exactly, in `currency`. In USDT it is up to one USDT more than ordered, because the amount is how
-    /// the payment is recognised; all of it becomes credit.
-    #[schema(example = "131350")]
-    amount_due: String,
-    /// `VND` or `USDT`
-    currency: String,
+    credits: CreditsView,
+    /// What to pay, exactly. In USDT it is up to one USDT more than ordered, because the amount is how the payment is
+    /// recognised; all of it becomes credit.
+    amount_due: MoneyView,
     /// How your payment is recognised: the transfer's code, SePay's invoice number, or the exact amount
     reference: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,16 +69,14 @@ pub(crate) struct TopUpView {
     /// A transfer that comes later than `expires_at` but before this is still credited to this order
     #[schema(value_type = String, format = DateTime)]
     accepted_until: Timestamp,
-    /// What has arrived, in `currency`
-    amount_received: String,
-    /// What has not arrived of what is due, in `currency`
-    amount_remaining: String,
+    /// What has arrived
+    amount_received: MoneyView,
+    /// What has not arrived of what is due
+    amount_remaining: MoneyView,
     /// Credit that came of it
-    #[schema(value_type = u64)]
-    credited: Credits,
+    credited: CreditsView,
     /// Credit of it that was taken back
-    #[schema(value_type = u64)]
-    reversed: Credits,
+    reversed: CreditsView,
     payments: Vec<PaymentView>,
     /// How to pay; only while the order waits for it. After a bank transfer of a part it asks for the rest
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,12 +100,12 @@ struct RateView {
 struct PaymentView {
     /// Name it to support
     id: String,
-    amount: String,
-    currency: String,
-    #[schema(value_type = u64)]
-    credits: Credits,
-    #[schema(value_type = u64)]
-    reversed: Credits,
+    /// What arrived
+    amount: MoneyView,
+    /// Credit that came of it
+    credits: CreditsView,
+    /// Credit of it that was taken back
+    reversed: CreditsView,
     #[schema(value_type = String, format = DateTime)]
     paid_at: Timestamp,
     /// The ledger entry it led to
@@ -131,8 +125,7 @@ enum PayView {
     /// Scan the QR, or transfer by hand with exactly this memo.
     BankTransfer {
         /// What to transfer, in dong
-        #[schema(example = "131350")]
-        amount: String,
+        amount: MoneyView,
         bank: String,
         bank_bin: String,
         account: String,
@@ -147,20 +140,16 @@ enum PayView {
         network: String,
         address: String,
         contract: String,
-        /// What to send, in USDT
-        #[schema(example = "20.123")]
-        amount: String,
+        /// What to send, in USDT: its `decimal`, digit by digit
+        amount: MoneyView,
         /// What you ordered, in USDT
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(example = "20.00")]
-        amount_ordered: Option<String>,
+        amount_ordered: Option<MoneyView>,
         /// What `amount` is above that: the digits by which your payment is recognised. They are paid and credited too.
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(example = "0.123")]
-        amount_added: Option<String>,
+        amount_added: Option<MoneyView>,
         /// The credit that exactly this amount brings
-        #[schema(value_type = u64, example = 2012)]
-        credits: Credits,
+        credits: CreditsView,
         /// The same in words
         note: String,
     },
@@ -183,6 +172,7 @@ pub(crate) struct TopUpListView {
 impl MethodsView {
     pub(crate) fn of(top_ups: &TopUps) -> MethodsView {
         let rules = top_ups.rules();
+        let shown = |amount| CreditsView::new(amount, top_ups.unit());
         let method = |rail: Rail| MethodView {
             method: rail.to_string(),
             currency: rail.currency().to_string(),
@@ -190,19 +180,24 @@ impl MethodsView {
         };
         let rails = rules.methods.iter().filter_map(|name| name.parse().ok());
         MethodsView {
-            tiers_cents: rules.tiers.clone(),
-            amount_min_cents: rules.amount_min,
-            amount_max_cents: rules.amount_max,
-            amount_step_cents: rules.amount_step,
+            tiers: rules.tiers.iter().copied().map(shown).collect(),
+            credits_min: shown(rules.amount_min),
+            credits_max: shown(rules.amount_max),
+            credits_step: shown(rules.amount_step),
             methods: rails.map(method).collect(),
         }
     }
 }
 
 impl TopUpListView {
-    pub(crate) fn of(page: &TopUpPage, top_ups: &TopUps, now: Timestamp) -> TopUpListView {
+    pub(crate) fn of(
+        page: &TopUpPage,
+        top_ups: &TopUps,
+        now: Timestamp,
+        language: Language,
+    ) -> TopUpListView {
         TopUpListView {
-            top_ups: page.items.iter().map(|order| TopUpView::of(order, top_ups, now)).collect(),
+            top_ups: page.items.iter().map(|order| TopUpView::of(order, top_ups, now, language)).collect(),
             next_cursor: page.next.map(|id| id.to_string()),
         }
     }
@@ -213,7 +208,8 @@ impl TopUpView {
         self.pay.is_some()
     }
 
-    pub(crate) fn of(order: &TopUp, top_ups: &TopUps, now: Timestamp) -> TopUpView {
+    pub(crate) fn of(order: &TopUp, top_ups: &TopUps, now: Timestamp, language: Language) -> TopUpView {
+        let shown = Amounts { unit: top_ups.unit(), language };
         let sum = |part: fn(&Payment) -> Credits| {
             let parts = order.payments.iter().map(part);
             parts.fold(Credits::ZERO, |sum, part| sum.checked_add(part).unwrap_or(Credits::MAX))
@@ -222,9 +218,8 @@ impl TopUpView {
             id: order.id,
             method: order.rail.to_string(),
             status: order.status(now).as_str().to_owned(),
-            credits: order.credits,
-            amount_due: order.price.to_string(),
-            currency: order.price.currency().to_string(),
+            credits: shown.credits(order.credits),
+            amount_due: shown.money(order.price),
             reference: order.reference.clone(),
             rate: order.rate.as_ref().map(|fixed| RateView {
                 vnd_per_usd: fixed.rate.to_string(),
@@ -234,24 +229,23 @@ impl TopUpView {
             created_at: order.created_at,
             expires_at: order.expires_at,
             accepted_until: order.grace_ends(top_ups.rules().grace()),
-            amount_received: order.received_amount().to_string(),
-            amount_remaining: order.remaining_amount().to_string(),
-            credited: sum(|payment| payment.credits),
-            reversed: sum(|payment| payment.reversed),
-            payments: order.payments.iter().map(PaymentView::of).collect(),
-            pay: order.to_pay(now, top_ups.rules(), top_ups.unit()).and_then(|order| pay(&order, top_ups)),
+            amount_received: shown.money(order.received_amount()),
+            amount_remaining: shown.money(order.remaining_amount()),
+            credited: shown.credits(sum(|payment| payment.credits)),
+            reversed: shown.credits(sum(|payment| payment.reversed)),
+            payments: order.payments.iter().map(|payment| PaymentView::of(payment, shown)).collect(),
+            pay: order.to_pay(now, top_ups.rules(), shown.unit).and_then(|order| pay(&order, top_ups, shown)),
         }
     }
 }
 
 impl PaymentView {
-    fn of(payment: &Payment) -> PaymentView {
+    fn of(payment: &Payment, shown: Amounts) -> PaymentView {
         PaymentView {
             id: payment.key.to_string(),
-            amount: payment.amount.to_string(),
-            currency: payment.amount.currency().to_string(),
-            credits: payment.credits,
-            reversed: payment.reversed,
+            amount: shown.money(payment.amount),
+            credits: shown.credits(payment.credits),
+            reversed: shown.credits(payment.reversed),
             paid_at: payment.paid_at,
             entry_id: payment.entry,
             card: payment.shown_as.clone(),
@@ -259,7 +253,7 @@ impl PaymentView {
     }
 }
 
-/// A USDT order asks for up to one USDT more than was ordered; that is said where it is asked for.
+/// Tells the payer that a USDT order asks for up to one USDT more than was ordered, and why.
 fn usdt_note(order: &TopUp, unit: Unit) -> String {
     let due = order.price;
     let parts = match (order.ordered_amount(unit), order.added_amount(unit)) {
@@ -275,12 +269,11 @@ fn usdt_note(order: &TopUp, unit: Unit) -> String {
     )
 }
 
-fn pay(order: &TopUp, top_ups: &TopUps) -> Option<PayView> {
+fn pay(order: &TopUp, top_ups: &TopUps, shown: Amounts) -> Option<PayView> {
     let link = |page: &str| {
         let key = order.page_key.expose();
         format!("{}/v1/top-ups/{}/{page}?key={}.{key}", top_ups.methods().api_url(), order.id, order.account)
     };
-    let unit = top_ups.unit();
     Some(match top_ups.methods().pay_by(order)? {
         PayBy::Card(form) => PayView::Card {
             page_url: link("checkout"),
@@ -292,7 +285,7 @@ fn pay(order: &TopUp, top_ups: &TopUps) -> Option<PayView> {
                 .collect(),
         },
         PayBy::Transfer { bank, bin, account, holder, payload } => PayView::BankTransfer {
-            amount: order.price.to_string(),
+            amount: shown.money(order.price),
             bank,
             bank_bin: bin,
             account,
@@ -306,11 +299,11 @@ fn pay(order: &TopUp, top_ups: &TopUps) -> Option<PayView> {
             network: "TRON (TRC-20)".to_owned(),
             address: wallet,
             contract,
-            amount: order.price.to_string(),
-            amount_ordered: order.ordered_amount(unit).map(|amount| amount.to_string()),
-            amount_added: order.added_amount(unit).map(|amount| amount.to_string()),
-            credits: order.credits,
-            note: usdt_note(order, unit),
+            amount: shown.money(order.price),
+            amount_ordered: order.ordered_amount(shown.unit).map(|amount| shown.money(amount)),
+            amount_added: order.added_amount(shown.unit).map(|amount| shown.money(amount)),
+            credits: shown.credits(order.credits),
+            note: usdt_note(order, shown.unit),
         },
     })
 }

@@ -1,10 +1,12 @@
 //! The OpenAPI document: what each function documents of itself, and what is true of all of them.
 
 use utoipa::OpenApi as _;
-use utoipa::openapi::path::PathItem;
-use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{OpenApi, RefOr, ServerBuilder};
+use utoipa::openapi::{OpenApi, RefOr, Required, ServerBuilder};
 
 /// What each function documents of itself.
 fn parts() -> [OpenApi; 9] {
@@ -31,8 +33,8 @@ pub fn openapi() -> OpenApi {
     document.info.title = "Citipen".to_owned();
     document.info.version = "1".to_owned();
     document.info.description = Some(
-        "Pay-as-you-go AI tools. Amounts are whole ledger units (US cents). Every refusal is an RFC 9457 problem \
-         document that says whether credit was taken and what to do."
+        "Pay-as-you-go AI tools. An amount of credit is a Credits, an amount of money outside a Money. Every refusal is an \
+         RFC 9457 problem document that says whether credit was taken and what to do."
             .to_owned(),
     );
     // A relative address counts from where the document lies, `/v1/openapi.json`: one document serves every deployment.
@@ -43,7 +45,10 @@ pub fn openapi() -> OpenApi {
     for (name, scheme) in security_schemes() {
         components.add_security_scheme(name, scheme);
     }
-    document.paths.paths.values_mut().for_each(without_null);
+    for path in document.paths.paths.values_mut() {
+        without_null(path);
+        path.get.as_mut().into_iter().for_each(with_etag);
+    }
     document
 }
 
@@ -87,6 +92,27 @@ fn without_null(path: &mut PathItem) {
             schema.schema_type = SchemaType::Type(kind.clone());
         }
     }
+}
+
+/// What the edge does for every JSON document that a `GET` answers with (`shared/edge/src/etag.rs`).
+fn with_etag(operation: &mut Operation) {
+    let Some(RefOr::T(document)) = operation.responses.responses.get_mut("200") else { return };
+    if !document.content.contains_key("application/json") {
+        return;
+    }
+    let tag = || ObjectBuilder::new().schema_type(Type::String).build();
+    let header = HeaderBuilder::new().schema(Some(tag())).description(Some("Names exactly this document"));
+    document.headers.insert("ETag".to_owned(), RefOr::T(header.build()));
+    let unchanged =
+        ResponseBuilder::new().description("The document is still the one that `If-None-Match` names");
+    operation.responses.responses.insert("304".to_owned(), RefOr::T(unchanged.build()));
+    let known = ParameterBuilder::new()
+        .name("If-None-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("The `ETag` of the document that you have: 304 says that it still holds"))
+        .schema(Some(tag()));
+    operation.parameters.get_or_insert_default().push(RefOr::T(known.build()));
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ use tokio::sync::OnceCell;
 
 pub use elsewhere::Elsewhere;
 pub use error::{Damage, StoreError, StoreStartError};
+pub use links::{LINKS_CORS, LinksCors};
 
 /// The key of the local run, and the secret by which the embedded S3 verifies signatures, whichever key they name.
 pub const ACCESS_KEY: &str = "local";

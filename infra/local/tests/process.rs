@@ -18,6 +18,11 @@ fn script() -> Value {
     json!({ "tool": "script", "input": { "prompt": "Ten seconds about a red kite" } })
 }
 
+/// An amount of credit, as answers show it.
+fn credit(amount: u64) -> Value {
+    json!({ "amount": amount, "unit": "USD cent" })
+}
+
 fn image() -> Value {
     json!({ "tool": "image", "input": { "prompt": "a red kite" } })
 }
@@ -33,10 +38,10 @@ async fn the_lines_of_the_banner_do_the_main_job() {
         panic!("another number of commands: {answers:#?}");
     };
     assert!(read(pricing)["tools"].is_array(), "{pricing}");
-    assert_eq!(read(account)["available"], 100);
+    assert_eq!(read(account)["available"], credit(100));
     assert!(script.contains("event: run\n") && script.contains("event: delta\n"), "{script}");
-    assert_eq!(told_by("done", script)["charged"], 1, "{script}");
-    assert_eq!(read(image)["charged"], 4, "{image}");
+    assert_eq!(told_by("done", script)["charged"], credit(1), "{script}");
+    assert_eq!(read(image)["charged"], credit(4), "{image}");
     assert_eq!(fetched(&read(image)).await[..4], *b"\x89PNG");
     let kinds = read(transactions)["transactions"].as_array().unwrap().clone();
     let kinds: Vec<_> = kinds.iter().map(|entry| entry["kind"].as_str().unwrap().to_owned()).collect();
@@ -96,8 +101,8 @@ async fn a_run_killed_in_mid_stream_stays_reserved_and_nothing_is_lost() {
 
     assert_eq!(Books::of(&again, "ann").await, before);
     let shown = again.get("ann", &format!("/v1/runs/{run}")).await;
-    assert_eq!((&shown["status"], &shown["charged"]), (&json!("running"), &json!(0)), "{shown}");
-    assert_eq!(again.run("ann", &script()).await["charged"], 1);
+    assert_eq!((&shown["status"], &shown["charged"]), (&json!("running"), &credit(0)), "{shown}");
+    assert_eq!(again.run("ann", &script()).await["charged"], credit(1));
     assert_eq!(Books::of(&again, "ann").await.balance(), (97, 1));
 }
 
@@ -166,7 +171,7 @@ async fn a_stop_tells_a_run_that_does_not_end_and_gives_its_credit_back_at_once(
     let failed = told_by("failed", &after);
     assert_eq!(
         (&failed["code"], &failed["credit"], &failed["charged"]),
-        (&json!("run_broken_off"), &json!("not_taken"), &json!(0)),
+        (&json!("run_broken_off"), &json!("not_taken"), &credit(0)),
         "{after}"
     );
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "stopped; everything is kept"));
@@ -258,7 +263,7 @@ async fn a_stop_gives_back_the_credit_of_a_picture_whose_order_was_surely_taken(
 
     let after = after.unwrap();
     let failed = told_by("failed", &after);
-    assert_eq!((&failed["code"], &failed["charged"]), (&json!("run_broken_off"), &json!(0)));
+    assert_eq!((&failed["code"], &failed["charged"]), (&json!("run_broken_off"), &credit(0)));
     assert_eq!(ended.code, Some(0));
     let again = folder.start(&["--data", "data"]).await;
     assert_eq!(Books::of(&again, "ann").await.balance(), (99, 0));
@@ -378,7 +383,7 @@ async fn a_second_process_on_the_same_folder_is_refused_and_the_first_goes_on() 
         let complaint = refused(&folder, arguments, &[]).await;
         assert!(complaint.contains("`data` is in use by another process"), "{complaint}");
     }
-    assert_eq!(running.run("ann", &script()).await["charged"], 1);
+    assert_eq!(running.run("ann", &script()).await["charged"], credit(1));
 }
 
 #[tokio::test]
@@ -501,7 +506,7 @@ impl Books {
 
     /// `(available, reserved)`
     fn balance(&self) -> (u64, u64) {
-        let part = |name: &str| self.account[name].as_u64().unwrap();
+        let part = |name: &str| self.account[name]["amount"].as_u64().unwrap();
         (part("available"), part("reserved"))
     }
 }

@@ -64,7 +64,7 @@ impl Edge {
             Permission::Run => {
                 let caller = self.recognise(parts).await?;
                 if caller.sign_in.is_impersonated {
-                    // Refuses in every case; it only remains whether the person is still there.
+                    // Always refuses: 401 if the person was deleted meanwhile, 403 otherwise.
                     self.check(&caller, permission).await?;
                 }
                 parts.extensions.insert(Runner { caller, edge: self.clone() });
@@ -95,7 +95,7 @@ impl Edge {
         Ok(Caller { sign_in, account, roles, network, country })
     }
 
-    /// Whether they may, by what the store says of them now.
+    /// Refuses a caller whom the permission does not let in, by the account's `blocked` as it is now.
     async fn check(&self, caller: &Caller, permission: Permission) -> Result<(), Problem> {
         let Some(rule) = permission.rule() else { return Ok(()) };
         let block = self.block(&caller.account, rule.freshness()).await?;
@@ -115,7 +115,7 @@ fn account_of(sign_in: &SignIn) -> AccountId {
     AccountId::from(&sign_in.user)
 }
 
-/// Two headers could mean two callers.
+/// The request's one `Authorization`. Two of them are refused, because they could name two callers.
 fn only_authorization(parts: &Parts) -> Result<Option<&str>, Problem> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     let (first, second) = (values.next(), values.next());
@@ -160,8 +160,8 @@ impl Runner {
         &self.caller
     }
 
-    /// What a request is told that can't become a run: what speaks against the person, before what speaks against the
-    /// request.
+    /// The answer to a request that can't become a run: why the person may not run anything, or else `problem`, what is wrong
+    /// with the request.
     pub async fn refusal(&self, problem: Problem) -> Problem {
         self.edge.check(&self.caller, Permission::Run).await.err().unwrap_or(problem)
     }

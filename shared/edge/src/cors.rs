@@ -28,7 +28,7 @@ pub const PREFLIGHT_HEADERS: [(&str, &str); 4] = [
 
 /// The headers that a page of another origin may read beside those that browsers always show.
 pub const EXPOSED_HEADERS: &str =
-    "x-request-id,x-run-id,retry-after,ratelimit-limit,ratelimit-remaining,ratelimit-reset";
+    "etag,x-request-id,x-run-id,retry-after,ratelimit-limit,ratelimit-remaining,ratelimit-reset";
 
 /// Answers preflights of all paths of the router, in place of the gateway that does so in the cloud.
 pub fn preflights(router: Router, platform: &Platform) -> Result<Router, InvalidSettings> {

@@ -17,7 +17,7 @@ struct Inner {
     platform: Platform,
     routes: Vec<Route>,
     body_bytes_max: usize,
-    /// Pages that may call from a browser; `None`: no page has business here.
+    /// Pages that may call from a browser; `None`: only other services call these routes.
     origins: Option<Vec<HeaderValue>>,
     /// `None`: requests are not counted.
     limiter: Option<Limiter>,
@@ -45,7 +45,7 @@ impl Edge {
         Edge::build(platform, routes, is_called_by_pages, people)
     }
 
-    /// For what has no route: nobody is let in there, but pages may hear so.
+    /// For addresses without a route: the answer is a problem, and pages of allowed origins may read it.
     pub(crate) fn without_routes(platform: &Platform) -> Result<Edge, InvalidSettings> {
         Edge::build(platform, Vec::new(), true, None)
     }
@@ -108,7 +108,7 @@ impl Edge {
         if is_administrator { vec![Role::Administrator] } else { Vec::new() }
     }
 
-    /// What speaks against the account's person now.
+    /// Whether the account's person is suspended or deleted now.
     pub(crate) async fn block(
         &self,
         account: &AccountId,
@@ -120,7 +120,7 @@ impl Edge {
         })
     }
 
-    /// There are people wherever a route needs one.
+    /// Set whenever a route of this edge needs a sign-in.
     fn people(&self) -> Result<&People, Problem> {
         self.0.people.as_ref().ok_or_else(|| {
             tracing::error!("somebody was to be recognised at an edge that knows no people");

@@ -1,6 +1,7 @@
 //! What every answer of every function has in common, put around a function's routes.
 
 use crate::cors::tell_pages;
+use crate::etag::spare_known;
 use crate::in_time::in_time;
 use crate::request_id::RequestId;
 use crate::response::problem_of_status;
@@ -14,7 +15,7 @@ use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE}
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::Limited;
 use platform::{InvalidSettings, Platform};
-use primitives::{Language, TraceId};
+use primitives::{Language, TraceId, Unit};
 use problems::wanted_language;
 use std::time::Instant;
 use tracing::Instrument;
@@ -27,7 +28,10 @@ pub fn fallback(router: Router, platform: &Platform) -> Result<Router, InvalidSe
 
 /// What every answer has, also where there is no route.
 pub(crate) fn surrounded(router: Router, edge: &Edge) -> Router {
-    let limited = router.layer(from_fn(in_time)).layer(from_fn_with_state(edge.clone(), limit_body));
+    let limited = router
+        .layer(from_fn(spare_known))
+        .layer(from_fn(in_time))
+        .layer(from_fn_with_state(edge.clone(), limit_body));
     let for_pages = match edge.origins() {
         Some(_) => limited.layer(from_fn_with_state(edge.clone(), tell_pages)),
         None => limited,
@@ -49,7 +53,7 @@ async fn name_and_complete(State(edge): State<Edge>, mut request: Request, next:
     let span = tracing::info_span!("request", request_id = %id, trace_id, %method, path);
     let begun = Instant::now();
     async {
-        let unit = edge.platform().profile().ledger.unit.as_str();
+        let unit = edge.platform().profile().ledger.unit;
         let response = completed(next.run(request).await, &id, language, unit);
         let (status, duration_ms) = (response.status().as_u16(), begun.elapsed().as_millis());
         tracing::info!(status, duration_ms, "{method} {path} was answered with {status}");
@@ -59,7 +63,7 @@ async fn name_and_complete(State(edge): State<Edge>, mut request: Request, next:
     .await
 }
 
-fn completed(mut response: Response, id: &RequestId, language: Language, unit: &str) -> Response {
+fn completed(mut response: Response, id: &RequestId, language: Language, unit: Unit) -> Response {
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| bare_problem(&response));
     if let Some(problem) = problem {
         let problem = id.name(problem).told(language, unit);

@@ -3,6 +3,7 @@
 mod caller;
 mod cors;
 mod edge;
+mod etag;
 mod extract;
 mod finish;
 mod in_time;
@@ -19,13 +20,15 @@ mod tests;
 
 pub use caller::{Caller, Role, Runner};
 pub use cors::{EXPOSED_HEADERS, PREFLIGHT_HEADERS, preflights};
-pub use extract::{AcceptKind, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, RawBody};
+pub use extract::{
+    AcceptKind, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, RawBody, unfit_cursor,
+};
 pub use finish::fallback;
 pub use in_time::AnswerBy;
 pub use limit::{REQUEST_LIMITS, TABLES};
 pub use network::SourceIp;
 pub use permission::Permission;
-pub use problems::{LedgerAmount, Problem, ProblemCode, ProblemDocument, closed_set};
+pub use problems::{Problem, ProblemCode, ProblemDocument, Wording, closed_set};
 pub use request_id::RequestId;
 pub use response::{ProblemResponse, RUN_ID};
 pub use routes::{ROUTES, Route, Routes};

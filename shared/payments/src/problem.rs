@@ -1,7 +1,7 @@
 use crate::error::TAKEN_BACK;
 use crate::{ClaimError, ComparisonError, DecisionError, PaymentsError, TopUpError};
 use platform::{StoreError, with_causes};
-use problems::{Problem, ProblemCode};
+use problems::{Problem, ProblemCode, Wording};
 
 impl PaymentsError {
     /// What the caller is told; what is ours to mend goes to the log.
@@ -51,6 +51,14 @@ impl TopUpError {
                      order again from {until} on."
                 ))
                 .retry_after(*wait),
+            TopUpError::AmountNotOffered => problem.pointer(
+                "/credits/amount",
+                Wording::new("choose an amount that is offered", "hãy chọn một số tiền được cung cấp"),
+            ),
+            TopUpError::RailNotOffered => problem.pointer(
+                "/method",
+                Wording::new("choose another way to pay", "hãy chọn cách thanh toán khác"),
+            ),
             _ => problem,
         }
     }
@@ -104,18 +112,34 @@ impl DecisionError {
                  again; another case needs another name.",
             ),
             DecisionError::TooMuch { left } => {
-                problem.pointer("/credits", format!("at most {left} can be taken back, at least 1"))
+                let why = Wording::new(
+                    format!("at most {left} can be taken back, at least 1"),
+                    format!("có thể thu hồi nhiều nhất {left}, ít nhất 1"),
+                );
+                problem.pointer("/credits", why)
             }
             DecisionError::UnfitAssignment { worth } => {
-                let detail = match worth {
-                    Some(worth) if worth.is_zero() => "it is worth less than one unit: dismiss it".to_owned(),
-                    Some(worth) => format!(
-                        "the payment is worth {worth}; name at most a tenth more, and an order of the same currency \
-                         with room for it"
+                let why = match worth {
+                    Some(worth) if worth.is_zero() => Wording::new(
+                        "it is worth less than one unit: dismiss it",
+                        "giá trị nhỏ hơn một đơn vị: hãy bỏ qua khoản này",
                     ),
-                    None => "what it is worth is not known: name the credits yourself".to_owned(),
+                    Some(worth) => Wording::new(
+                        format!(
+                            "the payment is worth {worth}; name at most a tenth more, and an order of the same currency \
+                             with room for it"
+                        ),
+                        format!(
+                            "khoản thanh toán trị giá {worth}; hãy ghi nhiều nhất là hơn một phần mười, và một lần nạp \
+                             cùng loại tiền còn chỗ cho nó"
+                        ),
+                    ),
+                    None => Wording::new(
+                        "what it is worth is not known: name the credits yourself",
+                        "chưa biết giá trị của nó: hãy tự ghi số credit",
+                    ),
                 };
-                problem.pointer("/credits", detail)
+                problem.pointer("/credits", why)
             }
         }
     }

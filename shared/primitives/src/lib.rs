@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod amounts;
 mod blank;
 mod clock;
 mod credits;
@@ -15,6 +16,7 @@ pub mod times;
 mod trace;
 mod unit;
 
+pub use amounts::{Amounts, CreditsDeltaView, CreditsView, MoneyView};
 pub use blank::is_blank;
 pub use clock::{Clock, Timestamp};
 pub use credits::{Credits, CreditsDelta, Overflow};

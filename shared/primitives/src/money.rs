@@ -1,4 +1,4 @@
-use crate::{Currency, Overflow};
+use crate::{Currency, Language, Overflow};
 use std::fmt;
 
 /// What somebody pays, or has paid, outside: whole minor units of a currency, at most 2^53 - 1 of them. It never mixes
@@ -45,6 +45,13 @@ impl Money {
     pub fn checked_sub(self, other: Money) -> Option<Money> {
         let minor = self.minor.checked_sub(other.minor)?;
         (self.currency == other.currency).then_some(Money { minor, currency: self.currency })
+    }
+
+    /// For a person, grouped as their language does: `131,350 VND`.
+    pub fn in_words(self, language: Language) -> String {
+        let typed = self.to_string();
+        let (whole, fraction) = typed.split_once('.').unwrap_or((&typed, ""));
+        format!("{} {}", language.grouped(whole, fraction), self.currency)
     }
 }
 

@@ -1,7 +1,11 @@
 use crate::{CostCents, Credits, Currency, Markup, Money, Overflow, Rate};
 use serde::{Deserialize, Serialize, de};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// What one unit of the ledger is: the profile says it (`ledger.unit`), and only the functions here know what follows
 /// from it. They are the only ones that turn credit into money, money into credit, or a provider's cost into a price.
@@ -22,8 +26,10 @@ const CENTS: u128 = 100;
 const MILLION: u128 = 1_000_000;
 
 impl Unit {
+    pub const ALL: [Unit; 1] = [Unit::UsdCent];
+
     /// The stable name, for profile and API.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Unit::UsdCent => "USD cent",
         }
@@ -111,7 +117,23 @@ impl Serialize for Unit {
 
 impl<'de> Deserialize<'de> for Unit {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Unit, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        const NAMES: &[&str] = &[Unit::UsdCent.as_str()];
+        let name = String::deserialize(deserializer)?;
+        name.parse().map_err(|_| de::Error::unknown_variant(&name, NAMES))
+    }
+}
+
+impl PartialSchema for Unit {
+    fn schema() -> RefOr<Schema> {
+        let names = Unit::ALL.map(Unit::as_str);
+        let object = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+        RefOr::T(Schema::Object(object.description(Some("What one unit of credit is.")).build()))
+    }
+}
+
+impl ToSchema for Unit {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Unit")
     }
 }
 

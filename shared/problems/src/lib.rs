@@ -8,6 +8,6 @@ mod tests;
 mod words;
 
 pub use codes::{Meaning, ProblemCode};
-pub use problem::{Credit, FieldProblem, LedgerAmount, Problem, ProblemDocument, RequestLimit};
+pub use problem::{Credit, FieldProblem, Problem, ProblemDocument, RequestLimit, Wording};
 pub use schema::one_of;
 pub use words::wanted_language;

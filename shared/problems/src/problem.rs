@@ -1,8 +1,9 @@
 //! Problem documents (RFC 9457): one shape for everything that is refused or goes wrong.
 
 use crate::{ProblemCode, words};
-use primitives::{Credits, Language, RunId};
+use primitives::{Credits, CreditsView, Language, RunId, Unit};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -35,8 +36,13 @@ struct Parts {
     code: ProblemCode,
     document: ProblemDocument,
     limit: Option<RequestLimit>,
+    /// Without its unit, which only the profile knows.
+    price: Option<Credits>,
+    available: Option<Credits>,
     /// The words of this very case in Vietnamese, where the usual ones of its code say too little.
     vietnamese: Option<String>,
+    /// What is wrong with each of the document's `errors`, in the same order, in Vietnamese.
+    vietnamese_errors: Vec<Cow<'static, str>>,
     /// In which its words are, once it was told.
     language: Option<Language>,
 }
@@ -79,10 +85,10 @@ pub struct ProblemDocument {
     pub replayed: bool,
     /// What the run costs
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub price: Option<LedgerAmount>,
+    pub price: Option<CreditsView>,
     /// What can be spent
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub available: Option<LedgerAmount>,
+    pub available: Option<CreditsView>,
     /// The values that can't be used
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
@@ -90,22 +96,25 @@ pub struct ProblemDocument {
     pub retry_after_seconds: Option<u64>,
 }
 
-/// An amount of credit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct LedgerAmount {
-    /// In whole units
-    #[schema(value_type = u64)]
-    pub amount: Credits,
-    /// What one unit is
-    #[schema(example = "USD cent")]
-    pub unit: String,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldProblem {
     /// JSON pointer into the body (`/input/prompt`), or `?name` of a query parameter
     pub pointer: String,
+    /// What is wrong with it, for a person, in the language of `Accept-Language`
     pub detail: String,
+}
+
+/// What is wrong with one value, in each language that answers are written in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wording {
+    pub english: Cow<'static, str>,
+    pub vietnamese: Cow<'static, str>,
+}
+
+impl Wording {
+    pub fn new(english: impl Into<Cow<'static, str>>, vietnamese: impl Into<Cow<'static, str>>) -> Wording {
+        Wording { english: english.into(), vietnamese: vietnamese.into() }
+    }
 }
 
 impl Problem {
@@ -128,7 +137,16 @@ impl Problem {
             errors: Vec::new(),
             retry_after_seconds: None,
         };
-        Problem(Box::new(Parts { code, document, limit: None, vietnamese: None, language: None }))
+        Problem(Box::new(Parts {
+            code,
+            document,
+            limit: None,
+            price: None,
+            available: None,
+            vietnamese: None,
+            vietnamese_errors: Vec::new(),
+            language: None,
+        }))
     }
 
     /// Answers every request of a person who was deleted, while their last token is still good.
@@ -152,29 +170,32 @@ impl Problem {
 
     /// What the run costs; the edge adds the ledger's unit.
     pub fn price(mut self, price: Credits) -> Problem {
-        self.0.document.price = Some(LedgerAmount { amount: price, unit: String::new() });
+        self.0.price = Some(price);
         self
     }
 
     /// What can be spent; the edge adds the ledger's unit.
     pub fn available(mut self, available: Credits) -> Problem {
-        self.0.document.available = Some(LedgerAmount { amount: available, unit: String::new() });
+        self.0.available = Some(available);
         self
     }
 
     /// Says it in the caller's language, its amounts in the ledger's unit, and to the client's developer what to do.
-    pub fn told(mut self, language: Language, unit: &str) -> Problem {
+    pub fn told(mut self, language: Language, unit: Unit) -> Problem {
+        let (price, available) = (self.0.price, self.0.available);
         let document = &mut self.0.document;
+        document.price = price.map(|price| CreditsView::new(price, unit));
+        document.available = available.map(|available| CreditsView::new(available, unit));
         document.hint = words::hint(self.0.code).map(str::to_owned);
-        for amount in [&mut document.price, &mut document.available].into_iter().flatten() {
-            unit.clone_into(&mut amount.unit);
-        }
         if language == Language::Vietnamese {
             let (title, detail) = words::vietnamese(self.0.code);
             title.clone_into(&mut document.title);
             document.detail = self.0.vietnamese.take().unwrap_or_else(|| detail.to_owned());
             if document.replayed {
                 document.detail.push_str(REPLAYED_IN_VIETNAMESE);
+            }
+            for (error, detail) in document.errors.iter_mut().zip(&self.0.vietnamese_errors) {
+                detail.as_ref().clone_into(&mut error.detail);
             }
         }
         self.0.language = Some(language);
@@ -200,8 +221,10 @@ impl Problem {
     }
 
     /// Names a value that can't be used, and why.
-    pub fn pointer(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Problem {
-        self.0.document.errors.push(FieldProblem { pointer: pointer.into(), detail: detail.into() });
+    pub fn pointer(mut self, pointer: impl Into<String>, why: Wording) -> Problem {
+        let Wording { english, vietnamese } = why;
+        self.0.document.errors.push(FieldProblem { pointer: pointer.into(), detail: english.into_owned() });
+        self.0.vietnamese_errors.push(vietnamese);
         self
     }
 

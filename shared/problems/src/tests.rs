@@ -1,5 +1,5 @@
-use crate::{Credit, Problem, ProblemCode, ProblemDocument};
-use primitives::{Language, RunId, Timestamp};
+use crate::{Credit, Problem, ProblemCode, ProblemDocument, Wording};
+use primitives::{Language, RunId, Timestamp, Unit};
 use serde_json::json;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -46,7 +46,7 @@ fn a_problem_carries_what_its_place_knows() {
         .detail("The provider may still be working.")
         .run(run)
         .credit(Credit::Taken)
-        .pointer("/input/prompt", "is too long")
+        .pointer("/input/prompt", Wording::new("is too long", "quá dài"))
         .retry_after(Duration::from_millis(1_500));
 
     let document = problem.document();
@@ -76,13 +76,13 @@ fn a_problem_is_told_in_the_callers_language_with_its_amounts_and_the_developers
             .detail("The run costs 4 and 1 is available.")
             .in_vietnamese("Giá 4, còn 1.")
     };
-    let english = problem().told(Language::English, "USD cent").document();
+    let english = problem().told(Language::English, Unit::UsdCent).document();
     assert_eq!(english["detail"], "The run costs 4 and 1 is available.");
     assert_eq!(english["price"], json!({ "amount": 4, "unit": "USD cent" }));
     assert_eq!(english["available"], json!({ "amount": 1, "unit": "USD cent" }));
     assert!(english["hint"].is_string());
 
-    let vietnamese = problem().told(Language::Vietnamese, "USD cent").document();
+    let vietnamese = problem().told(Language::Vietnamese, Unit::UsdCent).document();
     assert_eq!(
         (&vietnamese["title"], &vietnamese["detail"]),
         (&json!("Không đủ số dư"), &json!("Giá 4, còn 1."))
@@ -92,5 +92,25 @@ fn a_problem_is_told_in_the_callers_language_with_its_amounts_and_the_developers
     }
 
     let usual = Problem::new(ProblemCode::NotFound).detail("Nobody is here.");
-    assert_ne!(usual.told(Language::Vietnamese, "").document()["detail"], "Nobody is here.");
+    assert_ne!(usual.told(Language::Vietnamese, Unit::UsdCent).document()["detail"], "Nobody is here.");
+}
+
+#[test]
+fn what_is_wrong_with_each_field_is_told_in_the_callers_language() {
+    let problem = || {
+        Problem::new(ProblemCode::InvalidInput)
+            .pointer("/input/prompt", Wording::new("is missing", "còn thiếu"))
+            .pointer("?limit", Wording::new("must be a number", "phải là số"))
+    };
+    for (language, details) in [
+        (Language::English, ["is missing", "must be a number"]),
+        (Language::Vietnamese, ["còn thiếu", "phải là số"]),
+    ] {
+        let errors = &problem().told(language, Unit::UsdCent).document()["errors"];
+        let expected = json!([
+            { "pointer": "/input/prompt", "detail": details[0] },
+            { "pointer": "?limit", "detail": details[1] },
+        ]);
+        assert_eq!(*errors, expected);
+    }
 }

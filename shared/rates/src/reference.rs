@@ -1,6 +1,6 @@
 use crate::{Quote, Rates, frankfurter, items};
 use platform::with_causes;
-use primitives::{Credits, Currency, Language, Money, Timestamp, Unit};
+use primitives::{Credits, Currency, Language, MoneyView, Timestamp, Unit};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,14 +13,9 @@ const FRESH_FOR: Duration = Duration::from_secs(600);
 /// An amount in another currency, for reference only: nothing is ever charged in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Reference {
-    /// In minor units of the currency (ISO 4217): `26270` is 26 270 VND, and 262.70 EUR.
-    #[schema(example = 26270)]
-    minor: u64,
-    #[schema(example = "VND")]
-    currency: String,
-    /// For a person, rounded to the currency's smallest unit and grouped as their language does (`Accept-Language`).
-    #[schema(example = "26,270 VND")]
-    text: String,
+    /// Rounded to the currency's smallest unit.
+    #[serde(flatten)]
+    money: MoneyView,
     /// The day of the exchange rate, in UTC.
     #[schema(value_type = String, format = Date, example = "2026-11-20")]
     rate_date: String,
@@ -40,12 +35,7 @@ impl Quote {
     /// The amount as it is shown beside so much credit; `None` when it is too large to be written.
     pub fn reference(&self, unit: Unit, credits: Credits, language: Language) -> Option<Reference> {
         let amount = unit.price_half_up(credits, self.currency, self.rate).ok()?;
-        Some(Reference {
-            minor: amount.minor(),
-            currency: amount.currency().to_string(),
-            text: written(amount, language),
-            rate_date: self.feed_at.date(),
-        })
+        Some(Reference { money: MoneyView::new(amount, language), rate_date: self.feed_at.date() })
     }
 }
 
@@ -89,13 +79,6 @@ impl Shown {
     }
 }
 
-fn written(amount: Money, language: Language) -> String {
-    let width = amount.currency().decimals() as usize;
-    let digits = format!("{:0>1$}", amount.minor(), width + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - width);
-    format!("{} {}", language.grouped(whole, fraction), amount.currency())
-}
-
 #[cfg(test)]
 mod tests {
     use crate::tests::quote;
@@ -112,8 +95,8 @@ mod tests {
         ] {
             let credits = Credits::new(units).unwrap();
             let shown = |language| quote(currency, rate).reference(Unit::UsdCent, credits, language).unwrap();
-            assert_eq!(shown(Language::English).text, english);
-            assert_eq!(shown(Language::Vietnamese).text, vietnamese);
+            assert_eq!(shown(Language::English).money.text, english);
+            assert_eq!(shown(Language::Vietnamese).money.text, vietnamese);
             assert_eq!(shown(Language::English).rate_date, "2026-11-20");
         }
         let too_much = quote("VND", "26270").reference(Unit::UsdCent, Credits::MAX, Language::English);

@@ -1,6 +1,7 @@
 //! The words of answers that form a closed set, as OpenAPI lists them. They are kept as text, because entries of the
 //! ledger outlive every version; what may be written is what stands here.
 
+use crate::ImageSize;
 use crate::problem::{EXPIRED, OUTPUT_LOST, STOPPED};
 use crate::tried::SERVED;
 use problems::closed_set;
@@ -15,6 +16,11 @@ closed_set! {
 closed_set! {
     /// How one call to a provider ended: `served`, or the class of its failure.
     pub enum AttemptOutcome: [SERVED].into_iter().chain(classes())
+}
+
+closed_set! {
+    /// The shape of a picture.
+    pub enum PictureSize: ImageSize::ALL.map(ImageSize::as_str)
 }
 
 fn classes() -> impl Iterator<Item = &'static str> {

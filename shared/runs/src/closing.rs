@@ -149,7 +149,7 @@ impl Closing {
     ) -> Result<Option<BalanceView>, RunsError> {
         self.usage.record(outcome).await?;
         let balance = self.ledger.apply(&outcome.account, hold, outcome, self.now()).await?;
-        Ok(balance.map(BalanceView::from))
+        Ok(balance.map(|balance| BalanceView::of(balance, self.platform.profile().ledger.unit)))
     }
 
     /// Lets the owner fetch an output that came after the credit had been given back.

@@ -8,7 +8,7 @@ use crate::{FailedRun, RunsError, Tried};
 use credits::{Decision, Hold, Outcome};
 use media::{OutputKind, StoredOutput};
 use platform::with_causes;
-use primitives::{AccountId, CostCents, Private, Timestamp};
+use primitives::{AccountId, CostCents, Private, Timestamp, Unit};
 use providers::{Artifact, Event, Failed, FailureClass, Job, MediaType, Request, Served};
 use tokio::sync::mpsc;
 
@@ -70,7 +70,7 @@ impl Conduct {
 
     /// From the hold to the end, which is told here whatever it is.
     async fn conduct(&self, priced: &Priced, hold: &Hold) {
-        self.tell.begin(RunBegun::of_hold(hold, self.released_at(hold)));
+        self.tell.begin(RunBegun::of_hold(hold, self.released_at(hold), self.unit()));
         let Err(error) = self.tell.during(self.serve(priced, hold)).await else { return };
         let code = self.tell.fail(&error);
         if code.status() >= 500 {
@@ -223,7 +223,7 @@ impl Conduct {
         balance: Option<BalanceView>,
         output: &StoredOutput,
     ) -> Result<(), RunsError> {
-        let mut view = RunView::of_outcome(outcome)?;
+        let mut view = RunView::of_outcome(outcome, self.unit())?;
         if view.status == RunStatus::Failed {
             view.gift = true;
             if let Err(error) = self.runs.0.closing.note_gift(&outcome.account, view.id, output).await {
@@ -241,7 +241,7 @@ impl Conduct {
         self.tell.tell(RunEvent::Output(Box::new(shown.clone())));
         view.output = Some(shown);
         view.balance = balance;
-        tracing::info!(run.id = %view.id, charged = view.charged.get(), tool = %view.tool, "run finished");
+        tracing::info!(run.id = %view.id, charged = view.charged.amount.get(), tool = %view.tool, "run finished");
         self.tell.tell(RunEvent::Done(Box::new(view)));
         Ok(())
     }
@@ -336,6 +336,10 @@ impl Conduct {
                 Ok((outcome, None))
             }
         }
+    }
+
+    fn unit(&self) -> Unit {
+        self.runs.0.platform.profile().ledger.unit
     }
 
     pub(crate) fn released_at(&self, hold: &Hold) -> Timestamp {

@@ -4,7 +4,7 @@ use crate::{Receipt, RunsError};
 use credits::{Hold, Ledger, Outcome};
 use media::{Link, Media, MediaError, OutputKind, StoredOutput};
 use platform::{Platform, with_causes};
-use primitives::{AccountId, EntryId, RunId, Timestamp};
+use primitives::{AccountId, EntryId, RunId, Timestamp, Unit};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -36,6 +36,10 @@ impl History {
         self.platform.now()
     }
 
+    fn unit(&self) -> Unit {
+        self.platform.profile().ledger.unit
+    }
+
     /// One run of this account, with its output.
     pub async fn get(&self, account: &AccountId, run: RunId) -> Result<RunView, RunsError> {
         let (outcome, holder) = tokio::join!(self.ledger.outcome(account, run), self.ledger.account(account));
@@ -44,7 +48,7 @@ impl History {
             return self.finished_view(&outcome).await;
         }
         if let Some(hold) = holder.as_ref().and_then(|holder| holder.hold(run)) {
-            return Ok(RunView::of_hold(hold, self.hold_lifetime));
+            return Ok(RunView::of_hold(hold, self.hold_lifetime, self.unit()));
         }
         // Between the two reads the run may have ended: its hold is gone because its outcome is there.
         match self.ledger.outcome(account, run).await? {
@@ -55,7 +59,7 @@ impl History {
 
     /// A finished run with its output's text and a fresh link.
     pub(crate) async fn finished_view(&self, outcome: &Outcome) -> Result<RunView, RunsError> {
-        let mut view = RunView::of_outcome(outcome)?;
+        let mut view = RunView::of_outcome(outcome, self.unit())?;
         let Some(output) = self.output_of(outcome, &mut view).await? else { return Ok(view) };
         let mut shown = self.output_view(&output, &view).await?;
         if output.kind == OutputKind::Text && !shown.expired {
@@ -120,8 +124,8 @@ impl History {
         };
         let holds = holder.map(|holder| holder.holds).unwrap_or_default();
         let running = holds.iter().filter(|hold| is_of_page(hold));
-        let mut runs: Vec<RunSummary> =
-            running.map(|hold| RunSummary::of(RunView::of_hold(hold, self.hold_lifetime))).collect();
+        let shown = |hold| RunSummary::of(RunView::of_hold(hold, self.hold_lifetime, self.unit()));
+        let mut runs: Vec<RunSummary> = running.map(shown).collect();
         runs.extend(self.finished(account, &page.items, before).await?);
         runs.sort_by_key(|run| std::cmp::Reverse(run.id));
         let has_more = page.next.is_some() || runs.len() > limit as usize;
@@ -141,7 +145,8 @@ impl History {
         let outcomes = self.outcomes(account, oldest, before).await?;
         let mut runs = Vec::with_capacity(rows.len());
         for row in rows {
-            let outcome = outcomes.get(&row.run).map(|outcome| (outcome, RunView::of_outcome(outcome)));
+            let outcome = outcomes.get(&row.run);
+            let outcome = outcome.map(|outcome| (outcome, RunView::of_outcome(outcome, self.unit())));
             let Some((outcome, Ok(view))) = outcome else {
                 // The row is written after the outcome, so this is damage; the other runs are shown all the same.
                 tracing::error!(run.id = %row.run, "a run of the usage log has no outcome that can be read");

@@ -46,6 +46,7 @@ pub use tool_schema::{ImageInput, ScriptInput};
 pub use tried::{MalformedAttempt, Tried};
 pub use usage::UsageRow;
 pub use view::{
-    AttemptView, BalanceView, Milestone, OutputEnding, OutputType, OutputView, PriceCaseView, PriceView,
-    QuoteView, ReceiptView, RunBegun, RunPage, RunStatus, RunSummary, RunView, TimelineStep, ToolParameter,
+    AttemptView, BalanceView, Milestone, OutputEnding, OutputType, OutputView, ParameterType, PriceCaseView,
+    PriceView, QuoteView, ReceiptView, RunBegun, RunPage, RunStatus, RunSummary, RunView, TimelineStep,
+    ToolParameter,
 };

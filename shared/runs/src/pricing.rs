@@ -1,6 +1,7 @@
 use crate::{FieldError, ImageSize, ToolInput};
 use platform::ToolSeed;
 use primitives::{CostCents, Credits, Markup, Overflow, Unit};
+use problems::Wording;
 use providers::{Measure, WorstCosts};
 
 /// UTF-8 needs four bytes for a character at most.
@@ -105,8 +106,10 @@ impl PriceRow {
         if input.chars() <= self.prompt_chars_max as usize {
             return Ok(());
         }
-        let detail = format!("shorten it to {} characters", self.prompt_chars_max);
-        Err(vec![FieldError::new("/input/prompt", detail)])
+        let max = self.prompt_chars_max;
+        let why =
+            Wording::new(format!("shorten it to {max} characters"), format!("hãy rút ngắn còn {max} ký tự"));
+        Err(vec![FieldError::new("/input/prompt", why)])
     }
 
     /// What a text provider may write at most.

@@ -7,7 +7,7 @@ use credits::Refusal;
 use identity::IdentityError;
 use platform::with_causes;
 use primitives::{Credits, RunId};
-use problems::{Credit, Problem, ProblemCode};
+use problems::{Credit, Problem, ProblemCode, Wording};
 use providers::FailureClass;
 use signup::SignupError;
 use std::time::Duration;
@@ -52,18 +52,33 @@ impl OrderError {
     pub fn problem(&self) -> Problem {
         match self {
             OrderError::UnknownTool => Problem::new(ProblemCode::UnknownTool)
-                .pointer("/tool", "name a tool that GET /v1/pricing lists")
+                .pointer(
+                    "/tool",
+                    Wording::new(
+                        "name a tool that GET /v1/pricing lists",
+                        "hãy chọn một công cụ có trong GET /v1/pricing",
+                    ),
+                )
                 .detail("There is no such tool. GET /v1/pricing lists them. No credit was taken."),
             OrderError::ToolDisabled => Problem::new(ProblemCode::ToolDisabled),
             OrderError::InvalidInput(fields) => invalid_input(fields),
             OrderError::RunIdOutOfTime => Problem::new(ProblemCode::InvalidRunId)
-                .pointer("/run_id", "its time is more than a day old, or lies ahead")
+                .pointer(
+                    "/run_id",
+                    Wording::new(
+                        "its time is more than a day old, or lies ahead",
+                        "thời điểm trong mã đã quá một ngày, hoặc ở tương lai",
+                    ),
+                )
                 .detail(
                     "The time inside the run id is more than a day old or lies ahead. Make a new ULID. \
                      No credit was taken.",
                 ),
             OrderError::TwoKeys => Problem::new(ProblemCode::InvalidInput)
-                .pointer("/run_id", "leave it out, or the Idempotency-Key")
+                .pointer(
+                    "/run_id",
+                    Wording::new("leave it out, or the Idempotency-Key", "hãy bỏ nó, hoặc bỏ Idempotency-Key"),
+                )
                 .detail("Send either a run_id or an Idempotency-Key, not both. No credit was taken."),
             OrderError::KeyConflict { run } => Problem::new(ProblemCode::RunConflict).run(*run),
             OrderError::StillRunning { run } => {
@@ -77,7 +92,10 @@ impl OrderError {
                     .in_vietnamese("Lần chạy này vẫn đang tiếp tục. Hãy đợi một chút rồi xem lại.")
             }
             OrderError::PriceChanged { expected, now } => Problem::new(ProblemCode::PriceChanged)
-                .pointer("/price", format!("it is {now} by now"))
+                .pointer(
+                    "/price",
+                    Wording::new(format!("it is {now} by now"), format!("giá hiện tại là {now}")),
+                )
                 .price(*now)
                 .detail(format!(
                     "The price is {now} by now, not {expected}. Look at it, then send the request with the new price. \
@@ -86,11 +104,15 @@ impl OrderError {
                 .in_vietnamese(format!(
                     "Giá hiện tại là {now}, không phải {expected}. Hãy xem lại rồi chạy với giá mới. Bạn chưa bị trừ tiền."
                 )),
-            OrderError::QuoteExpired => {
-                Problem::new(ProblemCode::QuoteExpired).pointer("/quote_id", "it has expired")
-            }
-            OrderError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch)
-                .pointer("/quote_id", "it is not of this input, model or person"),
+            OrderError::QuoteExpired => Problem::new(ProblemCode::QuoteExpired)
+                .pointer("/quote_id", Wording::new("it has expired", "báo giá đã hết hạn")),
+            OrderError::QuoteMismatch => Problem::new(ProblemCode::QuoteMismatch).pointer(
+                "/quote_id",
+                Wording::new(
+                    "it is not of this input, model or person",
+                    "báo giá không dành cho nội dung, mô hình hoặc người này",
+                ),
+            ),
             OrderError::NotReserved { refusal, price } => not_reserved(refusal, *price),
             OrderError::WelcomeUndecided { price, available, retry_after } => {
                 Problem::new(ProblemCode::InsufficientCredit)
@@ -149,7 +171,7 @@ impl FailedRun {
 
 fn invalid_input(fields: &[FieldError]) -> Problem {
     let problem = Problem::new(ProblemCode::InvalidInput);
-    fields.iter().fold(problem, |problem, field| problem.pointer(&field.pointer, &field.detail))
+    fields.iter().fold(problem, |problem, field| problem.pointer(&field.pointer, field.why.clone()))
 }
 
 fn not_reserved(refusal: &Refusal, price: Credits) -> Problem {

@@ -3,7 +3,8 @@ use crate::{
     Catalog, FieldError, OrderError, PriceRow, Quote, QuoteSeal, RunsError, ToolForm, ToolInput, form,
 };
 use platform::{InvalidSettings, Platform, Settings, StoreError};
-use primitives::{AccountId, Language, RunId, Secret, Timestamp};
+use primitives::{AccountId, CreditsView, Language, RunId, Secret, Timestamp};
+use problems::Wording;
 use std::time::Duration;
 
 /// What can be bought and at which price. Reads `tool_pricing`, writes nothing.
@@ -88,7 +89,7 @@ impl Shop {
             quote_id: self.seal.seal(&quote),
             tool: row.tool,
             model: row.option,
-            price: quote.price,
+            price: CreditsView::new(quote.price, row.ledger_unit),
             expires_at: quote.expires_at,
         })
     }
@@ -101,8 +102,11 @@ impl Shop {
     ) -> Result<PriceRow, RunsError> {
         let row = self.catalog.row(input.tool(), input.option(), now).await?;
         let row = row.ok_or_else(|| {
-            let detail = "name one of the models that GET /v1/pricing lists for this tool";
-            OrderError::InvalidInput(vec![FieldError::new("/input/model", detail)])
+            let why = Wording::new(
+                "name one of the models that GET /v1/pricing lists for this tool",
+                "hãy chọn một mô hình mà GET /v1/pricing có cho công cụ này",
+            );
+            OrderError::InvalidInput(vec![FieldError::new("/input/model", why)])
         })?;
         if !row.is_enabled {
             return Err(OrderError::ToolDisabled.into());

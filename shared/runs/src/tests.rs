@@ -89,7 +89,9 @@ fn complaints_name_the_place_and_never_what_was_sent() {
     let complaints: Vec<FieldError> = ToolInput::parse("image", &input).unwrap_err();
     let pointers: Vec<&str> = complaints.iter().map(|complaint| complaint.pointer.as_str()).collect();
     assert_eq!(pointers, ["/input", "/input/prompt", "/input/model", "/input/size", "/input/seed"]);
-    assert!(complaints.iter().all(|complaint| !complaint.detail.contains("canary")));
+    assert!(complaints.iter().all(|FieldError { why, .. }| {
+        !why.english.contains("canary") && !why.vietnamese.contains("canary")
+    }));
 }
 
 /// As long as a receipt gets, with the attempts given.

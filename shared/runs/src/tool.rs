@@ -1,6 +1,8 @@
 use primitives::{Fingerprint, Private, RunId, is_blank};
+use problems::Wording;
 use providers::{ImageRequest, Measure, Request, TextRequest};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// What a person wants from a tool, checked. Prompts never show in logs or errors.
 #[derive(Debug, Clone)]
@@ -24,12 +26,12 @@ pub enum ImageSize {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     pub pointer: String,
-    pub detail: String,
+    pub why: Wording,
 }
 
 impl FieldError {
-    pub fn new(pointer: &str, detail: impl Into<String>) -> FieldError {
-        FieldError { pointer: pointer.to_owned(), detail: detail.into() }
+    pub fn new(pointer: &str, why: Wording) -> FieldError {
+        FieldError { pointer: pointer.to_owned(), why }
     }
 }
 
@@ -85,7 +87,8 @@ impl ToolInput {
             _ => return Ok(None),
         };
         let Value::Object(fields) = input else {
-            return Err(vec![FieldError::new("/input", "send an object with a `prompt`")]);
+            let why = Wording::new("send an object with a `prompt`", "hãy gửi một đối tượng có `prompt`");
+            return Err(vec![FieldError::new("/input", why)]);
         };
         let mut reader = Reader { fields, complaints: Vec::new() };
         reader.refuse_unknown(known);
@@ -191,25 +194,35 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn complain(&mut self, pointer: &str, detail: impl Into<String>) {
-        self.complaints.push(FieldError::new(pointer, detail));
+    fn complain(
+        &mut self,
+        pointer: &str,
+        english: impl Into<Cow<'static, str>>,
+        vietnamese: impl Into<Cow<'static, str>>,
+    ) {
+        self.complaints.push(FieldError::new(pointer, Wording::new(english, vietnamese)));
     }
 
     fn refuse_unknown(&mut self, known: &[&str]) {
         if self.fields.keys().any(|name| !known.contains(&name.as_str())) {
-            self.complain("/input", format!("only these fields are known: {}", known.join(", ")));
+            let names = known.join(", ");
+            self.complain(
+                "/input",
+                format!("only these fields are known: {names}"),
+                format!("chỉ nhận các trường: {names}"),
+            );
         }
     }
 
     fn prompt(&mut self) -> Option<Private<String>> {
         match self.fields.get("prompt") {
             Some(Value::String(text)) if text.contains('\0') => {
-                self.complain("/input/prompt", "remove the NUL character");
+                self.complain("/input/prompt", "remove the NUL character", "hãy bỏ ký tự NUL");
                 None
             }
             Some(Value::String(text)) if !is_blank(text) => Some(Private::new(text.clone())),
             _ => {
-                self.complain("/input/prompt", "write what you want, as text");
+                self.complain("/input/prompt", "write what you want, as text", "hãy viết điều bạn muốn");
                 None
             }
         }
@@ -220,7 +233,12 @@ impl Reader<'_> {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) if text.chars().count() <= 40 => Some(text.clone()),
             Some(_) => {
-                self.complain("/input/model", "name one of the models that GET /v1/pricing lists");
+                let vietnamese = "hãy chọn một mô hình có trong GET /v1/pricing";
+                self.complain(
+                    "/input/model",
+                    "name one of the models that GET /v1/pricing lists",
+                    vietnamese,
+                );
                 None
             }
         }
@@ -234,7 +252,8 @@ impl Reader<'_> {
         let size = ImageSize::ALL.into_iter().find(|size| Some(size.as_str()) == wish);
         size.unwrap_or_else(|| {
             let names = ImageSize::ALL.map(ImageSize::as_str).join(", ");
-            self.complain("/input/size", format!("choose one of {names}"));
+            let vietnamese = format!("hãy chọn một trong: {names}");
+            self.complain("/input/size", format!("choose one of {names}"), vietnamese);
             ImageSize::DEFAULT
         })
     }
@@ -243,7 +262,11 @@ impl Reader<'_> {
         let wish = self.fields.get("seed").filter(|wish| !wish.is_null())?;
         let seed = wish.as_u64().and_then(|seed| u32::try_from(seed).ok());
         if seed.is_none() {
-            self.complain("/input/seed", "send a whole number from 0 to 4294967295, or leave it out");
+            self.complain(
+                "/input/seed",
+                "send a whole number from 0 to 4294967295, or leave it out",
+                "hãy gửi số nguyên từ 0 đến 4294967295, hoặc bỏ trống",
+            );
         }
         seed
     }

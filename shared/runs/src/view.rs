@@ -1,12 +1,12 @@
 //! The shapes people see: what `GET /v1/runs/{id}`, the JSON answer of a run and the `done` event share.
 
-use crate::closed_sets::{AttemptOutcome, RunFailure};
+use crate::closed_sets::{AttemptOutcome, PictureSize, RunFailure};
 use crate::pricing::{Case, PriceCase};
 use crate::receipt::Receipt;
 use crate::{ImageSize, PriceRow, RunsError, Tried};
 use credits::{Balance, Hold, Outcome};
 use media::{Link, OutputKind, StoredOutput};
-use primitives::{Credits, RunId, Timestamp};
+use primitives::{Credits, CreditsView, RunId, Timestamp, Unit};
 use providers::Ending;
 use serde::Serialize;
 use std::time::Duration;
@@ -28,12 +28,10 @@ pub struct RunView {
     pub tool: String,
     pub model: String,
     pub status: RunStatus,
-    /// Ledger units held for the run.
-    #[schema(value_type = u64)]
-    pub price: Credits,
-    /// Ledger units taken; 0 unless it succeeded.
-    #[schema(value_type = u64)]
-    pub charged: Credits,
+    /// Held for the run.
+    pub price: CreditsView,
+    /// Taken; 0 unless it succeeded.
+    pub charged: CreditsView,
     /// Characters of the prompt; the prompt itself is not kept.
     pub input_chars: Option<u64>,
     #[schema(value_type = String, format = DateTime)]
@@ -69,9 +67,8 @@ pub struct RunBegun {
     pub id: RunId,
     pub tool: String,
     pub model: String,
-    /// Ledger units held for the run.
-    #[schema(value_type = u64)]
-    pub price: Credits,
+    /// Held for the run.
+    pub price: CreditsView,
     /// `running`; for a repeat of an earlier request, what its run has come to.
     pub status: RunStatus,
     /// A run that has not ended by then is ended within two minutes, and its credit comes back.
@@ -85,12 +82,12 @@ pub struct RunBegun {
 
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct BalanceView {
-    #[schema(value_type = u64)]
-    pub available: Credits,
-    #[schema(value_type = u64)]
-    pub reserved: Credits,
-    #[schema(value_type = u64)]
-    pub debt: Credits,
+    /// What new runs can spend.
+    pub available: CreditsView,
+    /// Held by runs that are going on.
+    pub reserved: CreditsView,
+    /// Owed after a payment was taken back; new credit covers it first.
+    pub debt: CreditsView,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -135,8 +132,12 @@ pub struct TimelineStep {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Timestamp>,
     pub what: Milestone,
-    /// Of `reserved` and `charged` the price, of `attempt_failed` and `given_back` why.
+    /// Of `reserved` what was held, of `charged` what was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub credits: Option<CreditsView>,
+    /// Of `attempt_failed` and `given_back` why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<RunFailure>)]
     pub detail: Option<String>,
 }
 
@@ -165,8 +166,7 @@ pub struct ReceiptView {
     pub quoted_cost_cents: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub markup_ratio: Option<String>,
-    #[schema(value_type = u64)]
-    pub price: Credits,
+    pub price: CreditsView,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -216,12 +216,10 @@ pub struct RunSummary {
     pub tool: String,
     pub model: String,
     pub status: RunStatus,
-    /// Ledger units held for the run.
-    #[schema(value_type = u64)]
-    pub price: Credits,
-    /// Ledger units taken; 0 unless it succeeded.
-    #[schema(value_type = u64)]
-    pub charged: Credits,
+    /// Held for the run.
+    pub price: CreditsView,
+    /// Taken; 0 unless it succeeded.
+    pub charged: CreditsView,
     pub input_chars: Option<u64>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -253,9 +251,8 @@ pub struct PriceView {
     pub tool: String,
     pub model: String,
     pub title: String,
-    /// The price of a run with a short prompt and without parameters, in ledger units.
-    #[schema(value_type = u64)]
-    pub price: Credits,
+    /// The price of a run with a short prompt and without parameters.
+    pub price: CreditsView,
     /// Every price of a run, by what it depends on. The price of your input is charged, whichever provider serves it.
     pub prices: Vec<PriceCaseView>,
     /// False: not sold at the moment.
@@ -268,10 +265,10 @@ pub struct PriceView {
 /// One price of a variant: of a size, or of prompts up to a length.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PriceCaseView {
-    #[schema(value_type = u64)]
-    pub price: Credits,
+    pub price: CreditsView,
     /// The parameter `size` that has this price.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<PictureSize>)]
     pub size: Option<String>,
     /// Prompts up to so many bytes (UTF-8), longer than those of the line before, have this price.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -281,9 +278,8 @@ pub struct PriceCaseView {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ToolParameter {
     pub name: String,
-    /// `string`, `integer` or `choice`
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: ParameterType,
     pub required: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_chars: Option<u32>,
@@ -293,22 +289,34 @@ pub struct ToolParameter {
     pub default: Option<String>,
 }
 
+/// What a parameter takes; of a `choice` one of its `choices`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterType {
+    String,
+    Integer,
+    Choice,
+}
+
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct QuoteView {
     /// Send it with the run; it holds the price for exactly this input.
     pub quote_id: String,
     pub tool: String,
     pub model: String,
-    #[schema(value_type = u64)]
-    pub price: Credits,
+    pub price: CreditsView,
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
 }
 
-impl From<Balance> for BalanceView {
-    fn from(balance: Balance) -> BalanceView {
-        let Balance { available, reserved, debt } = balance;
-        BalanceView { available, reserved, debt }
+impl BalanceView {
+    pub fn of(balance: Balance, unit: Unit) -> BalanceView {
+        let shown = |amount| CreditsView::new(amount, unit);
+        BalanceView {
+            available: shown(balance.available),
+            reserved: shown(balance.reserved),
+            debt: shown(balance.debt),
+        }
     }
 }
 
@@ -331,8 +339,18 @@ impl OutputView {
     }
 }
 
-fn step(at: Option<Timestamp>, what: Milestone, detail: Option<String>) -> TimelineStep {
-    TimelineStep { at, what, detail }
+impl TimelineStep {
+    fn at(at: Timestamp, what: Milestone) -> TimelineStep {
+        TimelineStep { at: Some(at), what, credits: None, detail: None }
+    }
+
+    fn of(self, credits: CreditsView) -> TimelineStep {
+        TimelineStep { credits: Some(credits), ..self }
+    }
+
+    fn because(self, why: Option<&str>) -> TimelineStep {
+        TimelineStep { detail: why.map(str::to_owned), ..self }
+    }
 }
 
 fn split(name: &str) -> (String, String) {
@@ -341,13 +359,13 @@ fn split(name: &str) -> (String, String) {
 }
 
 impl RunBegun {
-    pub(crate) fn of_hold(hold: &Hold, held_until: Timestamp) -> RunBegun {
+    pub(crate) fn of_hold(hold: &Hold, held_until: Timestamp, unit: Unit) -> RunBegun {
         let (tool, model) = split(&hold.tool);
         RunBegun {
             id: hold.run,
             tool,
             model,
-            price: hold.amount,
+            price: CreditsView::new(hold.amount, unit),
             status: RunStatus::Running,
             held_until: Some(held_until),
             replayed: false,
@@ -369,22 +387,23 @@ impl RunBegun {
 
 impl RunView {
     /// A run that has a hold and no outcome yet.
-    pub(crate) fn of_hold(hold: &Hold, lifetime: Duration) -> RunView {
+    pub(crate) fn of_hold(hold: &Hold, lifetime: Duration, unit: Unit) -> RunView {
         let (tool, model) = split(&hold.tool);
         let reserved_at = hold.expires_at.before(lifetime);
+        let price = CreditsView::new(hold.amount, unit);
         RunView {
             id: hold.run,
             tool,
             model,
             status: RunStatus::Running,
-            price: hold.amount,
-            charged: Credits::ZERO,
+            price,
+            charged: CreditsView::new(Credits::ZERO, unit),
             input_chars: None,
             created_at: reserved_at,
             finished_at: None,
             failure: None,
             output: None,
-            timeline: vec![step(Some(reserved_at), Milestone::Reserved, None)],
+            timeline: vec![TimelineStep::at(reserved_at, Milestone::Reserved).of(price)],
             receipt: None,
             balance: None,
             replayed: false,
@@ -394,7 +413,7 @@ impl RunView {
     }
 
     /// A finished run; the output is added by the one who can make links.
-    pub(crate) fn of_outcome(outcome: &Outcome) -> Result<RunView, RunsError> {
+    pub(crate) fn of_outcome(outcome: &Outcome, unit: Unit) -> Result<RunView, RunsError> {
         let run = outcome.run().ok_or(RunsError::NotFound)?;
         let receipt = Receipt::parse(&run.receipt).ok_or(RunsError::Malformed("a receipt"))?;
         let failure = run.failure().map(str::to_owned);
@@ -404,15 +423,15 @@ impl RunView {
             tool: receipt.tool.clone(),
             model: receipt.option.clone(),
             status,
-            price: receipt.price,
-            charged: outcome.amount.magnitude(),
+            price: CreditsView::new(receipt.price, unit),
+            charged: CreditsView::new(outcome.amount.magnitude(), unit),
             input_chars: receipt.chars,
             created_at: receipt.reserved_at(),
             finished_at: Some(outcome.at),
-            timeline: timeline(&receipt, outcome, failure.as_deref()),
+            timeline: timeline(&receipt, outcome, failure.as_deref(), unit),
             failure,
             output: None,
-            receipt: Some(ReceiptView::of(&receipt, outcome)),
+            receipt: Some(ReceiptView::of(&receipt, outcome, unit)),
             balance: None,
             replayed: false,
             gift: false,
@@ -421,33 +440,33 @@ impl RunView {
     }
 }
 
-fn timeline(receipt: &Receipt, outcome: &Outcome, failure: Option<&str>) -> Vec<TimelineStep> {
-    let reserved_at = receipt.reserved_at();
-    let mut steps = vec![step(Some(reserved_at), Milestone::Reserved, Some(receipt.price.to_string()))];
+fn timeline(receipt: &Receipt, outcome: &Outcome, failure: Option<&str>, unit: Unit) -> Vec<TimelineStep> {
+    let (reserved_at, shown) = (receipt.reserved_at(), |amount| CreditsView::new(amount, unit));
+    let mut steps = vec![TimelineStep::at(reserved_at, Milestone::Reserved).of(shown(receipt.price))];
     let failed = receipt.tried.iter().filter(|tried| tried.failure.is_some());
     steps.extend(failed.map(|tried| {
         let at = tried.started_at(reserved_at);
-        step(Some(at), Milestone::AttemptFailed, tried.failure.clone())
+        TimelineStep::at(at, Milestone::AttemptFailed).because(tried.failure.as_deref())
     }));
     if let Some(first_at) = receipt.first_at {
-        steps.push(step(Some(Timestamp::from_millis(first_at)), Milestone::FirstContent, None));
+        steps.push(TimelineStep::at(Timestamp::from_millis(first_at), Milestone::FirstContent));
     }
     steps.push(match failure {
-        None => step(Some(outcome.at), Milestone::Charged, Some(outcome.amount.magnitude().to_string())),
-        Some(reason) => step(Some(outcome.at), Milestone::GivenBack, Some(reason.to_owned())),
+        None => TimelineStep::at(outcome.at, Milestone::Charged).of(shown(outcome.amount.magnitude())),
+        Some(_) => TimelineStep::at(outcome.at, Milestone::GivenBack).because(failure),
     });
     steps
 }
 
 impl ReceiptView {
-    fn of(receipt: &Receipt, outcome: &Outcome) -> ReceiptView {
+    fn of(receipt: &Receipt, outcome: &Outcome, unit: Unit) -> ReceiptView {
         let served = receipt.served.as_ref();
         ReceiptView {
             entry_id: (!outcome.amount.magnitude().is_zero()).then(|| RunId::from(outcome.id)),
             quote_number: receipt.quote,
             quoted_cost_cents: receipt.cost.to_string(),
             markup_ratio: receipt.markup.map(|markup| markup.to_string()),
-            price: receipt.price,
+            price: CreditsView::new(receipt.price, unit),
             provider: served.map(|served| served.by.clone()),
             provider_model: served.map(|served| served.model.clone()),
             input_tokens: served.map_or(0, |served| served.tokens_in),
@@ -518,8 +537,8 @@ impl PriceView {
             tool: row.tool.clone(),
             model: row.option.clone(),
             title: row.title.clone(),
-            price: usual.price,
-            prices: cases.iter().map(PriceCaseView::of).collect(),
+            price: CreditsView::new(usual.price, row.ledger_unit),
+            prices: cases.iter().map(|case| PriceCaseView::of(case, row.ledger_unit)).collect(),
             enabled: row.is_enabled,
             is_default,
             parameters: parameters(row),
@@ -528,35 +547,37 @@ impl PriceView {
 }
 
 impl PriceCaseView {
-    fn of(case: &PriceCase) -> PriceCaseView {
+    fn of(case: &PriceCase, unit: Unit) -> PriceCaseView {
         let (size, prompt_bytes_max) = match case.of {
             Case::Size(size) => (Some(size.as_str().to_owned()), None),
             Case::PromptBytesMax(bytes) => (None, Some(bytes)),
         };
-        PriceCaseView { price: case.price, size, prompt_bytes_max }
+        PriceCaseView { price: CreditsView::new(case.price, unit), size, prompt_bytes_max }
     }
 }
 
 fn parameters(row: &PriceRow) -> Vec<ToolParameter> {
-    let parameter = |name: &str, kind: &str, required| ToolParameter {
+    let parameter = |name: &str, kind, required| ToolParameter {
         name: name.to_owned(),
-        kind: kind.to_owned(),
+        kind,
         required,
         max_chars: None,
         choices: Vec::new(),
         default: None,
     };
-    let prompt =
-        ToolParameter { max_chars: Some(row.prompt_chars_max), ..parameter("prompt", "string", true) };
+    let prompt = ToolParameter {
+        max_chars: Some(row.prompt_chars_max),
+        ..parameter("prompt", ParameterType::String, true)
+    };
     let mut parameters = vec![prompt];
     if row.tool == "image" {
         let size = ToolParameter {
             choices: ImageSize::ALL.map(|size| size.as_str().to_owned()).to_vec(),
             default: Some(ImageSize::DEFAULT.as_str().to_owned()),
-            ..parameter("size", "choice", false)
+            ..parameter("size", ParameterType::Choice, false)
         };
         parameters.push(size);
-        parameters.push(parameter("seed", "integer", false));
+        parameters.push(parameter("seed", ParameterType::Integer, false));
     }
     parameters
 }

@@ -174,7 +174,7 @@ impl Counter {
         self.person().balance().await;
         self.desk.world.advance(PAUSE);
         self.preflight(kind, "POST", "/v1/top-ups").await;
-        let wish = json!({ "method": method, "amount_cents": 500 });
+        let wish = json!({ "method": method, "credits": { "amount": 500, "unit": "USD cent" } });
         let ask = Ask::signed_in("POST", "/v1/top-ups", &self.token("pat"), Some(&wish));
         self.asked(kind, Work::Order, "TopUps", &ask, 201).await.json()
     }

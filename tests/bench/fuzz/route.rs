@@ -166,7 +166,7 @@ impl Round {
     async fn books(&mut self, token: &str) -> Books {
         let mut see =
             async |path: &str| self.connection.ask(&get(&self.authority, path, token), "").await.json();
-        let available = see("/v1/account").await["available"].as_u64().unwrap();
+        let available = see("/v1/account").await["available"]["amount"].as_u64().unwrap();
         let entries = see("/v1/account/transactions?limit=100").await;
         let top_ups = see("/v1/top-ups?limit=100").await;
         let grants = entries["transactions"].as_array().unwrap().iter();
@@ -176,8 +176,13 @@ impl Round {
         let text = |payment: &Value| payment["id"].as_str().unwrap().to_owned();
         Books {
             available,
-            entries: grants.map(|entry| entry["amount"].as_u64().unwrap()).collect::<Vec<_>>().sorted(),
-            payments: payments.map(|payment| (text(payment), payment["credits"].as_u64().unwrap())).collect(),
+            entries: grants
+                .map(|entry| entry["credits"]["amount"].as_u64().unwrap())
+                .collect::<Vec<_>>()
+                .sorted(),
+            payments: payments
+                .map(|payment| (text(payment), payment["credits"]["amount"].as_u64().unwrap()))
+                .collect(),
         }
     }
 }

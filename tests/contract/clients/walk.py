@@ -127,13 +127,13 @@ assert httpx.get(picture.output.view_url).headers["content-type"] == "image/png"
 top_up = told(
     create_top_up.sync(
         client=api(),
-        body=TopUpRequest(method=PaymentMethod.VIET_QR, amount_cents=500),
+        body=TopUpRequest(method=PaymentMethod.VIET_QR, credits_=TopUpRequestCredits(amount=500, unit=Unit.USD_CENT)),
         idempotency_key="walk-2",
     ),
     TopUpView,
 )
 assert top_up.status is TopUpStatus.CREATED
-transfer = {"amount": int(top_up.amount_due), "memo": top_up.reference, "mangle": "spaces"}
+transfer = {"amount": top_up.amount_due.minor, "memo": top_up.reference, "mangle": "spaces"}
 httpx.post(f"{BASE}/sandbox/bank/transfers", json=transfer).raise_for_status()
 paid = top_up
 for _ in range(100):
@@ -149,11 +149,11 @@ total = 0
 cursor: str | Unset = UNSET
 while True:
     page = told(list_transactions.sync(client=api(), limit=2, cursor=cursor), TransactionPage)
-    total += sum(entry.amount for entry in page.transactions)
+    total += sum(entry.credits_.amount for entry in page.transactions)
     if not page.next_cursor:
         break
     cursor = page.next_cursor
-assert total == account.available + account.reserved - account.debt
+assert total == account.available.amount + account.reserved.amount - account.debt.amount
 history = told(list_runs.sync(client=api(), limit=10), RunPage)
 assert [(run.id, run.price) for run in history.runs] == [(run.id, run.price) for run in (picture, done)]
 
@@ -163,7 +163,7 @@ blank = refused(
 )
 assert blank.code is ProblemCode.INVALID_INPUT and blank.errors
 assert blank.errors[0].pointer == "/input/prompt"
-dearer = refused(run_tool.sync(client=api(), body=ImageRun(tool=ImageRunTool.IMAGE, input_=wish, price=1)))
+dearer = refused(run_tool.sync(client=api(), body=ImageRun(tool=ImageRunTool.IMAGE, input_=wish, price=Credits(amount=1, unit=Unit.USD_CENT))))
 assert dearer.code is ProblemCode.PRICE_CHANGED and dearer.status == 409
 nothing = refused(show_run.sync("01KABCDEFGHJKMNPQRSTVWXYZ0", client=api()))
 assert nothing.code is ProblemCode.NOT_FOUND

@@ -101,7 +101,7 @@ assert.equal((await fetch(picture.output.view_url)).headers.get("content-type"),
 // A top-up by bank transfer: the sandbox's bank pays it.
 const topUp = told(
   await api.POST("/v1/top-ups", {
-    body: { method: "viet_qr", amount_cents: 500 },
+    body: { method: "viet_qr", credits: { amount: 500, unit: "USD cent" } },
     params: { header: { "Idempotency-Key": "walk-2" } },
   }),
 );
@@ -110,7 +110,7 @@ assert(topUp.pay?.kind === "bank_transfer");
 await fetch(`${base}/sandbox/bank/transfers`, {
   method: "POST",
   headers: { "content-type": "application/json" },
-  body: JSON.stringify({ amount: Number(topUp.amount_due), memo: topUp.pay.memo, mangle: "spaces" }),
+  body: JSON.stringify({ amount: topUp.amount_due.minor, memo: topUp.pay.memo, mangle: "spaces" }),
 });
 let paid = topUp;
 for (let look = 0; look < 100 && paid.status === "created"; look += 1) {
@@ -118,20 +118,21 @@ for (let look = 0; look < 100 && paid.status === "created"; look += 1) {
   paid = told(await api.GET("/v1/top-ups/{id}", { params: { path: { id: topUp.id } } }));
 }
 assert.equal(paid.status, "paid");
+assert.deepEqual(paid.credited, topUp.credits);
 
 // The books: each page by its cursor, to the last one.
 const account = told(await api.GET("/v1/account"));
 let sum = 0;
-let newest: number | null | undefined;
+let newest: number | undefined;
 let cursor: string | undefined;
 do {
   const page = told(await api.GET("/v1/account/transactions", { params: { query: { limit: 2, cursor } } }));
-  sum += page.transactions.reduce((sum, entry) => sum + entry.amount, 0);
-  newest ??= page.transactions[0]?.balance_after;
+  sum += page.transactions.reduce((sum, entry) => sum + entry.credits.amount, 0);
+  newest ??= page.transactions[0]?.balance_after?.amount;
   cursor = page.next_cursor ?? undefined;
 } while (cursor);
 assert.equal(newest, sum);
-assert.equal(sum, account.available + account.reserved - account.debt);
+assert.equal(sum, account.available.amount + account.reserved.amount - account.debt.amount);
 const history = told(await api.GET("/v1/runs", { params: { query: { limit: 10 } } }));
 assert.deepEqual(history.runs.map((run) => [run.id, run.price]), [[picture.id, picture.price], [done.id, done.price]]);
 assert(history.runs[0]?.output?.view_url);
@@ -140,7 +141,7 @@ assert(history.runs[0]?.output?.view_url);
 const blank = await api.POST("/v1/runs", { body: { tool: "script", input: { prompt: " " } } });
 assert(blank.error && blank.error.code === "invalid_input" && blank.error.credit === "not_taken");
 assert.equal(blank.error.errors?.[0]?.pointer, "/input/prompt");
-const dearer = await api.POST("/v1/runs", { body: { ...order, price: 1 } });
+const dearer = await api.POST("/v1/runs", { body: { ...order, price: { ...picture.price, amount: 1 } } });
 assert(dearer.error?.code === "price_changed" && dearer.response.status === 409);
 const nothing = await api.GET("/v1/runs/{id}", { params: { path: { id: "01KABCDEFGHJKMNPQRSTVWXYZ0" } } });
 assert(nothing.error?.code === "not_found");

@@ -3,7 +3,7 @@
 
 use super::Cloud;
 use super::cloud::{charges, patiently, read_until};
-use crate::world::{Person, script};
+use crate::world::{Person, credit, script};
 use emulator::ClientGone;
 use primitives::{Clock, RunId};
 use sandbox::Service;
@@ -29,7 +29,7 @@ async fn assert_finished(cloud: &Cloud, person: &Person, run: &str) {
     let logs = cloud.logs.of("RunTool").join("\n");
     let state = person.get(&format!("/v1/runs/{run}")).await;
     assert_eq!(state.body["status"], "succeeded", "{}\n{courses:?}\n{logs}", state.text);
-    assert_eq!(state.body["charged"], 1, "{}", state.text);
+    assert_eq!(state.body["charged"], credit(1), "{}", state.text);
     assert!(state.body["output"]["text"].as_str().unwrap().contains("a red kite"), "{}", state.text);
     assert_eq!((courses.len(), courses[0].polls.len()), (1, 2), "{courses:?}\n{logs}");
     assert!(courses[0].is_frozen, "it waits for its next event: {courses:?}\n{logs}");
@@ -40,7 +40,7 @@ async fn assert_finished(cloud: &Cloud, person: &Person, run: &str) {
     assert_eq!(asked, 1, "the provider is asked once");
 
     let again = person.run(&wish(run)).await;
-    assert_eq!((again.status, &again.body["charged"]), (200, &json!(1)), "{}", again.text);
+    assert_eq!((again.status, &again.body["charged"]), (200, &credit(1)), "{}", again.text);
     assert_eq!(person.balance().await, (99, 0, 0), "the same run, and no charge for looking at it");
     cloud.rest("RunTool").await;
     assert_eq!(cloud.lambda.courses("RunTool").len(), 1, "the environment goes on serving");

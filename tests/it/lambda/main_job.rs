@@ -2,7 +2,7 @@
 
 use super::Cloud;
 use super::cloud::{patiently, read_until};
-use crate::world::{events, image, script, text_of};
+use crate::world::{credit, events, image, script, text_of};
 use sandbox::Service;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ async fn a_signed_in_person_sees_the_price_runs_tools_and_reads_the_books() {
     let prices = ann.get("/v1/pricing").await;
     assert_eq!(prices.status, 200, "{}", prices.text);
     let chat = prices.body["tools"].as_array().unwrap().iter().find(|row| row["model"] == "chat").unwrap();
-    assert_eq!(chat["price"], 1);
+    assert_eq!(chat["price"], credit(1));
     assert!(prices.headers.contains_key("x-amzn-requestid"), "it came through the gateway");
     assert_eq!(ann.balance().await, (100, 0, 0), "the welcome credit");
     cloud.calm().await;
@@ -26,11 +26,11 @@ async fn a_signed_in_person_sees_the_price_runs_tools_and_reads_the_books() {
     let names: Vec<&str> = told.iter().map(|event| event.name.as_str()).collect();
     assert_eq!((names[0], names[names.len() - 1]), ("run", "done"));
     assert!(text_of(&told).contains("a red kite"));
-    assert_eq!(told.last().unwrap().data["charged"], 1);
+    assert_eq!(told.last().unwrap().data["charged"], credit(1));
     cloud.calm().await;
 
     let picture = ann.run(&image("a red kite")).await;
-    assert_eq!((picture.status, &picture.body["charged"]), (200, &json!(4)), "{}", picture.text);
+    assert_eq!((picture.status, &picture.body["charged"]), (200, &credit(4)), "{}", picture.text);
     let url = picture.body["output"]["download_url"].as_str().unwrap();
     let file = cloud.browser().get(url).send().await.unwrap();
     assert!(file.bytes().await.unwrap().starts_with(b"\x89PNG"), "the link works");
@@ -38,7 +38,8 @@ async fn a_signed_in_person_sees_the_price_runs_tools_and_reads_the_books() {
     assert_eq!(ann.balance().await, (95, 0, 0));
     cloud.calm().await;
     let transactions = ann.transactions().await;
-    let mut amounts: Vec<i64> = transactions.iter().map(|entry| entry["amount"].as_i64().unwrap()).collect();
+    let mut amounts: Vec<i64> =
+        transactions.iter().map(|entry| entry["credits"]["amount"].as_i64().unwrap()).collect();
     amounts.sort_unstable();
     assert_eq!(amounts, [-4, -1, 100]);
     let run = ann.get(&format!("/v1/runs/{}", told.last().unwrap().data["id"].as_str().unwrap())).await;
@@ -107,10 +108,11 @@ async fn a_bank_transfer_told_by_webhook_is_credited_once() {
     let cloud = Cloud::start().await;
     let ann = cloud.person("ann");
     patiently(cloud.tick("ExchangeRates")).await.unwrap();
-    let order = ann.send("POST", "/v1/top-ups", &json!({ "method": "viet_qr", "amount_cents": 500 })).await;
+    let order =
+        ann.send("POST", "/v1/top-ups", &json!({ "method": "viet_qr", "credits": credit(500) })).await;
     assert_eq!(order.status, 201, "{}", order.text);
 
-    let amount: u64 = order.body["amount_due"].as_str().unwrap().parse().unwrap();
+    let amount: u64 = order.body["amount_due"]["decimal"].as_str().unwrap().parse().unwrap();
     let transfer = json!({ "amount": amount, "memo": order.body["reference"], "twice": true });
     let told = cloud.browser().post(format!("{}/transfers", cloud.service(Service::Bank)));
     let told = told.header("content-type", "application/json").body(transfer.to_string());

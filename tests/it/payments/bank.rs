@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, assert_taken, at_once, carry, deliver, dong};
 use crate::books;
-use crate::world::Person;
+use crate::world::{Person, credit, dong_of};
 use credits::Ledger;
 use sandbox::{Delivery, Mangle, TransferWish};
 use serde_json::{Value, json};
@@ -41,13 +41,19 @@ async fn less_than_ordered_is_credited_as_what_arrived_at_the_orders_rate() {
 
     assert_eq!(
         (&payment["state"], &payment["credits"]),
-        (&"credited".into(), &380.into()),
+        (&"credited".into(), &credit(380)),
         "26 270 a dollar"
     );
     let shown = desk.show(&ann, &order).await;
-    assert_eq!((&shown["status"], &shown["credited"]), (&"partly_paid".into(), &380.into()), "{shown}");
-    assert_eq!((&shown["amount_received"], &shown["amount_due"]), (&"100000".into(), &"131350".into()));
-    assert_eq!((&shown["amount_remaining"], &shown["pay"]["amount"]), (&"31350".into(), &"31350".into()));
+    assert_eq!((&shown["status"], &shown["credited"]), (&"partly_paid".into(), &credit(380)), "{shown}");
+    assert_eq!(
+        (&shown["amount_received"], &shown["amount_due"]),
+        (&dong_of(100_000, "100,000"), &dong_of(131_350, "131,350"))
+    );
+    assert_eq!(
+        (&shown["amount_remaining"], &shown["pay"]["amount"]),
+        (&dong_of(31_350, "31,350"), &dong_of(31_350, "31,350"))
+    );
     let scanned = desk.world.sandbox.scan_viet_qr(shown["pay"]["qr_payload"].as_str().unwrap()).unwrap();
     assert_eq!(
         (scanned.amount, scanned.memo.as_str()),
@@ -63,10 +69,10 @@ async fn less_than_ordered_is_credited_as_what_arrived_at_the_orders_rate() {
     let shown = desk.show(&ann, &order).await;
     assert_eq!(
         (&shown["status"], &shown["credited"]),
-        (&"paid".into(), &500.into()),
+        (&"paid".into(), &credit(500)),
         "parts bring what the whole would have brought"
     );
-    assert_eq!((&shown["amount_remaining"], shown.get("pay")), (&"0".into(), None));
+    assert_eq!((&shown["amount_remaining"], shown.get("pay")), (&dong_of(0, "0"), None));
     assert!(desk.waiting().await.is_empty());
     books::check(&desk.world).await;
 }
@@ -84,7 +90,7 @@ async fn what_is_worth_less_than_the_floor_is_kept_and_the_floor_itself_is_credi
         "whose it may be"
     );
     assert_eq!(desk.show(&ann, &order).await["status"], "created");
-    assert_eq!(desk.took(TransferWish::new(2_627, code(&order))).await["credits"], 10);
+    assert_eq!(desk.took(TransferWish::new(2_627, code(&order))).await["credits"], credit(10));
 
     assert_eq!(ann.balance().await, (110, 0, 0));
     books::check(&desk.world).await;
@@ -96,9 +102,9 @@ async fn more_than_ordered_is_credited_as_what_arrived() {
     let ann = desk.world.person("ann");
     for (sent, credits) in [(131_351, 500), (200_000, 761)] {
         let order = desk.order(&ann, "viet_qr", 500).await;
-        assert_eq!(desk.took(TransferWish::new(sent, code(&order))).await["credits"], credits);
+        assert_eq!(desk.took(TransferWish::new(sent, code(&order))).await["credits"], credit(credits));
         let shown = desk.show(&ann, &order).await;
-        assert_eq!((&shown["status"], &shown["credited"]), (&"overpaid".into(), &credits.into()), "{shown}");
+        assert_eq!((&shown["status"], &shown["credited"]), (&"overpaid".into(), &credit(credits)), "{shown}");
     }
     assert_eq!(ann.balance().await, (100 + 500 + 761, 0, 0));
     assert!(desk.waiting().await.is_empty());
@@ -116,7 +122,7 @@ async fn a_suspiciously_large_transfer_is_looked_at_by_a_person_first() {
     }
     assert_eq!(desk.show(&ann, &order).await["status"], "created");
     let payment = desk.took(TransferWish::new(26_270_262, code(&order))).await;
-    assert_eq!(payment["credits"], 100_000, "the last dong below a thousand dollars and a cent");
+    assert_eq!(payment["credits"], credit(100_000), "the last dong below a thousand dollars and a cent");
 
     assert_eq!(ann.balance().await, (100_100, 0, 0));
     books::check(&desk.world).await;
@@ -161,8 +167,8 @@ async fn each_of_several_transfers_with_one_code_is_credited() {
 
     assert!(first["id"] != second["id"] && first["entry_id"] != second["entry_id"]);
     let shown = desk.show(&ann, &order).await;
-    assert_eq!((&shown["status"], &shown["credited"]), (&"overpaid".into(), &1000.into()), "{shown}");
-    assert_eq!(shown["amount_received"], "262700");
+    assert_eq!((&shown["status"], &shown["credited"]), (&"overpaid".into(), &credit(1000)), "{shown}");
+    assert_eq!(shown["amount_received"], dong_of(262_700, "262,700"));
     assert_eq!(ann.balance().await, (1100, 0, 0));
     books::check(&desk.world).await;
 }
@@ -205,10 +211,10 @@ async fn within_the_grace_the_orders_own_rate_counts_and_after_it_a_person_decid
     desk.world.sandbox.set_usd_sell("26,700.00");
     exchange_rates::handle(&desk.world.product.role("ExchangeRates")).await.unwrap();
 
-    assert_eq!(desk.took(exact(&late)).await["credits"], 500);
+    assert_eq!(desk.took(exact(&late)).await["credits"], credit(500));
     assert_eq!(desk.show(&ann, &late).await["status"], "paid_late");
     desk.world.advance(24 * HOUR - SECOND);
-    assert_eq!(desk.took(exact(&last)).await["credits"], 500, "the last moment of the grace");
+    assert_eq!(desk.took(exact(&last)).await["credits"], credit(500), "the last moment of the grace");
     desk.world.advance(2 * SECOND);
     let kept = assert_kept(&desk, &ann, exact(&gone), "too_late").await;
     assert_eq!(kept["top_up_id"], gone["id"]);
@@ -229,12 +235,12 @@ async fn the_time_of_the_transfer_counts_and_not_that_of_the_message() {
     assert_taken(&desk.deliver(&desk.world.sandbox.bank_webhook(id).unwrap()).await);
 
     let shown = desk.show(&ann, &order).await;
-    assert_eq!((&shown["status"], &shown["credited"]), (&"paid".into(), &500.into()), "{shown}");
+    assert_eq!((&shown["status"], &shown["credited"]), (&"paid".into(), &credit(500)), "{shown}");
     // A bank's clock may be ahead of ours, but nobody has paid tomorrow.
     let order = desk.order(&ann, "viet_qr", 500).await;
     let tomorrow = desk.world.now().after(24 * HOUR).seconds();
     let payment = desk.took(TransferWish { at: Some(tomorrow), ..exact(&order) }).await;
-    assert_eq!((&payment["credits"], &payment["paid_at"]), (&500.into(), &payment["heard_at"]), "{payment}");
+    assert_eq!((&payment["credits"], &payment["paid_at"]), (&credit(500), &payment["heard_at"]), "{payment}");
     // And nobody has paid an order the day before there was one.
     let order = desk.order(&ann, "viet_qr", 500).await;
     let before = desk.world.now().before(25 * HOUR).seconds();
@@ -276,7 +282,7 @@ async fn a_transfer_that_names_no_order_is_kept_until_somebody_assigns_it() {
     {
         let kept = assert_kept(&desk, &ann, TransferWish::new(131_350, memo), "no_order").await;
         assert!(kept["account_id"].is_null() && kept["top_up_id"].is_null(), "{kept}");
-        assert_eq!((&kept["amount"], &kept["currency"]), (&"131350".into(), &"VND".into()), "{kept}");
+        assert_eq!(kept["amount"], dong_of(131_350, "131,350"), "{kept}");
         let told: Value = serde_json::from_str(kept["deliveries"][0]["body"].as_str().unwrap()).unwrap();
         assert_eq!(told["content"], memo, "the message is kept as it came");
     }
@@ -348,7 +354,7 @@ async fn a_transfer_to_a_closed_account_is_kept_and_to_a_suspended_one_credited(
     let entries = books::entries(&desk.world, &ann.id().parse().unwrap()).await;
     assert_eq!(entries.len(), 1, "only the welcome: {entries:?}");
 
-    assert_eq!(desk.took(exact(&blocked)).await["credits"], 500, "their money is theirs");
+    assert_eq!(desk.took(exact(&blocked)).await["credits"], credit(500), "their money is theirs");
     assert_eq!(bob.balance().await, (600, 0, 0));
     books::check(&desk.world).await;
 }
@@ -361,7 +367,7 @@ async fn a_transfer_for_a_cancelled_order_is_credited_all_the_same() {
     let path = format!("/v1/top-ups/{}/cancel", order["id"].as_str().unwrap());
     assert_eq!(ann.send("POST", &path, &json!({})).await.body["status"], "cancelled");
 
-    assert_eq!(desk.took(exact(&order)).await["credits"], 500);
+    assert_eq!(desk.took(exact(&order)).await["credits"], credit(500));
 
     assert_eq!(desk.show(&ann, &order).await["status"], "paid");
     assert_eq!(ann.balance().await, (600, 0, 0));

@@ -3,7 +3,7 @@
 
 use super::desk::{Desk, at_once, micros};
 use crate::books;
-use crate::world::{Answer, Person};
+use crate::world::{Answer, Person, credit};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -53,9 +53,9 @@ pub(super) async fn assert_waits(desk: &Desk, person: &Person, order: &Value, tx
     let before = person.balance().await;
     let told = claim(person, tx).await;
     assert_eq!(told.status, 202, "{}", told.text);
-    assert_eq!((&told.body["credited"], &told.body["top_up_ids"]), (&json!(0), &json!([])), "{}", told.text);
+    assert_eq!((&told.body["credited"], &told.body["top_up_ids"]), (&credit(0), &json!([])), "{}", told.text);
     let waiting = &told.body["waiting"][0];
-    assert_eq!((&waiting["credits"], &waiting["top_up_id"]), (&json!(sent / 10_000), &order["id"]));
+    assert_eq!((&waiting["credits"], &waiting["top_up_id"]), (&credit(sent / 10_000), &order["id"]));
     let (until, message) = (waiting["waiting_until"].as_str().unwrap(), waiting["message"].as_str().unwrap());
     assert!(message.contains(&format!("waits until {until}")), "{message}");
     assert_eq!(person.balance().await, before);
@@ -100,7 +100,7 @@ async fn what_an_exchange_has_sent_less_its_fee_waits_a_day_and_is_credited_to_t
     let worth = sent / 10_000;
     assert_eq!(ann.balance().await, with(sent));
     let shown = desk.show(&ann, &order).await;
-    assert_eq!((&shown["status"], &shown["credited"]), (&"partly_paid".into(), &worth.into()), "{shown}");
+    assert_eq!((&shown["status"], &shown["credited"]), (&"partly_paid".into(), &credit(worth)), "{shown}");
     let payment = desk.usdt_payment(&tx, sent).await;
     assert_eq!((&payment["state"], &payment["top_up_id"]), (&"credited".into(), &order["id"]), "{payment}");
     let whats: Vec<&Value> = payment["audit"].as_array().unwrap().iter().map(|row| &row["what"]).collect();
@@ -111,7 +111,7 @@ async fn what_an_exchange_has_sent_less_its_fee_waits_a_day_and_is_credited_to_t
         desk.world.advance(HOUR);
         assert_eq!(desk.poll().await.claims_granted, 0);
         let again = claim(&ann, &tx).await;
-        let expected = json!({ "credited": worth, "top_up_ids": [order["id"]] });
+        let expected = json!({ "credited": credit(worth), "top_up_ids": [order["id"]] });
         assert_eq!((again.status, &again.body), (200, &expected), "the same answer, and no second grant");
     }
     assert_eq!(ann.balance().await, with(sent));
@@ -129,7 +129,7 @@ async fn a_claim_whose_wait_is_over_is_granted_to_a_claimant_who_comes_before_th
 
     let told = claim(&ann, &tx).await;
 
-    assert_eq!((told.status, &told.body["credited"]), (200, &json!(sent / 10_000)), "{}", told.text);
+    assert_eq!((told.status, &told.body["credited"]), (200, &credit(sent / 10_000)), "{}", told.text);
     assert_eq!(desk.poll().await.claims_granted, 0, "and by no poll once more");
     assert_eq!(ann.balance().await, with(sent));
     books::check_payments(&desk.world).await;
@@ -388,7 +388,7 @@ async fn an_administrator_decides_about_a_waiting_claim_at_any_time() {
     desk.world.advance(WAIT);
     assert_eq!(desk.poll().await.claims_granted, 0);
 
-    assert_eq!(claim(&ann, &granted).await.body["credited"], sent / 10_000);
+    assert_eq!(claim(&ann, &granted).await.body["credited"], credit(sent / 10_000));
     assert_eq!(claim(&ann, &dropped).await.problem(), "nothing_to_claim");
     assert_eq!(ann.balance().await, with(sent));
     books::check_payments(&desk.world).await;
@@ -466,7 +466,7 @@ async fn an_expired_order_gives_a_claim_within_its_quarantine_and_one_given_up_o
     assert_waits(&desk, &ann, &late, &tx, sent).await;
     desk.world.advance(WAIT);
     assert_eq!(desk.poll().await.claims_granted, 1);
-    assert_eq!(desk.show(&ann, &late).await["credited"], sent / 10_000);
+    assert_eq!(desk.show(&ann, &late).await["credited"], credit(sent / 10_000));
     assert_eq!(desk.show(&ann, &dropped).await["status"], "cancelled");
     books::check(&desk.world).await;
 }
@@ -482,7 +482,7 @@ async fn of_several_own_orders_the_nearest_is_meant() {
 
     desk.world.advance(WAIT);
     assert_eq!(desk.poll().await.claims_granted, 1);
-    assert_eq!(desk.show(&ann, &near).await["credited"], sent / 10_000);
+    assert_eq!(desk.show(&ann, &near).await["credited"], credit(sent / 10_000));
     assert_eq!(desk.show(&ann, &far).await["payments"], json!([]));
     books::check(&desk.world).await;
 }
@@ -511,7 +511,7 @@ async fn many_claims_at_once_are_one_wait_and_many_ends_of_it_one_grant() {
 
     let worth = sent / 10_000;
     for answer in &told {
-        assert_eq!((answer.status, &answer.body["credited"]), (200, &worth.into()), "{}", answer.text);
+        assert_eq!((answer.status, &answer.body["credited"]), (200, &credit(worth)), "{}", answer.text);
     }
     assert!(first.claims_granted + second.claims_granted <= 1);
     assert_eq!(ann.balance().await, with(sent));

@@ -1,5 +1,5 @@
 use crate::books;
-use crate::world::{Answer, Books, Instance, Person, World, http};
+use crate::world::{Answer, Books, Instance, Person, World, credit, http};
 use payments::RailReport;
 use sandbox::{Delivery, IpnKind, TransferWish, UsdtWish};
 use serde_json::{Value, json};
@@ -106,18 +106,18 @@ pub(crate) async fn deliver(instance: &Instance, delivery: &Delivery) -> Answer 
 }
 
 pub(crate) fn top_up(method: &str, cents: u64) -> Value {
-    json!({ "method": method, "amount_cents": cents })
+    json!({ "method": method, "credits": credit(cents) })
 }
 
 /// The exact amount of a USDT order in millionths.
 pub(crate) fn micros(order: &Value) -> u64 {
-    let text = order["amount_due"].as_str().unwrap();
+    let text = order["amount_due"]["decimal"].as_str().unwrap();
     let (whole, part) = text.split_once('.').unwrap();
     whole.parse::<u64>().unwrap() * 1_000_000 + format!("{part:0<6}").parse::<u64>().unwrap()
 }
 
 pub(crate) fn dong(order: &Value) -> u64 {
-    order["amount_due"].as_str().unwrap().parse().unwrap()
+    order["amount_due"]["decimal"].as_str().unwrap().parse().unwrap()
 }
 
 impl Desk {

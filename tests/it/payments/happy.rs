@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, dong, micros};
 use crate::books;
+use crate::world::{credit, dong_of};
 use sandbox::IpnKind;
 use serde_json::Value;
 
@@ -10,8 +11,8 @@ async fn a_bank_transfer_with_the_orders_code_becomes_credit_at_once() {
     let desk = Desk::open().await;
     let ann = desk.world.person("ann");
     let order = desk.order(&ann, "viet_qr", 500).await;
-    assert_eq!((&order["status"], &order["credits"]), (&"created".into(), &500.into()), "{order}");
-    assert_eq!(order["amount_due"], "131350", "{order}");
+    assert_eq!((&order["status"], &order["credits"]), (&"created".into(), &credit(500)), "{order}");
+    assert_eq!(order["amount_due"], dong_of(131_350, "131,350"), "{order}");
     let scanned = desk.world.sandbox.scan_viet_qr(order["pay"]["qr_payload"].as_str().unwrap()).unwrap();
     assert_eq!(
         (scanned.amount, scanned.memo.as_str()),
@@ -23,7 +24,7 @@ async fn a_bank_transfer_with_the_orders_code_becomes_credit_at_once() {
     assert_eq!((told.status, &told.body["success"]), (200, &Value::Bool(true)), "{}", told.text);
     assert_eq!(ann.balance().await, (600, 0, 0));
     let paid = desk.show(&ann, &order).await;
-    assert_eq!((&paid["status"], &paid["credited"]), (&"paid".into(), &500.into()), "{paid}");
+    assert_eq!((&paid["status"], &paid["credited"]), (&"paid".into(), &credit(500)), "{paid}");
     let entry = ann.transactions().await.into_iter().find(|entry| entry["origin"] == "top_up").unwrap();
     assert_eq!(entry["id"], paid["payments"][0]["entry_id"]);
     assert_eq!(entry["top_up_id"], order["id"]);

@@ -3,7 +3,7 @@
 use super::administrator::{change, to};
 use super::desk::{Desk, dong};
 use crate::books;
-use crate::world::Answer;
+use crate::world::{Answer, credit};
 use credits::Ledger;
 use sandbox::TransferWish;
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ async fn an_assignment_credits_what_arrived_at_todays_rate_once() {
 
     assert_eq!((first.status, again.status), (200, 200), "{} {}", first.text, again.text);
     assert_eq!(ann.balance().await, (599, 0, 0), "26 270 dong a dollar, and no part of a cent");
-    assert_eq!(first.body["credits"], 499, "{}", first.text);
+    assert_eq!(first.body["credits"], credit(499), "{}", first.text);
     assert_eq!(first.body, again.body, "the second changes nothing");
     let audit = first.body["audit"].as_array().unwrap();
     assert_eq!(audit.len(), 1, "{}", first.text);
@@ -149,10 +149,10 @@ async fn an_assignment_to_an_order_counts_at_the_orders_rate_and_shows_there() {
     exchange_rates::handle(&desk.world.product.role("ExchangeRates")).await.unwrap();
     let given = desk.assign(&id, &wish(ann.id())).await;
 
-    assert_eq!((given.status, &given.body["credits"]), (200, &500.into()), "{}", given.text);
+    assert_eq!((given.status, &given.body["credits"]), (200, &credit(500)), "{}", given.text);
     assert_eq!(ann.balance().await, (600, 0, 0));
     let shown = desk.show(&ann, &order).await;
-    assert_eq!((&shown["credited"], &shown["payments"][0]["id"]), (&500.into(), &json!(id)), "{shown}");
+    assert_eq!((&shown["credited"], &shown["payments"][0]["id"]), (&credit(500), &json!(id)), "{shown}");
     books::check_payments(&desk.world).await;
 }
 
@@ -163,12 +163,14 @@ async fn an_administrator_may_name_the_credit_and_must_where_nobody_can_reckon_i
     ann.balance().await;
     let own = |credits: Value| json!({ "account_id": ann.id(), "credits": credits, "note": "as agreed" });
     let id = desk.unmatched(131_350).await;
-    for wrong in [json!(0), json!(-5), json!(1.5), json!("12"), json!(u64::MAX), json!(100_000_000)] {
+    for wrong in
+        [credit(0), credit(-5), credit(1.5), credit("12"), credit(u64::MAX), credit(100_000_000), json!(450)]
+    {
         let refused = desk.assign(&id, &own(wrong.clone())).await;
         assert!(matches!(refused.problem(), "invalid_input" | "invalid_json"), "{wrong}: {}", refused.text);
     }
     assert_eq!(ann.balance().await, (100, 0, 0));
-    assert_eq!(desk.assign(&id, &own(json!(450))).await.body["credits"], 450);
+    assert_eq!(desk.assign(&id, &own(credit(450))).await.body["credits"], credit(450));
     assert_eq!(ann.balance().await, (550, 0, 0));
 
     // A dong is worth nothing, and half a cent is no credit.

@@ -38,7 +38,7 @@ async fn compared(desk: &Desk) -> RailReport {
 }
 
 fn credits(order: &Value) -> u64 {
-    order["credits"].as_u64().unwrap()
+    order["credits"]["amount"].as_u64().unwrap()
 }
 
 #[tokio::test]
@@ -225,12 +225,16 @@ async fn a_usdt_order_says_what_is_paid_what_is_credited_and_what_the_digits_are
     let order = desk.order(&ann, "tron_usdt", 2000).await;
 
     let pay = &order["pay"];
-    let due = order["amount_due"].as_str().unwrap();
+    let due = order["amount_due"]["decimal"].as_str().unwrap();
     let added = format!("0.{}", due.split_once('.').unwrap().1);
-    assert_eq!((&pay["amount"], &pay["credits"]), (&json!(due), &order["credits"]), "{pay}");
-    assert_eq!((&pay["amount_ordered"], &pay["amount_added"]), (&json!("20.00"), &json!(added)), "{pay}");
+    assert_eq!((&pay["amount"], &pay["credits"]), (&order["amount_due"], &order["credits"]), "{pay}");
+    assert_eq!(
+        (&pay["amount_ordered"]["decimal"], &pay["amount_added"]["decimal"]),
+        (&json!("20.00"), &json!(added)),
+        "{pay}"
+    );
     let note = pay["note"].as_str().unwrap();
-    for part in [due, "20.00 as ordered", &added, &format!("{} US cents", order["credits"])] {
+    for part in [due, "20.00 as ordered", &added, &format!("{} US cents", credits(&order))] {
         assert!(note.contains(part), "{part} is not in: {note}");
     }
     assert_eq!(desk.show(&ann, &order).await["pay"], *pay);

@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, at_once, carry, dong, micros, top_up};
 use crate::books;
-use crate::world::{Answer, ORIGIN, Person, http};
+use crate::world::{Answer, ORIGIN, Person, credit, http};
 use credits::Ledger;
 use sandbox::{FaultRule, Service};
 use serde_json::{Value, json};
@@ -41,10 +41,10 @@ async fn anybody_may_ask_what_can_be_paid_in_and_how() {
     let page = http().get(format!("{}/v1/top-ups/methods", desk.world.product.base)).header("origin", ORIGIN);
     let told = Answer::of(page.send().await.unwrap()).await;
     let expected = json!({
-        "tiers_cents": [500, 2000, 5000, 10_000],
-        "amount_min_cents": 500,
-        "amount_max_cents": 50_000,
-        "amount_step_cents": 100,
+        "tiers": [credit(500), credit(2000), credit(5000), credit(10_000)],
+        "credits_min": credit(500),
+        "credits_max": credit(50_000),
+        "credits_step": credit(100),
         "methods": [
             { "method": "sepay_card", "currency": "VND", "is_available": true },
             { "method": "viet_qr", "currency": "VND", "is_available": true },
@@ -61,15 +61,18 @@ async fn tiers_and_whole_dollars_within_the_limits_can_be_ordered() {
     for cents in [500, 2000, 5000, 10_000, 600, 49_900, 50_000] {
         for method in ["sepay_card", "viet_qr"] {
             let order = desk.order(&ann, method, cents).await;
-            assert_eq!((&order["credits"], order["status"].as_str()), (&cents.into(), Some("created")));
+            assert_eq!((&order["credits"], order["status"].as_str()), (&credit(cents), Some("created")));
             assert_eq!(dong(&order), (cents * 26_270 + 50) / 100, "{order}");
-            assert_eq!((&order["currency"], &order["rate"]["vnd_per_usd"]), (&"VND".into(), &"26270".into()));
+            assert_eq!(
+                (&order["amount_due"]["currency"], &order["rate"]["vnd_per_usd"]),
+                (&"VND".into(), &"26270".into())
+            );
         }
         let order = desk.order(&ann, "tron_usdt", cents).await;
         let suffix = micros(&order) - cents * 10_000;
         assert!((1_000..1_000_000).contains(&suffix) && suffix.is_multiple_of(1_000), "{order}");
-        assert_eq!(order["credits"], micros(&order) / 10_000, "the suffix is credited too");
-        assert!(order["rate"].is_null() && order["currency"] == "USDT", "{order}");
+        assert_eq!(order["credits"], credit(micros(&order) / 10_000), "the suffix is credited too");
+        assert!(order["rate"].is_null() && order["amount_due"]["currency"] == "USDT", "{order}");
     }
     assert_eq!(ann.balance().await, (100, 0, 0), "an order is no money");
     assert_eq!(desk.inbox_rows().await, 0);
@@ -80,31 +83,37 @@ async fn tiers_and_whole_dollars_within_the_limits_can_be_ordered() {
 async fn other_amounts_methods_and_bodies_are_refused_and_leave_nothing_behind() {
     let desk = Desk::open().await;
     let ann = desk.world.person("ann");
-    let amounts = [0, 1, 499, 501, 550, 50_001, 50_100, 1 << 53, u64::MAX];
+    let amounts = [0, 1, 499, 501, 550, 50_001, 50_100, (1 << 53) - 1];
     for (cents, method) in amounts.into_iter().zip(["viet_qr", "tron_usdt", "sepay_card"].iter().cycle()) {
         let refused = ask(&ann, &top_up(method, cents)).await;
         assert_eq!((refused.status, refused.problem()), (422, "amount_not_offered"), "{cents}");
     }
     for (code, body) in [
-        ("invalid_input", json!({ "method": "paypal", "amount_cents": 500 })),
-        ("invalid_input", json!({ "method": "VIET_QR", "amount_cents": 500 })),
-        ("invalid_input", json!({ "method": "", "amount_cents": 500 })),
-        ("invalid_input", json!({ "method": "viet_qr", "amount_cents": -500 })),
-        ("invalid_input", json!({ "method": "viet_qr", "amount_cents": "500" })),
+        ("invalid_input", json!({ "method": "paypal", "credits": credit(500) })),
+        ("invalid_input", json!({ "method": "VIET_QR", "credits": credit(500) })),
+        ("invalid_input", json!({ "method": "", "credits": credit(500) })),
+        ("invalid_input", json!({ "method": "viet_qr", "credits": credit(-500) })),
+        ("invalid_input", json!({ "method": "viet_qr", "credits": credit("500") })),
         ("invalid_input", json!({ "method": "viet_qr" })),
-        ("invalid_input", json!({ "amount_cents": 500 })),
-        ("invalid_input", json!({ "method": "viet_qr", "amount_cents": 500, "credits": 9_999 })),
+        ("invalid_input", json!({ "credits": credit(500) })),
+        ("invalid_input", json!({ "method": "viet_qr", "credits": credit(500), "amount_cents": 9_999 })),
+        ("invalid_input", json!({ "method": "viet_qr", "amount_cents": 500 })),
+        ("invalid_input", json!({ "method": "viet_qr", "credits": 500 })),
+        ("invalid_input", json!({ "method": "viet_qr", "credits": { "amount": 500 } })),
+        ("invalid_input", json!({ "method": "viet_qr", "credits": { "amount": 500, "unit": "USD" } })),
         ("invalid_input", json!([])),
     ] {
         let refused = ask(&ann, &body).await;
         assert_eq!((refused.status, refused.problem()), (422, code), "{body}");
     }
     // Not written as numbers of this program: no float is ever made of money here.
-    for amount in ["500.5", "5e-1", "18446744073709551616"] {
+    for amount in ["500.5", "5e-1", "9007199254740992", "18446744073709551615", "18446744073709551616"] {
         let request = ann.request("POST", "/v1/top-ups").header("content-type", "application/json");
-        let request = request.body(format!(r#"{{"method":"viet_qr","amount_cents":{amount}}}"#));
+        let request = request
+            .body(format!(r#"{{"method":"viet_qr","credits":{{"amount":{amount},"unit":"USD cent"}}}}"#));
         let refused = Answer::of(request.send().await.unwrap()).await;
         assert_eq!((refused.status, refused.problem()), (422, "invalid_input"), "{amount}");
+        assert_eq!(refused.body["errors"][0]["pointer"], "/credits/amount", "{amount}");
     }
     let stranger = http()
         .post(format!("{}/v1/top-ups", desk.world.product.base))
@@ -320,10 +329,10 @@ async fn an_orders_status_follows_from_what_happened() {
     ] {
         let shown = desk.show(&ann, order).await;
         assert_eq!(
-            (shown["status"].as_str(), shown["amount_received"].as_str()),
+            (shown["status"].as_str(), shown["amount_received"]["decimal"].as_str()),
             (Some(status), Some(received))
         );
-        assert_eq!((&shown["credited"], &shown["reversed"]), (&credited.into(), &0.into()), "{shown}");
+        assert_eq!((&shown["credited"], &shown["reversed"]), (&credit(credited), &credit(0)), "{shown}");
         assert!(shown.get("pay").is_none(), "there is nothing to pay any more: {shown}");
         for field in
             ["id", "credits", "amount_due", "reference", "rate", "created_at", "expires_at", "accepted_until"]
@@ -443,11 +452,15 @@ async fn an_order_keeps_its_rate_and_the_next_one_has_the_new_one() {
     assert_eq!(desk.show(&ann, &old).await["rate"], old["rate"]);
     for (order, sent, credits) in [(&old, 131_350, 500), (&new, 132_503, 500)] {
         assert_eq!(desk.transfer(sent, order["reference"].as_str().unwrap()).await.status, 200);
-        assert_eq!(desk.show(&ann, order).await["credited"], credits);
+        assert_eq!(desk.show(&ann, order).await["credited"], credit(credits));
     }
     let fresh = desk.order(&ann, "viet_qr", 500).await;
     desk.transfer(131_350, fresh["reference"].as_str().unwrap()).await;
-    assert_eq!(desk.show(&ann, &fresh).await["credited"], 495, "the old price is a part of the new one");
+    assert_eq!(
+        desk.show(&ann, &fresh).await["credited"],
+        credit(495),
+        "the old price is a part of the new one"
+    );
     books::check(&desk.world).await;
 }
 

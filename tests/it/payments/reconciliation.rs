@@ -64,7 +64,7 @@ async fn a_day_without_a_webhook_is_repaired_by_one_comparison() {
         desk.pay_by_card(&card).await;
         desk.send_usdt(micros(&coins));
         assert_eq!(person.balance().await, (100, 0, 0), "nobody has told us");
-        waiting.push((person, coins.clone(), 2_600 + coins["credits"].as_u64().unwrap()));
+        waiting.push((person, coins.clone(), 2_600 + coins["credits"]["amount"].as_u64().unwrap()));
         desk.world.advance(5 * HOUR);
     }
     let nobodys = desk.world.sandbox.bank_transfer(TransferWish::new(10_000, "cam on"));
@@ -285,7 +285,7 @@ async fn a_rail_that_fails_keeps_no_other_from_being_compared() {
             }
             let later = desk.reconcile().await;
             assert_eq!(of(&later, broken).repaired, 1, "{fault:?} at {broken}: {later:?}");
-            let all = 1_100 + coins["credits"].as_u64().unwrap();
+            let all = 1_100 + coins["credits"]["amount"].as_u64().unwrap();
             assert_eq!(person.balance().await, (all, 0, 0), "{fault:?} at {broken}");
         }
     }

@@ -4,7 +4,7 @@ use super::administrator::to;
 use super::bank::code;
 use super::desk::{Desk, assert_taken, at_once, bank_message, carry, deliver, dong};
 use crate::books;
-use crate::world::{Books, Fault, Person};
+use crate::world::{Books, Fault, Person, dong_of};
 use sandbox::TransferWish;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -60,7 +60,11 @@ async fn the_same_transfer_under_a_new_id_waits_and_says_which_one_it_repeats() 
         (&"viet_qr.1001.0".into(), &order["id"]),
         "{again}"
     );
-    assert_eq!((&again["amount"], &again["account_id"]), (&"131350".into(), &ann.id().into()), "{again}");
+    assert_eq!(
+        (&again["amount"], &again["account_id"]),
+        (&dong_of(131_350, "131,350"), &ann.id().into()),
+        "{again}"
+    );
     assert_eq!(ann.balance().await, (600, 0, 0), "credited once");
     assert_eq!(desk.show(&ann, &order).await["status"], "paid");
     // Told a third time, and the second once more.

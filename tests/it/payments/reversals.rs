@@ -3,7 +3,7 @@
 use super::administrator::{change, chargeback, to};
 use super::desk::{Desk, dong};
 use crate::books;
-use crate::world::{Answer, Person, image};
+use crate::world::{Answer, Person, credit, image};
 use sandbox::IpnKind;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -31,7 +31,7 @@ async fn spend(desk: &Desk, person: &Person, images: usize) {
 }
 
 fn partial(case: &str, credits: u64) -> Value {
-    json!({ "cause": "return", "case": case, "credits": credits, "note": "part of it was sent back" })
+    json!({ "cause": "return", "case": case, "credits": credit(credits), "note": "part of it was sent back" })
 }
 
 fn taken(answer: &Answer) -> &str {
@@ -57,19 +57,19 @@ async fn what_is_unspent_is_taken_back_and_the_ledger_only_grows() {
         let after = ann.transactions().await;
         assert_eq!((&after[1..], after.len()), (&before[..], before.len() + 1), "nothing is edited");
         assert_eq!(
-            (&after[0]["id"], &after[0]["amount"]),
-            (&json!(taken(&answer)), &json!(-500)),
+            (&after[0]["id"], &after[0]["credits"]),
+            (&json!(taken(&answer)), &credit(-500)),
             "{}",
             after[0]
         );
         let shown = desk.show(&ann, &order).await;
         assert_eq!(
             (&shown["status"], &shown["credited"], &shown["reversed"]),
-            (&"reversed".into(), &500.into(), &500.into()),
+            (&"reversed".into(), &credit(500), &credit(500)),
             "{shown}"
         );
         let fact = desk.payment(&id).await;
-        assert_eq!((&fact["state"], &fact["reversed"]), (&"credited".into(), &500.into()), "{fact}");
+        assert_eq!((&fact["state"], &fact["reversed"]), (&"credited".into(), &credit(500)), "{fact}");
         assert_eq!(
             (&fact["audit"][0]["what"], &fact["audit"][0]["note"]),
             (&cause.into(), &"sent back by hand".into())
@@ -104,7 +104,7 @@ async fn what_was_spent_becomes_debt_that_blocks_runs_until_new_credit_covers_it
     let next = desk.order(&ann, "viet_qr", 500).await;
     desk.transfer(dong(&next), next["reference"].as_str().unwrap()).await;
     assert_eq!(ann.balance().await, (480, 0, 0));
-    assert_eq!(desk.show(&ann, &next).await["credited"], 500, "the order shows what was paid");
+    assert_eq!(desk.show(&ann, &next).await["credited"], credit(500), "the order shows what was paid");
     assert_eq!(desk.show(&ann, &order).await["status"], "reversed");
     assert_eq!(ann.run(&image("a red kite")).await.status, 200);
     books::check_payments(&desk.world).await;
@@ -125,7 +125,7 @@ async fn parts_are_taken_back_up_to_what_is_left() {
         (too_much.problem(), &too_much.body["errors"][0]["pointer"]),
         ("invalid_input", &"/credits".into())
     );
-    for wrong in [json!(0), json!(-1), json!(0.5)] {
+    for wrong in [credit(0), credit(-1), credit(0.5), json!(1)] {
         let mut wish = partial("C", 1);
         wish["credits"] = wrong;
         assert!(desk.reverse(&id, &wish).await.status >= 400);
@@ -214,7 +214,7 @@ async fn a_won_dispute_gives_back_exactly_what_was_taken_once() {
     assert_eq!(count(&ann, "reinstatement").await, 1);
     assert_eq!(ann.run(&image("a red kite")).await.status, 200, "nothing is blocked any more");
     let shown = desk.show(&ann, &order).await;
-    assert_eq!((&shown["status"], &shown["reversed"]), (&"paid".into(), &0.into()), "{shown}");
+    assert_eq!((&shown["status"], &shown["reversed"]), (&"paid".into(), &credit(0)), "{shown}");
     let fact = desk.payment(&id).await;
     assert_eq!(
         (&fact["reversed"], &fact["reversals"][0]["reinstated_by"]),

@@ -27,7 +27,7 @@ fn send(desk: &Desk, wish: UsdtWish) -> String {
 
 /// What an order of five dollars brings.
 fn credits(order: &Value) -> u64 {
-    order["credits"].as_u64().unwrap()
+    order["credits"]["amount"].as_u64().unwrap()
 }
 
 /// Sends as the sandbox's own page does, which can do more than a wish.

@@ -5,19 +5,41 @@ use super::*;
 pub(super) use emulator::iam::Rights;
 use emulator::iam::policies;
 
-#[test]
-fn rights_are_named_one_by_one_and_secrets_are_those_that_the_function_reads() {
-    assert_fine(check_rights(&template(), &function_sources()));
+const SECRETS: &str = "/Resources/Pricing/Properties/Policies/0/Statement/5";
 
-    let statement = |action: &str, resource: Value| json!({ "Effect": "Allow", "Action": [action], "Resource": resource });
-    let arn = |resource: &str| json!({ "Fn::GetAtt": [resource, "Arn"] });
-    let secret = |name: &str| json!({ "Fn::Sub": format!("arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter${{SecretsPath}}{name}") });
-    let with = |function: &str, statement: Value| {
-        changed(&format!("/Resources/{function}/Properties/Policies/0/Statement/-"), statement)
-    };
-    let secrets = "/Resources/Pricing/Properties/Policies/0/Statement/5";
-    assert_eq!(template().pointer(secrets).unwrap()["Sid"], "Secrets");
-    for (template, part) in [
+fn statement(action: &str, resource: Value) -> Value {
+    json!({ "Effect": "Allow", "Action": [action], "Resource": resource })
+}
+
+fn arn(resource: &str) -> Value {
+    json!({ "Fn::GetAtt": [resource, "Arn"] })
+}
+
+fn secret(name: &str) -> Value {
+    let place = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SecretsPath}";
+    json!({ "Fn::Sub": format!("{place}{name}") })
+}
+
+/// The template with one more statement for a function.
+fn with(function: &str, statement: Value) -> Value {
+    changed(&format!("/Resources/{function}/Properties/Policies/0/Statement/-"), statement)
+}
+
+fn assert_all_complain(table: impl IntoIterator<Item = (Value, &'static str)>) {
+    for (template, part) in table {
+        assert_complains(check_rights(&template, &function_sources()), part);
+    }
+}
+
+#[test]
+fn the_rights_of_the_template_are_fine() {
+    assert_fine(check_rights(&template(), &function_sources()));
+    assert_eq!(template().pointer(SECRETS).unwrap()["Sid"], "Secrets");
+}
+
+#[test]
+fn rights_are_named_one_by_one() {
+    assert_all_complain([
         (
             with("Runs", statement("dynamodb:*", arn("UsageLogTable"))),
             "does not allow actions by their names",
@@ -33,6 +55,16 @@ fn rights_are_named_one_by_one_and_secrets_are_those_that_the_function_reads() {
             "no place a function may have rights to",
         ),
         (
+            changed("/Resources/Runs/Properties/Policies/0/Statement/0/NotAction", json!(["s3:PutObject"])),
+            "does not allow actions by their names",
+        ),
+    ]);
+}
+
+#[test]
+fn secrets_are_those_that_the_function_reads() {
+    assert_all_complain([
+        (
             with("Runs", statement("ssm:GetParameters", secret("FAL_KEY"))),
             "Runs: ssm:GetParameters on secret FAL_KEY is too much",
         ),
@@ -42,9 +74,19 @@ fn rights_are_named_one_by_one_and_secrets_are_those_that_the_function_reads() {
             "Pricing: ssm:GetParametersByPath on secret QUOTE_SECRET is too much",
         ),
         (
-            changed(&format!("{secrets}/Resource"), json!([secret("PSEUDONYM_PEPPER")])),
+            changed(&format!("{SECRETS}/Resource"), json!([secret("PSEUDONYM_PEPPER")])),
             "Pricing: ssm:GetParameters on secret QUOTE_SECRET is missing",
         ),
+        (
+            changed(&format!("{SECRETS}/Effect"), json!("Deny")),
+            "Pricing: ssm:GetParameters on secret QUOTE_SECRET is missing",
+        ),
+    ]);
+}
+
+#[test]
+fn no_right_is_given_where_nobody_looks() {
+    assert_all_complain([
         // The key without the service it is meant for.
         (with("Runs", statement("kms:Decrypt", arn("DataKey"))), "no place a function may have rights to"),
         (
@@ -64,17 +106,7 @@ fn rights_are_named_one_by_one_and_secrets_are_those_that_the_function_reads() {
             changed("/Resources/Aside", json!({ "Type": "AWS::IAM::Policy" })),
             "Aside may give rights that nobody checks",
         ),
-        (
-            changed(&format!("{secrets}/Effect"), json!("Deny")),
-            "Pricing: ssm:GetParameters on secret QUOTE_SECRET is missing",
-        ),
-        (
-            changed("/Resources/Runs/Properties/Policies/0/Statement/0/NotAction", json!(["s3:PutObject"])),
-            "does not allow actions by their names",
-        ),
-    ] {
-        assert_complains(check_rights(&template, &function_sources()), part);
-    }
+    ]);
 }
 
 #[test]

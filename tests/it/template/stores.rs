@@ -1,6 +1,7 @@
 //! Checks of tables, bucket, key and days.
 
 use super::*;
+use citipen::stores::LINKS_CORS;
 
 #[test]
 fn every_table_is_as_its_crate_declares_it_and_the_reverse() {
@@ -48,6 +49,10 @@ fn media_is_private_sealed_and_gone_after_its_days() {
         ("LifecycleConfiguration/Rules/0/Status", json!("Disabled"), "LifecycleConfiguration"),
         ("PublicAccessBlockConfiguration/BlockPublicPolicy", json!(false), "PublicAccessBlock"),
         ("CorsConfiguration/CorsRules/0/AllowedOrigins", json!(["*"]), "CorsConfiguration"),
+        ("CorsConfiguration/CorsRules/0/AllowedMethods/1", json!("PUT"), "CorsConfiguration"),
+        ("CorsConfiguration/CorsRules/0/AllowedHeaders", json!(["*"]), "CorsConfiguration"),
+        ("CorsConfiguration/CorsRules/0/ExposedHeaders", json!([]), "CorsConfiguration"),
+        ("CorsConfiguration/CorsRules/0/MaxAge", json!(300), "CorsConfiguration"),
         ("VersioningConfiguration", json!({ "Status": "Enabled" }), "only be hidden"),
     ] {
         assert_complains(check_media(&changed(&format!("{bucket}/{pointer}"), value)), part);
@@ -223,9 +228,10 @@ fn check_media(template: &Value) -> Complaints {
         }] },
         "CorsConfiguration": { "CorsRules": [{
             "AllowedOrigins": { "Ref": "AllowedOrigins" },
-            "AllowedMethods": ["GET", "HEAD"],
-            "ExposedHeaders": ["ETag"],
-            "MaxAge": 3000,
+            // As `cargo run` does it, and with no request headers.
+            "AllowedMethods": LINKS_CORS.methods,
+            "ExposedHeaders": LINKS_CORS.exposed_headers,
+            "MaxAge": LINKS_CORS.max_age_seconds,
         }] },
     });
     for (key, wanted) in wanted.as_object().into_iter().flatten() {

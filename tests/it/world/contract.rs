@@ -2,7 +2,7 @@
 //! body. A member that the document does not name is a complaint too, which a plain JSON Schema validator would let
 //! pass; and a keyword that this reader does not know is one, so that no part of the document goes unread.
 
-use super::person::StreamEvent;
+use super::person::{StreamEvent, credit};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -217,7 +217,8 @@ fn is_of_format(wanted: &str, value: &Value) -> bool {
 
 #[test]
 fn what_the_document_does_not_describe_is_seen() {
-    let begun = json!({ "id": "x", "tool": "script", "model": "chat", "price": 1, "status": "running" });
+    let begun =
+        json!({ "id": "x", "tool": "script", "model": "chat", "price": credit(1), "status": "running" });
     let event = |data: Value| json!({ "event": "run", "id": "x.0", "data": data });
     let schema = json!({ "$ref": "#/components/schemas/RunEvent" });
     let with = |name: &str, value: Value| {
@@ -229,8 +230,11 @@ fn what_the_document_does_not_describe_is_seen() {
     assert_eq!(complaints(&schema, &event(begun.clone())), [""; 0]);
     for wrong in [
         with("status", json!("sleeping")),
-        with("price", json!("1")),
-        with("price", json!(-1)),
+        with("price", json!(1)),
+        with("price", credit("1")),
+        with("price", json!({ "amount": 1, "unit": "USD" })),
+        with("price", json!({ "amount": 1 })),
+        with("price", credit(-1)),
         with("held_until", json!("2026-11-30T04:25:00Z")),
         with("colour", json!("red")),
         json!({ "event": "delta", "data": begun }),

@@ -7,7 +7,8 @@ mod person;
 
 pub(crate) use meddler::{Fault, Hanging, Meddler, StoreCall, Tally};
 pub(crate) use person::{
-    Answer, Person, StreamEvent, events, http, image, new_run_id, script, text_of, transcript,
+    Answer, Person, StreamEvent, credit, dong_of, events, http, image, new_run_id, script, text_of,
+    transcript,
 };
 
 use axum::Router;

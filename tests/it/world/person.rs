@@ -108,7 +108,7 @@ impl Person {
     pub(crate) async fn balance(&self) -> (u64, u64, u64) {
         let account = self.get("/v1/account").await;
         assert_eq!(account.status, 200, "{}", account.text);
-        let part = |name: &str| account.body[name].as_u64().unwrap();
+        let part = |name: &str| account.body[name]["amount"].as_u64().unwrap();
         (part("available"), part("reserved"), part("debt"))
     }
 
@@ -142,6 +142,16 @@ impl Answer {
         }
         self.body["code"].as_str().unwrap()
     }
+}
+
+/// An amount of credit, as answers show it and requests name it.
+pub(crate) fn credit(amount: impl Into<Value>) -> Value {
+    json!({ "amount": amount.into(), "unit": "USD cent" })
+}
+
+/// An amount of dong in an English answer; `text` is its number, grouped.
+pub(crate) fn dong_of(minor: u64, text: &str) -> Value {
+    json!({ "minor": minor, "currency": "VND", "decimal": minor.to_string(), "text": format!("{text} VND") })
 }
 
 pub(crate) fn script(prompt: &str) -> Value {

@@ -1,6 +1,6 @@
 //! Stores that run elsewhere: where they are, and making there what the product needs.
 
-use super::{LifecycleRule, SECRET_KEY, StoreStartError, tables};
+use super::{LINKS_CORS, LifecycleRule, SECRET_KEY, StoreStartError, tables};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, CorsConfiguration, CorsRule, ExpirationStatus, LifecycleExpiration,
@@ -124,11 +124,12 @@ fn endings(rules: &[LifecycleRule]) -> BucketLifecycleConfiguration {
 }
 
 fn readers(origins: &[String]) -> CorsConfiguration {
+    let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
     let rule = CorsRule::builder()
         .set_allowed_origins(Some(origins.to_vec()))
-        .allowed_methods("GET")
-        .allowed_methods("HEAD")
-        .allowed_headers("*")
+        .set_allowed_methods(names(LINKS_CORS.methods))
+        .set_expose_headers(names(LINKS_CORS.exposed_headers))
+        .max_age_seconds(i32::try_from(LINKS_CORS.max_age_seconds).unwrap_or(i32::MAX))
         .build()
         .expect("a rule has origins and methods");
     CorsConfiguration::builder().cors_rules(rule).build().expect("there is a rule")

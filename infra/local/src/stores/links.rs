@@ -1,8 +1,8 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, ETAG};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use primitives::{Clock, Timestamp};
@@ -21,15 +21,36 @@ struct Links {
     clock: Clock,
 }
 
-/// What browsers may do is what `CorsConfiguration` of the bucket allows them in template.yaml.
+/// What a page of an allowed origin may do with the objects, here, in a store elsewhere, and in the cloud:
+/// `CorsConfiguration` of the bucket in template.yaml, which a scenario compares with it.
+#[derive(Debug)]
+pub struct LinksCors {
+    pub methods: &'static [&'static str],
+    /// What a page may read of an answer, beside what browsers always show.
+    pub exposed_headers: &'static [&'static str],
+    pub max_age_seconds: u32,
+}
+
+/// No request headers: a page gets an object by its address alone.
+pub const LINKS_CORS: LinksCors =
+    LinksCors { methods: &["GET", "HEAD"], exposed_headers: &["ETag"], max_age_seconds: 3000 };
+
 pub(super) fn router(s3: S3Service, bucket: &str, clock: Clock, origins: &[String]) -> Router {
     let path = format!("/{bucket}/{{*key}}");
     let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
     let browsers = CorsLayer::new()
         .allow_origin(origins.collect::<Vec<_>>())
-        .allow_methods([Method::GET, Method::HEAD])
-        .expose_headers([ETAG])
-        .max_age(Duration::from_secs(3000));
+        .allow_methods(
+            LINKS_CORS.methods.iter().filter_map(|name| name.parse().ok()).collect::<Vec<Method>>(),
+        )
+        .expose_headers(
+            LINKS_CORS
+                .exposed_headers
+                .iter()
+                .filter_map(|name| name.parse().ok())
+                .collect::<Vec<HeaderName>>(),
+        )
+        .max_age(Duration::from_secs(LINKS_CORS.max_age_seconds.into()));
     Router::new().route(&path, get(serve).put(serve)).layer(browsers).with_state(Links { s3, clock })
 }
 

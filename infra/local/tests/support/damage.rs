@@ -1,7 +1,7 @@
 //! What is said when the data folder is damaged, half gone or full, and what the outside world remembers.
 
 use super::program::{Folder, Running, Theirs};
-use super::{Books, fetched, image, path_of, refused, script};
+use super::{Books, credit, fetched, image, path_of, refused, script};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -125,7 +125,7 @@ async fn a_disk_that_fills_up_is_told_once_and_no_credit_is_taken_until_there_is
         assert!(*status == 503 && problem["code"].is_string(), "{problem}");
         assert!(!problem.to_string().contains("disk"), "{problem}");
     }
-    assert_eq!(run["charged"], 1);
+    assert_eq!(run["charged"], credit(1));
     let ended = running.signal("INT").await;
     let told = ended.stderr.matches("the local database can't be written: the disk is full").count();
     assert_eq!(told, 1, "{}", ended.stderr);
@@ -138,15 +138,15 @@ async fn a_disk_that_fills_up_is_told_once_and_no_credit_is_taken_until_there_is
 async fn the_outside_world_remembers_what_it_told_and_the_comparison_finds_nothing() {
     let folder = Folder::new();
     let running = folder.start(&["--data", "data"]).await;
-    let order = |method| json!({ "method": method, "amount_cents": 2000 });
+    let order = |method| json!({ "method": method, "credits": credit(2000) });
     let transfer = running.post("ann", "/v1/top-ups", &order("viet_qr")).await;
-    let due: u64 = transfer["amount_due"].as_str().unwrap().parse().unwrap();
+    let due: u64 = transfer["amount_due"]["decimal"].as_str().unwrap().parse().unwrap();
     let paid = json!({ "amount": due, "memo": transfer["reference"] });
     running.sandbox("/bank/transfers", &paid).await;
     let card = running.post("ann", "/v1/top-ups", &order("sepay_card")).await;
     running.check_out(&card).await;
     running.sandbox(&format!("/sepay/orders/{}/pay", card["reference"].as_str().unwrap()), &json!({})).await;
-    assert_eq!(running.get("ann", "/v1/account").await["available"], 100 + 4000);
+    assert_eq!(running.get("ann", "/v1/account").await["available"], credit(100 + 4000));
     running.kill().await;
 
     let mut command = folder.program(&["--data", "data"]);
@@ -157,7 +157,7 @@ async fn the_outside_world_remembers_what_it_told_and_the_comparison_finds_nothi
     assert!(list.to_string().contains(transfer["reference"].as_str().unwrap()), "{list}");
     let list = again.outside("/sepay/orders").await;
     assert!(list.to_string().contains("CAPTURED"), "{list}");
-    assert_eq!(again.get("ann", "/v1/account").await["available"], 100 + 4000);
+    assert_eq!(again.get("ann", "/v1/account").await["available"], credit(100 + 4000));
     // The comparison runs at every start.
     assert_eq!(again.compared().await, [0, 0, 0]);
     let ended = again.signal("INT").await;

@@ -20,7 +20,7 @@ impl<S: Sync> FromRequestParts<S> for AcceptKind {
     }
 }
 
-/// The heaviest range that fits, the first among equals. Whoever does not choose gets JSON.
+/// The heaviest range that fits, the first among equals. A caller who does not choose gets JSON.
 fn wanted(accept: &str) -> Option<AcceptKind> {
     let ranges: Vec<&str> = accept.split(',').map(str::trim).filter(|range| !range.is_empty()).collect();
     if ranges.is_empty() {

@@ -1,5 +1,5 @@
 use super::whole::whole_numbers;
-use crate::{Problem, ProblemCode, ProblemResponse};
+use crate::{Problem, ProblemCode, ProblemResponse, Wording};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::JsonRejection;
@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError};
 use serde::de::DeserializeOwned;
 use std::error::Error;
 
-/// Nobody nests deeper who does not want to exhaust a parser.
+/// No body of ours is nested deeper; one that is wants to exhaust the parser.
 const DEPTH_MAX: usize = 32;
 
 /// A JSON body. Put `#[serde(deny_unknown_fields)]` on `T`, so that a mistyped field is no silent wish.
@@ -72,7 +72,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
 }
 
-/// Counts brackets outside of strings; whether they match is the parser's question.
+/// Counts brackets outside of strings. Whether they match is not looked at here; the parser does that.
 fn is_too_deep(bytes: &[u8]) -> bool {
     let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
     for byte in bytes {
@@ -122,9 +122,9 @@ fn pointer(path: &str) -> String {
 }
 
 /// The missing field's name, which is ours, and a sentence without anything the caller sent.
-fn what_is_wrong(reason: &str) -> (Option<&str>, String) {
+fn what_is_wrong(reason: &str) -> (Option<&str>, Wording) {
     if let Some(rest) = reason.strip_prefix("missing field `") {
-        return (rest.split('`').next(), "is missing".to_owned());
+        return (rest.split('`').next(), Wording::new("is missing", "còn thiếu"));
     }
     let expected = reason.rfind(", expected ").and_then(|at| reason.get(at + 2..));
     // `at line 1 column 9` follows.
@@ -132,23 +132,30 @@ fn what_is_wrong(reason: &str) -> (Option<&str>, String) {
     let expected = expected.and_then(|text| text.strip_prefix("expected "));
     let names = expected.map(names_in).filter(|names| !names.is_empty());
     let detail = match (reason, names) {
-        (reason, Some(names)) if reason.starts_with("unknown field") => {
-            format!("holds a field that is not known here; known are {names}")
-        }
+        (reason, Some(names)) if reason.starts_with("unknown field") => Wording::new(
+            format!("holds a field that is not known here; known are {names}"),
+            format!("có trường không được nhận; các trường được nhận là {names}"),
+        ),
         (reason, None) if reason.starts_with("unknown field") => {
-            "holds a field that is not known here".to_owned()
+            Wording::new("holds a field that is not known here", "có trường không được nhận")
         }
         (reason, Some(names)) if reason.starts_with("unknown variant") => match names.contains(',') {
-            true => format!("must be one of {names}"),
-            false => format!("must be {names}"),
+            true => Wording::new(format!("must be one of {names}"), format!("phải là một trong: {names}")),
+            false => Wording::new(format!("must be {names}"), format!("phải là {names}")),
         },
         (reason, _) if reason.starts_with("invalid ") => {
-            expected.and_then(in_plain_words).unwrap_or("is not valid").to_owned()
+            expected.and_then(in_plain_words).unwrap_or_else(not_valid)
         }
-        (reason, _) if reason.starts_with("duplicate field") => "holds a field twice".to_owned(),
-        _ => "is not valid".to_owned(),
+        (reason, _) if reason.starts_with("duplicate field") => {
+            Wording::new("holds a field twice", "có trường bị lặp lại")
+        }
+        _ => not_valid(),
     };
     (None, detail)
+}
+
+fn not_valid() -> Wording {
+    Wording::new("is not valid", "không hợp lệ")
 }
 
 /// The names between backticks, which are those of our fields and choices: `a, b, c`.
@@ -157,24 +164,32 @@ fn names_in(expected: &str) -> String {
     names.join(", ")
 }
 
-/// What serde expected, for somebody who knows JSON and not Rust. `None` for anything that is not listed here: a library's
+/// What serde expected, in words for a caller who knows JSON and not Rust. `None` for anything that is not listed here: a library's
 /// words are not passed on.
-fn in_plain_words(expected: &str) -> Option<&'static str> {
+fn in_plain_words(expected: &str) -> Option<Wording> {
     let first = expected.split(' ').next().unwrap_or_default();
-    Some(match (first, expected) {
-        ("u8" | "u16" | "u32" | "u64" | "u128" | "usize", _) => {
-            "must be a whole number, not negative and not too large"
-        }
+    let (english, vietnamese) = match (first, expected) {
+        ("u8" | "u16" | "u32" | "u64" | "u128" | "usize", _) => (
+            "must be a whole number, not negative and not too large",
+            "phải là số nguyên, không âm và không quá lớn",
+        ),
         ("i8" | "i16" | "i32" | "i64" | "i128" | "isize", _) => {
-            "must be a whole number that is not too large"
+            ("must be a whole number that is not too large", "phải là số nguyên không quá lớn")
         }
-        ("f32" | "f64", _) => "must be a number",
-        (_, "a string" | "str" | "string" | "a borrowed string" | "a character") => "must be a text",
-        (_, "a boolean" | "bool") => "must be true or false",
-        (_, "unit" | "null") => "must be null",
-        ("struct" | "map", _) | (_, "a map") => "must be an object",
-        ("tuple" | "array", _) | (_, "a sequence" | "seq" | "an array") => "must be a list",
-        ("enum", _) | (_, "string or map" | "variant identifier") => "must be one of the known choices",
+        ("f32" | "f64", _) => ("must be a number", "phải là số"),
+        (_, "a string" | "str" | "string" | "a borrowed string" | "a character") => {
+            ("must be a text", "phải là văn bản")
+        }
+        (_, "a boolean" | "bool") => ("must be true or false", "phải là true hoặc false"),
+        (_, "unit" | "null") => ("must be null", "phải là null"),
+        ("struct" | "map", _) | (_, "a map") => ("must be an object", "phải là một đối tượng"),
+        ("tuple" | "array", _) | (_, "a sequence" | "seq" | "an array") => {
+            ("must be a list", "phải là một danh sách")
+        }
+        ("enum", _) | (_, "string or map" | "variant identifier") => {
+            ("must be one of the known choices", "phải là một trong các lựa chọn có sẵn")
+        }
         _ => return None,
-    })
+    };
+    Some(Wording::new(english, vietnamese))
 }

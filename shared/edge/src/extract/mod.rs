@@ -9,11 +9,11 @@ mod whole;
 pub use accept::AcceptKind;
 pub use body::{JsonBody, RawBody};
 pub use headers::{ClientNetwork, Country, IdempotencyKey};
-pub use page::Page;
+pub use page::{Page, unfit_cursor};
 
 use crate::{ProblemCode, ProblemResponse};
 
-/// A mistake of ours that the first request shows.
+/// Answers 500 and logs our mistake: the route lacks what its handler asks for.
 pub(crate) fn unfinished(mistake: &str) -> ProblemResponse {
     tracing::error!("{mistake}");
     ProblemCode::Internal.into()

@@ -1,4 +1,4 @@
-use crate::{Problem, ProblemCode, ProblemResponse};
+use crate::{Problem, ProblemCode, ProblemResponse, Wording};
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
 
@@ -28,25 +28,41 @@ fn only<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&'a
     let mut found = parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
     match (found.next(), found.next()) {
         (value, None) => Ok(value),
-        _ => Err(invalid_parameter(name, "may be given once")),
+        _ => Err(invalid_parameter(name, Wording::new("may be given once", "chỉ được gửi một lần"))),
     }
 }
 
 fn limit(text: Option<&str>) -> Result<u32, Problem> {
     let Some(text) = text else { return Ok(LIMIT_USUAL) };
     let number = text.parse().ok().filter(|number| (1..=LIMIT_MAX).contains(number));
-    number.ok_or_else(|| invalid_parameter("limit", "must be a whole number from 1 to 100"))
+    number.ok_or_else(|| {
+        let why = Wording::new("must be a whole number from 1 to 100", "phải là số nguyên từ 1 đến 100");
+        invalid_parameter("limit", why)
+    })
 }
 
 fn cursor(text: Option<&str>) -> Result<Option<String>, Problem> {
     let Some(text) = text else { return Ok(None) };
     let is_plain = (1..=CURSOR_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     if !is_plain {
-        return Err(invalid_parameter("cursor", "must be the cursor of an earlier answer"));
+        let why = Wording::new(
+            "must be the cursor of an earlier answer",
+            "phải là cursor của một câu trả lời trước",
+        );
+        return Err(invalid_parameter("cursor", why));
     }
     Ok(Some(text.to_owned()))
 }
 
-fn invalid_parameter(name: &str, detail: &str) -> Problem {
-    Problem::new(ProblemCode::InvalidInput).pointer(format!("?{name}"), detail)
+/// Refuses a cursor that no page of this list gave.
+pub fn unfit_cursor() -> Problem {
+    let why = Wording::new(
+        "send the next_cursor of an earlier page, unchanged",
+        "hãy gửi next_cursor của một trang trước, giữ nguyên",
+    );
+    invalid_parameter("cursor", why)
+}
+
+fn invalid_parameter(name: &str, why: Wording) -> Problem {
+    Problem::new(ProblemCode::InvalidInput).pointer(format!("?{name}"), why)
 }

@@ -1,5 +1,6 @@
 mod bodies;
 mod callers;
+mod etags;
 mod limits;
 mod problems;
 mod routers;

@@ -51,6 +51,7 @@ async fn a_link_opens_its_object_until_it_ends_or_is_tampered_with() {
     assert_eq!(answer.headers()["content-type"], "text/plain; charset=utf-8");
     assert_eq!(answer.headers()["content-disposition"], "attachment");
     assert_eq!(answer.headers()["access-control-allow-origin"], "https://app.example");
+    assert_eq!(answer.headers()["access-control-expose-headers"], "etag");
     assert_eq!(answer.text().await.unwrap(), "a red kite");
 
     assert_eq!(status(url.replace("user_ann", "user_bob")).await, 403);
@@ -87,6 +88,7 @@ async fn a_page_may_do_with_objects_what_the_bucket_allows_it_in_the_cloud() {
     assert_eq!(ours.headers()["access-control-allow-origin"], "https://app.example");
     assert_eq!(ours.headers()["access-control-allow-methods"], "GET,HEAD");
     assert!(!ours.headers().contains_key("access-control-allow-headers"));
+    assert_eq!(ours.headers()["access-control-max-age"], "3000");
     let other = ask("https://evil.example").await.unwrap();
     assert!(!other.headers().contains_key("access-control-allow-origin"));
 }
