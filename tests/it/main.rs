@@ -22,6 +22,7 @@ mod odd_answers;
 mod openapi;
 mod payments;
 mod permissions;
+mod polling;
 mod prices;
 mod rates;
 mod receipts;

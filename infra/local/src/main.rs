@@ -123,7 +123,7 @@ Do the main job as ann, who gets $1.00 of welcome credit:
 Pay credit in (README: \"Pay credit in\"; the person `admin` is an administrator here):
 
   curl -s {base}/v1/top-ups -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\
-    -d '{{\"method\":\"viet_qr\",\"amount_cents\":500}}'
+    -d '{{\"method\":\"viet_qr\",\"credits\":{{\"amount\":500,\"unit\":\"USD cent\"}}}}'
 
 A token lives a minute; ask for a fresh one when a call answers 401."
     )

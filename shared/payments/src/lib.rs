@@ -50,8 +50,8 @@ pub use top_ups::{TopUpPage, TopUpWish, TopUps};
 
 /// Names of the moments that `payment_rails` remembers: everything paid by the rail is booked up to here,
 const POLLED_TO: &str = "polled_to";
-/// the last poll began,
-const POLL_BEGAN: &str = "poll_began";
+/// a claim last began to have all lists of the rail read,
+const LOOK_BEGAN: &str = "look_began";
 /// a claim last had all lists of the rail read whole,
 const LOOKED: &str = "looked";
 /// something authentic last came by itself: a webhook, or a poll that came to its end,

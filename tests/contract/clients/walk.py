@@ -17,6 +17,7 @@ from citipen_client.api.runs import list_runs, run_tool, show_run
 from citipen_client.api.top_ups import create_top_up, show_top_up
 from citipen_client.models import (
     AccountView,
+    Credits,
     DeltaEvent,
     DoneEvent,
     FailedEvent,
@@ -36,9 +37,11 @@ from citipen_client.models import (
     ScriptRun,
     ScriptRunTool,
     TopUpRequest,
+    TopUpRequestCredits,
     TopUpStatus,
     TopUpView,
     TransactionPage,
+    Unit,
 )
 from citipen_client.models.payment_method import PaymentMethod
 from citipen_client.models.image_input_size import ImageInputSize
@@ -142,6 +145,7 @@ for _ in range(100):
     time.sleep(0.05)
     paid = told(show_top_up.sync(top_up.id, client=api()), TopUpView)
 assert paid.status is TopUpStatus.PAID, paid
+assert paid.credited == top_up.credits_
 
 # The books: each page by its cursor, to the last one.
 account = told(show_account.sync(client=api()), AccountView)

@@ -37,6 +37,18 @@ async fn an_unknown_transaction_is_looked_for_once_a_minute_and_the_claimant_tol
     }
 }
 
+#[tokio::test]
+async fn a_claim_right_after_a_poll_still_knows_whether_there_is_such_a_transaction() {
+    let desk = Desk::open().await;
+    let ann = desk.world.person("ann");
+    for _ in 0..3 {
+        desk.poll().await;
+        let refused = claim(&ann, &"ef".repeat(32)).await;
+        assert_eq!((refused.status, refused.problem()), (404, "transfer_unknown"), "{}", refused.text);
+        desk.world.advance(MINUTE);
+    }
+}
+
 /// The id as people paste it.
 #[tokio::test]
 async fn the_address_of_an_explorers_page_names_its_transaction() {

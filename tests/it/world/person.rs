@@ -69,6 +69,12 @@ impl Person {
         Answer::of_method(Some("GET"), self.request("GET", path).send().await.unwrap()).await
     }
 
+    /// Unless what is there still has this tag.
+    pub(crate) async fn get_unless(&self, path: &str, tag: &str) -> Answer {
+        let request = self.request("GET", path).header("if-none-match", tag);
+        Answer::of_method(Some("GET"), request.send().await.unwrap()).await
+    }
+
     pub(crate) async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
         Answer::of_method(Some(method), self.try_send(method, path, body).await.unwrap()).await
     }

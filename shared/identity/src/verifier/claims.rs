@@ -48,7 +48,8 @@ impl TokenClaims {
             None => settings.accepts_tokens_without_azp,
         };
         if !is_ours {
-            tracing::info!(
+            // `cargo run` shows warnings: whoever builds a page looks there why its token is refused.
+            tracing::warn!(
                 azp = self.azp.as_deref().unwrap_or("(none)"),
                 accepted = ?settings.authorized_parties,
                 "a token was made for a page of another origin: add it to ALLOWED_ORIGINS or CLERK_AUTHORIZED_PARTIES"

@@ -20,7 +20,8 @@ use rails::UsdtMicros;
 use rails::tron::TxId;
 use std::time::Duration;
 
-/// A claim may start a look at the chain of its own when the last one is older than this.
+/// A claim may start a look at the chain of its own when the last claim's is older than this. A poll is no such look: it reads
+/// one index, and on one machine it comes more often than this.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// More names than this are not kept beside one payment.
 const CLAIMANTS_MAX: usize = 20;
@@ -105,7 +106,7 @@ impl ChainDesk {
         }
         let store = &self.payments().store;
         let limit = now.before(LOOK_EVERY).after(Duration::from_millis(1));
-        let is_whole = if store.mark_unless_after(Rail::TronUsdt, crate::POLL_BEGAN, now, limit).await? {
+        let is_whole = if store.mark_unless_after(Rail::TronUsdt, crate::LOOK_BEGAN, now, limit).await? {
             let is_whole = match tokio::time::timeout(times::CHAIN_LOOK.limit, self.read_chain(now)).await {
                 Ok(looked) => looked?,
                 Err(_) => false,

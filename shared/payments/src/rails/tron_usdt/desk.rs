@@ -89,7 +89,6 @@ impl ChainDesk {
     /// moves only behind what is booked.
     pub async fn poll(&self, now: Timestamp) -> Result<PollReport, PaymentsError> {
         let marks = self.payments.store.marks(Rail::TronUsdt).await?;
-        self.payments.store.note_moment(Rail::TronUsdt, crate::POLL_BEGAN, now).await;
         let from = match marks.get(crate::POLLED_TO) {
             Some(polled_to) => (*polled_to).min(now).before(OVERLAP),
             None => now.before(FIRST_LOOK),
