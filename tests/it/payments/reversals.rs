@@ -218,7 +218,7 @@ async fn a_won_dispute_gives_back_exactly_what_was_taken_once() {
     let fact = desk.payment(&id).await;
     assert_eq!(
         (&fact["reversed"], &fact["reversals"][0]["reinstated_by"]),
-        (&0.into(), &json!(taken(&first))),
+        (&credit(0), &json!(taken(&first))),
         "{fact}"
     );
     let what: Vec<&Value> = fact["audit"].as_array().unwrap().iter().map(|row| &row["what"]).collect();
