@@ -41,7 +41,7 @@ pub use receipt::Receipt;
 pub use runs::{Order, Runs, RunsSettings, Who};
 pub use shop::{Shop, ShopSettings};
 pub use telling::{RunEvent, Stage};
-pub use tool::{FieldError, ImageSize, ToolInput};
+pub use tool::{FieldError, ImageSize, Tool, ToolInput, UnknownTool};
 pub use tool_schema::{ImageInput, ScriptInput};
 pub use tried::{MalformedAttempt, Tried};
 pub use usage::UsageRow;
