@@ -55,7 +55,7 @@ async fn past(world: &World, name: &str, has_debt: bool) -> Past {
     let person = world.person(name);
     person.balance().await;
     let id: AccountId = person.id().parse().unwrap();
-    let ledger = Ledger::new(&world.accountant);
+    let ledger = Ledger::new(&world.accountant).unwrap();
     let now = || {
         world.advance(SECOND);
         world.now()
@@ -135,7 +135,7 @@ async fn row(world: &World, id: &AccountId) -> BTreeMap<String, AttributeValue> 
 
 async fn cross(has_debt: bool) {
     let world = World::with(&[("GIVEN_BACK_PERCENT_OF_PAID", "10")]).await;
-    let ledger = Ledger::new(&world.accountant);
+    let ledger = Ledger::new(&world.accountant).unwrap();
     for first in MOVEMENTS {
         for second in MOVEMENTS {
             let what = format!("{first:?} decided before {second:?} and written after it, debt: {has_debt}");
@@ -144,7 +144,7 @@ async fn cross(has_debt: bool) {
             let in_turn = past(&world, &format!("{name}_in_turn"), has_debt).await;
             let slow = world.instance(&[]).await;
             slow.meddler.plan(0, Fault::LateTransaction);
-            let late = Ledger::new(&slow.platform);
+            let late = Ledger::new(&slow.platform).unwrap();
 
             let mut acting = pin!(crossed.do_it(first, &late, world.now()));
             let done = tokio::select! {

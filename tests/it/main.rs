@@ -21,6 +21,7 @@ mod openapi;
 mod payments;
 mod permissions;
 mod prices;
+mod profiles;
 mod rates;
 mod receipts;
 mod repeats;

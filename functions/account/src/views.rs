@@ -187,9 +187,9 @@ impl AccountView {
         let own = |text: &Option<Private<String>>| text.as_ref().map(|text| text.expose().clone());
         Ok(AccountView {
             id: account.id.to_string(),
-            unit: profile.ledger.unit.to_string(),
+            unit: profile.unit.to_string(),
             available: balance.available,
-            reference: rate.and_then(|rate| rate.reference(profile.ledger.unit, balance.available, language)),
+            reference: rate.and_then(|rate| rate.reference(profile.unit, balance.available, language)),
             reserved: balance.reserved,
             debt: balance.debt,
             status: if account.block.is_some() { AccountStatus::Suspended } else { AccountStatus::Active },

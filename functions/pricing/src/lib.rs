@@ -156,11 +156,11 @@ async fn pricing(
     };
     let priced = |price: PriceView| {
         let reference =
-            rate.and_then(|rate| rate.reference(desk.platform.profile().ledger.unit, price.price, language));
+            rate.and_then(|rate| rate.reference(desk.platform.profile().unit, price.price, language));
         PricedTool { price, reference }
     };
     let tools = prices.into_iter().map(priced).collect();
-    Ok(Json(Pricing { unit: desk.platform.profile().ledger.unit.to_string(), tools, forms }))
+    Ok(Json(Pricing { unit: desk.platform.profile().unit.to_string(), tools, forms }))
 }
 
 /// Bind the price to an input.

@@ -188,13 +188,12 @@ impl MethodsView {
             currency: rail.currency().to_string(),
             is_available: top_ups.methods().offers(rail),
         };
-        let rails = rules.methods.iter().filter_map(|name| name.parse().ok());
         MethodsView {
             tiers_cents: rules.tiers.clone(),
             amount_min_cents: rules.amount_min,
             amount_max_cents: rules.amount_max,
             amount_step_cents: rules.amount_step,
-            methods: rails.map(method).collect(),
+            methods: rules.methods.iter().copied().map(method).collect(),
         }
     }
 }

@@ -22,7 +22,7 @@ pub use cors::{EXPOSED_HEADERS, PREFLIGHT_HEADERS, preflights};
 pub use extract::{AcceptKind, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, RawBody};
 pub use finish::fallback;
 pub use in_time::AnswerBy;
-pub use limit::{REQUEST_LIMITS, TABLES};
+pub use limit::{REQUEST_LIMITS, RequestRules, SECTIONS, TABLES};
 pub use network::SourceIp;
 pub use permission::Permission;
 pub use problems::{LedgerAmount, Problem, ProblemCode, ProblemDocument, closed_set};

@@ -3,10 +3,11 @@ use crate::items::{Change, USERS, new_user, read_user, unless_condition_failed, 
 use crate::question::{Answer, question_columns};
 use crate::{
     ClerkSettings, DisplayName, IdentityError, PreferencesChange, Pseudonyms, User, UserState, Welcome,
+    WelcomeRules,
 };
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use platform::{InvalidSettings, Platform, StoreError};
-use primitives::UserId;
+use primitives::{Credits, UserId};
 use serde::Deserialize;
 use std::collections::HashMap;
 
@@ -16,6 +17,7 @@ pub struct Users {
     pub(crate) platform: Platform,
     pub(crate) clerk: ClerkApi,
     pub(crate) pseudonyms: Pseudonyms,
+    pub(crate) welcome: WelcomeRules,
     pub(crate) table: String,
 }
 
@@ -44,8 +46,14 @@ impl Users {
             platform: platform.clone(),
             clerk: ClerkApi::new(platform, &settings),
             pseudonyms,
+            welcome: platform.rules(WelcomeRules::read)?,
             table: platform.table(&USERS),
         })
+    }
+
+    /// What a new person is given once.
+    pub fn welcome(&self) -> Credits {
+        self.welcome.credits
     }
 
     /// A tombstone is a user too; see [`User::state`].

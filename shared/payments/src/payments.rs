@@ -5,10 +5,10 @@ use crate::likeness::Alike;
 use crate::order::{Payment, TopUp};
 use crate::ruling::{Ruling, rule};
 use crate::store::{Store, When, Written};
-use crate::{Likeness, PaymentsError, Rail};
+use crate::{Likeness, PaymentsError, Rail, TopUpRules};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{CreditsError, Ledger, Posted, Posting};
-use platform::{InvalidSettings, Platform, Sealer, StoreError, TopUpRules, retry_conflicts};
+use platform::{InvalidSettings, Platform, Sealer, StoreError, retry_conflicts};
 use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId, Unit};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -46,9 +46,9 @@ impl Payments {
     pub fn new(platform: &Platform) -> Result<Payments, InvalidSettings> {
         Ok(Payments {
             store: Store::new(platform),
-            ledger: Ledger::new(platform),
-            rules: platform.profile().top_ups.clone(),
-            unit: platform.profile().ledger.unit,
+            ledger: Ledger::new(platform)?,
+            rules: platform.rules(TopUpRules::read)?,
+            unit: platform.profile().unit,
             sealer: platform.env().section(Sealer::read)?,
         })
     }

@@ -1,9 +1,9 @@
 //! The rule that decides what an arrival is worth, and to whom: pure, and the same for webhook, poll and list.
 
+use crate::TopUpRules;
 use crate::Unmatched;
 use crate::order::{PAYMENTS_MAX, TopUp};
 use crate::rail::Acceptance;
-use platform::TopUpRules;
 use primitives::{Credits, Money, Overflow, Timestamp, Unit};
 use std::time::Duration;
 

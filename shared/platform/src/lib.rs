@@ -4,6 +4,7 @@ mod env;
 mod error;
 mod items;
 mod profile;
+mod profiles;
 mod seal;
 mod store;
 mod tables;
@@ -20,7 +21,7 @@ use tokio_util::task::TaskTracker;
 pub use env::{Env, InvalidSettings, Settings};
 pub use error::StoreError;
 pub use items::{Item, ItemBuilder, Key, key, number, text};
-pub use profile::{LedgerRules, Limits, Profile, Retention, ToolSeed, TopUpRules};
+pub use profile::{LogRules, Profile, SECTIONS};
 pub use seal::{SealError, Sealer};
 pub use store::{IsConflict, StoreSettings, pause, retry_conflicts};
 pub use tables::{Index, KeyType, TableSpec};
@@ -68,7 +69,7 @@ impl Platform {
         let tasks = TaskTracker::new();
         tasks.close();
         let inner = Inner {
-            profile: profile.ok_or_else(InvalidSettings::unknown_profile)?,
+            profile: profile.ok_or_else(InvalidSettings::of_profile)?,
             logs,
             env,
             clock,
@@ -102,6 +103,11 @@ impl Platform {
             ..(*self.0).clone()
         };
         Platform(Arc::new(inner))
+    }
+
+    /// The same process as another service, by a profile that is no file: for tests.
+    pub fn with_profile(&self, profile: Profile) -> Platform {
+        Platform(Arc::new(Inner { profile, ..(*self.0).clone() }))
     }
 
     /// The same process in another role: settings of its own, and clients that show the stores the credentials in these

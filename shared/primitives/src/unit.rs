@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize, de};
 use std::fmt;
 use std::str::FromStr;
 
-/// What one unit of the ledger is: the profile says it (`ledger.unit`), and only the functions here know what follows
+/// What one unit of the ledger is: the profile says it (`unit`), and only the functions here know what follows
 /// from it. They are the only ones that turn credit into money, money into credit, or a provider's cost into a price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unit {

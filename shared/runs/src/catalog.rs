@@ -1,5 +1,5 @@
 use crate::items::{TOOL_PRICING, price_item, price_name, read_price};
-use crate::{PriceRow, RunsError};
+use crate::{PriceRow, RunRules, RunsError, ToolSeed};
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::Timestamp;
 use providers::WorstCosts;
@@ -36,16 +36,20 @@ struct Cached {
 
 impl Catalog {
     pub(crate) fn new(platform: &Platform) -> Result<Catalog, InvalidSettings> {
-        let profile = platform.profile();
-        let unit = profile.ledger.unit;
-        let seeds = profile.tools.iter().enumerate();
+        let (worst_costs, unit) = (WorstCosts::new(platform)?, platform.profile().unit);
+        let (rules, seeds) = platform.rules(|profile, settings| {
+            let rules = RunRules::read(profile, settings);
+            let seeds = ToolSeed::read_all(profile, settings, &worst_costs);
+            Some((rules?, seeds?))
+        })?;
+        let seeds = seeds.iter().enumerate();
         let seeds = seeds.map(|(at, seed)| PriceRow::of_seed(seed, unit, at)).collect();
         Ok(Catalog(Arc::new(Inner {
-            worst_costs: WorstCosts::new(platform)?,
+            worst_costs,
             platform: platform.clone(),
             table: platform.table(&TOOL_PRICING),
             seeds,
-            fresh_for: Duration::from_secs(profile.ledger.pricing_cache_seconds),
+            fresh_for: Duration::from_secs(rules.pricing_cache_seconds),
             cached: Mutex::new(None),
         })))
     }
@@ -125,7 +129,7 @@ impl Catalog {
             self.0.platform.dynamo().scan().table_name(&self.0.table).into_paginator().items().send();
         while let Some(item) = pages.next().await {
             let item = item.map_err(StoreError::of_sdk)?;
-            match read_price(&item, self.0.platform.profile().ledger.unit) {
+            match read_price(&item, self.0.platform.profile().unit) {
                 Ok(row) => {
                     let seed = rows.get(&row.name());
                     // A row of an older version says nothing of it.

@@ -1,11 +1,11 @@
-use crate::RunsError;
 use crate::items::IDEMPOTENCY;
+use crate::{RunRules, RunsError};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use platform::{Item, ItemBuilder, Platform, StoreError, number};
+use platform::{InvalidSettings, Item, ItemBuilder, Platform, StoreError, number};
 use primitives::{AccountId, Fingerprint, RunId, Timestamp};
 use ring::digest::{SHA256, digest};
 use std::time::Duration;
@@ -35,12 +35,12 @@ pub(crate) struct EarlierClaim {
 }
 
 impl Claims {
-    pub(crate) fn new(platform: &Platform) -> Claims {
-        Claims {
+    pub(crate) fn new(platform: &Platform) -> Result<Claims, InvalidSettings> {
+        Ok(Claims {
             dynamo: platform.dynamo().clone(),
             table: platform.table(&IDEMPOTENCY),
-            waiting_max: platform.profile().limits.waiting_repeats_max,
-        }
+            waiting_max: platform.rules(RunRules::read)?.waiting_repeats_max,
+        })
     }
 
     /// The run the key stands for, if it is claimed.

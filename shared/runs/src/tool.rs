@@ -1,5 +1,6 @@
 use primitives::{Fingerprint, Private, RunId, is_blank};
 use providers::{ImageRequest, Measure, Request, TextRequest};
+use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 use std::str::FromStr;
 
@@ -112,11 +113,28 @@ impl ImageSize {
     }
 }
 
+impl Tool {
+    /// The kind of work it is, and as little of it as there can be.
+    pub(crate) fn least_work(self) -> Measure {
+        match self {
+            Tool::Script => Measure::Text { prompt_bytes: 1, output_tokens_max: 1 },
+            Tool::Image => Measure::Image { width: 1, height: 1 },
+        }
+    }
+}
+
 impl FromStr for Tool {
     type Err = UnknownTool;
 
     fn from_str(text: &str) -> Result<Tool, UnknownTool> {
         Tool::ALL.iter().copied().find(|tool| tool.as_str() == text).ok_or(UnknownTool)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tool {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Tool, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        name.parse().map_err(|unknown| de::Error::custom(format!("there is no tool `{name}`: {unknown}")))
     }
 }
 

@@ -1,10 +1,10 @@
 use crate::items::USAGE_LOG;
-use crate::{Receipt, RunsError, Tried};
+use crate::{Receipt, RunRules, RunsError, Tried};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use credits::Outcome;
 use media::StoredOutput;
-use platform::{Item, ItemBuilder, Platform, StoreError, key, text};
+use platform::{InvalidSettings, Item, ItemBuilder, Platform, StoreError, key, text};
 use primitives::{AccountId, CostCents, Credits, RunId, Timestamp};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -48,13 +48,12 @@ pub(crate) struct UsagePage {
 }
 
 impl UsageLog {
-    pub(crate) fn new(platform: &Platform) -> UsageLog {
-        let days = u64::from(platform.profile().retention.usage_log_days);
-        UsageLog {
+    pub(crate) fn new(platform: &Platform) -> Result<UsageLog, InvalidSettings> {
+        Ok(UsageLog {
             dynamo: platform.dynamo().clone(),
             table: platform.table(&USAGE_LOG),
-            kept_for: Duration::from_secs(days * 86_400),
-        }
+            kept_for: platform.rules(RunRules::read)?.usage_log_lifetime(),
+        })
     }
 
     /// Writes the row an outcome stands for. Everybody who finishes the run writes the same row.

@@ -16,7 +16,9 @@ mod settings;
 mod stores;
 mod times;
 
-use platform::{Env, Platform, Profile, TableSpec};
+use credits::LedgerRules;
+use media::MediaRules;
+use platform::{Env, LogRules, Platform, Profile, TableSpec};
 use primitives::Clock;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -311,20 +311,22 @@ fn wanted_policy(key: &str) -> Value {
 }
 
 /// The numbers of the profiles, and that they are used.
-fn check_profiles(template: &Value, profiles: &[Profile]) -> Complaints {
+fn check_profiles(template: &Value, profiles: &[Platform]) -> Complaints {
     let mut complaints = Complaints::new();
     let wanted: Map<String, Value> = profiles
         .iter()
-        .map(|profile| {
-            let kept = &profile.retention;
-            (profile.name.clone(), json!({ "MediaDays": kept.media_days, "LogsDays": kept.logs_days }))
+        .map(|platform| {
+            let media_days = platform.rules(MediaRules::read).unwrap().output_days;
+            let logs_days = platform.rules(LogRules::read).unwrap().days;
+            let days = json!({ "MediaDays": media_days, "LogsDays": logs_days });
+            (platform.profile().name.clone(), days)
         })
         .collect();
     if template["Mappings"]["Profiles"] != Value::Object(wanted.clone()) {
         let found = &template["Mappings"]["Profiles"];
         complaints.push(format!("the profiles are {found}, not {}", Value::Object(wanted)));
     }
-    let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
+    let names: Vec<&str> = profiles.iter().map(|platform| platform.profile().name.as_str()).collect();
     if template["Parameters"]["Profile"]["AllowedValues"] != json!(names) {
         complaints.push(format!("Profile must allow exactly {names:?}"));
     }

@@ -79,11 +79,12 @@ fn every_limit_of_the_code_stands_in_the_table() {
 
 #[test]
 fn a_run_has_time_to_settle_and_ends_before_its_reservation() {
-    for profile in profiles() {
-        assert_fine(check_run_time(&template(), &profile));
+    for platform in profiles() {
+        let rules = platform.rules(LedgerRules::read).unwrap();
+        assert_fine(check_run_time(&template(), &rules));
         let check = |timeout: u64| {
             let template = changed("/Resources/RunTool/Properties/Timeout", json!(timeout));
-            check_run_time(&template, &profile)
+            check_run_time(&template, &rules)
         };
         assert_complains(check(270), "no time to settle");
         assert_complains(check(900), "longer than a reservation lives");
@@ -203,7 +204,10 @@ fn misfits(template: &Value, name: &str, limit: Duration, inside: Inside) -> Com
         Inside::Start => vec![("a start".to_owned(), times::LAMBDA_START_MAX)],
         Inside::Reservation => profiles()
             .into_iter()
-            .map(|profile| (format!("a reservation of {}", profile.name), profile.ledger.hold_lifetime()))
+            .map(|platform| {
+                let rules = platform.rules(LedgerRules::read).unwrap();
+                (format!("a reservation of {}", platform.profile().name), rules.hold_lifetime())
+            })
             .collect(),
         Inside::AnyRequest => functions
             .keys()
@@ -224,13 +228,13 @@ fn misfits(template: &Value, name: &str, limit: Duration, inside: Inside) -> Com
 }
 
 /// The time of a run is bounded from below by the providers' budget and from above by its reservation.
-fn check_run_time(template: &Value, profile: &Profile) -> Complaints {
+fn check_run_time(template: &Value, rules: &LedgerRules) -> Complaints {
     let run = seconds(template, "RunTool");
     let mut complaints = Complaints::new();
     if Duration::from_secs(run) < times::RUN_BUDGET.limit + times::RUN_AFTER.limit {
         complaints.push(format!("RunTool ends after {run} s, which leaves no time to settle"));
     }
-    if run >= profile.ledger.hold_seconds {
+    if run >= rules.hold_seconds {
         complaints.push(format!("RunTool may work {run} s, longer than a reservation lives"));
     }
     complaints
