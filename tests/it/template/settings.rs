@@ -66,6 +66,20 @@ fn every_setting_that_the_code_reads_as_a_secret_is_known_as_one_by_its_name() {
     assert!(missed.is_empty(), "{missed:?}");
 }
 
+/// Of a secret that the code can do without nothing else tells that no function is given it: what it opens would be
+/// missing in the cloud, in silence.
+#[test]
+fn every_secret_that_the_code_reads_is_given_to_a_function() {
+    let example = fs::read_to_string(root().join(".env.example")).unwrap();
+    let names = example.lines().filter_map(|line| line.split_once('=').map(|(name, _)| name));
+    let read: BTreeSet<&str> = names.filter(|name| !name.starts_with('#') && is_secret(name)).collect();
+    assert!(read.contains("FAL_KEY") && read.contains("TRONGRID_API_KEY"), "{read:?}");
+    assert_fine(check_secrets(&read));
+
+    let more = read.iter().copied().chain(["GROQ_API_KEY"]).collect();
+    assert_complains(check_secrets(&more), "GROQ_API_KEY is given to no function");
+}
+
 /// Holds [`SETTINGS`] to the crates: a new required setting must find its way into the table, and so the template.
 #[test]
 fn every_setting_that_must_be_there_is_in_the_table_and_every_one_in_the_table_is_read() {
@@ -159,6 +173,17 @@ fn check_rails(template: &Value) -> Complaints {
         }
     }
     complaints
+}
+
+/// The tables say who is given a secret, and [`check_settings`] holds the template to the tables.
+fn check_secrets(read: &BTreeSet<&str>) -> Complaints {
+    let of_edges = EDGE_SETTINGS.iter().map(|(_, required, optional)| (*required, *optional));
+    let tables = SETTINGS.iter().map(|(_, required, optional)| (*required, *optional)).chain(of_edges);
+    let given: BTreeSet<&str> =
+        tables.flat_map(|(required, optional)| required.iter().chain(optional)).copied().collect();
+    let is_of_the_host = |name: &str| name.starts_with("AWS_") || name.starts_with(WHERE_SECRETS_LIE[0]);
+    let missing = read.iter().filter(|name| !given.contains(*name) && !is_of_the_host(name));
+    missing.map(|name| format!("{name} is given to no function")).collect()
 }
 
 /// What a function reads, by [`SETTINGS`] and [`EDGE_SETTINGS`]; empty for what is no function of ours.

@@ -106,6 +106,24 @@ fn what_has_no_route_is_ticked_on_its_schedule_once_and_without_retries() {
     assert_complains(check_schedules(&unticked, &routes()), "either routes or one schedule");
 }
 
+/// What only the local run forgets shows in no scenario: they call a schedule's function themselves.
+#[test]
+fn what_ticks_in_the_cloud_ticks_on_one_machine_too() {
+    let local = fs::read_to_string(root().join("infra/local/src/schedules.rs")).unwrap();
+    assert_fine(check_local_schedules(&template(), &local));
+
+    let part = "the local run does not tick tron-poll";
+    assert_complains(check_local_schedules(&template(), &local.replace("\"tron-poll\"", "\"chain\"")), part);
+    let other = local.replace("function_tron_poll::handle", "function_exchange_rates::handle");
+    assert_complains(check_local_schedules(&template(), &other), part);
+    let mut more = template();
+    more["Resources"]["DrivePoll"] = more["Resources"]["TronPoll"].clone();
+    more["Resources"]["DrivePoll"]["Properties"]["CodeUri"] = json!("functions/drive-poll");
+    assert_complains(check_local_schedules(&more, &local), "the local run does not tick drive-poll");
+    let fewer = without("/Resources/ReservationSweep/Properties/Events");
+    assert_complains(check_local_schedules(&fewer, &local), "it ticks 5 functions, not 4");
+}
+
 #[test]
 fn the_chain_is_polled_daily_at_least_and_never_before_the_last_poll_has_ended() {
     let weekly = changed("/Parameters/TronPollSchedule/AllowedPattern", json!("rate\\(.*\\)"));
@@ -279,6 +297,25 @@ fn check_schedules(template: &Value, routes: &[Route]) -> Complaints {
         if seconds(template, name) >= known.seconds {
             complaints.push(format!("{name} may still run when the next tick comes"));
         }
+    }
+    complaints
+}
+
+/// `source` is `infra/local/src/schedules.rs`.
+fn check_local_schedules(template: &Value, source: &str) -> Complaints {
+    let mut complaints = Complaints::new();
+    let ticks = events_of_type(template, "ScheduleV2");
+    for (function, _) in &ticks {
+        let folder =
+            text(&template["Resources"][function]["Properties"]["CodeUri"]).replace("functions/", "");
+        let handle = format!("function_{}::handle(", folder.replace('-', "_"));
+        if !source.contains(&format!("\"{folder}\"")) || !source.contains(&handle) {
+            complaints.push(format!("the local run does not tick {folder}"));
+        }
+    }
+    let ticked = source.matches("::handle(").count();
+    if ticked != ticks.len() {
+        complaints.push(format!("the local run: it ticks {ticked} functions, not {}", ticks.len()));
     }
     complaints
 }
