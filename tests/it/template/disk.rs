@@ -29,6 +29,7 @@ pub(super) fn long_form(yaml: yaml_serde::Value) -> Value {
             let value = long_form(tagged.value);
             match (tag.trim_start_matches('!'), &value) {
                 ("Ref", _) => json!({ "Ref": value }),
+                ("Condition", _) => json!({ "Condition": value }),
                 ("GetAtt", Value::String(path)) => {
                     let (resource, attribute) = path.split_once('.').unwrap();
                     json!({ "Fn::GetAtt": [resource, attribute] })

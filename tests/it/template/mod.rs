@@ -10,6 +10,7 @@ mod disk;
 mod door;
 mod functions;
 mod permitted;
+mod rails;
 mod reading;
 mod rights;
 mod settings;
@@ -29,6 +30,7 @@ use alarms::*;
 use disk::*;
 use functions::*;
 use permitted::*;
+use rails::*;
 use reading::*;
 use settings::*;
 

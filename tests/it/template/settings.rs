@@ -4,19 +4,6 @@ use super::*;
 use edge::Permission;
 
 #[test]
-fn a_rail_without_its_parameter_is_not_configured() {
-    assert_fine(check_rails(&template()));
-
-    let variables = "/Resources/SepayWebhook/Properties/Environment/Variables";
-    let unasked = changed(&format!("{variables}/BANK_ACCOUNT"), json!({ "Ref": "BankAccount" }));
-    assert_complains(check_rails(&unasked), "BANK_ACCOUNT is there without BankAccount");
-    let swapped = changed(&format!("{variables}/SEPAY_MERCHANT_ID/Fn::If/0"), json!("HasTransfers"));
-    assert_complains(check_rails(&swapped), "SEPAY_MERCHANT_ID is there without SepayMerchantId");
-    let other = changed("/Conditions/HasUsdt", json!({ "Fn::Equals": [1, 1] }));
-    assert_complains(check_rails(&other), "HasUsdt does not say");
-}
-
-#[test]
 fn every_function_is_given_the_settings_it_reads_and_no_others() {
     assert_fine(check_settings(&template(), &function_sources()));
 
@@ -147,32 +134,6 @@ fn given(name: &str) -> &'static str {
         "TRON_WALLET" => sandbox::TRON_WALLET,
         _ => "given-by-the-deployment",
     }
-}
-
-/// A rail whose parameter is empty is not configured. Its secrets may still lie there: nobody uses them alone.
-fn check_rails(template: &Value) -> Complaints {
-    let rails = [
-        ("HasCards", "SepayMerchantId", &["SEPAY_MERCHANT_ID"][..]),
-        ("HasTransfers", "BankAccount", &["BANK_"]),
-        ("HasUsdt", "TronWallet", &["TRON"]),
-    ];
-    let mut complaints = Complaints::new();
-    for (condition, parameter, settings) in rails {
-        let wanted = json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": parameter }, ""] }] });
-        if template["Conditions"][condition] != wanted || template["Parameters"][parameter]["Default"] != "" {
-            complaints.push(format!("{condition} does not say that {parameter} is given"));
-        }
-        for (name, function) in of_type(template, "AWS::Serverless::Function") {
-            for (variable, value) in function["Environment"]["Variables"].as_object().into_iter().flatten() {
-                let is_of_rail = settings.iter().any(|setting| variable.starts_with(setting));
-                let form = &value["Fn::If"];
-                if is_of_rail && (form[0] != condition || form[2] != json!({ "Ref": "AWS::NoValue" })) {
-                    complaints.push(format!("{name}: {variable} is there without {parameter}"));
-                }
-            }
-        }
-    }
-    complaints
 }
 
 /// The tables say who is given a secret, and [`check_settings`] holds the template to the tables.

@@ -1,6 +1,7 @@
 //! Checks of tables, bucket, key and days.
 
 use super::*;
+use payments::{Rail, TopUpRules};
 
 #[test]
 fn every_table_is_as_its_crate_declares_it_and_the_reverse() {
@@ -97,11 +98,15 @@ fn outputs_lie_where_the_rule_and_the_rights_look() {
 }
 
 #[test]
-fn days_are_the_profiles() {
+fn days_and_rails_are_the_profiles() {
     assert_fine(check_profiles(&template(), &profiles()));
 
     let longer = changed("/Mappings/Profiles/citipen/LogsDays", json!(365));
     assert_complains(check_profiles(&longer, &profiles()), "the profiles are");
+    let fewer = changed("/Mappings/Profiles/citipen/TronUsdt", json!(NOT_OFFERED));
+    assert_complains(check_profiles(&fewer, &profiles()), "the profiles are");
+    let forgotten = without("/Mappings/Profiles/citipen/VietQr");
+    assert_complains(check_profiles(&forgotten, &profiles()), "the profiles are");
     let fixed = changed("/Resources/RunsLogs/Properties/RetentionInDays", json!(7));
     assert_complains(check_profiles(&fixed, &profiles()), "RunsLogs does not end after");
     let open = without("/Resources/RunsLogs/Properties/KmsKeyId");
@@ -318,8 +323,13 @@ fn check_profiles(template: &Value, profiles: &[Platform]) -> Complaints {
         .map(|platform| {
             let media_days = platform.rules(MediaRules::read).unwrap().output_days;
             let logs_days = platform.rules(LogRules::read).unwrap().days;
-            let days = json!({ "MediaDays": media_days, "LogsDays": logs_days });
-            (platform.profile().name.clone(), days)
+            let mut of_profile = json!({ "MediaDays": media_days, "LogsDays": logs_days });
+            let offered = platform.rules(TopUpRules::read).unwrap().methods;
+            for rail in Rail::ALL {
+                let word = if offered.contains(rail) { OFFERED } else { NOT_OFFERED };
+                of_profile[pascal(rail.as_str())] = json!(word);
+            }
+            (platform.profile().name.clone(), of_profile)
         })
         .collect();
     if template["Mappings"]["Profiles"] != Value::Object(wanted.clone()) {
