@@ -71,6 +71,8 @@ SCHEDULES = {
 }
 RESERVED = {"IdentityWebhook": 10, "RunTool": {"Ref": "RunToolConcurrencyMax"}, "SepayWebhook": 20}
 RESERVED.update(dict.fromkeys(SCHEDULES, 1))
+# There only where the profile offers a rail that needs them.
+OF_RAILS = {"ClaimTransfer": "OffersTronUsdt", "SepayWebhook": "HearsSepay", "TronPoll": "OffersTronUsdt"}
 # SAM's own name for it is by the stage.
 STAGE = "ApiliveStage"
 
@@ -107,6 +109,7 @@ def check(template, document):
     yield from check_door(template, document)
     yield from check_functions(template, document)
     yield from check_roles(template, document)
+    yield from check_rails(document)
     yield from check_schedules(template, document)
     yield from check_tables(document)
     yield from check_media(document)
@@ -147,7 +150,7 @@ def check_door(template, document):
         yield "Api: its own address stays open beside a domain"
     yield from check_routes(template, api["Body"]["paths"])
     yield from check_refusals(template, api["Body"])
-    yield from check_switches(api["Body"], of_type(document, "AWS::ApiGateway::Stage").get(STAGE, {}))
+    yield from check_switches(document, api["Body"], of_type(document, "AWS::ApiGateway::Stage").get(STAGE, {}))
     stage = of_type(document, "AWS::ApiGateway::Stage").get(STAGE, {})
     yield from differs("the stage", stage, {"StageName": "live", "TracingEnabled": False})
     log = stage.get("AccessLogSetting", {}).get("Fn::If", [None, {}])
@@ -155,7 +158,7 @@ def check_door(template, document):
         yield "the stage has no access log"
     if "$context.identity" in json.dumps(log):
         yield "the access log tells who called"
-    throttled = {setting["ResourcePath"] for setting in stage.get("MethodSettings", [])}
+    throttled = {offered(setting)["ResourcePath"] for setting in stage.get("MethodSettings", [])}
     for path in ("clerk", "sepay~1bank", "sepay~1ipn"):
         if f"/~1v1~1webhooks~1{path}" not in throttled:
             yield f"the webhook {path} shares its throttle with all routes"
@@ -173,10 +176,20 @@ def check_refusals(template, body):
             yield f"{kind}: a page can't read it"
 
 
-def check_switches(body, stage):
+def offered(node):
+    """What stands somewhere where its rail is offered."""
+    return node.get("Fn::If", [None, node])[1]
+
+
+def check_switches(document, body, stage):
     """SAM's deployment is named by a hash of the body before conditions are filled in: a parameter that changes what
-    the API is changes nothing for callers, unless a setting of the stage changes with it."""
+    the API is changes nothing for callers, unless a setting of the stage changes with it. A profile is no parameter that
+    changes; its rails do, and stand in the body as a text, so that another list is another hash."""
     switches = set(re.findall(r"'Fn::If': \['(\w+)'", str(body)))
+    of_rails = {switch for switch in switches if parameters_of(document, switch) == {"Profile"}}
+    if of_rails and body["info"].get("description") != rails_of_profiles(document):
+        yield f"{', '.join(sorted(of_rails))} may change the API, and its text does not change with them"
+    switches -= of_rails
     followed = set(re.findall(r"'Fn::If': \['(\w+)'", str(stage.get("Variables", {}))))
     for switch in sorted(switches - followed):
         yield f"{switch} changes the API, and the stage does not change with it"
@@ -184,8 +197,25 @@ def check_switches(body, stage):
         yield f"the API's body has {reference} in it, and the stage does not change with it"
 
 
+def parameters_of(document, condition):
+    """All that a condition hangs on, also by others."""
+    said = json.dumps(document["Conditions"][condition])
+    others = re.findall(r'"Condition": "(\w+)"', said)
+    return set(re.findall(r'"Ref": "(\w+)"', said)).union(*(parameters_of(document, other) for other in others))
+
+
+def rails_of_profiles(document):
+    """`citipen: sepay_card, tron_usdt, viet_qr`, by the mapping, which tests/it/template holds to the profiles."""
+    name = lambda key: re.sub(r"(?<!^)([A-Z])", r"_\1", key).lower()
+    profiles = document["Mappings"]["Profiles"].items()
+    rails = {profile: sorted(name(key) for key, value in own.items() if value == "offered") for profile, own in profiles}
+    return "; ".join(f"{profile}: {', '.join(rails[profile])}" for profile in sorted(rails))
+
+
 def check_routes(template, paths):
+    paths = {path: offered(item) for path, item in paths.items()}
     meant = template["Resources"]["Api"]["Properties"]["DefinitionBody"]["paths"]
+    meant = {path: offered(item) for path, item in meant.items()}
     operations = [(path, method) for path, item in paths.items() for method in item]
     if operations != [(path, method) for path, item in meant.items() for method in item]:
         yield "SAM has added methods of its own, or left some out"
@@ -280,6 +310,14 @@ def check_roles(template, document):
                 yield f"{name} may do more than invoke {ticks[name]}"
         else:
             yield f"{name} is a role that nobody knows"
+
+
+def check_rails(document):
+    """What SAM makes of a function that is not there must not be there either."""
+    for function, condition in OF_RAILS.items():
+        for name, resource in document["Resources"].items():
+            if is_of(function, name, resource) and resource.get("Condition") != condition:
+                yield f"{name} is there without {condition}"
 
 
 def check_statements(name, statements):
@@ -407,9 +445,10 @@ def with_twice_the_functions(template, document):
 
 
 def is_of(function, name, resource):
-    """The function itself, its role and log, or what names it: permission, schedule, alarm."""
+    """The function itself, its role and log, or what names it: permission, schedule, alarm. The dashboard names all."""
     names_it = ({"Ref": function}, {"Fn::GetAtt": [function, "Arn"]})
-    return name in (function, f"{function}Role", f"{function}Logs") or any(v in names_it for v in values(resource))
+    is_its_own = name in (function, f"{function}Role", f"{function}Logs")
+    return name != "Dashboard" and (is_its_own or any(v in names_it for v in values(resource)))
 
 
 def values(node):
@@ -499,7 +538,17 @@ MISTAKES = [
     ),
     ("Api.Properties.TracingEnabled", True, "the stage: TracingEnabled"),
     ("Api.Properties.AccessLogSetting", GONE, "the stage has no access log"),
-    ("Api.Properties.MethodSettings.2.ResourcePath", "/v1/webhooks/sepay/bank", "the webhook sepay~1bank shares"),
+    (
+        "Api.Properties.MethodSettings.2.Fn::If.1.ResourcePath",
+        "/v1/webhooks/sepay/bank",
+        "the webhook sepay~1bank shares",
+    ),
+    # The hash of the body would be the same with other rails.
+    ("Api.Properties.DefinitionBody.info.description", GONE, "its text does not change with them"),
+    (f"{PATHS}./v1/top-ups/claims.Fn::If.0", "HasUsdt", "HasUsdt changes the API, and the stage does not change with it"),
+    ("TronPoll.Condition", GONE, "TronPollRole is there without OffersTronUsdt"),
+    ("SepayWebhookLogs.Condition", GONE, "SepayWebhookLogs is there without HearsSepay"),
+    ("ClaimTransferErrorsAlarm.Condition", "HearsSepay", "ClaimTransferErrorsAlarm is there without OffersTronUsdt"),
     ("Runs.Properties.FunctionUrlConfig", {"AuthType": "NONE"}, "RunsUrl is a AWS::Lambda::Url"),
     ("Runs.Properties.Architectures", ["x86_64"], "Runs: Architectures"),
     ("Runs.Properties.MemorySize", GONE, "Runs: MemorySize is not said"),

@@ -15,7 +15,8 @@ mod work;
 
 use bill::Facts;
 use deployment::Deployment;
-use platform::{Env, Limits, Platform};
+use edge::RequestRules;
+use platform::{Env, Platform};
 use primitives::Clock;
 use std::path::Path;
 
@@ -31,7 +32,7 @@ pub(crate) async fn sheet(program: &Path) -> String {
 }
 
 /// The profile's own; what a world counts in has none that matter.
-fn limits() -> Limits {
+fn limits() -> RequestRules {
     let given = [
         ("AWS_ACCESS_KEY_ID", "given"),
         ("AWS_REGION", "us-east-1"),
@@ -40,5 +41,5 @@ fn limits() -> Limits {
         ("PROFILE", "citipen"),
     ];
     let env: Env = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
-    Platform::build(env, Clock::system(), None).unwrap().profile().limits.clone()
+    Platform::build(env, Clock::system(), None).unwrap().rules(RequestRules::read).unwrap()
 }

@@ -20,7 +20,7 @@ pub(crate) fn account(person: &str) -> AccountId {
 /// Opens accounts with credit for all runs to come.
 pub(crate) async fn accounts(data: &Path, people: &[String]) {
     let platform = open(data).await;
-    let ledger = Ledger::new(&platform);
+    let ledger = Ledger::new(&platform).unwrap();
     for person in people {
         ledger.open(&account(person), Credits::new(WEALTH).unwrap(), platform.now()).await.unwrap();
     }

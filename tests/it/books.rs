@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 /// All entries of an account, oldest first.
 pub(crate) async fn entries(world: &World, account: &AccountId) -> Vec<Entry> {
-    let ledger = Ledger::new(&world.accountant);
+    let ledger = Ledger::new(&world.accountant).unwrap();
     let (mut entries, mut before) = (Vec::new(), None);
     loop {
         let page = ledger.entries(account, 100, before).await.unwrap();
@@ -35,7 +35,7 @@ pub(crate) async fn scan(world: &World, table: &str) -> Vec<HashMap<String, Attr
 
 /// Checks every account of the world: the sum of the entries, the holds, the lots, nothing negative.
 pub(crate) async fn check(world: &World) {
-    let ledger = Ledger::new(&world.accountant);
+    let ledger = Ledger::new(&world.accountant).unwrap();
     for row in scan(world, "accounts").await {
         let id: AccountId = row["id"].as_s().unwrap().parse().unwrap();
         let account = ledger.account(&id).await.unwrap().unwrap();
@@ -46,7 +46,7 @@ pub(crate) async fn check(world: &World) {
 /// What counts of the losses by runs that were given back stands in their accounts exactly once: the counters of the days add up to
 /// what the outcomes say, for all whose hold is gone. Only in a world of less than two days, because older days are dropped.
 pub(crate) async fn check_losses(world: &World) {
-    let ledger = Ledger::new(&world.accountant);
+    let ledger = Ledger::new(&world.accountant).unwrap();
     for row in scan(world, "accounts").await {
         let id: AccountId = row["id"].as_s().unwrap().parse().unwrap();
         let account = ledger.account(&id).await.unwrap().unwrap();
@@ -67,7 +67,7 @@ pub(crate) async fn check_losses(world: &World) {
 
 /// As [`check`], after a sweep past every hold: nothing may be reserved any more.
 pub(crate) async fn check_settled(world: &World) {
-    let ledger = Ledger::new(&world.accountant);
+    let ledger = Ledger::new(&world.accountant).unwrap();
     for row in scan(world, "accounts").await {
         let id: AccountId = row["id"].as_s().unwrap().parse().unwrap();
         let account = ledger.account(&id).await.unwrap().unwrap();

@@ -250,7 +250,7 @@ async fn debt_is_paid_from_credit_that_comes_back_although_whoever_gave_it_back_
     let ann = world.person("ann");
     ann.balance().await;
     let id: primitives::AccountId = ann.id().parse().unwrap();
-    let ledger = credits::Ledger::new(&world.product.platform);
+    let ledger = credits::Ledger::new(&world.product.platform).unwrap();
     let welcome = books::entries(&world, &id).await[0].id;
     // A cent is held by a run whose text will break at its end; meanwhile the welcome is taken back.
     let dying = world.instance(&[]).await;

@@ -92,7 +92,7 @@ async fn past(world: &World, name: &str, paid_in: PaidIn, has_debt: bool) -> Pas
     let person = world.person(name);
     person.balance().await;
     let id: AccountId = person.id().parse().unwrap();
-    let ledger = Ledger::new(&world.accountant);
+    let ledger = Ledger::new(&world.accountant).unwrap();
     let now = || {
         world.advance(SECOND);
         world.now()
@@ -197,7 +197,7 @@ async fn row(world: &World, id: &AccountId) -> BTreeMap<String, AttributeValue> 
 async fn cross(paid_in: PaidIn, has_debt: bool) {
     let settings = [("GIVEN_BACK_PERCENT_OF_PAID", "10"), ("WELCOMES_PER_NETWORK_DAY_MAX", "0")];
     let world = World::with(&settings).await;
-    let ledger = Ledger::new(&world.accountant);
+    let ledger = Ledger::new(&world.accountant).unwrap();
     for &first in paid_in.movements() {
         for &second in paid_in.movements() {
             let what = format!(
@@ -208,7 +208,7 @@ async fn cross(paid_in: PaidIn, has_debt: bool) {
             let in_turn = past(&world, &format!("{name}_in_turn"), paid_in, has_debt).await;
             let slow = world.instance(&[]).await;
             slow.meddler.plan(0, first.fault());
-            let late = Ledger::new(&slow.platform);
+            let late = Ledger::new(&slow.platform).unwrap();
 
             let mut acting = pin!(crossed.do_it(first, &late, world.now()));
             let done = tokio::select! {
@@ -272,14 +272,14 @@ crossings! {
 #[tokio::test]
 async fn an_account_that_is_opened_twice_at_once_keeps_what_was_paid_in() {
     let world = World::start().await;
-    let ledger = Ledger::new(&world.accountant);
+    let ledger = Ledger::new(&world.accountant).unwrap();
     for (name, fault, welcome) in
         [("with_welcome", Fault::LateTransaction, 100), ("without", Fault::LateWriteTo("accounts"), 0)]
     {
         let id: AccountId = world.person(name).id().parse().unwrap();
         let slow = world.instance(&[]).await;
         slow.meddler.plan(0, fault);
-        let late = Ledger::new(&slow.platform);
+        let late = Ledger::new(&slow.platform).unwrap();
         let mut opening = pin!(late.open(&id, credits(welcome), world.now()));
         tokio::select! {
             done = &mut opening => panic!("it was not overtaken: {done:?}"),
@@ -299,7 +299,7 @@ async fn an_account_that_is_opened_twice_at_once_keeps_what_was_paid_in() {
 #[tokio::test]
 async fn what_befalls_an_account_that_was_never_opened_makes_none() {
     let world = World::start().await;
-    let ledger = Ledger::new(&world.accountant);
+    let ledger = Ledger::new(&world.accountant).unwrap();
     let id: AccountId = world.person("nobody").id().parse().unwrap();
     for is_suspended in [true, false] {
         let refused = ledger.set_suspended(&id, is_suspended).await;

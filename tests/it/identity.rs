@@ -347,7 +347,7 @@ async fn a_suspended_account_can_look_but_not_run() {
     let world = World::start().await;
     let ann = world.person("ann");
     ann.balance().await;
-    let ledger = Ledger::new(&world.product.platform);
+    let ledger = Ledger::new(&world.product.platform).unwrap();
     let id = ann.id().parse().unwrap();
     ledger.set_suspended(&id, true).await.unwrap();
     let refused = ann.script("x").await;

@@ -17,7 +17,7 @@ fn grant(units: u64, name: &str) -> Posting {
 }
 
 async fn open(world: &World, name: &str) -> (Ledger, AccountId) {
-    let ledger = Ledger::new(&world.product.platform);
+    let ledger = Ledger::new(&world.product.platform).unwrap();
     let person = world.person(name);
     person.balance().await;
     (ledger, person.id().parse().unwrap())
@@ -68,7 +68,7 @@ async fn a_settled_run_is_refunded_at_most_once() {
     ann.balance().await;
     world.advance(std::time::Duration::from_secs(1));
     let run: RunId = ann.run(&image("x")).await.body["id"].as_str().unwrap().parse().unwrap();
-    let ledger = Ledger::new(&world.product.platform);
+    let ledger = Ledger::new(&world.product.platform).unwrap();
     let refund = Posting::Refund { run, amount: credits(4), reason: "blurred".to_owned() };
     let account = ann.id().parse().unwrap();
     world.advance(std::time::Duration::from_secs(1));

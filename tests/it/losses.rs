@@ -20,7 +20,7 @@ async fn top_up(world: &World, person: &Person, units: u64) -> EntryId {
     let key = OnceKey::new("test", format!("{}-{units}", person.name));
     let grant = Posting::Grant { amount: Credits::new(units).unwrap(), origin: Origin::TopUp, key };
     let id: AccountId = person.id().parse().unwrap();
-    let posted = Ledger::new(&world.product.platform).post(&id, &grant, world.now()).await.unwrap();
+    let posted = Ledger::new(&world.product.platform).unwrap().post(&id, &grant, world.now()).await.unwrap();
     let credits::Posted::Now(entry) = posted else { panic!("{posted:?}") };
     entry
 }
@@ -100,7 +100,7 @@ async fn for_who_has_paid_more_is_borne_until_the_payment_is_taken_back() {
     let unspent = Credits::new(500).unwrap();
     let reversal = Posting::Reversal { of: payment, amount: unspent, unspent, key };
     let id: AccountId = ann.id().parse().unwrap();
-    let ledger = Ledger::new(&world.product.platform);
+    let ledger = Ledger::new(&world.product.platform).unwrap();
     let reversed = ledger.post(&id, &reversal, world.now()).await.unwrap();
     world.advance(Duration::from_secs(86_400));
     assert_eq!(given_back(&ann, 110).await, 28, "a tenth of seven dollars");
@@ -130,7 +130,7 @@ async fn credit_that_is_given_for_nothing_buys_no_more_failures() {
     let id: AccountId = ann.id().parse().unwrap();
     let key = OnceKey::new("test", "goodwill");
     let gift = Posting::Grant { amount: Credits::new(5_000).unwrap(), origin: Origin::Manual, key };
-    Ledger::new(&world.product.platform).post(&id, &gift, world.now()).await.unwrap();
+    Ledger::new(&world.product.platform).unwrap().post(&id, &gift, world.now()).await.unwrap();
     assert_eq!(given_back(&ann, 110).await, 10);
 }
 
@@ -192,7 +192,7 @@ async fn an_output_that_we_lost_counts_nothing_and_is_told_in_entry_and_receipt(
     }
     assert_eq!(losses(&world, &ann).await, []);
     let id: AccountId = ann.id().parse().unwrap();
-    let entries = Ledger::new(&world.product.platform).entries(&id, 100, None).await.unwrap().items;
+    let entries = Ledger::new(&world.product.platform).unwrap().entries(&id, 100, None).await.unwrap().items;
     let lost: Vec<_> =
         entries.iter().filter_map(|entry| entry.run()).map(|run| run.lost().to_string()).collect();
     assert_eq!(lost, ["2.5"; 5], "the entry tells what fal billed");
@@ -216,13 +216,13 @@ async fn whether_an_account_has_paid_is_told_by_what_was_paid_in_and_not_by_a_pe
     let amount = Credits::new(500).unwrap();
     let reversal = Posting::Reversal { of: payment, amount, unspent: amount, key };
     let id: AccountId = ann.id().parse().unwrap();
-    Ledger::new(&ten.platform).post(&id, &reversal, world.now()).await.unwrap();
+    Ledger::new(&ten.platform).unwrap().post(&id, &reversal, world.now()).await.unwrap();
     let row = account_row(&world, &ann).await;
     assert_eq!((row["paid"].as_n().unwrap().as_str(), row["budget"].as_n().unwrap().as_str()), ("0", "0"));
     top_up(&world, &ann, 700).await;
     let other =
         Posting::Grant { amount, origin: Origin::TopUp, key: OnceKey::new("test", "under ten percent") };
-    Ledger::new(&ten.platform).post(&id, &other, world.now()).await.unwrap();
+    Ledger::new(&ten.platform).unwrap().post(&id, &other, world.now()).await.unwrap();
     let row = account_row(&world, &ann).await;
     assert_eq!(row["budget"].as_n().unwrap(), "120000000", "ten percent of all of twelve dollars");
     books::check(&world).await;

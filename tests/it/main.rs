@@ -24,6 +24,7 @@ mod payments;
 mod permissions;
 mod polling;
 mod prices;
+mod profiles;
 mod rates;
 mod receipts;
 mod repeats;

@@ -194,7 +194,7 @@ async fn thirteen_open_holds_do_not_make_a_run_dearer() {
     let world = World::with(&[("UNPAID_OPEN_HOLDS_MAX", "64")]).await;
     let ann = world.person("a_person_with_a_rather_long_name_x");
     ann.script("open the account").await;
-    let ledger = credits::Ledger::new(&world.product.platform);
+    let ledger = credits::Ledger::new(&world.product.platform).unwrap();
     for _ in 0..13 {
         let wish = credits::Reservation {
             account: ann.id().parse().unwrap(),

@@ -65,7 +65,7 @@ async fn every_documented_route_answers_and_all_but_the_public_ones_ask_for_a_to
 #[tokio::test]
 async fn the_amounts_of_the_document_are_the_profiles() {
     let world = World::start().await;
-    let rules = &world.product.platform.profile().top_ups;
+    let rules = world.product.platform.rules(payments::TopUpRules::read).unwrap();
     let document = serde_json::to_value(citipen::openapi()).unwrap();
     let amount =
         &document["components"]["schemas"]["TopUpRequest"]["properties"]["credits"]["properties"]["amount"];

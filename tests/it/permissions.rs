@@ -244,7 +244,7 @@ async fn a_suspended_person_sees_and_corrects_and_starts_nothing() {
     let (ann, admin) = (world.person("ann"), world.person("admin"));
     ann.balance().await;
     admin.balance().await;
-    let ledger = Ledger::new(&world.product.platform);
+    let ledger = Ledger::new(&world.product.platform).unwrap();
     for person in [&ann, &admin] {
         ledger.set_suspended(&person.id().parse().unwrap(), true).await.unwrap();
     }
@@ -276,7 +276,7 @@ async fn a_suspended_person_still_hears_of_a_run_they_paid_for() {
     let mut wish = script("a red kite");
     wish["run_id"] = json!(new_run_id());
     assert_eq!(ann.run(&wish).await.status, 200);
-    let ledger = Ledger::new(&world.product.platform);
+    let ledger = Ledger::new(&world.product.platform).unwrap();
     ledger.set_suspended(&ann.id().parse().unwrap(), true).await.unwrap();
     let again = ann.run(&wish).await;
     assert_eq!((again.status, &again.body["replayed"]), (200, &json!(true)), "{}", again.text);
@@ -342,7 +342,7 @@ async fn a_closed_account_is_never_opened_again() {
     let world = World::start().await;
     let (known, unseen) = (world.person("ann"), world.person("bob"));
     known.balance().await;
-    let ledger = Ledger::new(&world.product.platform);
+    let ledger = Ledger::new(&world.product.platform).unwrap();
     for person in [&known, &unseen] {
         let id = person.id().parse().unwrap();
         assert!(person.name != "bob" || ledger.account(&id).await.unwrap().is_none());

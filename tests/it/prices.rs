@@ -31,7 +31,7 @@ async fn edit(world: &World, (tool, option): (&str, &str), column: &str, value: 
 async fn every_listed_price_of_an_image_is_quoted_and_charged() {
     let world = World::start().await;
     let ann = world.person("ann");
-    let ledger = credits::Ledger::new(&world.product.platform);
+    let ledger = credits::Ledger::new(&world.product.platform).unwrap();
     ann.balance().await;
     let key = credits::OnceKey::new("test", "top-up");
     let amount = primitives::Credits::new(1_000).unwrap();

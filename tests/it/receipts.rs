@@ -105,7 +105,7 @@ async fn a_text_is_told_until_the_moment_it_expires_although_its_object_is_still
     let ann = world.person("ann");
     let run = ann.script("a red kite").await;
     let path = format!("/v1/runs/{}", run.body["id"].as_str().unwrap());
-    let media = Media::new(&world.accountant);
+    let media = Media::new(&world.accountant).unwrap();
     let text = Private::new(b"a red kite".to_vec());
     let account = ann.id().parse().unwrap();
     let stored = media.store(&account, "beside", OutputKind::Text, text, world.now()).await.unwrap();

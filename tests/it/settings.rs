@@ -120,6 +120,31 @@ async fn what_a_configured_service_needs_is_required_at_the_start() {
     }
 }
 
+/// Secrets that nobody needs on one machine, and why.
+const NOT_GIVEN_HERE: &[(&str, &str)] = &[
+    ("AWS_SESSION_TOKEN", "links are signed without one"),
+    ("TRONGRID_API_KEY", "the sandbox's index asks for no key"),
+    ("TRONSCAN_API_KEY", "the sandbox's index asks for no key"),
+];
+
+/// Without its secret a service that can be done without is missing, and nothing else says so.
+#[tokio::test]
+async fn every_secret_that_the_code_reads_is_given_on_one_machine() {
+    let world = crate::world::World::start().await;
+    let env = world.product.platform.env();
+    let secrets = read_by_the_code();
+    let words = ["KEY", "SECRET", "TOKEN", "PEPPER"];
+    let secrets = secrets.iter().filter(|name| words.iter().any(|word| name.contains(word)));
+    let secrets: Vec<&String> = secrets.filter(|name| !name.starts_with("SECRETS")).collect();
+    assert!(secrets.len() > 15, "{secrets:?}");
+    let missing: Vec<&str> = secrets
+        .iter()
+        .map(|name| name.as_str())
+        .filter(|name| env.settings().optional(name).is_none())
+        .collect();
+    assert_eq!(missing, NOT_GIVEN_HERE.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+}
+
 #[test]
 fn the_example_as_it_stands_is_a_readable_file() {
     let names: Vec<String> =

@@ -122,7 +122,7 @@ async fn transactions(
     page: Page,
 ) -> Result<Json<TransactionPage>, ProblemResponse> {
     let cursor = page.cursor.as_deref().map(str::parse::<Cursor>).transpose().map_err(|_| unfit_cursor())?;
-    let (ledger, unit) = (desk.signup.ledger(), desk.platform.profile().ledger.unit);
+    let (ledger, unit) = (desk.signup.ledger(), desk.platform.profile().unit);
     let page = movements(ledger, caller.account(), page.limit, cursor, unit).await;
     Ok(Json(page.map_err(|error| problem(error.into()))?))
 }

@@ -181,7 +181,7 @@ impl AccountView {
             Welcome::Refused(_) => WelcomeStatus::NotGranted,
         };
         let own = |text: &Option<Private<String>>| text.as_ref().map(|text| text.expose().clone());
-        let unit = profile.ledger.unit;
+        let unit = profile.unit;
         let shown = |amount| CreditsView::new(amount, unit);
         Ok(AccountView {
             id: account.id.to_string(),

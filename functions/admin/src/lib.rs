@@ -216,7 +216,7 @@ async fn reinstate(
 
 impl Desk {
     fn amounts(&self, language: Language) -> Amounts {
-        Amounts { unit: self.platform.profile().ledger.unit, language }
+        Amounts { unit: self.platform.profile().unit, language }
     }
 
     async fn payment(&self, key: &FactKey, language: Language) -> Result<InboxPaymentView, Problem> {

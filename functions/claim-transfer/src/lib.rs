@@ -100,7 +100,7 @@ async fn claim(
     let outcome =
         chain.claim(caller.account(), tx, desk.platform.now()).await.map_err(|error| error.problem())?;
     let status = if outcome.waiting.is_empty() { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Json(answer(&outcome, desk.platform.profile().ledger.unit)?)))
+    Ok((status, Json(answer(&outcome, desk.platform.profile().unit)?)))
 }
 
 fn transaction(text: &str) -> Option<TxId> {

@@ -29,7 +29,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
         platform: platform.clone(),
         settings: platform.env().section(WebhookSettings::read)?,
         users: Users::new(platform)?,
-        ledger: Ledger::new(platform),
+        ledger: Ledger::new(platform)?,
     };
     Routes::new().route("/v1/webhooks/clerk", post(receive)).finish(platform, desk)
 }

@@ -1,4 +1,4 @@
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), host::Error> {
-    host::tick(|_| Ok(()), async |platform, _| reservation_sweep::handle(&platform).await).await
+    host::tick(reservation_sweep::check, async |platform, _| reservation_sweep::handle(&platform).await).await
 }

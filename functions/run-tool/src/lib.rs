@@ -52,7 +52,7 @@ use utoipa::OpenApi;
 pub struct Api;
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    let desk = Desk { runs: Runs::new(platform)?, unit: platform.profile().ledger.unit };
+    let desk = Desk { runs: Runs::new(platform)?, unit: platform.profile().unit };
     Routes::new().route("/v1/runs", post(run_tool)).finish(platform, desk)
 }
 

@@ -25,7 +25,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     Routes::new()
         .route("/v1/runs", get(list))
         .route("/v1/runs/{id}", get(show))
-        .finish(platform, History::new(platform))
+        .finish(platform, History::new(platform)?)
 }
 
 /// Your runs, newest first, with price and output. A page holds `limit` runs unless it is the last.

@@ -178,13 +178,12 @@ impl MethodsView {
             currency: rail.currency().to_string(),
             is_available: top_ups.methods().offers(rail),
         };
-        let rails = rules.methods.iter().filter_map(|name| name.parse().ok());
         MethodsView {
             tiers: rules.tiers.iter().copied().map(shown).collect(),
             credits_min: shown(rules.amount_min),
             credits_max: shown(rules.amount_max),
             credits_step: shown(rules.amount_step),
-            methods: rails.map(method).collect(),
+            methods: rules.methods.iter().copied().map(method).collect(),
         }
     }
 }

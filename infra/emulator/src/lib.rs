@@ -19,5 +19,5 @@ pub use logs::Logs;
 pub use scheduler::TickError;
 pub use template::{
     Deployment, FunctionPlan, GatewayResponse, GatewayResponses, Given, Integration, MappedHeader, Mock,
-    Route, TemplateError, Throttle,
+    Route, TemplateError, Throttle, resolved,
 };

@@ -77,6 +77,11 @@ pub struct Given {
     pub region: String,
 }
 
+/// A template in its long form as its conditions leave it: what they exclude is not there, and of every `Fn::If` one side is.
+pub fn resolved(template: &Value, given: &Given) -> Result<Value, TemplateError> {
+    Evaluation::new(template, given)?.resolved()
+}
+
 impl Deployment {
     pub fn read(template: &Path, given: &Given) -> Result<Deployment, TemplateError> {
         let unreadable = |what: String| TemplateError::Unreadable(what);
@@ -85,7 +90,7 @@ impl Deployment {
     }
 
     pub(crate) fn parse(text: &str, given: &Given) -> Result<Deployment, TemplateError> {
-        let template = yaml::long_form(text)?;
+        let template = resolved(&yaml::long_form(text)?, given)?;
         let evaluation = Evaluation::new(&template, given)?;
         let mut deployment = Deployment {
             functions: Vec::new(),
@@ -183,8 +188,14 @@ Parameters:
   Prefix: { Type: String, Default: citipen- }
   Origins: { Type: CommaDelimitedList }
   Wallet: { Type: String, Default: "" }
+  Service: { Type: String, Default: shop }
+Mappings:
+  Services:
+    shop: { Sweep: "yes" }
+    kiosk: { Sweep: "no" }
 Conditions:
   HasUsdt: !Not [!Equals [!Ref Wallet, ""]]
+  Sweeps: !Equals [!FindInMap [Services, !Ref Service, Sweep], "yes"]
 Globals:
   Function:
     Timeout: 20
@@ -217,6 +228,10 @@ Resources:
       MethodSettings:
         - { ResourcePath: "/*", HttpMethod: "*", ThrottlingRateLimit: 200, ThrottlingBurstLimit: 400 }
         - { ResourcePath: /~1v1~1runs, HttpMethod: POST, ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 }
+        - !If
+          - Sweeps
+          - { ResourcePath: /~1v1~1sweeps, HttpMethod: GET, ThrottlingRateLimit: 1, ThrottlingBurstLimit: 1 }
+          - !Ref AWS::NoValue
       DefinitionBody:
         paths:
           /v1/runs:
@@ -244,8 +259,10 @@ Resources:
                         #set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)
                         #end
           /v1/runs/{id}: { get: *run_tool }
+          /v1/sweeps: !If [Sweeps, { get: *run_tool }, !Ref AWS::NoValue]
   Sweep:
     Type: AWS::Serverless::Function
+    Condition: Sweeps
     Properties:
       CodeUri: functions/sweep
       Timeout: 55
@@ -312,7 +329,23 @@ Resources:
             .iter()
             .map(|throttle| (throttle.method.as_str(), throttle.path.as_str(), throttle.rate, throttle.burst))
             .collect();
-        assert_eq!(throttles, [("*", "/*", 200, 400), ("POST", "/v1/runs", 50, 100)]);
+        let of_sweeps = ("GET", "/v1/sweeps", 1, 1);
+        assert_eq!(throttles, [("*", "/*", 200, 400), ("POST", "/v1/runs", 50, 100), of_sweeps]);
+    }
+
+    #[test]
+    fn what_a_condition_excludes_is_not_deployed_and_may_not_be_referred_to() {
+        let mut kiosk = given("");
+        kiosk.parameters.insert("Service".to_owned(), json!("kiosk"));
+        let parts = |given: &Given| {
+            let deployment = Deployment::parse(TEMPLATE, given).unwrap();
+            (deployment.functions.len(), deployment.routes.len(), deployment.throttles.len())
+        };
+        assert_eq!((parts(&given("")), parts(&kiosk)), ((2, 4, 3), (1, 3, 2)));
+        let dangling = TEMPLATE.replace("NAMESPACE: !Sub \"", "NAMESPACE: !Sub \"${Sweep}");
+        assert!(Deployment::parse(&dangling, &given("")).is_ok());
+        let refused = Deployment::parse(&dangling, &kiosk).unwrap_err().to_string();
+        assert!(refused.contains("Sweep"), "{refused}");
     }
 
     #[test]

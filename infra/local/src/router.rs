@@ -3,7 +3,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use edge::SourceIp;
-use platform::{InvalidSettings, Platform, TableSpec};
+use platform::{InvalidSettings, Platform, Profile, Settings, TableSpec};
 use std::net::SocketAddr;
 
 /// Every table of the product, as their owners declare them.
@@ -20,6 +20,20 @@ pub fn tables() -> Vec<TableSpec> {
     owned.concat()
 }
 
+/// Every section of a profile, as their owners declare them.
+pub fn sections() -> Vec<&'static str> {
+    let owned = [
+        platform::SECTIONS,
+        credits::SECTIONS,
+        identity::SECTIONS,
+        edge::SECTIONS,
+        media::SECTIONS,
+        runs::SECTIONS,
+        payments::SECTIONS,
+    ];
+    owned.concat()
+}
+
 /// All functions on one router, as one API Gateway offers them.
 pub fn functions(platform: &Platform) -> Result<Router, InvalidSettings> {
     functions_in_roles(platform, |_| Ok(platform.clone()))
@@ -30,6 +44,7 @@ pub fn functions_in_roles(
     gateway: &Platform,
     role: impl Fn(&str) -> Result<Platform, InvalidSettings>,
 ) -> Result<Router, InvalidSettings> {
+    gateway.env().section(|settings| refuse_unowned(gateway.profile(), settings))?;
     let of_pages = Router::new()
         .merge(function_account::router(&role("account")?)?)
         .merge(function_admin::router(&role("admin")?)?)
@@ -44,6 +59,14 @@ pub fn functions_in_roles(
     // The gateway's part: it answers what browsers ask before they call, and what leads nowhere.
     let merged = edge::preflights(of_pages, gateway)?.merge(of_services);
     edge::fallback(merged, gateway)
+}
+
+/// A function knows only the sections of the crates it is built of; here all are known.
+fn refuse_unowned(profile: &Profile, settings: &mut Settings<'_>) {
+    let owned = sections();
+    for section in profile.sections().filter(|section| !owned.contains(section)) {
+        profile.complain(settings, &format!("has a section [{section}] that belongs to no crate"));
+    }
 }
 
 /// Tells the edge where a connection came from, as API Gateway does in its event.

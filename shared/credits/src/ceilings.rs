@@ -1,5 +1,4 @@
-use crate::Account;
-use platform::Limits;
+use crate::{Account, Limits};
 use primitives::{CostCents, CreditsDelta, Timestamp, Unit};
 
 pub(crate) const DAY_SECONDS: u64 = 86_400;

@@ -5,12 +5,12 @@ use crate::items::{
     ACCOUNTS, CREDIT_TRANSACTIONS, SWEEP_INDEX, account_key, day_counter, ended_in, ended_mark, entry_item,
     entry_key, minute_counter, read_account, read_entry, shard_name, sweep_shard,
 };
-use crate::{CreditsError, Hold, Nonce, SuspensionError};
+use crate::{CreditsError, Hold, LedgerRules, Limits, Nonce, SuspensionError};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use platform::{
-    Attributes, ConditionalWrite, Item, Page, Platform, StoreError, conditional_write, number, pause,
-    query_at_most, query_page, retry_conflicts, text, unless_condition_failed,
+    Attributes, ConditionalWrite, InvalidSettings, Item, Page, Platform, StoreError, conditional_write,
+    number, pause, query_at_most, query_page, retry_conflicts, text, unless_condition_failed,
 };
 use primitives::{AccountId, CostCents, Credits, EntryId, RunId, Timestamp, times};
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub struct Ledger {
     once: Client,
     pub(crate) accounts: String,
     pub(crate) entries: String,
-    hold_lifetime: Duration,
+    rules: LedgerRules,
     pub(crate) ceilings: Ceilings,
 }
 
@@ -71,16 +71,29 @@ pub struct Due {
 }
 
 impl Ledger {
-    pub fn new(platform: &Platform) -> Ledger {
-        let profile = platform.profile();
-        Ledger {
+    pub fn new(platform: &Platform) -> Result<Ledger, InvalidSettings> {
+        let (rules, limits) = platform.rules(|profile, settings| {
+            let (rules, limits) = (LedgerRules::read(profile, settings), Limits::read(profile, settings));
+            Some((rules?, limits?))
+        })?;
+        Ok(Ledger {
             dynamo: platform.dynamo().clone(),
             once: platform.dynamo_once().clone(),
             accounts: platform.table(&ACCOUNTS),
             entries: platform.table(&CREDIT_TRANSACTIONS),
-            hold_lifetime: profile.ledger.hold_lifetime(),
-            ceilings: Ceilings::of(&profile.limits, profile.ledger.unit),
-        }
+            ceilings: Ceilings::of(&limits, platform.profile().unit),
+            rules,
+        })
+    }
+
+    /// How long a reservation lives.
+    pub fn hold_lifetime(&self) -> Duration {
+        self.rules.hold_lifetime()
+    }
+
+    /// How long after its expiry a reservation is left alone.
+    pub fn hold_grace(&self) -> Duration {
+        self.rules.hold_grace()
     }
 
     pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
@@ -125,7 +138,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Result<(Account, Hold), Refusal>, StoreError> {
         let nonce = ours.last().copied().unwrap_or_else(Nonce::random);
-        let hold = wish.hold(nonce, now, self.hold_lifetime);
+        let hold = wish.hold(nonce, now, self.hold_lifetime());
         let ((unpaid_open_max, open_max), (lost_base, lost_max)) =
             (self.ceilings.open_holds(), self.ceilings.losses());
         let update = self

@@ -10,6 +10,7 @@ mod items;
 mod lots;
 mod posting;
 mod posts;
+mod rules;
 mod standing;
 mod statement;
 #[cfg(test)]
@@ -23,4 +24,5 @@ pub use hold::{Hold, Nonce};
 pub use items::{ACCOUNTS, CREDIT_TRANSACTIONS, SWEEP_INDEX, SWEEP_SHARDS, TABLES};
 pub use lots::{Lot, Lots, read_lots};
 pub use posting::{Effect, Posting};
+pub use rules::{LedgerRules, Limits, SECTIONS};
 pub use standing::{Freshness, Standings};

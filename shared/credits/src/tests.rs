@@ -4,8 +4,7 @@ use crate::entry::{Decision, Entry, OnceKey, Origin, Outcome};
 use crate::items::{entry_item, read_entry};
 use crate::lots::read_lots;
 use crate::posting::Posting;
-use crate::{Hold, Nonce};
-use platform::Limits;
+use crate::{Hold, Limits, Nonce};
 use primitives::{AccountId, CostCents, Credits, CreditsDelta, EntryId, Fingerprint, RunId, Timestamp, Unit};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -46,11 +45,7 @@ fn ceilings() -> Ceilings {
     let limits = Limits {
         open_holds_max: 2,
         unpaid_open_holds_max: 1,
-        waiting_repeats_max: 8,
         runs_per_minute_max: 5,
-        user_requests_per_minute_max: 300,
-        network_requests_per_minute_max: 300,
-        welcomes_per_network_day_max: 20,
         given_back_day_cents: cents("25"),
         given_back_percent_of_paid: 10,
         given_back_day_cents_max: cents("1000"),

@@ -53,7 +53,7 @@ async fn name_and_complete(State(edge): State<Edge>, mut request: Request, next:
     let span = tracing::info_span!("request", request_id = %id, trace_id, %method, path);
     let begun = Instant::now();
     async {
-        let unit = edge.platform().profile().ledger.unit;
+        let unit = edge.platform().profile().unit;
         let response = completed(next.run(request).await, &id, language, unit);
         let (status, duration_ms) = (response.status().as_u16(), begun.elapsed().as_millis());
         tracing::info!(status, duration_ms, "{method} {path} was answered with {status}");

@@ -25,7 +25,7 @@ pub use extract::{
 };
 pub use finish::fallback;
 pub use in_time::AnswerBy;
-pub use limit::{REQUEST_LIMITS, TABLES};
+pub use limit::{REQUEST_LIMITS, RequestRules, SECTIONS, TABLES};
 pub use network::SourceIp;
 pub use permission::Permission;
 pub use problems::{Problem, ProblemCode, ProblemDocument, Wording, closed_set};

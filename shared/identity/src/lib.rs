@@ -32,3 +32,4 @@ pub use user::{
 };
 pub use users::{FirstSight, ProfileChange, Users};
 pub use verifier::{Reason, SignIn, Unverified, Verifier};
+pub use welcome::{SECTIONS, WelcomeRules};

@@ -3,10 +3,11 @@ use crate::items::{Change, USERS, new_user, read_user, user_key};
 use crate::question::{Answer, question_columns};
 use crate::{
     ClerkSettings, DisplayName, IdentityError, PreferencesChange, Pseudonyms, User, UserState, Welcome,
+    WelcomeRules,
 };
 use aws_sdk_dynamodb::types::ReturnValue;
 use platform::{Attributes, InvalidSettings, Platform, StoreError, unless_condition_failed};
-use primitives::UserId;
+use primitives::{Credits, UserId};
 use serde::Deserialize;
 
 /// The people of this deployment: created once, corrected by themselves, followed by Clerk's webhooks.
@@ -15,6 +16,7 @@ pub struct Users {
     pub(crate) platform: Platform,
     pub(crate) clerk: ClerkApi,
     pub(crate) pseudonyms: Pseudonyms,
+    pub(crate) welcome: WelcomeRules,
     pub(crate) table: String,
 }
 
@@ -43,8 +45,14 @@ impl Users {
             platform: platform.clone(),
             clerk: ClerkApi::new(platform, &settings),
             pseudonyms,
+            welcome: platform.rules(WelcomeRules::read)?,
             table: platform.table(&USERS),
         })
+    }
+
+    /// What a new person is given once.
+    pub fn welcome(&self) -> Credits {
+        self.welcome.credits
     }
 
     /// A tombstone is a user too; see [`User::state`].

@@ -4,14 +4,39 @@ use crate::items::USERS;
 use crate::users::Users;
 use crate::{FirstSight, Welcome, WelcomeRefused};
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{ItemBuilder, StoreError, key, number, text, unless_condition_failed};
-use primitives::UserId;
+use platform::{ItemBuilder, Profile, Settings, StoreError, key, number, text, unless_condition_failed};
+use primitives::{Credits, UserId};
+use serde::Deserialize;
 use std::time::Duration;
+
+/// The sections of a profile that this crate owns.
+pub const SECTIONS: &[&str] = &[WelcomeRules::SECTION];
 
 /// How long we remember that an address has had its welcome (retention: 12 to 24 months).
 const EMAIL_REMEMBERED: Duration = Duration::from_secs(730 * 24 * 60 * 60);
 /// A network's row serves one day; its key changes with the date.
 const NETWORK_REMEMBERED: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+/// The profile's section `welcome`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WelcomeRules {
+    /// Credit given once to a new person.
+    pub credits: Credits,
+    /// Welcome credits per network and day (`WELCOMES_PER_NETWORK_DAY_MAX`).
+    pub per_network_day_max: u32,
+}
+
+impl WelcomeRules {
+    const SECTION: &str = "welcome";
+
+    pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<WelcomeRules> {
+        let mut rules: WelcomeRules = profile.section(WelcomeRules::SECTION, settings)?;
+        let most = &mut rules.per_network_day_max;
+        *most = settings.parsed_or("WELCOMES_PER_NETWORK_DAY_MAX", *most, "a whole number");
+        Some(rules)
+    }
+}
 
 impl Users {
     /// `address`: the verified one; `None` when Clerk has told us that there is none. Each step can be repeated: the
@@ -61,7 +86,7 @@ impl Users {
     ///
     /// The row holds the user ids instead of a count, so that a page's parallel first requests take one place.
     async fn take_network_place(&self, user: &UserId, network: &str) -> Result<bool, StoreError> {
-        let places = self.platform.profile().limits.welcomes_per_network_day_max;
+        let places = self.welcome.per_network_day_max;
         if places == 0 {
             return Ok(false);
         }

@@ -5,5 +5,5 @@ mod media;
 mod output;
 
 pub use error::MediaError;
-pub use media::{Link, Media};
+pub use media::{Link, Media, MediaRules, SECTIONS};
 pub use output::{OutputKind, StoredOutput, output_key};

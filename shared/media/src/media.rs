@@ -5,9 +5,13 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use platform::Platform;
+use platform::{InvalidSettings, Platform, Profile, Settings};
 use primitives::{AccountId, Private, Timestamp};
+use serde::Deserialize;
 use std::time::{Duration, SystemTime};
+
+/// The sections of a profile that this crate owns.
+pub const SECTIONS: &[&str] = &[MediaRules::SECTION];
 
 /// How long a link works; never longer than the output itself.
 const LINK_LIFETIME: Duration = Duration::from_secs(3600);
@@ -16,6 +20,15 @@ const LINK_LIFETIME: Duration = Duration::from_secs(3600);
 #[derive(Clone)]
 pub struct Media {
     platform: Platform,
+    rules: MediaRules,
+}
+
+/// The profile's section `media`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaRules {
+    /// How long an output is kept; the bucket's own rule removes it, and `template.yaml` says the same.
+    pub output_days: u32,
 }
 
 /// Links that anybody who has them can fetch until they end.
@@ -28,9 +41,17 @@ pub struct Link {
     pub expires_at: Timestamp,
 }
 
+impl MediaRules {
+    const SECTION: &str = "media";
+
+    pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<MediaRules> {
+        profile.section(MediaRules::SECTION, settings)
+    }
+}
+
 impl Media {
-    pub fn new(platform: &Platform) -> Media {
-        Media { platform: platform.clone() }
+    pub fn new(platform: &Platform) -> Result<Media, InvalidSettings> {
+        Ok(Media { rules: platform.rules(MediaRules::read)?, platform: platform.clone() })
     }
 
     /// Stores an output under a name of ours. Storing it again replaces it.
@@ -43,13 +64,12 @@ impl Media {
         now: Timestamp,
     ) -> Result<StoredOutput, MediaError> {
         let content = content.into_inner();
-        let days = self.platform.profile().retention.media_days;
         let output = StoredOutput {
             kind,
             key: output_key(account, name, kind, now),
             bytes: content.len() as u64,
             sha256: URL_SAFE_NO_PAD.encode(ring::digest::digest(&ring::digest::SHA256, &content)),
-            expires_at: StoredOutput::expiry(now, days),
+            expires_at: StoredOutput::expiry(now, self.rules.output_days),
         };
         let put = self.platform.s3().put_object().bucket(self.bucket()).key(&output.key);
         put.content_type(kind.media_type())

@@ -17,6 +17,7 @@ mod rail;
 mod rails;
 mod reconciliation;
 mod reversal;
+mod rules;
 mod ruling;
 mod settings;
 mod store;
@@ -45,6 +46,7 @@ pub use payments::Payments;
 pub use rail::{Rail, UnknownRail};
 pub use reconciliation::{Difference, RailReport, Reconciliation};
 pub use reversal::{Cause, Reinstatement, Reversal};
+pub use rules::{SECTIONS, TopUpRules};
 pub use ruling::{Ruling, credits_for, judge_payment};
 pub use top_ups::{TopUpPage, TopUpWish, TopUps};
 

@@ -1,8 +1,8 @@
 use crate::order::{FixedRate, TopUp};
 use crate::pay_by::{Drawn, PayBy, Priced};
 use crate::rails::kind::Payee;
-use crate::{PaymentsError, Rail, TopUpError};
-use platform::{InvalidSettings, Platform, TopUpRules};
+use crate::{PaymentsError, Rail, TopUpError, TopUpRules};
+use platform::{InvalidSettings, Platform};
 use primitives::{Credits, Rate, Timestamp, TopUpId, Unit};
 use rates::Rates;
 use std::collections::BTreeMap;
@@ -22,20 +22,14 @@ impl Methods {
     pub(crate) fn new(platform: &Platform, rules: &TopUpRules) -> Result<Methods, InvalidSettings> {
         platform.env().section(|settings| {
             let mut payees = BTreeMap::new();
-            for name in &rules.methods {
-                match name.parse::<Rail>() {
-                    Ok(rail) if !rail.kind().is_configured(settings) => {}
-                    Ok(rail) => {
-                        let payee = rail.kind().payee(platform, settings);
-                        payees.extend(payee.map(|payee| (rail, payee)));
-                    }
-                    Err(unknown) => {
-                        settings.complain("PROFILE", &format!("offers `{name}` to pay by, but {unknown}"));
-                    }
+            for rail in rules.methods.iter().copied() {
+                if rail.kind().is_configured(settings) {
+                    let payee = rail.kind().payee(platform, rules, settings);
+                    payees.extend(payee.map(|payee| (rail, payee)));
                 }
             }
             Methods {
-                unit: platform.profile().ledger.unit,
+                unit: platform.profile().unit,
                 api_url: settings.text_or("API_URL", "").trim_end_matches('/').to_owned(),
                 payees,
             }

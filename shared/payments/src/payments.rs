@@ -5,12 +5,10 @@ use crate::likeness::Alike;
 use crate::order::{Payment, TopUp};
 use crate::ruling::{Ruling, judge_payment};
 use crate::store::{Store, When};
-use crate::{Likeness, PaymentsError, Rail};
+use crate::{Likeness, PaymentsError, Rail, TopUpRules};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use credits::{Ledger, Posted, Posting, PostingError};
-use platform::{
-    InvalidSettings, Platform, Sealer, StoreError, TopUpRules, Written, retry_conflicts, with_causes,
-};
+use platform::{InvalidSettings, Platform, Sealer, StoreError, Written, retry_conflicts, with_causes};
 use primitives::{AccountId, Credits, EntryId, Timestamp, TopUpId, Unit};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -48,9 +46,9 @@ impl Payments {
     pub fn new(platform: &Platform) -> Result<Payments, InvalidSettings> {
         Ok(Payments {
             store: Store::new(platform),
-            ledger: Ledger::new(platform),
-            rules: platform.profile().top_ups.clone(),
-            unit: platform.profile().ledger.unit,
+            ledger: Ledger::new(platform)?,
+            rules: platform.rules(TopUpRules::read)?,
+            unit: platform.profile().unit,
             sealer: platform.env().section(Sealer::read)?,
         })
     }

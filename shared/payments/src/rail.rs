@@ -1,4 +1,4 @@
-use platform::TopUpRules;
+use crate::TopUpRules;
 use primitives::Currency;
 use std::fmt;
 use std::str::FromStr;
@@ -103,7 +103,7 @@ impl Rail {
     /// Whether the profile names it. One that it does not name reads no setting, takes no message, and is neither polled nor
     /// compared.
     pub(crate) fn is_offered_by(self, rules: &TopUpRules) -> bool {
-        rules.methods.iter().any(|method| method == self.as_str())
+        rules.methods.contains(&self)
     }
 }
 

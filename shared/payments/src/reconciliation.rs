@@ -2,9 +2,9 @@ use crate::compared::{Compared, YOUNG};
 use crate::fact::{FactKey, FactState};
 use crate::rail::ToldBy;
 use crate::rails::kind::ProcessorList;
-use crate::{ComparisonError, Payments, PaymentsError, Rail};
+use crate::{ComparisonError, Payments, PaymentsError, Rail, TopUpRules};
 use futures_util::future::join_all;
-use platform::{InvalidSettings, Platform, StoreError, TopUpRules, with_causes};
+use platform::{InvalidSettings, Platform, StoreError, with_causes};
 use primitives::{Money, Timestamp, times};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -53,7 +53,7 @@ const TOO_SLOW: &str = "the processor answers too slowly";
 
 impl Reconciliation {
     pub fn new(platform: &Platform) -> Result<Reconciliation, InvalidSettings> {
-        Reconciliation::with_rules(platform, &platform.profile().top_ups)
+        Reconciliation::with_rules(platform, &platform.rules(TopUpRules::read)?)
     }
 
     pub(crate) fn with_rules(

@@ -1,9 +1,9 @@
 //! Decides whether an arrival becomes credit, and how much: pure, and the same for webhook, poll and list.
 
+use crate::TopUpRules;
 use crate::Unmatched;
 use crate::order::{PAYMENTS_MAX, TopUp};
 use crate::rail::Acceptance;
-use platform::TopUpRules;
 use primitives::{Credits, Money, Overflow, Timestamp, Unit};
 use std::time::Duration;
 

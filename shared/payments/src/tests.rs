@@ -2,8 +2,8 @@ pub(crate) mod toy;
 
 use crate::methods::Methods;
 use crate::order::{FixedRate, PAYMENTS_MAX, Payment, TopUp};
-use crate::{FactKey, Rail, Ruling, Status, Unmatched, credits_for};
-use platform::{Platform, TopUpRules};
+use crate::{FactKey, Rail, Ruling, Status, TopUpRules, Unmatched, credits_for};
+use platform::Platform;
 use primitives::{
     Clock, Credits, Currency, EntryId, Money, Overflow, Rate, Secret, Timestamp, TopUpId, Unit,
 };
@@ -30,7 +30,7 @@ fn at(seconds: u64) -> Timestamp {
 
 /// The real profile's rules.
 fn rules() -> TopUpRules {
-    platform(&[]).profile().top_ups.clone()
+    platform(&[]).rules(TopUpRules::read).unwrap()
 }
 
 fn platform(settings: &[(&str, &str)]) -> Platform {

@@ -1,8 +1,8 @@
 //! What is still to be paid of an order, and whether it may be.
 
+use crate::TopUpRules;
 use crate::rail::Recognition;
 use crate::{Ruling, Status, TopUp, judge_payment};
-use platform::TopUpRules;
 use primitives::{Money, Timestamp, Unit};
 
 impl TopUp {

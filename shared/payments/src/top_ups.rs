@@ -7,13 +7,12 @@ use crate::order::{LOOK_BACK, TopUp};
 use crate::pay_by::Priced;
 use crate::rail::Recognition;
 use crate::store::{Store, When};
-use crate::{PaymentsError, Rail, TopUpError};
+use crate::{PaymentsError, Rail, TopUpError, TopUpRules};
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::{
-    Attributes, InvalidSettings, Item, Page, Platform, StoreError, TopUpRules, Written, key, number,
-    query_page, text,
+    Attributes, InvalidSettings, Item, Page, Platform, StoreError, Written, key, number, query_page, text,
 };
 use primitives::{AccountId, Credits, Fingerprint, Secret, Timestamp, TopUpId, Unit, random_bytes};
 use rates::Rates;
@@ -69,13 +68,13 @@ const KEY: usize = 4;
 
 impl TopUps {
     pub fn new(platform: &Platform) -> Result<TopUps, InvalidSettings> {
-        TopUps::with_rules(platform, platform.profile().top_ups.clone())
+        TopUps::with_rules(platform, platform.rules(TopUpRules::read)?)
     }
 
     pub(crate) fn with_rules(platform: &Platform, rules: TopUpRules) -> Result<TopUps, InvalidSettings> {
         Ok(TopUps {
             store: Store::new(platform),
-            unit: platform.profile().ledger.unit,
+            unit: platform.profile().unit,
             methods: Methods::new(platform, &rules)?,
             rules,
             rates: Rates::new(platform)?,

@@ -20,8 +20,8 @@ pub struct Settings<'a> {
 pub struct InvalidSettings(String);
 
 impl InvalidSettings {
-    pub(crate) fn unknown_profile() -> InvalidSettings {
-        InvalidSettings("PROFILE names no profile".to_owned())
+    pub(crate) fn of_profile() -> InvalidSettings {
+        InvalidSettings("PROFILE can't be used".to_owned())
     }
 }
 

@@ -8,6 +8,7 @@ mod error;
 mod items;
 mod page;
 mod profile;
+mod profiles;
 mod seal;
 mod store;
 mod tables;
@@ -29,7 +30,7 @@ pub use env::{Env, InvalidSettings, Settings};
 pub use error::StoreError;
 pub use items::{Attributes, Item, ItemBuilder, Key, key, number, text};
 pub use page::{Page, query_all, query_at_most, query_page, scan_all};
-pub use profile::{LedgerRules, Limits, Profile, Retention, ToolSeed, TopUpRules};
+pub use profile::{LogRules, Profile, SECTIONS};
 pub use seal::{SealError, Sealer};
 pub use store::{IsConflict, StoreSettings, pause, retry_conflicts};
 pub use tables::{Index, KeyType, TableSpec};
@@ -78,7 +79,7 @@ impl Platform {
         let tasks = TaskTracker::new();
         tasks.close();
         let inner = Inner {
-            profile: profile.ok_or_else(InvalidSettings::unknown_profile)?,
+            profile: profile.ok_or_else(InvalidSettings::of_profile)?,
             logs,
             env,
             clock,
@@ -112,6 +113,11 @@ impl Platform {
             ..(*self.0).clone()
         };
         Platform(Arc::new(inner))
+    }
+
+    /// The same process as another service, by a profile that is no file: for tests.
+    pub fn with_profile(&self, profile: Profile) -> Platform {
+        Platform(Arc::new(Inner { profile, ..(*self.0).clone() }))
     }
 
     /// The same process in another role: settings of its own, and clients that show the stores the credentials in these

@@ -1,206 +1,286 @@
-use crate::Settings;
-use primitives::{CostCents, Credits, Markup, Unit};
+use crate::profiles::PROFILES;
+use crate::{InvalidSettings, Platform, Settings};
+use primitives::Unit;
 use serde::Deserialize;
-use std::time::Duration;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use toml::{Table, Value};
 
-/// Which service this deployment is: its brand, ledger rules, tools and times. The numbers live in `infra/profiles`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Which service this deployment is. The texts are the files of `infra/profiles`.
+///
+/// Only what all crates speak of has fields here. Everything else stands in sections: each belongs to one crate, which
+/// knows its keys and reads it by [`Profile::section`] or [`Profile::rows`].
+#[derive(Debug, Clone)]
 pub struct Profile {
     pub name: String,
+    /// The name of the service, for people.
     pub brand: String,
-    pub ledger: LedgerRules,
-    pub limits: Limits,
-    pub retention: Retention,
-    pub top_ups: TopUpRules,
-    pub tools: Vec<ToolSeed>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LedgerRules {
-    /// What one ledger unit is, e.g. `USD cent`.
+    /// What the ledger counts in, e.g. `USD cent`.
     pub unit: Unit,
-    /// Credit given once to a new person.
-    pub welcome: Credits,
-    /// How long a reservation lives; longer than the slowest run.
-    pub hold_seconds: u64,
-    /// How long after its expiry a reservation is left alone, so that a late settle wins over the sweep.
-    pub hold_grace_seconds: u64,
-    /// How long a quoted price is kept.
-    pub quote_seconds: u64,
-    /// How long an instance may use a price row it has read.
-    pub pricing_cache_seconds: u64,
+    sections: Arc<Table>,
 }
 
-/// Ceilings against abuse; each can be overridden by the setting named beside it.
+/// The section `logs`: what CloudWatch keeps. `template.yaml` says the same.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Open reservations per account (`OPEN_HOLDS_MAX`).
-    pub open_holds_max: u32,
-    /// The same for an account that never paid anything in (`UNPAID_OPEN_HOLDS_MAX`).
-    pub unpaid_open_holds_max: u32,
-    /// Repeats of a running run that wait for its end, per account and two seconds (`WAITING_REPEATS_MAX`).
-    pub waiting_repeats_max: u32,
-    /// Runs started per account and minute (`RUNS_PER_MINUTE_MAX`).
-    pub runs_per_minute_max: u32,
-    /// Requests per person and minute (`USER_REQUESTS_PER_MINUTE_MAX`).
-    pub user_requests_per_minute_max: u32,
-    /// Requests per network (IPv4 /24, IPv6 /48) and minute (`NETWORK_REQUESTS_PER_MINUTE_MAX`).
-    pub network_requests_per_minute_max: u32,
-    /// Welcome credits per network and day (`WELCOMES_PER_NETWORK_DAY_MAX`).
-    pub welcomes_per_network_day_max: u32,
-    /// Our own cost of runs that were given back, borne per account and UTC day (`GIVEN_BACK_DAY_CENTS`).
-    pub given_back_day_cents: CostCents,
-    /// So many hundredths of what was paid in are borne instead, if that is more (`GIVEN_BACK_PERCENT_OF_PAID`).
-    pub given_back_percent_of_paid: u32,
-    /// Never more than this, whatever was paid in (`GIVEN_BACK_DAY_CENTS_MAX`).
-    pub given_back_day_cents_max: CostCents,
+pub struct LogRules {
+    pub days: u32,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// The sections that this crate owns.
+pub const SECTIONS: &[&str] = &[LogRules::SECTION];
+
+/// What stands above the sections.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Retention {
-    pub media_days: u32,
-    pub usage_log_days: u32,
-    pub logs_days: u32,
+struct Head {
+    name: String,
+    brand: String,
+    unit: Unit,
 }
 
-/// What can be paid in, and what becomes of money that does not arrive as it was ordered. Amounts are ledger units.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TopUpRules {
-    /// The amounts the page offers.
-    pub tiers: Vec<Credits>,
-    /// Any other amount from `amount_min` to `amount_max` in whole `amount_step`s.
-    pub amount_min: Credits,
-    pub amount_max: Credits,
-    pub amount_step: Credits,
-    /// Names of payment rails, in the order they are offered.
-    pub methods: Vec<String>,
-    /// How long an order waits for its payment.
-    pub order_minutes: u64,
-    /// How long after that a payment still counts for its order, at the order's rate.
-    pub grace_hours: u64,
-    /// Unpaid orders a person may have at once (`OPEN_TOP_UPS_MAX`).
-    pub open_max: u32,
-    /// Orders a person may make within a day, paid or not (`TOP_UPS_PER_DAY_MAX`).
-    pub orders_per_day_max: u32,
-    /// An arrival worth less than this is looked at by a person first.
-    pub arrival_min: Credits,
-    /// So is one worth more than this.
-    pub arrival_max: Credits,
-    /// How long a claim of a transfer waits for others to object, when nothing but its claimant's word speaks for it.
-    pub claim_wait_hours: u64,
-    /// So much of claims without proof is granted per account and UTC day without a person's look.
-    pub claim_credits_day_max: Credits,
-    /// Transfers that an account may claim on one UTC day.
-    pub claims_day_max: u32,
-    /// How long the sealed raw body of a payment's delivery is kept.
-    pub body_days: u32,
-    /// What a transfer's reference code begins with.
-    pub reference_prefix: String,
-}
+impl LogRules {
+    const SECTION: &str = "logs";
 
-/// A row that `tool_pricing` starts with; afterwards the table is the truth.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ToolSeed {
-    pub tool: String,
-    /// Which variant of the tool, e.g. the model family; the first one listed is the default.
-    pub option: String,
-    pub title: String,
-    pub provider_cost_cents: CostCents,
-    pub markup_ratio: Markup,
-    pub enabled: bool,
-    /// The first provider and its fallbacks, as `provider/setting-of-the-model`.
-    pub chain: Vec<String>,
-    pub prompt_chars_max: u32,
-    /// For text: each begun stretch of so many bytes of the prompt (UTF-8) costs `provider_cost_cents` once more.
-    pub prompt_bytes_per_unit: Option<u32>,
-    /// For text: the provider may write this many tokens.
-    pub output_tokens_max: Option<u32>,
-}
-
-impl LedgerRules {
-    pub fn hold_lifetime(&self) -> Duration {
-        Duration::from_secs(self.hold_seconds)
-    }
-
-    pub fn hold_grace(&self) -> Duration {
-        Duration::from_secs(self.hold_grace_seconds)
-    }
-}
-
-impl TopUpRules {
-    pub fn order_lifetime(&self) -> Duration {
-        Duration::from_secs(self.order_minutes.saturating_mul(60))
-    }
-
-    pub fn grace(&self) -> Duration {
-        Duration::from_secs(self.grace_hours.saturating_mul(3600))
-    }
-
-    pub fn claim_wait(&self) -> Duration {
-        Duration::from_secs(self.claim_wait_hours.saturating_mul(3600))
-    }
-
-    pub fn body_lifetime(&self) -> Duration {
-        Duration::from_secs(u64::from(self.body_days).saturating_mul(86_400))
+    pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<LogRules> {
+        profile.section(LogRules::SECTION, settings)
     }
 }
 
 impl Profile {
+    /// The names of all profiles, in order.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        PROFILES.iter().map(|(name, _)| *name)
+    }
+
     /// `PROFILE`, citipen when absent.
     pub(crate) fn read(settings: &mut Settings<'_>) -> Option<Profile> {
         let name = settings.text_or("PROFILE", "citipen");
-        let text = match name.as_str() {
-            "citipen" => include_str!("../../../infra/profiles/citipen.toml"),
-            _ => {
-                settings.complain("PROFILE", &format!("must be citipen, not `{name}`"));
-                return None;
-            }
+        let Some((_, text)) = PROFILES.iter().find(|(known, _)| *known == name) else {
+            let names: Vec<&str> = Profile::names().collect();
+            settings.complain("PROFILE", &format!("must be one of {}, not `{name}`", names.join(", ")));
+            return None;
         };
-        match toml::from_str::<Profile>(text) {
-            Ok(mut profile) => {
-                profile.limits.override_from(settings);
-                let open_max = profile.top_ups.open_max;
-                profile.top_ups.open_max = settings.parsed_or("OPEN_TOP_UPS_MAX", open_max, "a whole number");
-                let made_max = profile.top_ups.orders_per_day_max;
-                profile.top_ups.orders_per_day_max =
-                    settings.parsed_or("TOP_UPS_PER_DAY_MAX", made_max, "a whole number");
-                Some(profile)
+        let profile = Profile::of_text(&name, text, settings)?;
+        LogRules::read(&profile, settings).map(|_| profile)
+    }
+
+    /// A profile that is no file: a test shows by it what another service would be.
+    pub fn parse(name: &str, text: &str) -> Result<Profile, InvalidSettings> {
+        let env = crate::Env::from_iter([]);
+        let mut settings = env.settings();
+        let profile = Profile::of_text(name, text, &mut settings);
+        settings.finish()?;
+        profile.ok_or_else(InvalidSettings::of_profile)
+    }
+
+    fn of_text(name: &str, text: &str, settings: &mut Settings<'_>) -> Option<Profile> {
+        let read = text.parse::<Table>().and_then(|table| {
+            let (sections, head): (Table, Table) =
+                table.into_iter().partition(|(_, value)| is_section(value));
+            Ok((Value::Table(head).try_into::<Head>()?, sections))
+        });
+        match read {
+            Ok((head, _)) if head.name != name => {
+                let what = format!("names `{name}`, but that profile calls itself `{}`", head.name);
+                settings.complain("PROFILE", &what);
+                None
+            }
+            Ok((Head { name, brand, unit }, sections)) => {
+                Some(Profile { name, brand, unit, sections: Arc::new(sections) })
             }
             Err(error) => {
-                settings.complain("PROFILE", &format!("can't be read: {error}"));
+                settings
+                    .complain("PROFILE", &format!("names `{name}`, which can't be read: {}", line(&error)));
                 None
             }
         }
     }
+
+    /// Reads a section by the crate that owns it. `None` goes with a complaint.
+    pub fn section<T: DeserializeOwned>(&self, name: &str, settings: &mut Settings<'_>) -> Option<T> {
+        let Some(section) = self.sections.get(name) else {
+            self.complain(settings, &format!("has no section [{name}]"));
+            return None;
+        };
+        self.read_as(&format!("[{name}]"), section, settings)
+    }
+
+    /// Reads a section of many rows, `[[name]]`, by the crate that owns it. `None` goes with a complaint for each row that
+    /// can't be read.
+    pub fn rows<T: DeserializeOwned>(&self, name: &str, settings: &mut Settings<'_>) -> Option<Vec<T>> {
+        let Some(Value::Array(rows)) = self.sections.get(name) else {
+            self.complain(settings, &format!("has no rows [[{name}]]"));
+            return None;
+        };
+        let rows = rows.iter().enumerate();
+        let rows: Vec<Option<T>> =
+            rows.map(|(at, row)| self.read_as(&format!("[[{name}]] {}", at + 1), row, settings)).collect();
+        rows.into_iter().collect()
+    }
+
+    /// `what`: the section, the key, and what is wrong with it.
+    pub fn complain(&self, settings: &mut Settings<'_>, what: &str) {
+        settings.complain("PROFILE", &format!("names `{}`, which {what}", self.name));
+    }
+
+    /// The names of all its sections. Each must belong to a crate.
+    pub fn sections(&self) -> impl Iterator<Item = &str> {
+        self.sections.keys().map(String::as_str)
+    }
+
+    fn read_as<T: DeserializeOwned>(
+        &self,
+        place: &str,
+        value: &Value,
+        settings: &mut Settings<'_>,
+    ) -> Option<T> {
+        let read = value.clone().try_into::<T>();
+        read.inspect_err(|error| {
+            let what = format!("can't be used, because of its section {place}: {}", line(error));
+            self.complain(settings, &what);
+        })
+        .ok()
+    }
 }
 
-impl Limits {
-    fn override_from(&mut self, settings: &mut Settings<'_>) {
-        let overrides = [
-            ("OPEN_HOLDS_MAX", &mut self.open_holds_max),
-            ("UNPAID_OPEN_HOLDS_MAX", &mut self.unpaid_open_holds_max),
-            ("WAITING_REPEATS_MAX", &mut self.waiting_repeats_max),
-            ("GIVEN_BACK_PERCENT_OF_PAID", &mut self.given_back_percent_of_paid),
-            ("RUNS_PER_MINUTE_MAX", &mut self.runs_per_minute_max),
-            ("USER_REQUESTS_PER_MINUTE_MAX", &mut self.user_requests_per_minute_max),
-            ("NETWORK_REQUESTS_PER_MINUTE_MAX", &mut self.network_requests_per_minute_max),
-            ("WELCOMES_PER_NETWORK_DAY_MAX", &mut self.welcomes_per_network_day_max),
-        ];
-        for (name, limit) in overrides {
-            *limit = settings.parsed_or(name, *limit, "a whole number");
+impl Platform {
+    /// Reads what one crate owns of the profile, and the settings that stand above it.
+    ///
+    /// `read` returns `None` beside a complaint.
+    pub fn rules<T>(
+        &self,
+        read: impl FnOnce(&Profile, &mut Settings<'_>) -> Option<T>,
+    ) -> Result<T, InvalidSettings> {
+        let mut settings = self.env().settings();
+        let rules = read(self.profile(), &mut settings);
+        settings.finish()?;
+        rules.ok_or_else(InvalidSettings::of_profile)
+    }
+}
+
+/// `[name]` and `[[name]]`, which may be empty.
+fn is_section(value: &Value) -> bool {
+    matches!(value, Value::Table(_) | Value::Array(_))
+}
+
+/// A complaint is one line.
+fn line(error: &toml::de::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Env;
+
+    const TEXT: &str = r#"
+name = "shop"
+brand = "The Shop"
+unit = "USD cent"
+
+[opening]
+hour = 8
+
+[[shelves]]
+title = "low"
+[[shelves]]
+title = "high"
+"#;
+
+    #[derive(Debug, PartialEq, Eq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Opening {
+        hour: u32,
+    }
+
+    #[derive(Debug, PartialEq, Eq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Shelf {
+        title: String,
+    }
+
+    fn complaints<T>(text: &str, read: impl Fn(&Profile, &mut Settings<'_>) -> Option<T>) -> String {
+        let profile = Profile::parse("shop", text).unwrap();
+        let env = Env::from_iter([]);
+        let mut settings = env.settings();
+        assert!(read(&profile, &mut settings).is_none());
+        settings.finish().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_section_is_read_by_who_owns_it() {
+        let profile = Profile::parse("shop", TEXT).unwrap();
+        assert_eq!((profile.name.as_str(), profile.brand.as_str()), ("shop", "The Shop"));
+        assert_eq!(profile.sections().collect::<Vec<_>>(), ["opening", "shelves"]);
+        let env = Env::from_iter([]);
+        let mut settings = env.settings();
+        assert_eq!(profile.section("opening", &mut settings), Some(Opening { hour: 8 }));
+        let shelves = ["low", "high"].map(|title| Shelf { title: title.to_owned() });
+        assert_eq!(profile.rows("shelves", &mut settings), Some(Vec::from(shelves)));
+        settings.finish().unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_section_is_told_with_profile_section_and_key() {
+        let opening =
+            |profile: &Profile, settings: &mut Settings<'_>| profile.section::<Opening>("opening", settings);
+        for (written, instead, parts) in [
+            ("hour = 8", "hours = 8", ["[opening]", "`hours`", "`hour`"]),
+            ("hour = 8", "hour = \"8\"", ["[opening]", "hour", "string"]),
+            ("hour = 8", "", ["[opening]", "missing", "`hour`"]),
+            ("[opening]", "[openings]", ["no section", "[opening]", "shop"]),
+        ] {
+            let told = complaints(&TEXT.replace(written, instead), opening);
+            for part in ["PROFILE", "`shop`"].iter().chain(&parts) {
+                assert!(told.contains(part), "{instead}: {part} in {told}");
+            }
         }
-        let overrides = [
-            ("GIVEN_BACK_DAY_CENTS", &mut self.given_back_day_cents),
-            ("GIVEN_BACK_DAY_CENTS_MAX", &mut self.given_back_day_cents_max),
-        ];
-        for (name, limit) in overrides {
-            *limit = settings.parsed_or(name, *limit, "an amount of cents such as 25");
+    }
+
+    #[test]
+    fn every_row_that_is_wrong_is_told_with_its_number() {
+        let shelves =
+            |profile: &Profile, settings: &mut Settings<'_>| profile.rows::<Shelf>("shelves", settings);
+        let told = complaints(&TEXT.replace("title = ", "titel = "), shelves);
+        for part in ["[[shelves]] 1: unknown field `titel`", "[[shelves]] 2: unknown field `titel`"] {
+            assert!(told.contains(part), "{part} in {told}");
         }
+        assert!(complaints(&TEXT.replace("shelves", "shelfs"), shelves).contains("no rows [[shelves]]"));
+    }
+
+    #[test]
+    fn what_stands_above_the_sections_is_checked_by_itself() {
+        let refused = |written: &str, instead: &str| {
+            Profile::parse("shop", &TEXT.replace(written, instead)).unwrap_err().to_string()
+        };
+        for (written, instead, part) in [
+            ("brand", "brnad", "unknown field `brnad`"),
+            ("unit = \"USD cent\"\n", "", "missing field `unit`"),
+            ("USD cent", "shell", "a ledger's unit is `USD cent`"),
+            ("\"shop\"", "\"stall\"", "calls itself `stall`"),
+            ("[opening]", "[opening", "PROFILE names `shop`, which can't be read"),
+        ] {
+            let told = refused(written, instead);
+            assert!(told.contains(part), "{instead}: {told}");
+        }
+    }
+
+    /// The list is made from the folder: this is the only place that looks whether it is whole.
+    #[test]
+    fn every_file_of_the_folder_can_be_chosen_and_an_unknown_name_lists_them() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/profiles");
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let mut names: Vec<String> =
+            files.map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+        names.sort();
+        assert_eq!(Profile::names().collect::<Vec<_>>(), names);
+        for name in &names {
+            let env = Env::from_iter([("PROFILE".to_owned(), name.clone())]);
+            assert_eq!(env.section(Profile::read).unwrap().unwrap().name, *name);
+        }
+        let env = Env::from_iter([("PROFILE".to_owned(), "citypen".to_owned())]);
+        let told = env.section(Profile::read).map(drop).unwrap_err().to_string();
+        assert!(told.contains(&format!("must be one of {}, not `citypen`", names.join(", "))), "{told}");
     }
 }

@@ -7,7 +7,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// What one unit of the ledger is: the profile says it (`ledger.unit`), and only the functions here know what follows
+/// What one unit of the ledger is: the profile says it (`unit`), and only the functions here know what follows
 /// from it. They are the only ones that turn credit into money, money into credit, or a provider's cost into a price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unit {

@@ -1,5 +1,6 @@
 use crate::PriceRow;
 use crate::items::{TOOL_PRICING, price_item, price_name, read_price};
+use crate::{RunRules, ToolSeed};
 use platform::{InvalidSettings, Platform, StoreError, scan_all, unless_condition_failed, with_causes};
 use primitives::Timestamp;
 use providers::WorstCosts;
@@ -36,16 +37,20 @@ struct Cached {
 
 impl Catalog {
     pub(crate) fn new(platform: &Platform) -> Result<Catalog, InvalidSettings> {
-        let profile = platform.profile();
-        let unit = profile.ledger.unit;
-        let seeds = profile.tools.iter().enumerate();
+        let (worst_costs, unit) = (WorstCosts::new(platform)?, platform.profile().unit);
+        let (rules, seeds) = platform.rules(|profile, settings| {
+            let rules = RunRules::read(profile, settings);
+            let seeds = ToolSeed::read_all(profile, settings, &worst_costs);
+            Some((rules?, seeds?))
+        })?;
+        let seeds = seeds.iter().enumerate();
         let seeds = seeds.map(|(at, seed)| PriceRow::of_seed(seed, unit, at)).collect();
         Ok(Catalog(Arc::new(Inner {
-            worst_costs: WorstCosts::new(platform)?,
+            worst_costs,
             platform: platform.clone(),
             table: platform.table(&TOOL_PRICING),
             seeds,
-            fresh_for: Duration::from_secs(profile.ledger.pricing_cache_seconds),
+            fresh_for: Duration::from_secs(rules.pricing_cache_seconds),
             cached: Mutex::new(None),
         })))
     }
@@ -118,7 +123,7 @@ impl Catalog {
         let mut rows: BTreeMap<String, PriceRow> =
             self.0.seeds.iter().map(|row| (row.name(), row.clone())).collect();
         for item in scan_all(self.0.platform.dynamo().scan().table_name(&self.0.table)).await? {
-            match read_price(&item, self.0.platform.profile().ledger.unit) {
+            match read_price(&item, self.0.platform.profile().unit) {
                 Ok(row) => {
                     let seed = rows.get(&row.name());
                     // A row of an older version says nothing of it.

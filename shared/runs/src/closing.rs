@@ -7,7 +7,7 @@ use credits::{Decided, Decision, Hold, Ledger, Outcome, SWEEP_SHARDS};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
 use media::StoredOutput;
-use platform::{Platform, with_causes};
+use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{AccountId, CostCents, RunId, Timestamp};
 use serde::Serialize;
 
@@ -48,8 +48,9 @@ pub struct Closing {
 }
 
 impl Closing {
-    pub fn new(platform: &Platform) -> Closing {
-        Closing { ledger: Ledger::new(platform), usage: UsageLog::new(platform), platform: platform.clone() }
+    pub fn new(platform: &Platform) -> Result<Closing, InvalidSettings> {
+        let (ledger, usage) = (Ledger::new(platform)?, UsageLog::new(platform)?);
+        Ok(Closing { ledger, usage, platform: platform.clone() })
     }
 
     fn now(&self) -> Timestamp {
@@ -82,7 +83,7 @@ impl Closing {
     }
 
     async fn sweep_shard(&self, shard: u8) -> Result<SweepReport, RunsError> {
-        let moment = self.now().before(self.platform.profile().ledger.hold_grace());
+        let moment = self.now().before(self.ledger.hold_grace());
         let due = self.ledger.due(shard, moment, SHARD_MAX).await?;
         let longest = due.first().map_or(0, |longest| moment.since(longest.since).as_secs());
         let sweeps = due.into_iter().map(|due| self.sweep_account(due.account).boxed());
@@ -105,7 +106,7 @@ impl Closing {
     async fn try_sweep_account(&self, id: &AccountId, report: &mut SweepReport) -> Result<(), RunsError> {
         let Some(account) = self.ledger.account(id).await? else { return Ok(()) };
         let mut result = Ok(());
-        for hold in account.overdue(self.now(), self.platform.profile().ledger.hold_grace()) {
+        for hold in account.overdue(self.now(), self.ledger.hold_grace()) {
             match self.finish_abandoned(id, &hold).await {
                 Ok(()) => report.holds += 1,
                 Err(error) => result = Err(error),
@@ -118,7 +119,7 @@ impl Closing {
 
     /// Ends a hold nobody ended: obeys the outcome if there is one, else gives the credit back.
     pub(crate) async fn finish_abandoned(&self, account: &AccountId, hold: &Hold) -> Result<(), RunsError> {
-        let lost = self.platform.profile().ledger.unit.cost_paid_by(hold.amount);
+        let lost = self.platform.profile().unit.cost_paid_by(hold.amount);
         let receipt = self.abandoned_receipt(hold).to_text();
         let decision = Decision::release_unseen(hold, EXPIRED, lost, receipt);
         let outcome = self.decide(account, &decision).await?;
@@ -149,7 +150,7 @@ impl Closing {
     ) -> Result<Option<BalanceView>, RunsError> {
         self.usage.record(outcome).await?;
         let balance = self.ledger.apply(&outcome.account, hold, outcome, self.now()).await?;
-        Ok(balance.map(|balance| BalanceView::of(balance, self.platform.profile().ledger.unit)))
+        Ok(balance.map(|balance| BalanceView::of(balance, self.platform.profile().unit)))
     }
 
     /// Lets the owner fetch an output that came after the credit had been given back.
@@ -174,7 +175,7 @@ impl Closing {
             markup: None,
             chars: None,
             fp: hold.fingerprint.encode(),
-            reserved_at: hold.expires_at.before(self.platform.profile().ledger.hold_lifetime()).millis(),
+            reserved_at: hold.expires_at.before(self.ledger.hold_lifetime()).millis(),
             first_at: None,
             finished_at: self.now().millis(),
             served: None,

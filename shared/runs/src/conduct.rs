@@ -272,7 +272,7 @@ impl Conduct {
 
     /// The provider's cost that the run's price pays for.
     fn cost_paid_by(&self, hold: &Hold) -> CostCents {
-        self.runs.0.platform.profile().ledger.unit.cost_paid_by(hold.amount)
+        self.runs.0.platform.profile().unit.cost_paid_by(hold.amount)
     }
 
     /// Prices are made so that no run can cost more: if one does, a provider bills more than our settings say.
@@ -339,11 +339,11 @@ impl Conduct {
     }
 
     fn unit(&self) -> Unit {
-        self.runs.0.platform.profile().ledger.unit
+        self.runs.0.platform.profile().unit
     }
 
     pub(crate) fn released_at(&self, hold: &Hold) -> Timestamp {
-        hold.expires_at.after(self.runs.0.platform.profile().ledger.hold_grace())
+        hold.expires_at.after(self.runs.0.ledger.hold_grace())
     }
 
     fn receipt(&self, priced: &Priced, hold: &Hold, first_at: Option<Timestamp>) -> Receipt {

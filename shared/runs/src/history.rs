@@ -3,10 +3,9 @@ use crate::view::{OutputView, RunPage, RunStatus, RunSummary, RunView};
 use crate::{Receipt, RunsError};
 use credits::{Hold, Ledger, Outcome};
 use media::{Link, Media, MediaError, OutputKind, StoredOutput};
-use platform::{Platform, with_causes};
+use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{AccountId, EntryId, RunId, Timestamp, Unit};
 use std::collections::HashMap;
-use std::time::Duration;
 
 /// Entries of the ledger read at once for a page of runs: as many as a page holds, and a few top-ups between them.
 const OUTCOMES_AT_ONCE: u32 = 120;
@@ -18,18 +17,16 @@ pub struct History {
     ledger: Ledger,
     media: Media,
     usage: UsageLog,
-    hold_lifetime: Duration,
 }
 
 impl History {
-    pub fn new(platform: &Platform) -> History {
-        History {
-            ledger: Ledger::new(platform),
-            media: Media::new(platform),
-            usage: UsageLog::new(platform),
-            hold_lifetime: platform.profile().ledger.hold_lifetime(),
+    pub fn new(platform: &Platform) -> Result<History, InvalidSettings> {
+        Ok(History {
+            ledger: Ledger::new(platform)?,
+            media: Media::new(platform)?,
+            usage: UsageLog::new(platform)?,
             platform: platform.clone(),
-        }
+        })
     }
 
     fn now(&self) -> Timestamp {
@@ -37,7 +34,7 @@ impl History {
     }
 
     fn unit(&self) -> Unit {
-        self.platform.profile().ledger.unit
+        self.platform.profile().unit
     }
 
     /// One run of this account, with its output.
@@ -48,7 +45,7 @@ impl History {
             return self.finished_view(&outcome).await;
         }
         if let Some(hold) = holder.as_ref().and_then(|holder| holder.hold(run)) {
-            return Ok(RunView::of_hold(hold, self.hold_lifetime, self.unit()));
+            return Ok(RunView::of_hold(hold, self.ledger.hold_lifetime(), self.unit()));
         }
         // Between the two reads the run may have ended: its hold is gone because its outcome is there.
         match self.ledger.outcome(account, run).await? {
@@ -124,7 +121,7 @@ impl History {
         };
         let holds = holder.map(|holder| holder.holds).unwrap_or_default();
         let running = holds.iter().filter(|hold| is_of_page(hold));
-        let shown = |hold| RunSummary::of(RunView::of_hold(hold, self.hold_lifetime, self.unit()));
+        let shown = |hold| RunSummary::of(RunView::of_hold(hold, self.ledger.hold_lifetime(), self.unit()));
         let mut runs: Vec<RunSummary> = running.map(shown).collect();
         runs.extend(self.finished(account, &page.items, before).await?);
         runs.sort_by_key(|run| std::cmp::Reverse(run.id));

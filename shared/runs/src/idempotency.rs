@@ -1,10 +1,11 @@
 use crate::items::IDEMPOTENCY;
+use crate::RunRules;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::{
-    ConditionalWrite, Item, ItemBuilder, Platform, StoreError, conditional_write, number,
+    ConditionalWrite, InvalidSettings, Item, ItemBuilder, Platform, StoreError, conditional_write, number,
     unless_condition_failed, with_causes,
 };
 use primitives::{AccountId, Fingerprint, RunId, Timestamp};
@@ -36,12 +37,12 @@ pub(crate) struct EarlierUse {
 }
 
 impl IdempotencyKeys {
-    pub(crate) fn new(platform: &Platform) -> IdempotencyKeys {
-        IdempotencyKeys {
+    pub(crate) fn new(platform: &Platform) -> Result<IdempotencyKeys, InvalidSettings> {
+        Ok(IdempotencyKeys {
             dynamo: platform.dynamo().clone(),
             table: platform.table(&IDEMPOTENCY),
-            waiting_max: platform.profile().limits.waiting_repeats_max,
-        }
+            waiting_max: platform.rules(RunRules::read)?.waiting_repeats_max,
+        })
     }
 
     /// The run the key stands for, if it is recorded for one.

@@ -1,5 +1,4 @@
-use crate::{FieldError, ImageSize, ToolInput};
-use platform::ToolSeed;
+use crate::{FieldError, ImageSize, ToolInput, ToolSeed};
 use primitives::{CostCents, Credits, Markup, Overflow, Unit};
 use problems::Wording;
 use providers::{Measure, WorstCosts};
@@ -71,7 +70,7 @@ pub enum Unsellable {
 impl PriceRow {
     pub(crate) fn of_seed(seed: &ToolSeed, ledger_unit: Unit, position: usize) -> PriceRow {
         PriceRow {
-            tool: seed.tool.clone(),
+            tool: seed.tool.as_str().to_owned(),
             option: seed.option.clone(),
             title: seed.title.clone(),
             provider_cost: seed.provider_cost_cents,

@@ -61,7 +61,7 @@ impl Conduct {
                 Attempted::Reserved(reserved) => {
                     let Reserved { account, hold, .. } = *reserved;
                     tracing::info!(run.id = %hold.run, account.id = %account.id, amount = hold.amount.get(), "reserved");
-                    let grace = self.runs.0.platform.profile().ledger.hold_grace();
+                    let grace = self.runs.0.ledger.hold_grace();
                     return Ok(Started::Reserved { hold, overdue: account.overdue(now, grace) });
                 }
                 Attempted::Refused(refusal) if self.remedy(&refusal, priced, &mut done, now).await? => {}
@@ -235,7 +235,7 @@ impl Conduct {
     /// Releases what the account holds past its time. True: credit or room may be there now.
     async fn tidy(&self, priced: &Priced, now: Timestamp) -> Result<bool, RunsError> {
         let Some(account) = self.runs.0.ledger.account(&priced.account).await? else { return Ok(false) };
-        let overdue = account.overdue(now, self.runs.0.platform.profile().ledger.hold_grace());
+        let overdue = account.overdue(now, self.runs.0.ledger.hold_grace());
         for hold in &overdue {
             self.runs.0.closing.finish_abandoned(&priced.account, hold).await?;
         }

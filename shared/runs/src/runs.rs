@@ -112,22 +112,22 @@ impl Runs {
     pub const TABLES: &'static [TableSpec] = TABLES;
 
     pub fn new(platform: &Platform) -> Result<Runs, InvalidSettings> {
+        let ledger = Ledger::new(platform)?;
         let settings = platform.env().section(|settings| {
             let read = RunsSettings::read(settings);
-            let hold = platform.profile().ledger.hold_lifetime();
-            if read.budget + Duration::from_secs(60) > hold {
+            if read.budget + Duration::from_secs(60) > ledger.hold_lifetime() {
                 settings.complain("RUN_BUDGET_MS", "must end a minute before the profile's hold_seconds");
             }
             read
         })?;
         Ok(Runs(Arc::new(Parts {
-            ledger: Ledger::new(platform),
+            ledger,
             signup: Signup::new(platform)?,
             providers: Providers::new(platform)?,
-            media: Media::new(platform),
-            idempotency_keys: IdempotencyKeys::new(platform),
-            history: History::new(platform),
-            closing: Closing::new(platform),
+            media: Media::new(platform)?,
+            idempotency_keys: IdempotencyKeys::new(platform)?,
+            history: History::new(platform)?,
+            closing: Closing::new(platform)?,
             shop: Shop::new(platform)?,
             settings,
             platform: platform.clone(),
@@ -209,6 +209,6 @@ impl Runs {
     }
 
     pub(crate) fn hold_lifetime(&self) -> Duration {
-        self.0.platform.profile().ledger.hold_lifetime()
+        self.0.ledger.hold_lifetime()
     }
 }

@@ -1,6 +1,7 @@
 use crate::view::{PriceView, QuoteView};
 use crate::{
-    Catalog, FieldError, OrderError, PriceRow, Quote, QuoteSeal, RunsError, ToolForm, ToolInput, form,
+    Catalog, FieldError, OrderError, PriceRow, Quote, QuoteSeal, RunRules, RunsError, ToolForm, ToolInput,
+    form,
 };
 use platform::{InvalidSettings, Platform, Settings, StoreError};
 use primitives::{AccountId, CreditsView, Language, RunId, Secret, Timestamp};
@@ -33,7 +34,7 @@ impl Shop {
         Ok(Shop {
             catalog: Catalog::new(platform)?,
             seal: QuoteSeal::new(&settings.quote_secret),
-            quote_lifetime: Duration::from_secs(platform.profile().ledger.quote_seconds),
+            quote_lifetime: platform.rules(RunRules::read)?.quote_lifetime(),
         })
     }
 

@@ -1,8 +1,45 @@
 use primitives::{Fingerprint, Private, RunId, is_blank};
 use problems::Wording;
 use providers::{ImageRequest, Measure, Request, TextRequest};
+use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::str::FromStr;
+
+/// Names every tool once, so that none is missing in [`Tool::ALL`].
+macro_rules! tools {
+    ($($tool:ident: $name:literal, $about:literal;)*) => {
+        /// What can be run.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Tool {
+            $(#[doc = $about] $tool,)*
+        }
+
+        impl Tool {
+            pub const ALL: &[Tool] = &[$(Tool::$tool,)*];
+
+            /// The stable word for profile, table and API.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Tool::$tool => $name,)*
+                }
+            }
+        }
+    };
+}
+tools! {
+    Script: "script", "A text.";
+    Image: "image", "A picture.";
+}
+
+/// The text names no tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the tools are {}", names())]
+pub struct UnknownTool;
+
+fn names() -> String {
+    Tool::ALL.iter().map(|tool| tool.as_str()).collect::<Vec<_>>().join(", ")
+}
 
 /// What a person wants from a tool, checked. Prompts never show in logs or errors.
 #[derive(Debug, Clone)]
@@ -78,13 +115,38 @@ impl ImageSize {
     }
 }
 
+impl Tool {
+    /// The kind of work it is, and as little of it as there can be.
+    pub(crate) fn least_work(self) -> Measure {
+        match self {
+            Tool::Script => Measure::Text { prompt_bytes: 1, output_tokens_max: 1 },
+            Tool::Image => Measure::Image { width: 1, height: 1 },
+        }
+    }
+}
+
+impl FromStr for Tool {
+    type Err = UnknownTool;
+
+    fn from_str(text: &str) -> Result<Tool, UnknownTool> {
+        Tool::ALL.iter().copied().find(|tool| tool.as_str() == text).ok_or(UnknownTool)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tool {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Tool, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        name.parse().map_err(|unknown| de::Error::custom(format!("there is no tool `{name}`: {unknown}")))
+    }
+}
+
 impl ToolInput {
     /// Reads the input of a tool. `Ok(None)`: there is no such tool. All complaints come at once and echo nothing.
     pub fn parse(tool: &str, input: &Value) -> Result<Option<ToolInput>, Vec<FieldError>> {
+        let Ok(tool) = tool.parse::<Tool>() else { return Ok(None) };
         let known = match tool {
-            "script" => ["prompt", "model"].as_slice(),
-            "image" => ["prompt", "model", "size", "seed"].as_slice(),
-            _ => return Ok(None),
+            Tool::Script => ["prompt", "model"].as_slice(),
+            Tool::Image => ["prompt", "model", "size", "seed"].as_slice(),
         };
         let Value::Object(fields) = input else {
             let why = Wording::new("send an object with a `prompt`", "hãy gửi một đối tượng có `prompt`");
@@ -95,11 +157,11 @@ impl ToolInput {
         let prompt = reader.prompt();
         let option = reader.option();
         let parsed = match tool {
-            "image" => {
+            Tool::Script => prompt.map(|prompt| ToolInput::Script { prompt, option }),
+            Tool::Image => {
                 let (size, seed) = (reader.size(), reader.seed());
                 prompt.map(|prompt| ToolInput::Image { prompt, option, size, seed })
             }
-            _ => prompt.map(|prompt| ToolInput::Script { prompt, option }),
         };
         match parsed {
             Some(parsed) if reader.complaints.is_empty() => Ok(Some(parsed)),
@@ -108,10 +170,11 @@ impl ToolInput {
     }
 
     pub fn tool(&self) -> &'static str {
-        match self {
-            ToolInput::Script { .. } => "script",
-            ToolInput::Image { .. } => "image",
-        }
+        let tool = match self {
+            ToolInput::Script { .. } => Tool::Script,
+            ToolInput::Image { .. } => Tool::Image,
+        };
+        tool.as_str()
     }
 
     /// The variant that was asked for; `None` means the tool's first.
@@ -269,5 +332,28 @@ impl Reader<'_> {
             );
         }
         seed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_input_of_every_tool_becomes_that_tool_s() {
+        for tool in Tool::ALL {
+            let parsed = ToolInput::parse(tool.as_str(), &json!({ "prompt": "a kite" })).unwrap().unwrap();
+            assert_eq!(parsed.tool(), tool.as_str());
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_no_tool_s_is_no_tool() {
+        for name in ["", "Script", "scripts", "video", "image "] {
+            assert!(matches!(ToolInput::parse(name, &json!({ "prompt": "a kite" })), Ok(None)), "{name}");
+            assert_eq!(name.parse::<Tool>(), Err(UnknownTool));
+        }
+        assert_eq!(UnknownTool.to_string(), "the tools are script, image");
     }
 }

@@ -1,10 +1,11 @@
 use crate::items::USAGE_LOG;
-use crate::{Receipt, RunsError, Tried};
+use crate::{Receipt, RunRules, RunsError, Tried};
 use aws_sdk_dynamodb::Client;
 use credits::Outcome;
 use media::StoredOutput;
 use platform::{
-    Attributes, Item, ItemBuilder, Page, Platform, StoreError, key, query_page, text, unless_condition_failed,
+    Attributes, InvalidSettings, Item, ItemBuilder, Page, Platform, StoreError, key, query_page, text,
+    unless_condition_failed,
 };
 use primitives::{AccountId, CostCents, Credits, RunId, Timestamp};
 use std::time::Duration;
@@ -43,13 +44,12 @@ pub(crate) struct UsageLog {
 }
 
 impl UsageLog {
-    pub(crate) fn new(platform: &Platform) -> UsageLog {
-        let days = u64::from(platform.profile().retention.usage_log_days);
-        UsageLog {
+    pub(crate) fn new(platform: &Platform) -> Result<UsageLog, InvalidSettings> {
+        Ok(UsageLog {
             dynamo: platform.dynamo().clone(),
             table: platform.table(&USAGE_LOG),
-            kept_for: Duration::from_secs(days * 86_400),
-        }
+            kept_for: platform.rules(RunRules::read)?.usage_log_lifetime(),
+        })
     }
 
     /// Writes the row an outcome stands for. Everybody who finishes the run writes the same row.

@@ -10,7 +10,6 @@ use primitives::{AccountId, Credits, Timestamp};
 pub struct Signup {
     users: Users,
     ledger: Ledger,
-    welcome: Credits,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -29,11 +28,7 @@ pub enum SignupError {
 
 impl Signup {
     pub fn new(platform: &Platform) -> Result<Signup, InvalidSettings> {
-        Ok(Signup {
-            users: Users::new(platform)?,
-            ledger: Ledger::new(platform),
-            welcome: platform.profile().ledger.welcome,
-        })
+        Ok(Signup { users: Users::new(platform)?, ledger: Ledger::new(platform)? })
     }
 
     /// The person's user record and the account they act for, made if need be, with a welcome that was decided since. Errors with
@@ -83,7 +78,7 @@ impl Signup {
 
     async fn open_for(&self, user: &User, id: &AccountId, now: Timestamp) -> Result<(), SignupError> {
         match Decision::of(user.welcome) {
-            Decision::Give => self.ledger.open(id, self.welcome, now).await?,
+            Decision::Give => self.ledger.open(id, self.users.welcome(), now).await?,
             Decision::Wait => self.ledger.open_awaiting_welcome(id).await?,
             Decision::Refuse => self.ledger.open(id, Credits::ZERO, now).await?,
         }
@@ -95,7 +90,7 @@ impl Signup {
         match Decision::of(user.welcome) {
             Decision::Wait => return Ok(false),
             Decision::Refuse => self.ledger.refuse_welcome(id).await?,
-            Decision::Give => match self.ledger.give_welcome(id, self.welcome, now).await {
+            Decision::Give => match self.ledger.give_welcome(id, self.users.welcome(), now).await {
                 // The person was deleted since their record was read.
                 Err(PostingError::Closed) => return Err(IdentityError::Deleted.into()),
                 given => given?,

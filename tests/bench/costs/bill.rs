@@ -5,7 +5,7 @@ use super::prices::{self, Price};
 use super::rules;
 use super::steps::{Counted, Kind};
 use super::work::WorkTimes;
-use platform::Limits;
+use edge::RequestRules;
 
 const MILLION: u128 = 1_000_000;
 const MONTH_MINUTES: u128 = 730 * 60;
@@ -49,7 +49,7 @@ pub(crate) struct Facts {
     pub(crate) steps: Vec<Counted>,
     pub(crate) work: WorkTimes,
     pub(crate) deployment: Deployment,
-    pub(crate) limits: Limits,
+    pub(crate) limits: RequestRules,
 }
 
 impl Facts {
@@ -221,7 +221,7 @@ impl Facts {
     }
 
     fn limit_writes(&self, signed_in: u128) -> u128 {
-        let limits = [self.limits.user_requests_per_minute_max, self.limits.network_requests_per_minute_max];
+        let limits = [self.limits.user_per_minute_max, self.limits.network_per_minute_max];
         limits.iter().map(|limit| signed_in / u128::from(limit / 16).max(1)).sum()
     }
 }

@@ -103,7 +103,7 @@ impl Cloud {
 
     /// Each account holds what its entries say, and nothing is held for nobody.
     pub(super) async fn check_books(&self) {
-        let ledger = Ledger::new(&self.platform);
+        let ledger = Ledger::new(&self.platform).unwrap();
         let accounts = self.scan(&credits::ACCOUNTS).await;
         assert!(!accounts.is_empty(), "somebody was here");
         for row in accounts {

@@ -344,7 +344,7 @@ async fn a_transfer_to_a_closed_account_is_kept_and_to_a_suspended_one_credited(
     let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
     let (gone, blocked) = (desk.order(&ann, "viet_qr", 500).await, desk.order(&bob, "viet_qr", 500).await);
     desk.delete(&ann).await;
-    let ledger = Ledger::new(&desk.world.product.platform);
+    let ledger = Ledger::new(&desk.world.product.platform).unwrap();
     ledger.set_suspended(&bob.id().parse().unwrap(), true).await.unwrap();
 
     let kept = desk.took(exact(&gone)).await;

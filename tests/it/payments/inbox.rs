@@ -5,6 +5,7 @@ use super::desk::{Desk, dong};
 use crate::books;
 use crate::world::{Answer, credit};
 use credits::Ledger;
+use payments::TopUpRules;
 use sandbox::TransferWish;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -83,7 +84,7 @@ async fn a_raw_body_is_sealed_in_the_table_and_open_to_the_administrator() {
         assert!(!text.contains("7f3a91") && !text.contains("NGUYEN"), "{text}");
         if let Some(body) = row.get("body") {
             assert!(body.as_s().unwrap().len() > sent.body.len(), "there is one, and it is sealed");
-            let lifetime = desk.world.product.platform.profile().top_ups.body_lifetime();
+            let lifetime = desk.world.product.platform.rules(TopUpRules::read).unwrap().body_lifetime();
             assert!(lifetime >= Duration::from_secs(150 * 86_400), "disputes come within four months");
             let gone_at = desk.world.now().after(lifetime).seconds().to_string();
             assert_eq!(row["gone_at"].as_n().unwrap(), &gone_at, "and it has an end");
@@ -233,7 +234,7 @@ async fn nothing_is_given_to_an_account_that_is_closed_or_unknown() {
     );
     let bob = desk.world.person("bob");
     bob.balance().await;
-    let ledger = Ledger::new(&desk.world.product.platform);
+    let ledger = Ledger::new(&desk.world.product.platform).unwrap();
     ledger.close(&bob.id().parse().unwrap()).await.unwrap();
 
     let refused = desk.assign(&id, &to(&bob)).await;

@@ -403,7 +403,7 @@ async fn a_suspended_account_orders_nothing_and_still_sees_and_cancels_its_order
     let desk = Desk::open().await;
     let ann = desk.world.person("ann");
     let order = desk.order(&ann, "viet_qr", 500).await;
-    let ledger = Ledger::new(&desk.world.product.platform);
+    let ledger = Ledger::new(&desk.world.product.platform).unwrap();
     let id = ann.id().parse().unwrap();
     ledger.set_suspended(&id, true).await.unwrap();
 

@@ -7,7 +7,7 @@ fn the_dashboard_shows_what_is_counted_and_all_of_it() {
     let logged = logged_metrics();
     assert_fine(check_dashboard(&template(), &logged));
 
-    let pointer = "/Resources/Dashboard/Properties/DashboardBody/Fn::Sub";
+    let pointer = "/Resources/Dashboard/Properties/DashboardBody/Fn::Sub/0";
     let body = text(template().pointer(pointer).unwrap());
     for (from, to, part) in [
         (r#""payments_waiting""#, r#""payments_queued""#, "nobody counts"),
@@ -51,7 +51,7 @@ const COUNTED_BY_AWS: &[(&str, &str, &[&str])] = &[
 type Lines = BTreeSet<(String, String)>;
 
 fn check_dashboard(template: &Value, logged: &Metrics) -> Complaints {
-    let body = text(&template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]);
+    let body = text(&template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"][0]);
     let Ok(body) = serde_json::from_str::<Value>(&body) else {
         return vec!["the dashboard is no JSON".to_owned()];
     };

@@ -29,6 +29,7 @@ pub(super) fn long_form(yaml: yaml_serde::Value) -> Value {
             let value = long_form(tagged.value);
             match (tag.trim_start_matches('!'), &value) {
                 ("Ref", _) => json!({ "Ref": value }),
+                ("Condition", _) => json!({ "Condition": value }),
                 ("GetAtt", Value::String(path)) => {
                     let (resource, attribute) = path.split_once('.').unwrap();
                     json!({ "Fn::GetAtt": [resource, attribute] })
@@ -122,12 +123,9 @@ pub(super) fn served_by(source: &str) -> BTreeSet<(String, String, String)> {
     served
 }
 
-pub(super) fn profiles() -> Vec<Profile> {
-    let files = fs::read_dir(root().join("infra/profiles")).unwrap().map(|entry| entry.unwrap().path());
-    let mut names: Vec<String> =
-        files.map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    names.sort();
-    names.iter().map(|name| platform_with(&[("PROFILE", name)]).profile().clone()).collect()
+/// A platform of each profile there is.
+pub(super) fn profiles() -> Vec<Platform> {
+    Profile::names().map(|name| platform_with(&[("PROFILE", name)])).collect()
 }
 
 pub(super) fn platform_with(variables: &[(&str, &str)]) -> Platform {

@@ -13,11 +13,15 @@ fn a_flood_of_other_routes_leaves_the_webhooks_theirs() {
         ("0/ThrottlingRateLimit", json!(10_000), "* /* has not its own 200"),
         // As CloudFormation would not find it.
         (
-            "2/ResourcePath",
+            "2/Fn::If/1/ResourcePath",
             json!("/v1/webhooks/sepay/bank"),
             "POST /~1v1~1webhooks~1sepay~1bank has not its own 50",
         ),
-        ("3/DataTraceEnabled", json!(true), "POST /~1v1~1webhooks~1sepay~1ipn: the gateway may log bodies"),
+        (
+            "3/Fn::If/1/DataTraceEnabled",
+            json!(true),
+            "POST /~1v1~1webhooks~1sepay~1ipn: the gateway may log bodies",
+        ),
         ("1/HttpMethod", json!("GET"), "no webhook is GET /~1v1~1webhooks~1clerk"),
     ] {
         let template = changed(&format!("{settings}/{pointer}"), value);
@@ -336,6 +340,7 @@ fn check_throttles(template: &Value, routes: &[Route]) -> Complaints {
     let settings = list(&template["Resources"]["Api"]["Properties"]["MethodSettings"]);
     let mut throttled: BTreeMap<(String, String), &Value> = settings
         .iter()
+        .map(where_offered)
         .map(|setting| ((text(&setting["ResourcePath"]), text(&setting["HttpMethod"])), setting))
         .collect();
     let mut wanted = vec![(("/*".to_owned(), "*".to_owned()), 200, 400)];

@@ -10,13 +10,16 @@ mod disk;
 mod door;
 mod functions;
 mod permitted;
+mod rails;
 mod reading;
 mod rights;
 mod settings;
 mod stores;
 mod times;
 
-use platform::{Env, Platform, Profile, TableSpec};
+use credits::LedgerRules;
+use media::MediaRules;
+use platform::{Env, LogRules, Platform, Profile, TableSpec};
 use primitives::Clock;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +30,7 @@ use alarms::*;
 use disk::*;
 use functions::*;
 use permitted::*;
+use rails::*;
 use reading::*;
 use settings::*;
 

@@ -41,7 +41,7 @@ pub(super) fn operations(template: &Value) -> Vec<Operation<'_>> {
     let paths = template["Resources"]["Api"]["Properties"]["DefinitionBody"]["paths"].as_object();
     let mut operations = Vec::new();
     for (path, item) in paths.into_iter().flatten() {
-        let methods = item.as_object().into_iter().flatten();
+        let methods = where_offered(item).as_object().into_iter().flatten();
         operations.extend(methods.map(|(method, body)| Operation {
             path,
             method: method.to_uppercase(),
@@ -51,10 +51,19 @@ pub(super) fn operations(template: &Value) -> Vec<Operation<'_>> {
     operations
 }
 
+/// What stands somewhere where its rail is offered.
+pub(super) fn where_offered(value: &Value) -> &Value {
+    value.pointer("/Fn::If/1").unwrap_or(value)
+}
+
 /// Where an operation stands in the template.
 pub(super) fn operation_pointer(method: &str, path: &str) -> String {
     let path = path.replace('/', "~1");
-    format!("/Resources/Api/Properties/DefinitionBody/paths/{path}/{}", method.to_lowercase())
+    let mut pointer = format!("/Resources/Api/Properties/DefinitionBody/paths/{path}");
+    if template().pointer(&format!("{pointer}/Fn::If")).is_some() {
+        pointer += "/Fn::If/1";
+    }
+    format!("{pointer}/{}", method.to_lowercase())
 }
 
 pub(super) fn seconds(template: &Value, function: &str) -> u64 {

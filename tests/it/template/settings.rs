@@ -4,19 +4,6 @@ use super::*;
 use edge::Permission;
 
 #[test]
-fn a_rail_without_its_parameter_is_not_configured() {
-    assert_fine(check_rails(&template()));
-
-    let variables = "/Resources/SepayWebhook/Properties/Environment/Variables";
-    let unasked = changed(&format!("{variables}/BANK_ACCOUNT"), json!({ "Ref": "BankAccount" }));
-    assert_complains(check_rails(&unasked), "BANK_ACCOUNT is there without BankAccount");
-    let swapped = changed(&format!("{variables}/SEPAY_MERCHANT_ID/Fn::If/0"), json!("HasTransfers"));
-    assert_complains(check_rails(&swapped), "SEPAY_MERCHANT_ID is there without SepayMerchantId");
-    let other = changed("/Conditions/HasUsdt", json!({ "Fn::Equals": [1, 1] }));
-    assert_complains(check_rails(&other), "HasUsdt does not say");
-}
-
-#[test]
 fn every_function_is_given_the_settings_it_reads_and_no_others() {
     assert_fine(check_settings(&template(), &function_sources()));
 
@@ -64,6 +51,20 @@ fn every_setting_that_the_code_reads_as_a_secret_is_known_as_one_by_its_name() {
     let missed: Vec<&str> =
         read.into_iter().filter(|name| !given_by_lambda(name) && !is_secret(name)).collect();
     assert!(missed.is_empty(), "{missed:?}");
+}
+
+/// Of a secret that the code can do without nothing else tells that no function is given it: what it opens would be
+/// missing in the cloud, in silence.
+#[test]
+fn every_secret_that_the_code_reads_is_given_to_a_function() {
+    let example = fs::read_to_string(root().join(".env.example")).unwrap();
+    let names = example.lines().filter_map(|line| line.split_once('=').map(|(name, _)| name));
+    let read: BTreeSet<&str> = names.filter(|name| !name.starts_with('#') && is_secret(name)).collect();
+    assert!(read.contains("FAL_KEY") && read.contains("TRONGRID_API_KEY"), "{read:?}");
+    assert_fine(check_secrets(&read));
+
+    let more = read.iter().copied().chain(["GROQ_API_KEY"]).collect();
+    assert_complains(check_secrets(&more), "GROQ_API_KEY is given to no function");
 }
 
 /// Holds [`SETTINGS`] to the crates: a new required setting must find its way into the table, and so the template.
@@ -135,30 +136,15 @@ fn given(name: &str) -> &'static str {
     }
 }
 
-/// A rail whose parameter is empty is not configured. Its secrets may still lie there: nobody uses them alone.
-fn check_rails(template: &Value) -> Complaints {
-    let rails = [
-        ("HasCards", "SepayMerchantId", &["SEPAY_MERCHANT_ID"][..]),
-        ("HasTransfers", "BankAccount", &["BANK_"]),
-        ("HasUsdt", "TronWallet", &["TRON"]),
-    ];
-    let mut complaints = Complaints::new();
-    for (condition, parameter, settings) in rails {
-        let wanted = json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": parameter }, ""] }] });
-        if template["Conditions"][condition] != wanted || template["Parameters"][parameter]["Default"] != "" {
-            complaints.push(format!("{condition} does not say that {parameter} is given"));
-        }
-        for (name, function) in of_type(template, "AWS::Serverless::Function") {
-            for (variable, value) in function["Environment"]["Variables"].as_object().into_iter().flatten() {
-                let is_of_rail = settings.iter().any(|setting| variable.starts_with(setting));
-                let form = &value["Fn::If"];
-                if is_of_rail && (form[0] != condition || form[2] != json!({ "Ref": "AWS::NoValue" })) {
-                    complaints.push(format!("{name}: {variable} is there without {parameter}"));
-                }
-            }
-        }
-    }
-    complaints
+/// The tables say who is given a secret, and [`check_settings`] holds the template to the tables.
+fn check_secrets(read: &BTreeSet<&str>) -> Complaints {
+    let of_edges = EDGE_SETTINGS.iter().map(|(_, required, optional)| (*required, *optional));
+    let tables = SETTINGS.iter().map(|(_, required, optional)| (*required, *optional)).chain(of_edges);
+    let given: BTreeSet<&str> =
+        tables.flat_map(|(required, optional)| required.iter().chain(optional)).copied().collect();
+    let is_of_the_host = |name: &str| name.starts_with("AWS_") || name.starts_with(WHERE_SECRETS_LIE[0]);
+    let missing = read.iter().filter(|name| !given.contains(*name) && !is_of_the_host(name));
+    missing.map(|name| format!("{name} is given to no function")).collect()
 }
 
 /// What a function reads, by [`SETTINGS`] and [`EDGE_SETTINGS`]; empty for what is no function of ours.

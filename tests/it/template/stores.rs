@@ -2,6 +2,7 @@
 
 use super::*;
 use citipen::stores::LINKS_CORS;
+use payments::{Rail, TopUpRules};
 
 #[test]
 fn every_table_is_as_its_crate_declares_it_and_the_reverse() {
@@ -102,11 +103,15 @@ fn outputs_lie_where_the_rule_and_the_rights_look() {
 }
 
 #[test]
-fn days_are_the_profiles() {
+fn days_and_rails_are_the_profiles() {
     assert_fine(check_profiles(&template(), &profiles()));
 
     let longer = changed("/Mappings/Profiles/citipen/LogsDays", json!(365));
     assert_complains(check_profiles(&longer, &profiles()), "the profiles are");
+    let fewer = changed("/Mappings/Profiles/citipen/TronUsdt", json!(NOT_OFFERED));
+    assert_complains(check_profiles(&fewer, &profiles()), "the profiles are");
+    let forgotten = without("/Mappings/Profiles/citipen/VietQr");
+    assert_complains(check_profiles(&forgotten, &profiles()), "the profiles are");
     let fixed = changed("/Resources/RunsLogs/Properties/RetentionInDays", json!(7));
     assert_complains(check_profiles(&fixed, &profiles()), "RunsLogs does not end after");
     let open = without("/Resources/RunsLogs/Properties/KmsKeyId");
@@ -317,20 +322,27 @@ fn wanted_policy(key: &str) -> Value {
 }
 
 /// The numbers of the profiles, and that they are used.
-fn check_profiles(template: &Value, profiles: &[Profile]) -> Complaints {
+fn check_profiles(template: &Value, profiles: &[Platform]) -> Complaints {
     let mut complaints = Complaints::new();
     let wanted: Map<String, Value> = profiles
         .iter()
-        .map(|profile| {
-            let kept = &profile.retention;
-            (profile.name.clone(), json!({ "MediaDays": kept.media_days, "LogsDays": kept.logs_days }))
+        .map(|platform| {
+            let media_days = platform.rules(MediaRules::read).unwrap().output_days;
+            let logs_days = platform.rules(LogRules::read).unwrap().days;
+            let mut of_profile = json!({ "MediaDays": media_days, "LogsDays": logs_days });
+            let offered = platform.rules(TopUpRules::read).unwrap().methods;
+            for rail in Rail::ALL {
+                let word = if offered.contains(rail) { OFFERED } else { NOT_OFFERED };
+                of_profile[pascal(rail.as_str())] = json!(word);
+            }
+            (platform.profile().name.clone(), of_profile)
         })
         .collect();
     if template["Mappings"]["Profiles"] != Value::Object(wanted.clone()) {
         let found = &template["Mappings"]["Profiles"];
         complaints.push(format!("the profiles are {found}, not {}", Value::Object(wanted)));
     }
-    let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
+    let names: Vec<&str> = profiles.iter().map(|platform| platform.profile().name.as_str()).collect();
     if template["Parameters"]["Profile"]["AllowedValues"] != json!(names) {
         complaints.push(format!("Profile must allow exactly {names:?}"));
     }

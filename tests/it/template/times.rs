@@ -79,11 +79,12 @@ fn every_limit_of_the_code_stands_in_the_table() {
 
 #[test]
 fn a_run_has_time_to_settle_and_ends_before_its_reservation() {
-    for profile in profiles() {
-        assert_fine(check_run_time(&template(), &profile));
+    for platform in profiles() {
+        let rules = platform.rules(LedgerRules::read).unwrap();
+        assert_fine(check_run_time(&template(), &rules));
         let check = |timeout: u64| {
             let template = changed("/Resources/RunTool/Properties/Timeout", json!(timeout));
-            check_run_time(&template, &profile)
+            check_run_time(&template, &rules)
         };
         assert_complains(check(270), "no time to settle");
         assert_complains(check(900), "longer than a reservation lives");
@@ -103,6 +104,24 @@ fn what_has_no_route_is_ticked_on_its_schedule_once_and_without_retries() {
     assert_complains(check_schedules(&unstoppable, &routes()), "can be stopped with all others");
     let unticked = without(&format!("{sweep}/Events/EveryMinute"));
     assert_complains(check_schedules(&unticked, &routes()), "either routes or one schedule");
+}
+
+/// What only the local run forgets shows in no scenario: they call a schedule's function themselves.
+#[test]
+fn what_ticks_in_the_cloud_ticks_on_one_machine_too() {
+    let local = fs::read_to_string(root().join("infra/local/src/schedules.rs")).unwrap();
+    assert_fine(check_local_schedules(&template(), &local));
+
+    let part = "the local run does not tick tron-poll";
+    assert_complains(check_local_schedules(&template(), &local.replace("\"tron-poll\"", "\"chain\"")), part);
+    let other = local.replace("function_tron_poll::handle", "function_exchange_rates::handle");
+    assert_complains(check_local_schedules(&template(), &other), part);
+    let mut more = template();
+    more["Resources"]["DrivePoll"] = more["Resources"]["TronPoll"].clone();
+    more["Resources"]["DrivePoll"]["Properties"]["CodeUri"] = json!("functions/drive-poll");
+    assert_complains(check_local_schedules(&more, &local), "the local run does not tick drive-poll");
+    let fewer = without("/Resources/ReservationSweep/Properties/Events");
+    assert_complains(check_local_schedules(&fewer, &local), "it ticks 5 functions, not 4");
 }
 
 #[test]
@@ -203,7 +222,10 @@ fn misfits(template: &Value, name: &str, limit: Duration, inside: Inside) -> Com
         Inside::Start => vec![("a start".to_owned(), times::LAMBDA_START_MAX)],
         Inside::Reservation => profiles()
             .into_iter()
-            .map(|profile| (format!("a reservation of {}", profile.name), profile.ledger.hold_lifetime()))
+            .map(|platform| {
+                let rules = platform.rules(LedgerRules::read).unwrap();
+                (format!("a reservation of {}", platform.profile().name), rules.hold_lifetime())
+            })
             .collect(),
         Inside::AnyRequest => functions
             .keys()
@@ -224,13 +246,13 @@ fn misfits(template: &Value, name: &str, limit: Duration, inside: Inside) -> Com
 }
 
 /// The time of a run is bounded from below by the providers' budget and from above by its reservation.
-fn check_run_time(template: &Value, profile: &Profile) -> Complaints {
+fn check_run_time(template: &Value, rules: &LedgerRules) -> Complaints {
     let run = seconds(template, "RunTool");
     let mut complaints = Complaints::new();
     if Duration::from_secs(run) < times::RUN_BUDGET.limit + times::RUN_AFTER.limit {
         complaints.push(format!("RunTool ends after {run} s, which leaves no time to settle"));
     }
-    if run >= profile.ledger.hold_seconds {
+    if run >= rules.hold_seconds {
         complaints.push(format!("RunTool may work {run} s, longer than a reservation lives"));
     }
     complaints
@@ -275,6 +297,25 @@ fn check_schedules(template: &Value, routes: &[Route]) -> Complaints {
         if seconds(template, name) >= known.seconds {
             complaints.push(format!("{name} may still run when the next tick comes"));
         }
+    }
+    complaints
+}
+
+/// `source` is `infra/local/src/schedules.rs`.
+fn check_local_schedules(template: &Value, source: &str) -> Complaints {
+    let mut complaints = Complaints::new();
+    let ticks = events_of_type(template, "ScheduleV2");
+    for (function, _) in &ticks {
+        let folder =
+            text(&template["Resources"][function]["Properties"]["CodeUri"]).replace("functions/", "");
+        let handle = format!("function_{}::handle(", folder.replace('-', "_"));
+        if !source.contains(&format!("\"{folder}\"")) || !source.contains(&handle) {
+            complaints.push(format!("the local run does not tick {folder}"));
+        }
+    }
+    let ticked = source.matches("::handle(").count();
+    if ticked != ticks.len() {
+        complaints.push(format!("the local run: it ticks {ticked} functions, not {}", ticks.len()));
     }
     complaints
 }

@@ -17,7 +17,7 @@ use citipen::stores::{Elsewhere, LifecycleRule, Place, Stores};
 use citipen::{MEDIA_BUCKET, functions_in_roles, local_env, tables, with_source_ip};
 use emulator::iam::Names;
 use guard::Guard;
-use platform::{Env, Platform};
+use platform::{Env, Platform, Profile};
 use primitives::{Clock, Timestamp};
 use sandbox::{Sandbox, SandboxConfig};
 use std::collections::HashMap;
@@ -138,7 +138,7 @@ impl World {
         let links = links.layer(from_fn_with_state(guard.clone(), Guard::check_link));
         let serving = serve(listener, sandbox.router().merge(links));
         prepare(&stores, &clock, &outside).await;
-        let product = Instance::start(&stores, &clock, &outside, &settings, &guard).await;
+        let product = Instance::start(&stores, &clock, &outside, &settings, &guard, None).await;
         runs::Shop::new(&product.platform).unwrap().seed().await.unwrap();
         let accountant = stores.carry(&Platform::build(product.env.clone(), clock.clone(), None).unwrap());
         let books = Mutex::new(Books::Credit);
@@ -152,7 +152,13 @@ impl World {
     pub(crate) async fn instance(&self, more: &[(&str, &str)]) -> Instance {
         let mut settings = self.settings.clone();
         settings.extend(more.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-        Instance::start(&self.stores, &self.clock, &self.outside, &settings, &self.guard).await
+        Instance::start(&self.stores, &self.clock, &self.outside, &settings, &self.guard, None).await
+    }
+
+    /// A copy of the product on the same stores that is another service.
+    pub(crate) async fn service(&self, profile: Profile) -> Instance {
+        let service = Some(profile);
+        Instance::start(&self.stores, &self.clock, &self.outside, &self.settings, &self.guard, service).await
     }
 
     /// Somebody with a sign-in token; unknown to the product until they call.
@@ -207,11 +213,16 @@ impl Instance {
         outside: &str,
         settings: &HashMap<String, String>,
         guard: &Guard,
+        service: Option<Profile>,
     ) -> Instance {
         let mut given = settings.clone();
         given.entry("ALLOWED_ORIGINS".to_owned()).or_insert_with(|| ORIGIN.to_owned());
         let env: Env = local_env(given, outside, stores);
         let platform = stores.carry(&Platform::build(env.clone(), clock.clone(), None).unwrap());
+        let platform = match service {
+            Some(profile) => platform.with_profile(profile),
+            None => platform,
+        };
         let meddler = Meddler::around(platform.connector(), &platform.store().table_prefix);
         let platform = platform.carried_by(guard.client(meddler.client()));
         let router = functions_in_roles(&platform, |folder| Ok(role(&platform, guard, &pascal(folder))));

@@ -1,5 +1,5 @@
 use super::{Given, TemplateError, entries};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 const STACK: &str = "citipen";
@@ -27,6 +27,49 @@ impl<'a> Evaluation<'a> {
             parameters.insert(name.as_str(), value);
         }
         Ok(Evaluation { template, given, parameters })
+    }
+
+    /// The template as its conditions leave it: what they exclude is not there, and of every `Fn::If` one side is.
+    pub(super) fn resolved(&self) -> Result<Value, TemplateError> {
+        let mut resolved = self.template.clone();
+        for part in ["Resources", "Outputs"] {
+            let mut kept = Map::new();
+            for (name, entry) in entries(&self.template[part]) {
+                let is_there = match &entry["Condition"] {
+                    Value::Null => true,
+                    condition => self.condition(&self.template["Conditions"], condition)?,
+                };
+                if is_there {
+                    kept.extend(self.chosen(entry)?.map(|entry| (name.clone(), entry)));
+                }
+            }
+            resolved[part] = Value::Object(kept);
+        }
+        Ok(resolved)
+    }
+
+    /// `None` is `AWS::NoValue`.
+    fn chosen(&self, value: &Value) -> Result<Option<Value>, TemplateError> {
+        match value {
+            Value::Object(fields) if fields.len() == 1 && fields.contains_key("Fn::If") => {
+                let sides = &fields["Fn::If"];
+                let is_met = self.condition(&self.template["Conditions"], &sides[0])?;
+                self.chosen(&sides[if is_met { 1 } else { 2 }])
+            }
+            Value::Object(fields) if *fields == no_value() => Ok(None),
+            Value::Object(fields) => {
+                let mut kept = Map::new();
+                for (name, value) in fields {
+                    kept.extend(self.chosen(value)?.map(|value| (name.clone(), value)));
+                }
+                Ok(Some(Value::Object(kept)))
+            }
+            Value::Array(items) => {
+                let items = items.iter().filter_map(|item| self.chosen(item).transpose());
+                Ok(Some(items.collect::<Result<_, _>>()?))
+            }
+            plain => Ok(Some(plain.clone())),
+        }
     }
 
     /// A variable's value: always a text.
@@ -142,4 +185,8 @@ impl<'a> Evaluation<'a> {
             other => Err(TemplateError::Unsupported(other.to_owned())),
         }
     }
+}
+
+fn no_value() -> Map<String, Value> {
+    Map::from_iter([("Ref".to_owned(), json!("AWS::NoValue"))])
 }

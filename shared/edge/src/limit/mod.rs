@@ -4,9 +4,10 @@ mod window;
 
 use crate::Problem;
 use identity::Pseudonyms;
-use platform::{InvalidSettings, Platform, StoreError, TableSpec, key, number};
+use platform::{InvalidSettings, Platform, Profile, Settings, StoreError, TableSpec, key, number};
 use primitives::{Timestamp, UserId, random_bytes};
 use problems::RequestLimit;
+use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,10 +20,23 @@ pub const REQUEST_LIMITS: TableSpec =
 /// The tables this crate owns.
 pub const TABLES: &[TableSpec] = &[REQUEST_LIMITS];
 
+/// The sections of a profile that this crate owns.
+pub const SECTIONS: &[&str] = &[RequestRules::SECTION];
+
 /// Subjects one instance keeps in mind; beyond that, new ones go uncounted until the next minute.
 const SUBJECTS_MAX: usize = 10_000;
 const MINUTE: u64 = 60;
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
+
+/// The profile's section `requests`; each number can be replaced by the setting named beside it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestRules {
+    /// Requests per person and minute (`USER_REQUESTS_PER_MINUTE_MAX`).
+    pub user_per_minute_max: u32,
+    /// Requests per network (IPv4 /24, IPv6 /48) and minute (`NETWORK_REQUESTS_PER_MINUTE_MAX`).
+    pub network_per_minute_max: u32,
+}
 
 /// Who is counted, and against which limit of the profile.
 #[derive(Debug, Clone, Copy)]
@@ -39,9 +53,26 @@ pub(crate) struct Limiter(Arc<Inner>);
 
 struct Inner {
     platform: Platform,
+    rules: RequestRules,
     pseudonyms: Pseudonyms,
     table: String,
     windows: Mutex<HashMap<String, Window>>,
+}
+
+impl RequestRules {
+    const SECTION: &str = "requests";
+
+    pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<RequestRules> {
+        let mut rules: RequestRules = profile.section(RequestRules::SECTION, settings)?;
+        let replaced = [
+            ("USER_REQUESTS_PER_MINUTE_MAX", &mut rules.user_per_minute_max),
+            ("NETWORK_REQUESTS_PER_MINUTE_MAX", &mut rules.network_per_minute_max),
+        ];
+        for (name, limit) in replaced {
+            *limit = settings.parsed_or(name, *limit, "a whole number");
+        }
+        Some(rules)
+    }
 }
 
 impl Limiter {
@@ -49,6 +80,7 @@ impl Limiter {
         let pseudonyms = platform.env().section(Pseudonyms::read)?;
         Ok(Limiter(Arc::new(Inner {
             platform: platform.clone(),
+            rules: platform.rules(RequestRules::read)?,
             pseudonyms,
             table: platform.table(&REQUEST_LIMITS),
             windows: Mutex::default(),
@@ -74,10 +106,9 @@ impl Limiter {
 
 impl Inner {
     fn limit(&self, subject: Subject<'_>) -> u32 {
-        let limits = &self.platform.profile().limits;
         match subject {
-            Subject::User(_) => limits.user_requests_per_minute_max,
-            Subject::Network(_) => limits.network_requests_per_minute_max,
+            Subject::User(_) => self.rules.user_per_minute_max,
+            Subject::Network(_) => self.rules.network_per_minute_max,
         }
     }
 

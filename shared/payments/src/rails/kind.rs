@@ -1,10 +1,10 @@
 //! What a rail is: the one trait behind which they differ.
 
-use crate::PaymentsError;
 use crate::compared::Compared;
 use crate::order::TopUp;
 use crate::pay_by::{Drawn, PayBy, Priced};
 use crate::rail::Policy;
+use crate::{PaymentsError, TopUpRules};
 use async_trait::async_trait;
 use platform::{InvalidSettings, Platform, Settings};
 use primitives::{Overflow, Timestamp, TopUpId};
@@ -24,7 +24,12 @@ pub(crate) trait RailKind: Sync {
     fn is_configured(&self, settings: &mut Settings<'_>) -> bool;
 
     /// Whom it pays, and what it asks of payers, where it is configured; `None` beside a complaint.
-    fn payee(&self, platform: &Platform, settings: &mut Settings<'_>) -> Option<Arc<dyn Payee>>;
+    fn payee(
+        &self,
+        platform: &Platform,
+        rules: &TopUpRules,
+        settings: &mut Settings<'_>,
+    ) -> Option<Arc<dyn Payee>>;
 
     /// The processor's own list, where it is configured. `None` stops the start: what is compared with nothing would look
     /// well.

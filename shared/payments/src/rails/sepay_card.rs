@@ -8,6 +8,7 @@ mod settings;
 pub use desk::{CardDesk, CardNews};
 
 use super::kind::{Payee, ProcessorList, RailKind};
+use crate::TopUpRules;
 use crate::rail::{Acceptance, Policy, Recognition, ToldBy};
 use platform::{InvalidSettings, Platform, Settings};
 use primitives::Currency;
@@ -44,8 +45,13 @@ impl RailKind for SepayCard {
         settings.optional("SEPAY_MERCHANT_ID").is_some()
     }
 
-    fn payee(&self, platform: &Platform, settings: &mut Settings<'_>) -> Option<Arc<dyn Payee>> {
-        payee::Checkout::read(platform.profile(), settings).map(|own| Arc::new(own) as Arc<dyn Payee>)
+    fn payee(
+        &self,
+        platform: &Platform,
+        rules: &TopUpRules,
+        settings: &mut Settings<'_>,
+    ) -> Option<Arc<dyn Payee>> {
+        payee::Checkout::read(platform.profile(), rules, settings).map(|own| Arc::new(own) as Arc<dyn Payee>)
     }
 
     fn list(&self, platform: &Platform) -> Result<Option<Arc<dyn ProcessorList>>, InvalidSettings> {

@@ -9,6 +9,7 @@ pub use claim::{ClaimOutcome, WaitingClaim};
 pub use desk::{ChainDesk, PollReport};
 
 use super::kind::{Payee, ProcessorList, RailKind};
+use crate::TopUpRules;
 use crate::rail::{Acceptance, Policy, Recognition, ToldBy};
 use crate::ruling::CLOCKS_APART;
 use platform::{InvalidSettings, Platform, Settings};
@@ -44,8 +45,13 @@ impl RailKind for TronUsdt {
         settings.optional("TRON_WALLET").is_some()
     }
 
-    fn payee(&self, platform: &Platform, settings: &mut Settings<'_>) -> Option<Arc<dyn Payee>> {
-        let unit = platform.profile().ledger.unit;
+    fn payee(
+        &self,
+        platform: &Platform,
+        _: &TopUpRules,
+        settings: &mut Settings<'_>,
+    ) -> Option<Arc<dyn Payee>> {
+        let unit = platform.profile().unit;
         payee::ExactAmounts::read(unit, settings).map(|own| Arc::new(own) as Arc<dyn Payee>)
     }
 

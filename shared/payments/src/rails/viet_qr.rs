@@ -8,6 +8,7 @@ mod settings;
 pub use desk::BankDesk;
 
 use super::kind::{Payee, ProcessorList, RailKind};
+use crate::TopUpRules;
 use crate::rail::{Acceptance, Policy, Recognition, ToldBy};
 use platform::{InvalidSettings, Platform, Settings};
 use primitives::Currency;
@@ -43,8 +44,8 @@ impl RailKind for VietQr {
         settings.optional("BANK_ACCOUNT").is_some()
     }
 
-    fn payee(&self, platform: &Platform, settings: &mut Settings<'_>) -> Option<Arc<dyn Payee>> {
-        payee::TransferSlip::read(platform.profile(), settings).map(|own| Arc::new(own) as Arc<dyn Payee>)
+    fn payee(&self, _: &Platform, rules: &TopUpRules, settings: &mut Settings<'_>) -> Option<Arc<dyn Payee>> {
+        payee::TransferSlip::read(rules, settings).map(|own| Arc::new(own) as Arc<dyn Payee>)
     }
 
     fn list(&self, platform: &Platform) -> Result<Option<Arc<dyn ProcessorList>>, InvalidSettings> {

@@ -11,8 +11,8 @@ use crate::pay_by::{Drawn, PayBy, Priced};
 use crate::rail::{Acceptance, Policy, Recognition, ToldBy};
 use crate::rails::kind::{Payee, ProcessorList, RailKind};
 use crate::{
-    Difference, FactKey, Payments, PaymentsError, Rail, Received, Reconciliation, Status, TABLES, TopUpWish,
-    TopUps, Via,
+    BankDesk, CardDesk, ChainDesk, Difference, FactKey, Payments, PaymentsError, Rail, Received,
+    Reconciliation, Status, TABLES, TopUpRules, TopUpWish, TopUps, Via,
 };
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{
@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType,
 };
 use credits::Ledger;
-use platform::{InvalidSettings, Platform, Settings, TableSpec, TopUpRules};
+use platform::{InvalidSettings, Platform, Profile, Settings, TableSpec};
 use primitives::{AccountId, Credits, Currency, Money, Overflow, Timestamp, TopUpId};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ impl RailKind for Toy {
         true
     }
 
-    fn payee(&self, _: &Platform, _: &mut Settings<'_>) -> Option<Arc<dyn Payee>> {
+    fn payee(&self, _: &Platform, _: &TopUpRules, _: &mut Settings<'_>) -> Option<Arc<dyn Payee>> {
         Some(Arc::new(Till))
     }
 
@@ -134,7 +134,7 @@ impl ProcessorList for ToyBank {
 /// The profile's rules, with the toy among its methods.
 fn with_toy() -> TopUpRules {
     let mut rules = rules();
-    rules.methods.push("toy".to_owned());
+    rules.methods.push(Rail::Toy);
     rules
 }
 
@@ -142,7 +142,7 @@ fn with_toy() -> TopUpRules {
 async fn a_new_rail_is_ordered_credited_and_compared_by_code_that_does_not_know_it() {
     let platform = platform_with_tables().await;
     let (rules, now, ann) = (with_toy(), platform.now(), "ann".parse::<AccountId>().unwrap());
-    Ledger::new(&platform).open(&ann, Credits::ZERO, now).await.unwrap();
+    Ledger::new(&platform).unwrap().open(&ann, Credits::ZERO, now).await.unwrap();
     let (top_ups, payments) =
         (TopUps::with_rules(&platform, rules.clone()).unwrap(), Payments::new(&platform).unwrap());
     let wish = TopUpWish { account: ann.clone(), rail: Rail::Toy, credits: cents(500), key: None };
@@ -189,7 +189,7 @@ fn a_rail_that_the_profile_does_not_offer_reads_no_setting_and_has_no_list() {
     assert!(
         Methods::new(&broken, &rules()).is_err() && Reconciliation::with_rules(&broken, &rules()).is_err()
     );
-    let without = TopUpRules { methods: vec!["toy".to_owned()], ..rules() };
+    let without = TopUpRules { methods: vec![Rail::Toy], ..rules() };
     let methods = Methods::new(&broken, &without).unwrap();
     let offered: Vec<Rail> = Rail::ALL.iter().copied().filter(|rail| methods.offers(*rail)).collect();
     assert_eq!(offered, [Rail::Toy]);
@@ -208,10 +208,23 @@ fn a_rail_that_can_be_paid_and_brings_no_list_stops_the_start() {
 
 #[test]
 fn a_profile_that_offers_what_is_no_rail_is_refused() {
-    let rules = TopUpRules { methods: vec!["viet_qr".to_owned(), "cheque".to_owned()], ..rules() };
-    let refused =
-        Methods::new(&platform(&[]), &rules).err().map(|refused| refused.to_string()).unwrap_or_default();
-    assert!(refused.contains("PROFILE") && refused.contains("cheque"), "{refused}");
+    let text = include_str!("../../../../infra/profiles/citipen.toml");
+    let text = text.replace("\"tron_usdt\"", "\"tron_usd\", \"cheque\"");
+    let other = platform(&[("SEALING_KEYS", KEY)]).with_profile(Profile::parse("citipen", &text).unwrap());
+    // Whoever offers, hears of, polls or compares payments says so; none takes the rail for one that is not offered.
+    for started in [
+        TopUps::new(&other).map(drop),
+        Payments::new(&other).map(drop),
+        BankDesk::new(&other).map(drop),
+        CardDesk::new(&other).map(drop),
+        ChainDesk::new(&other).map(drop),
+        Reconciliation::new(&other).map(drop),
+    ] {
+        let refused = started.err().map(|refused| refused.to_string()).unwrap_or_default();
+        for part in ["PROFILE", "[top_ups]", "methods", "cheque", "tron_usd", "sepay_card"] {
+            assert!(refused.contains(part), "{part} in {refused}");
+        }
+    }
 }
 
 const KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";

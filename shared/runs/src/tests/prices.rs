@@ -1,7 +1,7 @@
 //! No input that the limits allow is sold for less than it can cost, by the true profiles and the default settings.
 
 use crate::pricing::{Case, PriceRow, Unsellable};
-use crate::{ImageSize, ToolInput};
+use crate::{ImageSize, ToolInput, ToolSeed};
 use platform::{Env, Platform};
 use primitives::{Clock, CostCents, Credits, Timestamp};
 use proptest::prelude::*;
@@ -30,8 +30,9 @@ fn rows() -> Vec<(PriceRow, WorstCosts)> {
     let of_profile = |file: String| {
         let platform = platform(file.strip_suffix(".toml").unwrap());
         let worst = WorstCosts::new(&platform).unwrap();
-        let seeds = platform.profile().tools.iter().enumerate();
-        let unit = platform.profile().ledger.unit;
+        let seeds =
+            platform.rules(|profile, settings| ToolSeed::read_all(profile, settings, &worst)).unwrap();
+        let (seeds, unit) = (seeds.iter().enumerate(), platform.profile().unit);
         seeds.map(|(at, seed)| (PriceRow::of_seed(seed, unit, at), worst)).collect::<Vec<_>>()
     };
     let rows: Vec<_> = files.flat_map(of_profile).collect();

@@ -5,7 +5,7 @@ use crate::fact::{FactKey, FactState, ODD, Unmatched, Via};
 use crate::items::reference_name;
 use crate::reversal::{Cause, Reversal};
 use crate::settings::read_sepay_offset;
-use crate::{DecisionError, Payments, PaymentsError, Rail};
+use crate::{DecisionError, Payments, PaymentsError, Rail, TopUpRules};
 use http::HeaderMap;
 use platform::{InvalidSettings, Platform, StoreError, with_causes};
 use primitives::{Currency, Money, Secret, Timestamp, times};
@@ -38,7 +38,7 @@ pub enum CardNews {
 impl CardDesk {
     /// `None` when the profile offers no cards, or no merchant is configured.
     pub fn new(platform: &Platform) -> Result<Option<CardDesk>, InvalidSettings> {
-        if !Rail::SepayCard.is_offered_by(&platform.profile().top_ups) {
+        if !Rail::SepayCard.is_offered_by(&platform.rules(TopUpRules::read)?) {
             return Ok(None);
         }
         let payments = Payments::new(platform)?;

@@ -1,10 +1,9 @@
 use super::settings::CardSettings;
-use crate::Rail;
 use crate::items::reference_name;
 use crate::order::TopUp;
 use crate::pay_by::{Drawn, PayBy, Priced};
 use crate::rails::kind::Payee;
-use crate::settings::code_prefix;
+use crate::{Rail, TopUpRules};
 use platform::{Profile, Settings};
 use primitives::{Overflow, TopUpId, Unit};
 use rails::sepay_card::{CheckoutOrder, InvoiceNumber, PaymentMethod, checkout_form};
@@ -19,7 +18,11 @@ pub(super) struct Checkout {
 }
 
 impl Checkout {
-    pub(super) fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<Checkout> {
+    pub(super) fn read(
+        profile: &Profile,
+        rules: &TopUpRules,
+        settings: &mut Settings<'_>,
+    ) -> Option<Checkout> {
         let card = CardSettings::read(settings)?;
         if settings.optional("SITE_URL").is_none() {
             settings.complain(
@@ -27,8 +30,8 @@ impl Checkout {
                 "is missing beside SEPAY_MERCHANT_ID: the checkout would lead back nowhere",
             );
         }
-        let prefix = code_prefix(settings, &profile.top_ups.reference_prefix);
-        Some(Checkout { unit: profile.ledger.unit, brand: profile.brand.clone(), prefix, card })
+        let prefix = rules.reference_prefix;
+        Some(Checkout { unit: profile.unit, brand: profile.brand.clone(), prefix, card })
     }
 }
 

@@ -4,7 +4,7 @@ use crate::compared::{Compared, Listed, YOUNG as MAY_BE_UNDER_WAY};
 use crate::fact::{FactKey, Unmatched, Via};
 use crate::items::amount_name;
 use crate::rails::kind::ProcessorList;
-use crate::{Payments, PaymentsError, Rail};
+use crate::{Payments, PaymentsError, Rail, TopUpRules};
 use async_trait::async_trait;
 use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{Credits, Rate, Timestamp};
@@ -54,7 +54,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(86_400);
 impl ChainDesk {
     /// `None` when the profile offers no USDT, or no wallet is configured.
     pub fn new(platform: &Platform) -> Result<Option<ChainDesk>, InvalidSettings> {
-        if !Rail::TronUsdt.is_offered_by(&platform.profile().top_ups) {
+        if !Rail::TronUsdt.is_offered_by(&platform.rules(TopUpRules::read)?) {
             return Ok(None);
         }
         let payments = Payments::new(platform)?;

@@ -3,8 +3,8 @@ use crate::arrival::{Arrival, Delivery, Destination, Received, TransferMarks};
 use crate::error::own_key_is_malformed;
 use crate::fact::{FactKey, Ignored, InvalidFactKey, Unmatched, Via};
 use crate::items::reference_name;
-use crate::settings::{code_prefix, read_sepay_offset};
-use crate::{Likeness, Payments, PaymentsError, Rail};
+use crate::settings::read_sepay_offset;
+use crate::{Likeness, Payments, PaymentsError, Rail, TopUpRules};
 use http::HeaderMap;
 use platform::{InvalidSettings, Platform};
 use primitives::{Currency, Money, Timestamp};
@@ -33,14 +33,14 @@ const CODES_MAX: usize = 50;
 impl BankDesk {
     /// `None` when the profile offers no transfers, or no bank account is configured.
     pub fn new(platform: &Platform) -> Result<Option<BankDesk>, InvalidSettings> {
-        if !Rail::VietQr.is_offered_by(&platform.profile().top_ups) {
+        let rules = platform.rules(TopUpRules::read)?;
+        if !Rail::VietQr.is_offered_by(&rules) {
             return Ok(None);
         }
         let payments = Payments::new(platform)?;
-        let prefix = &platform.profile().top_ups.reference_prefix;
         platform.env().section(|settings| {
             let keys = read_bank_keys(settings);
-            let (prefix, offset_minutes) = (code_prefix(settings, prefix), read_sepay_offset(settings));
+            let (prefix, offset_minutes) = (rules.reference_prefix, read_sepay_offset(settings));
             let mut accounts = settings.list("BANK_ACCOUNT_ALIASES");
             let bank = BankSettings::read(settings)?;
             accounts.push(bank.account.clone());

@@ -1,11 +1,10 @@
 use super::settings::BankSettings;
-use crate::Rail;
 use crate::items::reference_name;
 use crate::order::TopUp;
 use crate::pay_by::{Drawn, PayBy, Priced};
 use crate::rails::kind::Payee;
-use crate::settings::code_prefix;
-use platform::{Profile, Settings};
+use crate::{Rail, TopUpRules};
+use platform::Settings;
 use primitives::{Overflow, TopUpId};
 use rails::viet_qr::{CodePrefix, Payload, ReferenceCode};
 
@@ -16,12 +15,12 @@ pub(super) struct TransferSlip {
 }
 
 impl TransferSlip {
-    pub(super) fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<TransferSlip> {
+    pub(super) fn read(rules: &TopUpRules, settings: &mut Settings<'_>) -> Option<TransferSlip> {
         let bank = BankSettings::read(settings)?;
         if bank.holder.is_empty() {
             settings.complain("BANK_ACCOUNT_NAME", "is missing beside BANK_ACCOUNT: payers compare it");
         }
-        Some(TransferSlip { prefix: code_prefix(settings, &profile.top_ups.reference_prefix), bank })
+        Some(TransferSlip { prefix: rules.reference_prefix, bank })
     }
 }
 

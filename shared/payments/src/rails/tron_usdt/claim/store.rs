@@ -1,10 +1,11 @@
 //! Claims as they are stored: the audit rows of those that wait, and what a person claimed today.
 
+use crate::TopUpRules;
 use crate::items::{ClaimTally, OPEN_INDEX, PAYMENT_INBOX, TALLY, claimed_fact, due_mark};
 use crate::store::{Store, When};
 use crate::{ClaimError, FactKey, PaymentsError};
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use platform::{Attributes, Item, Key, StoreError, TopUpRules, key, number, text, unless_condition_failed};
+use platform::{Attributes, Item, Key, StoreError, key, number, text, unless_condition_failed};
 use primitives::{AccountId, Credits, Overflow, Timestamp};
 use std::time::Duration;
 
