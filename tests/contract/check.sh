@@ -39,10 +39,12 @@ token=$(curl --silent --fail "$address/sandbox/clerk/token?person=admin&ttl=7200
 only=()
 [[ $# -eq 0 ]] || only=(--include-operation-id "$1")
 status=0
+# One worker: two threads that parse Python at once end in a SystemError of CPython 3.11 ("AST constructor recursion depth
+# mismatch"), which the report counts as an error of the product.
 (cd "$work" && env -i PATH="$PATH" HOME="$work" NO_PROXY=127.0.0.1 PYTHONDONTWRITEBYTECODE=1 \
   PYTHONPATH="$here" SCHEMATHESIS_HOOKS=hooks "$contract/venv/bin/schemathesis" --config-file "$here/schemathesis.toml" \
   run "$root/functions/pricing/openapi.json" --url "$address" --header "Authorization: Bearer $token" \
-  --max-examples "${CASES:-40}" --seed "${SEED:-1}" --workers 2 "${only[@]}") | tee "$work/report.txt" || status=$?
+  --max-examples "${CASES:-40}" --seed "${SEED:-1}" --workers 1 "${only[@]}") | tee "$work/report.txt" || status=$?
 if ((status)); then
   echo "1 failed: the document and the product differ, see above"
   exit 1

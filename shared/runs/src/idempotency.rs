@@ -1,5 +1,5 @@
-use crate::items::IDEMPOTENCY;
 use crate::RunRules;
+use crate::items::IDEMPOTENCY;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use base64::Engine;
