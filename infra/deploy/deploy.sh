@@ -442,7 +442,11 @@ look_for_senders() {
   else
     say "  not asked: /v1/webhooks/clerk, which works once CLERK_WEBHOOK_SECRET is stored"
   fi
-  # One function for both of SePay's.
+  # One function for both of SePay's, which is not there if the profile offers none of its rails.
+  if ! stack_resources AWS::Lambda::Function | grep -q '^SepayWebhook\s'; then
+    say "  not asked: /v1/webhooks/sepay/…, whose rails the profile does not offer"
+    return
+  fi
   [[ -z $(setting SepayMerchantId) ]] || is_stored SEPAY_IPN_SECRETS || missing+=(SEPAY_IPN_SECRETS)
   [[ -z $(setting BankAccount) ]] || is_stored SEPAY_BANK_HMAC_SECRETS || is_stored SEPAY_BANK_API_KEYS ||
     missing+=(SEPAY_BANK_HMAC_SECRETS)

@@ -145,6 +145,13 @@ class FirstDeployment(Case):
         self.world.have_secret("CLERK_WEBHOOK_SECRET", WEBHOOK)
         self.refused(self.world.run("deploy.sh", "citipen", "--yes"), "failed  a forged Clerk webhook is refused")
 
+    def test_a_webhook_of_a_rail_that_the_profile_does_not_offer_is_not_asked(self):
+        # The settings may be left from before; the template that is played has no SepayWebhook.
+        self.world.write("citipen.parameters", PARAMETERS + "BankAccount=0123456789\n")
+        self.world.have_secret("SEPAY_BANK_API_KEYS", "key")
+        output = self.passed(self.world.run("deploy.sh", "citipen", "--yes"))
+        self.assertIn("not asked: /v1/webhooks/sepay/…, whose rails the profile does not offer", output)
+
     def test_what_was_made_too_lately_is_tried_again_at_once(self):
         early = {
             "SweepEveryMinute": "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",

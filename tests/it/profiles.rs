@@ -1,6 +1,6 @@
 //! What a deployment is comes from its profile: each crate reads its section of it, and no other.
 
-use crate::world::{World, image};
+use crate::world::{World, credit, image};
 use citipen::sections;
 use platform::{InvalidSettings, Platform, Profile};
 use serde_json::json;
@@ -147,7 +147,7 @@ async fn a_mistake_in_a_profile_stops_the_start_and_is_told_with_section_and_key
         ("quote_seconds", "quote_minutes", ["[runs]", "`quote_minutes`"]),
         ("claims_day_max", "claim_day_max", ["[top_ups]", "`claim_day_max`"]),
         ("brand", "brnad", ["can't be read", "`brnad`"]),
-        ("USD cent", "gem", ["can't be read", "a ledger's unit is `USD cent`"]),
+        ("USD cent", "gem", ["can't be read", "expected `USD cent`"]),
         // What is named must exist.
         ("\"viet_qr\"", "\"vietqr\"", ["[top_ups]", "methods: `vietqr`"]),
         ("\"CIT\"", "\"Citipen\"", ["[top_ups]", "reference_prefix: `Citipen`"]),
@@ -195,11 +195,11 @@ async fn another_profile_is_another_service_by_the_same_code() {
     assert_eq!(ann.balance().await, (33, 0, 0), "its welcome");
 
     let methods = ann.get("/v1/top-ups/methods").await;
-    assert_eq!(methods.body["tiers_cents"], json!([700]), "{}", methods.text);
+    assert_eq!(methods.body["tiers"], json!([credit(700)]), "{}", methods.text);
     let offered: Vec<_> =
         methods.body["methods"].as_array().unwrap().iter().map(|one| &one["method"]).collect();
     assert_eq!(offered, ["tron_usdt"]);
-    let order = |method: &str| json!({ "method": method, "amount_cents": 700 });
+    let order = |method: &str| json!({ "method": method, "credits": credit(700) });
     let refused = ann.send("POST", "/v1/top-ups", &order("viet_qr")).await;
     assert_eq!(refused.problem(), "method_unavailable");
     let taken = ann.send("POST", "/v1/top-ups", &order("tron_usdt")).await;

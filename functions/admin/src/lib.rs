@@ -117,7 +117,7 @@ async fn assign(
     JsonBody(wish): JsonBody<AssignRequest>,
 ) -> Result<Json<InboxPaymentView>, ProblemResponse> {
     let (who, key, now) = (caller.user(), fact_key(&id)?, desk.platform.now());
-    let (account, order, credits, note) = wish.parse()?;
+    let (account, order, credits, note) = wish.parse(desk.platform.profile().unit)?;
     let rate = desk.todays_rate(now).await;
     let wish = Assignment {
         account,
@@ -184,7 +184,7 @@ async fn reverse(
     JsonBody(wish): JsonBody<ReverseRequest>,
 ) -> Result<Json<EntryView>, ProblemResponse> {
     let (who, key, now) = (caller.user(), fact_key(&id)?, desk.platform.now());
-    let (cause, case, credits, note) = wish.parse()?;
+    let (cause, case, credits, note) = wish.parse(desk.platform.profile().unit)?;
     let wish = Reversal { cause, case, credits, who: who.to_string(), note };
     let entry_id = desk.payments.reverse(&key, &wish, now).await.map_err(|error| error.problem())?;
     Ok(Json(EntryView { entry_id }))

@@ -4,7 +4,8 @@ use crate::closed_sets::{
 use edge::{Problem, ProblemCode, Wording};
 use payments::{AuditRow, Cause, DeliveryRow, Dossier, Fact, FactState, InboxPage, LikelyOrder, ReversalRow};
 use primitives::{
-    AccountId, Amounts, Credits, CreditsView, EntryId, MoneyView, Timestamp, TopUpId, typed, typed_pattern,
+    AccountId, Amounts, Credits, CreditsView, EntryId, MoneyView, Timestamp, TopUpId, Unit, typed,
+    typed_pattern,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -205,7 +206,10 @@ struct AuditView {
 }
 
 impl AssignRequest {
-    pub(crate) fn parse(self) -> Result<(AccountId, Option<TopUpId>, Option<Credits>, String), Problem> {
+    pub(crate) fn parse(
+        self,
+        ledger: Unit,
+    ) -> Result<(AccountId, Option<TopUpId>, Option<Credits>, String), Problem> {
         let account = self
             .account_id
             .parse()
@@ -213,7 +217,7 @@ impl AssignRequest {
         let order = self.top_up_id.map(|id| id.parse()).transpose();
         let order = order
             .map_err(|_| invalid("/top_up_id", "must be a top-up's id", "phải là mã của một lần nạp tiền"))?;
-        Ok((account, order, credits(self.credits)?, note(&self.note)?))
+        Ok((account, order, credits(self.credits, ledger)?, note(&self.note)?))
     }
 }
 
@@ -224,7 +228,7 @@ impl DismissRequest {
 }
 
 impl ReverseRequest {
-    pub(crate) fn parse(self) -> Result<(Cause, String, Option<Credits>, String), Problem> {
+    pub(crate) fn parse(self, ledger: Unit) -> Result<(Cause, String, Option<Credits>, String), Problem> {
         let cause = match self.cause.as_str() {
             "return" => Cause::Return,
             "chargeback" => Cause::Chargeback,
@@ -245,7 +249,7 @@ impl ReverseRequest {
             )
         })?;
         let case = case.to_owned();
-        Ok((cause, case, credits(self.credits)?, note(&self.note)?))
+        Ok((cause, case, credits(self.credits, ledger)?, note(&self.note)?))
     }
 }
 
@@ -267,14 +271,14 @@ fn note(text: &str) -> Result<String, Problem> {
     })
 }
 
-fn credits(wish: Option<CreditsView>) -> Result<Option<Credits>, Problem> {
-    match wish {
-        Some(wish) if wish.amount.is_zero() => Err(invalid(
+fn credits(wish: Option<CreditsView>, ledger: Unit) -> Result<Option<Credits>, Problem> {
+    match wish.map(|wish| wish.amount_in(ledger)) {
+        Some(credits) if credits.is_zero() => Err(invalid(
             "/credits/amount",
             "must be a whole number of ledger units above 0",
             "phải là số nguyên lớn hơn 0, theo đơn vị của sổ",
         )),
-        wish => Ok(wish.map(|wish| wish.amount)),
+        credits => Ok(credits),
     }
 }
 

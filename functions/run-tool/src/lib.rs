@@ -113,7 +113,7 @@ async fn run_tool(
     accept: Result<AcceptKind, ProblemResponse>,
     wish: Result<JsonBody<RunRequest>, ProblemResponse>,
 ) -> Result<Response, ProblemResponse> {
-    let (order, accept) = match understood(key, accept, wish) {
+    let (order, accept) = match understood(key, accept, wish, desk.unit) {
         Ok(understood) => understood,
         Err(problem) => return Err(runner.refusal(problem).await.into()),
     };
@@ -137,13 +137,14 @@ fn understood(
     key: Result<IdempotencyKey, ProblemResponse>,
     accept: Result<AcceptKind, ProblemResponse>,
     wish: Result<JsonBody<RunRequest>, ProblemResponse>,
+    ledger: Unit,
 ) -> Result<(Order, AcceptKind), Problem> {
     let (IdempotencyKey(key), accept, JsonBody(wish)) = (key?, accept?, wish?);
-    Ok((wish.into_order(key)?, accept))
+    Ok((wish.into_order(key, ledger)?, accept))
 }
 
 impl RunRequest {
-    fn into_order(self, idempotency_key: Option<String>) -> Result<Order, Problem> {
+    fn into_order(self, idempotency_key: Option<String>, ledger: Unit) -> Result<Order, Problem> {
         let input = ToolInput::parse(&self.tool, self.input.expose());
         let input = input.map_err(|fields| OrderError::InvalidInput(fields).problem())?;
         let input = input.ok_or_else(|| OrderError::UnknownTool.problem())?;
@@ -151,7 +152,7 @@ impl RunRequest {
             let why = Wording::new(invalid.to_string(), "phải là một ULID: 26 ký tự Base32 của Crockford");
             Problem::new(ProblemCode::InvalidRunId).pointer("/run_id", why)
         })?;
-        let price = self.price.map(|price| price.amount);
+        let price = self.price.map(|price| price.amount_in(ledger));
         Ok(Order { input, quote: self.quote_id, price, run, idempotency_key })
     }
 }

@@ -95,7 +95,8 @@ async fn create(
     let now = desk.platform.now();
     let rail: Rail = wish.method.parse().map_err(|_: payments::UnknownRail| unknown_method())?;
     desk.signup.open(caller.account(), caller.sight(), now).await.map_err(|error| problem(&error))?;
-    let wish = TopUpWish { account: caller.account().clone(), rail, credits: wish.credits.amount, key };
+    let credits = wish.credits.amount_in(desk.platform.profile().unit);
+    let wish = TopUpWish { account: caller.account().clone(), rail, credits, key };
     let order = desk.top_ups.create(&wish, now).await.map_err(|error| error.problem())?;
     Ok((axum::http::StatusCode::CREATED, Json(TopUpView::of(&order, &desk.top_ups, now, language))))
 }

@@ -116,7 +116,7 @@ impl DecisionError {
                     format!("at most {left} can be taken back, at least 1"),
                     format!("có thể thu hồi nhiều nhất {left}, ít nhất 1"),
                 );
-                problem.pointer("/credits", why)
+                problem.pointer("/credits/amount", why)
             }
             DecisionError::UnfitAssignment { worth } => {
                 let why = match worth {

@@ -257,7 +257,7 @@ title = "high"
         for (written, instead, part) in [
             ("brand", "brnad", "unknown field `brnad`"),
             ("unit = \"USD cent\"\n", "", "missing field `unit`"),
-            ("USD cent", "shell", "a ledger's unit is `USD cent`"),
+            ("USD cent", "shell", "unknown variant `shell`, expected `USD cent`"),
             ("\"shop\"", "\"stall\"", "calls itself `stall`"),
             ("[opening]", "[opening", "PROFILE names `shop`, which can't be read"),
         ] {

@@ -18,6 +18,16 @@ pub struct CreditsView {
     pub unit: Unit,
 }
 
+impl CreditsView {
+    /// What a request names, in the ledger's unit. A second unit makes this incomplete: whoever adds it decides here what a
+    /// request in another one is answered.
+    pub fn amount_in(self, ledger: Unit) -> Credits {
+        match (self.unit, ledger) {
+            (Unit::UsdCent, Unit::UsdCent) => self.amount,
+        }
+    }
+}
+
 /// What a movement did to the balance, or the sum of movements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = CreditsDelta)]

@@ -61,7 +61,7 @@ impl IdempotencyKeys {
         Ok(if is_over { None } else { Some(item.parsed("run")?) })
     }
 
-    /// IdempotencyKeys the key for `run`. `Some`: it stands for another run (or for this one, if a reply was lost).
+    /// Records the key for `run`. `Some`: it stands for another run (or for this one, if a reply was lost).
     pub(crate) async fn record(
         &self,
         account: &AccountId,

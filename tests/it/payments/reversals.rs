@@ -123,7 +123,7 @@ async fn parts_are_taken_back_up_to_what_is_left() {
     let too_much = desk.reverse(&id, &partial("C", 2)).await;
     assert_eq!(
         (too_much.problem(), &too_much.body["errors"][0]["pointer"]),
-        ("invalid_input", &"/credits".into())
+        ("invalid_input", &"/credits/amount".into())
     );
     for wrong in [credit(0), credit(-1), credit(0.5), json!(1)] {
         let mut wish = partial("C", 1);

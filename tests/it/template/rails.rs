@@ -31,7 +31,6 @@ fn what_is_of_a_rail_alone_is_deployed_only_where_the_profile_offers_it() {
     };
     for (resource, condition) in [
         ("TronPoll", "OffersTronUsdt"),
-        ("TronPollLogs", "OffersTronUsdt"),
         ("ClaimTransferPermission", "OffersTronUsdt"),
         ("SepayWebhook", "HearsSepay"),
         ("SepayWebhookErrorsAlarm", "HearsSepay"),
@@ -41,6 +40,11 @@ fn what_is_of_a_rail_alone_is_deployed_only_where_the_profile_offers_it() {
             complains(&pointer, other, &format!("{resource} is not there by {condition}"));
         }
     }
+    complains(
+        "/Resources/TronPollLogs/Condition",
+        json!("OffersTronUsdt"),
+        "TronPollLogs must be there always",
+    );
     complains("/Resources/TopUps/Condition", json!("OffersVietQr"), "TopUps must be there always");
     let either = "/Conditions/HearsSepay/Fn::Or/1/Condition";
     complains(either, json!("OffersTronUsdt"), "SepayWebhook is not there by");
@@ -193,7 +197,12 @@ fn check_conditions(
         if rails.is_empty() == is_of_rails(name) {
             complaints.push(format!("FUNCTIONS_OF_RAILS says otherwise of {name}"));
         }
-        for part in ["", "Logs", "Permission", "ErrorsAlarm"] {
+        // Its log is kept under a fixed name, so it must be there always: it could not be made a second time.
+        let logs = &template["Resources"][format!("{name}Logs")];
+        if !logs["Condition"].is_null() {
+            complaints.push(format!("{name}Logs must be there always"));
+        }
+        for part in ["", "Permission", "ErrorsAlarm"] {
             let part = format!("{name}{part}");
             let Some(resource) = template["Resources"].get(&part) else { continue };
             let found = resource["Condition"].as_str();
