@@ -7,8 +7,8 @@ async fn the_served_document_is_what_the_code_says() {
     let world = World::start().await;
     let served = world.person("ann").get("/v1/openapi.json").await;
     let generated: serde_json::Value = serde_json::from_str(&citipen::openapi().to_json().unwrap()).unwrap();
-    assert_eq!(
-        served.body, generated,
+    assert!(
+        served.body == generated,
         "functions/pricing/openapi.json is old: cargo run -- openapi > functions/pricing/openapi.json"
     );
     assert_eq!(served.body["openapi"].as_str().unwrap().get(..3), Some("3.1"));

@@ -62,7 +62,7 @@ struct Desk {
     unit: Unit,
 }
 
-/// A wish to run a tool; [`RunRequestSchema`] describes it.
+/// A wish to run a tool; its schema is `RunRequestSchema`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunRequest {

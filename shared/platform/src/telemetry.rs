@@ -58,7 +58,7 @@ impl LogSettings {
 
 /// One JSON object per line. Only our own crates log below `warn`: a library's debug lines may hold contents.
 ///
-/// An event with a field `metric` also prints its number for CloudWatch ([`Metrics`]). A second call changes nothing.
+/// An event with a field `metric` also prints its number for CloudWatch (`Metrics`). A second call changes nothing.
 pub fn start_logs(settings: &LogSettings, sink: LogSink) {
     let _ = match sink {
         LogSink::Stdout => subscriber(settings, io::stdout).try_init(),

@@ -47,6 +47,7 @@ fn every_number_that_the_code_logs_rings_and_every_alarm_waits_for_something() {
 
 #[test]
 fn every_function_that_breaks_rings() {
+    assert_fine(check_alarms(&template(), &logged_metrics()));
     let gone = without("/Resources/AdminErrorsAlarm");
     assert_complains(check_alarms(&gone, &logged_metrics()), "AdminErrorsAlarm is missing");
     let mut more = template();

@@ -142,6 +142,9 @@ fn check_rails(template: &Value) -> Complaints {
         (Rail::TronUsdt, "HasUsdt", "TronWallet", &["TRON"]),
     ];
     let mut complaints = Complaints::new();
+    let unknown = Rail::ALL.iter().filter(|rail| rails.iter().all(|(known, ..)| known != *rail));
+    complaints
+        .extend(unknown.map(|rail| format!("check_rails does not say which parameter configures {rail}")));
     for (rail, condition, parameter, settings) in rails {
         let is_given = json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": parameter }, ""] }] });
         let wanted = json!({ "Fn::And": [{ "Condition": offers(rail) }, is_given] });

@@ -209,7 +209,7 @@ fn a_rail_that_can_be_paid_and_brings_no_list_stops_the_start() {
 #[test]
 fn a_profile_that_offers_what_is_no_rail_is_refused() {
     let text = include_str!("../../../../infra/profiles/citipen.toml");
-    let text = text.replace("\"tron_usdt\"", "\"tron_usd\", \"cheque\"");
+    let text = text.replace("\"tron_usdt\"", "\"tron_usd\", \"no_rail\"");
     let other = platform(&[("SEALING_KEYS", KEY)]).with_profile(Profile::parse("citipen", &text).unwrap());
     // Whoever offers, hears of, polls or compares payments says so; none takes the rail for one that is not offered.
     for started in [
@@ -221,7 +221,7 @@ fn a_profile_that_offers_what_is_no_rail_is_refused() {
         Reconciliation::new(&other).map(drop),
     ] {
         let refused = started.err().map(|refused| refused.to_string()).unwrap_or_default();
-        for part in ["PROFILE", "[top_ups]", "methods", "cheque", "tron_usd", "sepay_card"] {
+        for part in ["PROFILE", "[top_ups]", "methods", "no_rail", "tron_usd", "sepay_card"] {
             assert!(refused.contains(part), "{part} in {refused}");
         }
     }

@@ -69,8 +69,9 @@ fn image(size: ImageSize) -> ToolInput {
     ToolInput::parse("image", &json!({ "prompt": "x", "size": size.as_str() })).unwrap().unwrap()
 }
 
-fn script(prompt: &str) -> ToolInput {
-    ToolInput::parse("script", &json!({ "prompt": prompt })).unwrap().unwrap()
+/// A text's input, for the tool of this name.
+fn text(tool: &str, prompt: &str) -> ToolInput {
+    ToolInput::parse(tool, &json!({ "prompt": prompt })).unwrap().unwrap()
 }
 
 #[test]
@@ -83,13 +84,14 @@ fn no_row_of_any_profile_sells_below_its_worst_cost() {
         }
         // The longest prompt that is taken, in the widest characters, and both sides of every step of the price.
         let longest = row.prompt_chars_max as usize;
-        assert_is_paid(&row, &worst, &script(&"\u{1F3AC}".repeat(longest)));
-        let stretch = row.prompt_bytes_per_unit.unwrap() as usize;
+        assert_is_paid(&row, &worst, &text(&row.tool, &"\u{1F3AC}".repeat(longest)));
+        // Without steps one unit is as long as a prompt can be.
+        let stretch = row.prompt_bytes_per_unit.map_or(4 * longest, |bytes| bytes as usize).max(1);
         for bytes in (0..=4 * longest / stretch).flat_map(|step| [step * stretch, step * stretch + 1]) {
             let wide = bytes / 4;
             let prompt = "\u{1F3AC}".repeat(wide) + &"x".repeat(bytes - 4 * wide);
-            if !prompt.is_empty() && row.check(&script(&prompt)).is_ok() {
-                assert_is_paid(&row, &worst, &script(&prompt));
+            if !prompt.is_empty() && row.check(&text(&row.tool, &prompt)).is_ok() {
+                assert_is_paid(&row, &worst, &text(&row.tool, &prompt));
             }
         }
     }
@@ -98,7 +100,11 @@ fn no_row_of_any_profile_sells_below_its_worst_cost() {
 #[test]
 fn a_fallback_serves_a_usual_prompt_of_every_row() {
     for (row, worst) in rows() {
-        let input = if row.tool == "image" { image(ImageSize::DEFAULT) } else { script(&"word ".repeat(40)) };
+        let input = if row.tool == "image" {
+            image(ImageSize::DEFAULT)
+        } else {
+            text(&row.tool, &"word ".repeat(40))
+        };
         let paid = row.ledger_unit.cost_paid_by(row.price_of(&input).unwrap());
         for step in &row.chain {
             let cost = worst.of_step_within(step, input.measure(row.output_tokens_max()), paid);
@@ -130,7 +136,7 @@ fn the_price_of_a_text_follows_the_bytes_of_its_prompt() {
         [("script/chat", 40_000, 1), ("script/reasoner", 40_000, 3), ("script/premium", 12_000, 8)]
     {
         let (row, _) = row(name);
-        let price_of = |bytes: usize| row.price_of(&script(&"x".repeat(bytes)));
+        let price_of = |bytes: usize| row.price_of(&text(&row.tool, &"x".repeat(bytes)));
         assert_eq!((price_of(1), price_of(per_unit)), (Ok(credits(price)), Ok(credits(price))), "{name}");
         assert_eq!(price_of(per_unit + 1), Ok(credits(2 * price)), "{name}");
     }
@@ -147,7 +153,7 @@ fn the_listed_prices_are_those_of_the_inputs_they_name() {
                     let first = usize::try_from(shorter_than + 1).unwrap();
                     shorter_than = max;
                     let last = usize::try_from(max).unwrap();
-                    vec![script(&"x".repeat(first)), script(&"x".repeat(last))]
+                    [first, last].map(|bytes| text(&row.tool, &"x".repeat(bytes))).to_vec()
                 }
             };
             for input in inputs {
@@ -184,12 +190,12 @@ proptest! {
     #[test]
     fn whatever_is_asked_for_is_paid_by_its_price(prompt in "\\PC{1,400}", times in 1..50_usize, at in 0..5_usize) {
         let (row, worst) = &rows()[at];
-        let text = prompt.repeat(times);
-        prop_assume!(!text.trim().is_empty());
+        let prompt = prompt.repeat(times);
+        prop_assume!(!prompt.trim().is_empty());
         if row.tool == "image" {
             assert_is_paid(row, worst, &image(ImageSize::ALL[times % ImageSize::ALL.len()]));
-        } else if row.check(&script(&text)).is_ok() {
-            assert_is_paid(row, worst, &script(&text));
+        } else if row.check(&text(&row.tool, &prompt)).is_ok() {
+            assert_is_paid(row, worst, &text(&row.tool, &prompt));
         }
     }
 
