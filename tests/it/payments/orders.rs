@@ -6,30 +6,22 @@ use crate::world::{Answer, ORIGIN, Person, credit, http};
 use credits::Ledger;
 use sandbox::{FaultRule, Service};
 use serde_json::{Value, json};
-use std::collections::HashSet;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
-async fn ask(person: &Person, wish: &Value) -> Answer {
+pub(super) async fn ask(person: &Person, wish: &Value) -> Answer {
     person.send("POST", "/v1/top-ups", wish).await
 }
 
-/// Orders under a key of the caller's own.
-async fn ask_as(person: &Person, key: &str, wish: &Value) -> Answer {
-    let request = person.request("POST", "/v1/top-ups").header("content-type", "application/json");
-    let request = request.header("idempotency-key", key).body(wish.to_string());
-    Answer::of(request.send().await.unwrap()).await
-}
-
-async fn cancel(person: &Person, order: &Value) -> Answer {
+pub(super) async fn cancel(person: &Person, order: &Value) -> Answer {
     let path = format!("/v1/top-ups/{}/cancel", order["id"].as_str().unwrap());
     person.send("POST", &path, &json!({})).await
 }
 
-async fn list(person: &Person) -> Vec<Value> {
+pub(super) async fn list(person: &Person) -> Vec<Value> {
     let page = person.get("/v1/top-ups?limit=100").await;
     assert_eq!(page.status, 200, "{}", page.text);
     page.body["top_ups"].as_array().unwrap().clone()
@@ -122,96 +114,6 @@ async fn other_amounts_methods_and_bodies_are_refused_and_leave_nothing_behind()
     assert_eq!((stranger.status, stranger.problem()), (401, "unauthenticated"));
     for table in ["top_ups", "payment_references"] {
         assert!(books::scan(&desk.world, table).await.is_empty(), "{table}");
-    }
-}
-
-#[tokio::test]
-async fn the_same_key_shows_the_same_order_and_another_wish_under_it_is_refused() {
-    let desk = Desk::open().await;
-    let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
-    let wish = top_up("viet_qr", 500);
-    let first = ask_as(&ann, "monday", &wish).await;
-    assert_eq!(first.status, 201, "{}", first.text);
-
-    desk.world.advance(MINUTE);
-    let again = ask_as(&ann, "monday", &wish).await;
-    assert_eq!((again.status, &again.body), (201, &first.body), "at another time, too");
-    for other in [top_up("viet_qr", 2000), top_up("tron_usdt", 500)] {
-        let refused = ask_as(&ann, "monday", &other).await;
-        assert_eq!((refused.status, refused.problem()), (409, "idempotency_conflict"), "{other}");
-    }
-    assert_eq!(list(&ann).await, std::slice::from_ref(&first.body));
-
-    let other = ask_as(&bob, "monday", &wish).await;
-    assert!(
-        other.status == 201 && other.body["id"] != first.body["id"],
-        "another person's key is another key"
-    );
-    assert!(ask_as(&ann, "tuesday", &wish).await.body["id"] != first.body["id"]);
-    let (one, two) = (ask(&ann, &wish).await, ask(&ann, &wish).await);
-    assert!(
-        one.body["id"] != two.body["id"] && one.body["reference"] != two.body["reference"],
-        "without a key"
-    );
-
-    // What became of the order shows under its key as well, and after 48 hours the key is free.
-    assert_eq!(cancel(&ann, &first.body).await.status, 200);
-    assert_eq!(ask_as(&ann, "monday", &wish).await.body["status"], "cancelled");
-    desk.world.advance(48 * HOUR);
-    let anew = ask_as(&ann, "monday", &top_up("tron_usdt", 500)).await;
-    assert!(anew.status == 201 && anew.body["id"] != first.body["id"], "{}", anew.text);
-    books::check(&desk.world).await;
-}
-
-#[tokio::test]
-async fn a_key_that_is_none_is_refused_instead_of_being_left_out() {
-    let desk = Desk::open().await;
-    let ann = desk.world.person("ann");
-    for keys in [vec![""], vec!["two words"], vec!["a", "b"], vec![&"x".repeat(256)]] {
-        let mut request = ann.request("POST", "/v1/top-ups").header("content-type", "application/json");
-        for key in &keys {
-            request = request.header("idempotency-key", *key);
-        }
-        let refused =
-            Answer::of(request.body(top_up("viet_qr", 500).to_string()).send().await.unwrap()).await;
-        assert_eq!((refused.status, refused.problem()), (400, "invalid_request"), "{keys:?}");
-    }
-    assert!(list(&ann).await.is_empty());
-}
-
-#[tokio::test]
-async fn an_order_shows_under_its_key_while_all_places_are_taken() {
-    let desk = Desk::with(&[("OPEN_TOP_UPS_MAX", "1")]).await;
-    let ann = desk.world.person("ann");
-    let wish = top_up("viet_qr", 500);
-    let first = ask_as(&ann, "mine", &wish).await;
-    assert_eq!((first.status, &ask_as(&ann, "mine", &wish).await.body), (201, &first.body));
-    assert_eq!(ask_as(&ann, "other", &wish).await.problem(), "too_many_open_top_ups");
-    assert_eq!(ask(&ann, &wish).await.problem(), "too_many_open_top_ups");
-    assert_eq!(
-        books::scan(&desk.world, "payment_references").await.len(),
-        2,
-        "a refused key is not remembered"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_requests_at_once_with_one_key_make_one_order_even_in_the_last_free_place() {
-    for open_max in ["5", "1"] {
-        let desk = Desk::with(&[("OPEN_TOP_UPS_MAX", open_max)]).await;
-        let ann = desk.world.person("ann");
-        ann.balance().await;
-        let other = desk.world.instance(&[]).await;
-        let asked = at_once((0..20).map(|nth| {
-            let ann = if nth % 2 == 0 { ann.clone() } else { ann.at(&other.base) };
-            async move { ask_as(&ann, "once", &top_up("tron_usdt", 500)).await }
-        }))
-        .await;
-        for answer in &asked {
-            assert_eq!((answer.status, &answer.body), (201, &asked[0].body), "{open_max}: {}", answer.text);
-        }
-        assert_eq!(list(&ann).await.len(), 1);
-        assert_eq!(books::scan(&desk.world, "payment_references").await.len(), 2, "the amount and the key");
     }
 }
 
@@ -485,126 +387,4 @@ async fn without_a_good_rate_nothing_is_sold_for_dong_and_usdt_still_works() {
     unpriced().await;
     assert_eq!(desk.show(&ann, &order).await["rate"], order["rate"], "it keeps the rate it was made at");
     assert_eq!(list(&ann).await.len(), 3, "what was refused left nothing");
-}
-
-#[tokio::test]
-async fn every_order_has_a_reference_of_its_own_that_a_bank_app_reads_from_the_qr() {
-    let desk = Desk::with(&[("OPEN_TOP_UPS_MAX", "40"), ("TOP_UPS_PER_DAY_MAX", "40")]).await;
-    let (ann, bob) = (desk.world.person("ann"), desk.world.person("bob"));
-    let (mut codes, mut amounts) = (HashSet::new(), HashSet::new());
-    for nth in 0..40 {
-        let person = if nth % 2 == 0 { &ann } else { &bob };
-        let order = desk.order(person, "viet_qr", 500).await;
-        let code = order["reference"].as_str().unwrap();
-        let suffix = code.strip_prefix("CIT").unwrap();
-        let is_plain = |b: u8| b"23456789ABCDEFGHJKMNPQRSTUVWXYZ".contains(&b);
-        assert!(suffix.len() == 6 && suffix.bytes().all(is_plain), "{code}");
-        assert!(codes.insert(code.to_owned()), "{code} twice");
-        let pay = &order["pay"];
-        let scanned = desk.world.sandbox.scan_viet_qr(pay["qr_payload"].as_str().unwrap()).unwrap();
-        assert_eq!((scanned.amount, scanned.memo.as_str()), (Some(131_350), code));
-        assert_eq!((&pay["memo"], &pay["account"]), (&code.into(), &sandbox::BANK_ACCOUNT.into()));
-        let order = desk.order(person, "tron_usdt", 500).await;
-        assert!(amounts.insert(micros(&order)), "{order}");
-        assert_eq!(
-            (&order["pay"]["amount"], &order["pay"]["address"]),
-            (&order["amount_due"], &sandbox::TRON_WALLET.into())
-        );
-    }
-}
-
-/// Opens a link of an order as a browser does, without a sign-in.
-async fn open(desk: &Desk, link: &str) -> Answer {
-    let path = link.strip_prefix(desk.world.outside()).unwrap();
-    Answer::of(http().get(format!("{}{path}", desk.world.product.base)).send().await.unwrap()).await
-}
-
-#[tokio::test]
-async fn the_links_of_an_order_work_without_a_sign_in_and_only_with_its_key() {
-    let desk = Desk::open().await;
-    let ann = desk.world.person("ann");
-    let (bank, card) = (desk.order(&ann, "viet_qr", 500).await, desk.order(&ann, "sepay_card", 500).await);
-    let other = desk.order(&ann, "viet_qr", 500).await;
-    let link = |order: &Value, name: &str| order["pay"][name].as_str().unwrap().to_owned();
-    let links = [link(&bank, "qr_svg_url"), link(&bank, "qr_png_url"), link(&card, "page_url")];
-    for (link, kind) in links.iter().zip(["image/svg+xml", "image/png", "text/html; charset=utf-8"]) {
-        let shown = open(&desk, link).await;
-        assert_eq!((shown.status, shown.headers["content-type"].to_str().unwrap()), (200, kind), "{link}");
-        assert_eq!(shown.headers["x-content-type-options"], "nosniff");
-        let policy = shown.headers["content-security-policy"].to_str().unwrap();
-        assert!(
-            policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
-            "{policy}"
-        );
-        let cached = shown.headers["cache-control"].to_str().unwrap();
-        assert!(!cached.contains("public"), "{cached}");
-    }
-    assert!(open(&desk, &links[0]).await.text.starts_with("<svg"));
-    let page = open(&desk, &links[2]).await;
-    let policy = page.headers["content-security-policy"].to_str().unwrap();
-    assert!(policy.contains("form-action") && !policy.contains("'unsafe"), "{policy}");
-    assert!(page.text.contains(card["reference"].as_str().unwrap()) && !page.text.contains("<script"));
-    assert!(!page.text.contains(sandbox::SEPAY_SECRET_KEY), "the key that signs stays with us");
-    assert!(open(&desk, &format!("{}&lang=vi", links[2])).await.text.contains("lang=\"vi\""));
-
-    let id = |order: &Value| order["id"].as_str().unwrap().to_owned();
-    let mut wrong = vec![
-        links[0].replace(&id(&bank), &id(&other)),
-        links[0].replace(&id(&bank), "01KABCDEFGHJKMNPQRSTVWXYZ0"),
-        links[0].replace(&id(&bank), "slot%230"),
-        links[0].replace("ann", "bob"),
-        link(&bank, "qr_svg_url").replace("qr.svg", "checkout"),
-        link(&card, "page_url").replace("checkout", "qr.png"),
-    ];
-    for link in &links {
-        let (bare, key) = link.split_once("?key=").unwrap();
-        let account = key.split_once('.').unwrap().0;
-        let shorter = &key[..key.len() - 1];
-        wrong.push(bare.to_owned());
-        wrong.extend(["", ".", account, shorter].map(|key| format!("{bare}?key={key}")));
-        wrong.push(format!("{bare}?key={account}."));
-        wrong.push(format!("{bare}?key={key}x"));
-    }
-    for link in &wrong {
-        let refused = open(&desk, link).await;
-        assert_eq!((refused.status, refused.problem()), (404, "not_found"), "{link}");
-    }
-    desk.transfer(dong(&bank), bank["reference"].as_str().unwrap()).await;
-    assert_eq!(open(&desk, &links[0]).await.status, 404, "it is paid");
-    assert_eq!(cancel(&ann, &card).await.status, 200);
-    let page = open(&desk, &links[2]).await;
-    assert_eq!(page.status, 200, "whoever presses Back sees a page");
-    assert!(page.text.contains("nothing to pay") && !page.text.contains("<form"), "{}", page.text);
-    desk.world.advance(HOUR);
-    assert_eq!(open(&desk, &link(&other, "qr_svg_url")).await.status, 404, "it has expired");
-}
-
-#[tokio::test]
-async fn sepay_accepts_the_checkout_form_as_it_is_and_no_other() {
-    let desk = Desk::open().await;
-    let ann = desk.world.person("ann");
-    let order = desk.order(&ann, "sepay_card", 2000).await;
-    let fields = order["pay"]["fields"].as_array().unwrap();
-    let value =
-        |name: &str| fields.iter().find(|field| field["name"] == name).unwrap()["value"].as_str().unwrap();
-    assert_eq!((value("order_amount"), value("currency"), value("operation")), ("525400", "VND", "PURCHASE"));
-    assert_eq!(value("order_invoice_number"), order["reference"]);
-    let post = async |change: &dyn Fn(&str, &str) -> String| {
-        let pairs = fields.iter().map(|field| {
-            let (name, value) = (field["name"].as_str().unwrap(), field["value"].as_str().unwrap());
-            (name.to_owned(), change(name, value))
-        });
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        let request = http().post(order["pay"]["action"].as_str().unwrap());
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
-        request.send().await.unwrap().status().as_u16()
-    };
-    for field in ["order_amount", "order_invoice_number", "success_url", "signature"] {
-        let tampered =
-            |name: &str, value: &str| if name == field { format!("{value}0") } else { value.to_owned() };
-        assert_eq!(post(&tampered).await, 400, "{field}");
-    }
-    assert_eq!(post(&|_: &str, value: &str| value.to_owned()).await, 200);
-    assert_eq!(desk.show(&ann, &order).await["status"], "created", "opening the page pays nothing");
-    books::check(&desk.world).await;
 }
