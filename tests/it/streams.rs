@@ -89,8 +89,18 @@ async fn storing_and_booking_are_not_silent_either() {
     let ann = world.person("ann");
     ann.balance().await;
     for wish in [script("a red kite"), image("a red kite")] {
-        world.product.meddler.delay_media(std::time::Duration::from_millis(200));
-        let told = ann.stream(&wish).await.unwrap();
+        let slow = world.instance(&[]).await;
+        slow.meddler.hold_media_back();
+        let request = ann.at(&slow.base).request("POST", "/v1/runs").header("accept", "text/event-stream");
+        let request = request.header("content-type", "application/json").body(wish.to_string());
+        let (mut response, mut bytes) = (request.send().await.unwrap(), Vec::new());
+        while let Some(chunk) = response.chunk().await.unwrap() {
+            bytes.extend(chunk);
+            if String::from_utf8_lossy(&bytes).matches("storing").count() > 3 {
+                slow.meddler.let_go();
+            }
+        }
+        let told = events(std::str::from_utf8(&bytes).unwrap());
         let storing = stages(&told).into_iter().filter(|stage| *stage == "storing").count();
         assert!(storing > 3, "{:?}", names(&told));
         assert_eq!(told.last().unwrap().name, "done");

@@ -16,7 +16,6 @@ use counting::{Consumed, ObjectCall, Underway};
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::sync::watch;
 
 /// Stands between one instance and the stores: counts what passes, and breaks it when told to.
@@ -43,7 +42,7 @@ struct State {
     plan: Option<(usize, Fault)>,
     seen: usize,
     is_media_broken: bool,
-    media_delay: Duration,
+    is_media_held_back: bool,
     hangs: Option<Hanging>,
     /// Tries that were left hanging, by operation and table.
     hung: Vec<(String, String)>,
@@ -177,9 +176,9 @@ impl Meddler {
         hung
     }
 
-    /// From now on the media store takes its time.
-    pub(crate) fn delay_media(&self, delay: Duration) {
-        self.0.state.lock().unwrap().media_delay = delay;
+    /// From now on every call of the media store waits until the test lets it go.
+    pub(crate) fn hold_media_back(&self) {
+        self.0.state.lock().unwrap().is_media_held_back = true;
     }
 
     pub(crate) fn calls(&self) -> Vec<StoreCall> {
@@ -296,9 +295,9 @@ impl Between {
             self.meddler.0.state.lock().unwrap().hung.push((operation, table));
             return std::future::pending().await;
         }
-        if !is_dynamo {
-            let delay = self.meddler.0.state.lock().unwrap().media_delay;
-            tokio::time::sleep(delay).await;
+        let is_held_back = self.meddler.0.state.lock().unwrap().is_media_held_back;
+        if !is_dynamo && is_held_back {
+            self.meddler.wait_to_be_let_go().await;
         }
         if operation == "UpdateItem" && table == "accounts" {
             if self.meddler.may_stick() {
