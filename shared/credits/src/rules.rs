@@ -57,22 +57,24 @@ impl Limits {
 
     pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<Limits> {
         let mut limits: Limits = profile.section(Limits::SECTION, settings)?;
-        let replaced = [
-            ("OPEN_HOLDS_MAX", &mut limits.open_holds_max),
-            ("UNPAID_OPEN_HOLDS_MAX", &mut limits.unpaid_open_holds_max),
-            ("GIVEN_BACK_PERCENT_OF_PAID", &mut limits.given_back_percent_of_paid),
-            ("RUNS_PER_MINUTE_MAX", &mut limits.runs_per_minute_max),
-        ];
-        for (name, limit) in replaced {
-            *limit = settings.parsed_or(name, *limit, "a whole number");
-        }
-        let replaced = [
-            ("GIVEN_BACK_DAY_CENTS", &mut limits.given_back_day_cents),
-            ("GIVEN_BACK_DAY_CENTS_MAX", &mut limits.given_back_day_cents_max),
-        ];
-        for (name, limit) in replaced {
-            *limit = settings.parsed_or(name, *limit, "an amount of cents such as 25");
-        }
+        settings.replace("OPEN_HOLDS_MAX", &mut limits.open_holds_max, "a whole number");
+        settings.replace("UNPAID_OPEN_HOLDS_MAX", &mut limits.unpaid_open_holds_max, "a whole number");
+        settings.replace(
+            "GIVEN_BACK_PERCENT_OF_PAID",
+            &mut limits.given_back_percent_of_paid,
+            "a whole number",
+        );
+        settings.replace("RUNS_PER_MINUTE_MAX", &mut limits.runs_per_minute_max, "a whole number");
+        settings.replace(
+            "GIVEN_BACK_DAY_CENTS",
+            &mut limits.given_back_day_cents,
+            "an amount of cents such as 25",
+        );
+        settings.replace(
+            "GIVEN_BACK_DAY_CENTS_MAX",
+            &mut limits.given_back_day_cents_max,
+            "an amount of cents such as 25",
+        );
         Some(limits)
     }
 }

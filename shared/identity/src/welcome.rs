@@ -32,8 +32,7 @@ impl WelcomeRules {
 
     pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<WelcomeRules> {
         let mut rules: WelcomeRules = profile.section(WelcomeRules::SECTION, settings)?;
-        let most = &mut rules.per_network_day_max;
-        *most = settings.parsed_or("WELCOMES_PER_NETWORK_DAY_MAX", *most, "a whole number");
+        settings.replace("WELCOMES_PER_NETWORK_DAY_MAX", &mut rules.per_network_day_max, "a whole number");
         Some(rules)
     }
 }

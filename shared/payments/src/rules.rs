@@ -52,13 +52,8 @@ impl TopUpRules {
 
     pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<TopUpRules> {
         let mut rules: TopUpRules = profile.section(TopUpRules::SECTION, settings)?;
-        let replaced = [
-            ("OPEN_TOP_UPS_MAX", &mut rules.open_max),
-            ("TOP_UPS_PER_DAY_MAX", &mut rules.orders_per_day_max),
-        ];
-        for (name, limit) in replaced {
-            *limit = settings.parsed_or(name, *limit, "a whole number");
-        }
+        settings.replace("OPEN_TOP_UPS_MAX", &mut rules.open_max, "a whole number");
+        settings.replace("TOP_UPS_PER_DAY_MAX", &mut rules.orders_per_day_max, "a whole number");
         Some(rules)
     }
 

@@ -128,6 +128,11 @@ impl Settings<'_> {
         })
     }
 
+    /// Puts the setting in place of a rule of the profile, if it is given.
+    pub fn replace<T: FromStr + Copy>(&mut self, name: &str, rule: &mut T, expected: &str) {
+        *rule = self.parsed_or(name, *rule, expected);
+    }
+
     pub fn complain(&mut self, name: &str, what: &str) {
         self.complaints.push(format!("{name} {what}"));
     }

@@ -50,8 +50,7 @@ impl RunRules {
 
     pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<RunRules> {
         let mut rules: RunRules = profile.section(RunRules::SECTION, settings)?;
-        let most = &mut rules.waiting_repeats_max;
-        *most = settings.parsed_or("WAITING_REPEATS_MAX", *most, "a whole number");
+        settings.replace("WAITING_REPEATS_MAX", &mut rules.waiting_repeats_max, "a whole number");
         Some(rules)
     }
 

@@ -64,13 +64,12 @@ impl RequestRules {
 
     pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<RequestRules> {
         let mut rules: RequestRules = profile.section(RequestRules::SECTION, settings)?;
-        let replaced = [
-            ("USER_REQUESTS_PER_MINUTE_MAX", &mut rules.user_per_minute_max),
-            ("NETWORK_REQUESTS_PER_MINUTE_MAX", &mut rules.network_per_minute_max),
-        ];
-        for (name, limit) in replaced {
-            *limit = settings.parsed_or(name, *limit, "a whole number");
-        }
+        settings.replace("USER_REQUESTS_PER_MINUTE_MAX", &mut rules.user_per_minute_max, "a whole number");
+        settings.replace(
+            "NETWORK_REQUESTS_PER_MINUTE_MAX",
+            &mut rules.network_per_minute_max,
+            "a whole number",
+        );
         Some(rules)
     }
 }
