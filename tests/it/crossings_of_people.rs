@@ -145,7 +145,7 @@ async fn records(world: &World, person: &Person) -> BTreeMap<String, String> {
             }
         }
     }
-    // Of somebody who is gone, what was decided about their welcome decides nothing any more.
+    // The product reads no welcome of a deleted person any more.
     if records["users state"].contains("deleted") {
         records.retain(|name, _| !["users welcome", "accounts welcome"].contains(&name.as_str()));
     }

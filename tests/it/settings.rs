@@ -120,7 +120,7 @@ async fn what_a_configured_service_needs_is_required_at_the_start() {
     }
 }
 
-/// Secrets that nobody needs on one machine, and why.
+/// Secrets that the run on one machine does not need, and why.
 const NOT_GIVEN_HERE: &[(&str, &str)] = &[
     ("AWS_SESSION_TOKEN", "links are signed without one"),
     ("TRONGRID_API_KEY", "the sandbox's index asks for no key"),

@@ -40,7 +40,7 @@ pub async fn handle(platform: &Platform, event: Value) -> Result<Vec<RailReport>
 }
 
 /// An event of the scheduler has a `source`, and asks for the usual days. Any other event must be a `Wish`: a mistyped
-/// `since` is refused, so that nobody takes the usual comparison for the one that they asked for.
+/// `since` is refused: the operator would take the usual comparison for the one that they asked for.
 fn since(event: Value) -> Result<Option<Timestamp>, ReconciliationError> {
     if event.is_null() || event.get("source").is_some() {
         return Ok(None);

@@ -18,7 +18,7 @@ pub async fn serve(router: fn(&Platform) -> Result<Router, InvalidSettings>) -> 
     let environment = Environment::open(router).await?;
     let keep_open = KeepOpen::of(environment.platform());
     let door = Door::open(environment)?;
-    // The door answers for itself, so the runtime's own way to an answer is never gone.
-    let nobody = service_fn(async |_: LambdaEvent<Value>| Ok::<Value, Error>(Value::Null));
-    Runtime::new(nobody).layer(door).layer(keep_open).run().await
+    // The door answers every event itself, so the runtime never calls this service.
+    let never_called = service_fn(async |_: LambdaEvent<Value>| Ok::<Value, Error>(Value::Null));
+    Runtime::new(never_called).layer(door).layer(keep_open).run().await
 }

@@ -253,7 +253,7 @@ impl Reconciliation {
                 last.is_none_or(|last| now.since(*last) > self.silence)
             }
             Err(error) => {
-                tracing::error!(%rail, error = %with_causes(&error), "nobody knows when the rail was heard");
+                tracing::error!(%rail, error = %with_causes(&error), "the store does not tell when the rail was last heard; it counts as silent");
                 true
             }
         }

@@ -85,7 +85,7 @@ mod tests {
         for (codes, refused) in [
             (&["ConditionalCheckFailed", "None"][..], 0),
             (&["None", "", "ConditionalCheckFailed", "ConditionalCheckFailed"], 2),
-            // Whoever else was in the way: this transaction will not go through as it is.
+            // Another transaction was in the way, too: this one will not go through as it is.
             (&["TransactionConflict", "ConditionalCheckFailed"], 1),
             (&["ValidationError", "ConditionalCheckFailed"], 1),
         ] {

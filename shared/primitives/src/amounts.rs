@@ -19,8 +19,8 @@ pub struct CreditsView {
 }
 
 impl CreditsView {
-    /// What a request names, in the ledger's unit. A second unit makes this incomplete: whoever adds it decides here what a
-    /// request in another one is answered.
+    /// What a request names, in the ledger's unit. With a second unit the match does not
+    /// compile until it says how a request in the other one is answered.
     pub fn amount_in(self, ledger: Unit) -> Credits {
         match (self.unit, ledger) {
             (Unit::UsdCent, Unit::UsdCent) => self.amount,

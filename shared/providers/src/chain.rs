@@ -55,7 +55,7 @@ impl Chain {
         self.last_resort(course, job).await
     }
 
-    /// Nothing was tried because every provider is said to be down: with all of them closed nobody is served, so the first is
+    /// Nothing was tried because every provider is said to be down: with all of them closed no customer is served, so the first is
     /// asked anyway.
     async fn last_resort(&self, mut course: Course<'_>, job: &Job) -> Result<Served, Failed> {
         if let Some(class) = course.last_failure() {

@@ -134,7 +134,7 @@ fn offers(rail: Rail) -> String {
     format!("Offers{}", pascal(rail.as_str()))
 }
 
-/// A rail whose parameter is empty is not configured. Its secrets may still lie there: nobody uses them alone.
+/// A rail whose parameter is empty is not configured. Its secrets may still lie there: no function uses them without the parameter.
 fn check_rails(template: &Value) -> Complaints {
     let rails = [
         (Rail::SepayCard, "HasCards", "SepayMerchantId", &["SEPAY_MERCHANT_ID"][..]),

@@ -85,7 +85,7 @@ fn secrets_are_those_that_the_function_reads() {
 }
 
 #[test]
-fn no_right_is_given_where_nobody_looks() {
+fn a_right_that_these_checks_do_not_read_is_refused() {
     assert_all_complain([
         // The key without the service it is meant for.
         (with("Runs", statement("kms:Decrypt", arn("DataKey"))), "no place a function may have rights to"),

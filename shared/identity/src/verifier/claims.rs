@@ -48,7 +48,7 @@ impl TokenClaims {
             None => settings.accepts_tokens_without_azp,
         };
         if !is_ours {
-            // `cargo run` shows warnings: whoever builds a page looks there why its token is refused.
+            // `cargo run` shows warnings, and a page's developer looks there why the token is refused.
             tracing::warn!(
                 azp = self.azp.as_deref().unwrap_or("(none)"),
                 accepted = ?settings.authorized_parties,

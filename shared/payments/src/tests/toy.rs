@@ -211,7 +211,7 @@ fn a_profile_that_offers_what_is_no_rail_is_refused() {
     let text = include_str!("../../../../infra/profiles/citipen.toml");
     let text = text.replace("\"tron_usdt\"", "\"tron_usd\", \"no_rail\"");
     let other = platform(&[("SEALING_KEYS", KEY)]).with_profile(Profile::parse("citipen", &text).unwrap());
-    // Whoever offers, hears of, polls or compares payments says so; none takes the rail for one that is not offered.
+    // Every part that offers, hears of, polls or compares payments says so; none takes the rail for one that is not offered.
     for started in [
         TopUps::new(&other).map(drop),
         Payments::new(&other).map(drop),
