@@ -10,12 +10,15 @@ use std::time::Duration;
 /// is already decided as charged counts as spent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
+    /// Whose it is.
     pub id: AccountId,
     /// What new runs can spend.
     pub available: Credits,
     /// What a reversal could not take back; it blocks runs until it is covered.
     pub debt: Credits,
+    /// Open reservations, in any order.
     pub holds: Vec<Hold>,
+    /// `None`: it may spend.
     pub block: Option<Block>,
     /// Opened without the welcome credit because nothing was decided about it yet.
     pub awaits_welcome: bool,
@@ -45,44 +48,65 @@ pub enum Block {
 /// What the owner sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Balance {
+    /// What new runs can spend, in ledger units.
     pub available: Credits,
+    /// The sum of the open holds, in ledger units.
     pub reserved: Credits,
+    /// What is owed since a reversal, in ledger units.
     pub debt: Credits,
 }
 
 /// A wish to hold credit for one run.
 #[derive(Debug, Clone)]
 pub struct Reservation {
+    /// Who pays.
     pub account: AccountId,
+    /// What for; one hold per run id.
     pub run: RunId,
+    /// What is held, in ledger units.
     pub price: Credits,
+    /// Tool and option, e.g. `script/chat`.
     pub tool: String,
+    /// Of the run's input.
     pub fingerprint: Fingerprint,
 }
 
 /// Why nothing was reserved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
+    /// It was never opened.
     NoAccount,
     /// A hold with this run id is open already.
     Running(Box<Hold>),
+    /// The person was deleted.
     Closed,
+    /// An operator has suspended it.
     Suspended,
+    /// A reversal left a debt that is not covered yet.
     DebtOutstanding {
+        /// In ledger units.
         debt: Credits,
     },
     /// Runs that were given back have cost us as much as is borne for this account in a day.
     LossesUsedUp {
+        /// The end of the UTC day, when such losses count anew.
         until: Timestamp,
+        /// How long that is from now.
         retry_after: Duration,
     },
+    /// As many runs go on as one account may have.
     TooManyOpenRuns {
+        /// How many go on.
         open: usize,
     },
+    /// As many runs were started this minute as one account may start.
     TooManyRunsThisMinute {
+        /// How long the minute still lasts.
         retry_after: Duration,
     },
+    /// Less is available than the price.
     InsufficientCredit {
+        /// What is available, in ledger units.
         available: Credits,
     },
 }
@@ -114,6 +138,7 @@ impl Reservation {
 }
 
 impl Account {
+    /// Available, reserved and owed, in ledger units; an error if the holds' sum leaves the range.
     pub fn balance(&self) -> Result<Balance, Overflow> {
         let mut reserved = Credits::ZERO;
         for hold in &self.holds {
@@ -128,6 +153,7 @@ impl Account {
         available.gained().checked_add(reserved.gained())?.checked_add(debt.spent())
     }
 
+    /// The run's open hold.
     pub fn hold(&self, run: RunId) -> Option<&Hold> {
         self.holds.iter().find(|hold| hold.run == run)
     }

@@ -36,6 +36,7 @@ pub struct Ledger {
 pub struct Reserved {
     /// After the write.
     pub account: Account,
+    /// The reservation as it was written.
     pub hold: Hold,
     /// The write found a run of this id, or of one much like it, that ended in the last minutes: the outcome must be
     /// looked for again before the provider is called.
@@ -54,10 +55,13 @@ pub enum Decided {
 /// Whether a posting changed anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Posted {
+    /// This call wrote the entry, or an earlier attempt of it whose reply was lost.
     Now(EntryId),
     /// The same outside fact was posted before, perhaps to another account.
     Before {
+        /// The account that the fact was posted to.
         account: AccountId,
+        /// The entry that was written then.
         entry: EntryId,
     },
 }
@@ -65,12 +69,14 @@ pub enum Posted {
 /// An account with a reservation that may have outlived its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
+    /// Which account.
     pub account: AccountId,
     /// The earliest expiry among its reservations, as it was last marked.
     pub since: Timestamp,
 }
 
 impl Ledger {
+    /// An error when the profile's sections `ledger` or `limits`, or settings in their place, are wrong. Calls no store.
     pub fn new(platform: &Platform) -> Result<Ledger, InvalidSettings> {
         let (rules, limits) = platform.rules(|profile, settings| {
             let (rules, limits) = (LedgerRules::read(profile, settings), Limits::read(profile, settings));
@@ -96,6 +102,7 @@ impl Ledger {
         self.rules.hold_grace()
     }
 
+    /// The account as it is now; `None`: it was never opened.
     pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
         let get = self.dynamo.get_item().table_name(&self.accounts).set_key(Some(account_key(id)));
         let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;

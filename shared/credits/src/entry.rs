@@ -5,8 +5,11 @@ use std::fmt;
 /// One immutable entry of `credit_transactions`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    /// Sorts by time; of a run, its id.
     pub id: EntryId,
+    /// Whose balance it moved.
     pub account: AccountId,
+    /// What it is, and what caused it.
     pub kind: Kind,
     /// What it does to the balance; 0 for a run that was given back.
     pub amount: CreditsDelta,
@@ -17,27 +20,38 @@ pub struct Entry {
 /// What an entry is, with what caused it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
+    /// Credit came in.
     Grant {
+        /// Where from.
         origin: Origin,
+        /// The outside fact, which is granted for once.
         key: OnceKey,
         /// The order that was paid; absent for other credit, and in entries of older versions.
         top_up: Option<TopUpId>,
     },
     /// A run's outcome: charged, or released with amount 0.
     Run(RunOutcome),
+    /// A charge was given back.
     Refund {
+        /// The run that was charged.
         run: RunId,
+        /// Why it was given back.
         reason: String,
     },
     /// Taken back from the lot that `of` granted; `debt` is the part that was spent already.
     Reversal {
+        /// The grant.
         of: EntryId,
+        /// In ledger units.
         debt: Credits,
+        /// The outside fact, which takes back once.
         key: OnceKey,
     },
     /// A won dispute gives back what the reversal of `of` took.
     Reinstatement {
+        /// The grant whose reversal is undone.
         of: EntryId,
+        /// The reversal, which is undone once.
         key: OnceKey,
     },
 }
@@ -45,8 +59,10 @@ pub enum Kind {
 /// The terminal state of one run, written once by whoever comes first.
 pub type Outcome = Entry;
 
+/// How a run ended, as the ledger keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunOutcome {
+    /// Charged or given back.
     pub verdict: Verdict,
     /// The hold it was decided for.
     pub nonce: Nonce,
@@ -54,14 +70,19 @@ pub struct RunOutcome {
     pub receipt: String,
 }
 
+/// What became of a run's hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
+    /// So many ledger units were taken; the rest of the hold went back.
     Charged(Credits),
     /// Given back; `reason` is a stable code such as `unavailable` or `expired`, `lost` what the run cost us, `counted`
     /// what of it counts against what is borne for the account in a day.
     Released {
+        /// A stable code.
         reason: String,
+        /// In US cents.
         lost: CostCents,
+        /// In US cents.
         counted: CostCents,
     },
 }
@@ -69,9 +90,13 @@ pub enum Verdict {
 /// Where granted credit came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
+    /// Given once to a new person.
     Welcome,
+    /// A payment brought it.
     TopUp,
+    /// A plan brings it again and again.
     Allowance,
+    /// An administrator gave it.
     Manual,
 }
 
@@ -219,6 +244,7 @@ impl Kind {
 }
 
 impl Origin {
+    /// The stable word for table and API.
     pub fn as_str(self) -> &'static str {
         match self {
             Origin::Welcome => "welcome",
@@ -244,6 +270,7 @@ impl OnceKey {
         OnceKey(text.to_owned())
     }
 
+    /// `<source>#<name>`, as it is stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -5,10 +5,13 @@ use primitives::{Credits, Overflow};
 #[derive(Debug, thiserror::Error)]
 pub enum CreditsError {
     #[error("there is no such account")]
+    /// It was never opened.
     NoAccount,
     #[error(transparent)]
+    /// A sum left the ledger's range.
     Overflow(#[from] Overflow),
     #[error("the ledger's store failed")]
+    /// The store did not do what it was asked.
     Store(#[from] StoreError),
 }
 
@@ -16,6 +19,7 @@ pub enum CreditsError {
 #[derive(Debug, thiserror::Error)]
 pub enum PostingError {
     #[error("there is no such account")]
+    /// It was never opened.
     NoAccount,
     /// The account's person was deleted; it is given no credit any more.
     #[error("the account is closed")]
@@ -36,8 +40,10 @@ pub enum PostingError {
     #[error("the account changed while the posting was prepared")]
     Changed,
     #[error(transparent)]
+    /// A sum would leave the ledger's range.
     Overflow(#[from] Overflow),
     #[error("the ledger's store failed")]
+    /// The store did not do what it was asked.
     Store(#[from] StoreError),
 }
 
@@ -45,11 +51,13 @@ pub enum PostingError {
 #[derive(Debug, thiserror::Error)]
 pub enum SuspensionError {
     #[error("there is no such account")]
+    /// It was never opened.
     NoAccount,
     /// The account's person was deleted; it stays closed.
     #[error("the account is closed")]
     Closed,
     #[error("the ledger's store failed")]
+    /// The store did not do what it was asked.
     Store(#[from] StoreError),
 }
 
@@ -57,7 +65,9 @@ pub enum SuspensionError {
 #[derive(Debug, thiserror::Error)]
 #[error("the charge of {amount} exceeds the reservation of {reserved}")]
 pub struct ExceedsReservation {
+    /// What would be charged, in ledger units.
     pub amount: Credits,
+    /// What was reserved, in ledger units.
     pub reserved: Credits,
 }
 

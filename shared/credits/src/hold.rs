@@ -6,7 +6,9 @@ use std::fmt;
 /// Credit reserved for one run, kept inside the account item. It is the run's record while it is in flight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
+    /// What it is held for.
     pub run: RunId,
+    /// What is held, in ledger units.
     pub amount: Credits,
     /// Whole seconds; afterwards anybody may release it.
     pub expires_at: Timestamp,
@@ -23,14 +25,17 @@ pub struct Hold {
 pub struct Nonce([u8; 4]);
 
 impl Nonce {
+    /// A fresh one, of the system's random numbers.
     pub fn random() -> Nonce {
         Nonce(random_bytes())
     }
 
+    /// Six characters of URL-safe base64.
     pub fn encode(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
+    /// `None`: it is not what [`Nonce::encode`] writes.
     pub fn decode(text: &str) -> Option<Nonce> {
         Some(Nonce(URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
     }
@@ -49,6 +54,7 @@ impl Hold {
         format!("{}.{}.{fingerprint}.{nonce}.{}", self.amount, self.expires_at.seconds(), self.tool)
     }
 
+    /// `None`: it is not what [`Hold::encode`] writes.
     pub fn decode(run: RunId, text: &str) -> Option<Hold> {
         let mut parts = text.splitn(5, '.');
         let mut next = || parts.next();

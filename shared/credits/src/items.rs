@@ -30,6 +30,7 @@ pub const CREDIT_TRANSACTIONS: TableSpec = TableSpec {
     ttl: None,
 };
 
+/// The tables this crate owns.
 pub const TABLES: &[TableSpec] = &[ACCOUNTS, CREDIT_TRANSACTIONS];
 
 /// Accounts with holds, by the moment the sweep should look at them; sparse, keys only.

@@ -5,16 +5,22 @@ use std::collections::HashMap;
 /// Granted credit and what is left of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lot {
+    /// The grant.
     pub entry: EntryId,
+    /// Where it came from.
     pub origin: Origin,
+    /// What came in, in ledger units.
     pub granted: Credits,
+    /// What is left of it, in ledger units.
     pub unspent: Credits,
 }
 
 /// A reading of the ledger: which grants are spent how far, oldest spent first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lots {
+    /// In the order in which they are spent.
     pub lots: Vec<Lot>,
+    /// What was taken back and was spent already, in ledger units.
     pub debt: Credits,
     taken_by_run: HashMap<RunId, Vec<(usize, Credits)>>,
     /// Taken before the grant it was taken from was read: two instances' clocks differ a little.
@@ -39,6 +45,7 @@ pub fn read_lots(entries: &[Entry]) -> Result<Lots, Overflow> {
 }
 
 impl Lots {
+    /// What is left of the credit that this entry granted; zero of an entry that granted none.
     pub fn unspent_of(&self, entry: EntryId) -> Credits {
         self.lots.iter().find(|lot| lot.entry == entry).map_or(Credits::ZERO, |lot| lot.unspent)
     }

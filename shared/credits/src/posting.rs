@@ -5,34 +5,51 @@ use primitives::{AccountId, Credits, CreditsDelta, EntryId, Overflow, RunId, Top
 /// A change of the ledger that is not a run: rare, and always one transaction with its once-only key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Posting {
+    /// Credit comes in.
     Grant {
+        /// In ledger units.
         amount: Credits,
+        /// Where from.
         origin: Origin,
+        /// The outside fact, which is granted for once.
         key: OnceKey,
     },
     /// A grant that the payment of this order brought.
     TopUp {
+        /// In ledger units.
         amount: Credits,
+        /// The order that was paid.
         order: TopUpId,
+        /// The payment, which is granted for once.
         key: OnceKey,
     },
     /// Gives back exactly what a settled run of this account took; at most once per run.
     Refund {
+        /// The run that was charged.
         run: RunId,
+        /// What it was charged, in ledger units.
         amount: Credits,
+        /// Why it is given back.
         reason: String,
     },
     /// Takes `amount` back from the lot that `of` granted, of which `unspent` is still there.
     Reversal {
+        /// The grant.
         of: EntryId,
+        /// In ledger units.
         amount: Credits,
+        /// In ledger units.
         unspent: Credits,
+        /// The outside fact, which takes back once.
         key: OnceKey,
     },
     /// Undoes one reversal of `of`, whole, at most once.
     Reinstatement {
+        /// The entry that is undone.
         reversal: EntryId,
+        /// The grant that it took back.
         of: EntryId,
+        /// What it took, in ledger units.
         amount: Credits,
     },
 }
@@ -42,9 +59,11 @@ pub enum Posting {
 pub struct Effect {
     /// Change of the available credit.
     pub available: CreditsDelta,
+    /// What is owed afterwards, in ledger units.
     pub debt_after: Credits,
     /// The entry's amount: always the change of available minus the change of debt.
     pub entry_amount: CreditsDelta,
+    /// What the entry is.
     pub kind: Kind,
 }
 

@@ -39,14 +39,17 @@ pub struct Limits {
 impl LedgerRules {
     const SECTION: &str = "ledger";
 
+    /// `None`: the section is wrong, which is a complaint.
     pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<LedgerRules> {
         profile.section(LedgerRules::SECTION, settings)
     }
 
+    /// How long a reservation lives.
     pub fn hold_lifetime(&self) -> Duration {
         Duration::from_secs(self.hold_seconds)
     }
 
+    /// How long after its expiry a reservation is left alone.
     pub fn hold_grace(&self) -> Duration {
         Duration::from_secs(self.hold_grace_seconds)
     }
@@ -55,6 +58,7 @@ impl LedgerRules {
 impl Limits {
     const SECTION: &str = "limits";
 
+    /// `None`: the section is wrong, which is a complaint; so is a setting that can't be read in place of a rule.
     pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<Limits> {
         let mut limits: Limits = profile.section(Limits::SECTION, settings)?;
         settings.replace("OPEN_HOLDS_MAX", &mut limits.open_holds_max, "a whole number");

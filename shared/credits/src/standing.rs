@@ -22,6 +22,7 @@ pub enum Freshness {
 }
 
 impl Standings {
+    /// Needs no rule of the profile. Calls no store.
     pub fn new(platform: &Platform) -> Standings {
         Standings { platform: platform.clone(), accounts: platform.table(&ACCOUNTS) }
     }

@@ -38,18 +38,21 @@ pub struct Link {
     pub view_url: String,
     /// The browser saves what it gets.
     pub download_url: String,
+    /// From then on both answer 403.
     pub expires_at: Timestamp,
 }
 
 impl MediaRules {
     const SECTION: &str = "media";
 
+    /// `None`: the section is wrong, which is a complaint.
     pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<MediaRules> {
         profile.section(MediaRules::SECTION, settings)
     }
 }
 
 impl Media {
+    /// An error when the profile's section `media` is wrong. Calls no store.
     pub fn new(platform: &Platform) -> Result<Media, InvalidSettings> {
         Ok(Media { rules: platform.rules(MediaRules::read)?, platform: platform.clone() })
     }

@@ -6,24 +6,33 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputKind {
+    /// UTF-8.
     Text,
+    /// A picture without losses (ISO/IEC 15948).
     Png,
+    /// A picture with losses (ISO/IEC 10918).
     Jpeg,
+    /// A picture of either kind (RFC 9649).
     Webp,
 }
 
 /// Where a run's output is. Holds no content, only what proves it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredOutput {
+    /// What kind of file it is.
     pub kind: OutputKind,
+    /// Its key in the bucket; [`output_key`] makes it.
     pub key: String,
+    /// Its size.
     pub bytes: u64,
     /// SHA-256, URL-safe base64.
     pub sha256: String,
+    /// From then on it is not shown any more.
     pub expires_at: Timestamp,
 }
 
 impl OutputKind {
+    /// What HTTP calls it (RFC 9110, `Content-Type`).
     pub fn media_type(self) -> &'static str {
         match self {
             OutputKind::Text => "text/plain; charset=utf-8",
@@ -33,6 +42,7 @@ impl OutputKind {
         }
     }
 
+    /// How a saved file's name ends, without the dot.
     pub fn extension(self) -> &'static str {
         match self {
             OutputKind::Text => "txt",
@@ -49,6 +59,7 @@ pub fn output_key(account: &AccountId, name: &str, kind: OutputKind, now: Timest
 }
 
 impl StoredOutput {
+    /// From its expiry on it is shown to no caller, whether the bucket has deleted it or not.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at <= now
     }

@@ -7,6 +7,7 @@ use std::fmt::Debug;
 /// How a single write with a condition ended.
 #[derive(Debug, PartialEq)]
 pub enum ConditionalWrite<T> {
+    /// The condition held, and it was written.
     Done(T),
     /// The condition did not hold and nothing was written.
     ConditionFailed {

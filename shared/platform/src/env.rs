@@ -26,6 +26,7 @@ impl InvalidSettings {
 }
 
 impl Env {
+    /// The variables of this process, as they are now.
     pub fn of_process() -> Env {
         std::env::vars().collect()
     }
@@ -46,6 +47,7 @@ impl Env {
         Env(Arc::new(variables))
     }
 
+    /// For a reader of several sections; ask [`Settings::finish`] at the end.
     pub fn settings(&self) -> Settings<'_> {
         Settings { env: self, complaints: Vec::new() }
     }
@@ -70,10 +72,12 @@ impl FromIterator<(String, String)> for Env {
 }
 
 impl Settings<'_> {
+    /// The trimmed value; `None` when it is absent or blank.
     pub fn optional(&mut self, name: &str) -> Option<String> {
         self.env.get(name).map(str::to_owned)
     }
 
+    /// A value that must be there; its absence is a complaint.
     pub fn text(&mut self, name: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
             self.complain(name, "is missing");
@@ -81,14 +85,17 @@ impl Settings<'_> {
         })
     }
 
+    /// The value, or the default when it is absent.
     pub fn text_or(&mut self, name: &str, default: &str) -> String {
         self.optional(name).unwrap_or_else(|| default.to_owned())
     }
 
+    /// A secret that must be there; its absence is a complaint.
     pub fn secret(&mut self, name: &str) -> Secret {
         Secret::new(self.text(name))
     }
 
+    /// The secret; `None` when it is absent.
     pub fn optional_secret(&mut self, name: &str) -> Option<Secret> {
         self.optional(name).map(Secret::new)
     }
@@ -108,6 +115,7 @@ impl Settings<'_> {
         self.checked_url(name, value)
     }
 
+    /// As [`Settings::url`], with a default.
     pub fn url_or(&mut self, name: &str, default: &str) -> String {
         let value = self.text_or(name, default);
         self.checked_url(name, value)
@@ -133,10 +141,12 @@ impl Settings<'_> {
         *rule = self.parsed_or(name, *rule, expected);
     }
 
+    /// Notes what is wrong with a setting; [`Settings::finish`] tells all at once.
     pub fn complain(&mut self, name: &str, what: &str) {
         self.complaints.push(format!("{name} {what}"));
     }
 
+    /// An error with every complaint, if there is one.
     pub fn finish(self) -> Result<(), InvalidSettings> {
         if self.complaints.is_empty() {
             return Ok(());

@@ -25,16 +25,24 @@ pub enum StoreError {
     /// The store refuses or does not answer; whether a write was done is unknown.
     #[error("the store did not do what it was asked ({code})")]
     Unavailable {
+        /// The store's own word for it, or ours when there was no answer.
         code: String,
         #[source]
+        /// What lies behind it.
         source: Source,
     },
     /// A stored item does not have the shape we write.
     #[error("an item of {table} can't be read: {what}")]
-    Corrupt { table: &'static str, what: String },
+    Corrupt {
+        /// Its name without the deployment's prefix.
+        table: &'static str,
+        /// Names the attribute, never its content.
+        what: String,
+    },
 }
 
 impl StoreError {
+    /// A stored item that can't be read; `what` names the attribute and never its content.
     pub fn corrupt(table: &'static str, what: impl Into<String>) -> StoreError {
         StoreError::Corrupt { table, what: what.into() }
     }

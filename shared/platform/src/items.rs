@@ -11,10 +11,12 @@ pub type Attributes = HashMap<String, AttributeValue>;
 /// The key of one item.
 pub type Key = Attributes;
 
+/// A text attribute.
 pub fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
+/// A number attribute, of an integer.
 pub fn number(value: impl itoa::Integral) -> AttributeValue {
     AttributeValue::N(value.to_text())
 }
@@ -41,21 +43,25 @@ pub(crate) mod itoa {
 pub struct ItemBuilder(Attributes);
 
 impl ItemBuilder {
+    /// Adds a text.
     pub fn text(mut self, name: &str, value: impl ToString) -> Self {
         self.0.insert(name.to_owned(), text(value));
         self
     }
 
+    /// Adds an integer.
     pub fn number(mut self, name: &str, value: impl itoa::Integral) -> Self {
         self.0.insert(name.to_owned(), number(value));
         self
     }
 
+    /// Adds an attribute of any kind.
     pub fn value(mut self, name: &str, value: AttributeValue) -> Self {
         self.0.insert(name.to_owned(), value);
         self
     }
 
+    /// Adds a text, if there is one.
     pub fn maybe_text(self, name: &str, value: Option<impl ToString>) -> Self {
         match value {
             Some(value) => self.text(name, value),
@@ -63,6 +69,7 @@ impl ItemBuilder {
         }
     }
 
+    /// Adds an integer, if there is one.
     pub fn maybe_number(self, name: &str, value: Option<impl itoa::Integral>) -> Self {
         match value {
             Some(value) => self.number(name, value),
@@ -83,6 +90,7 @@ impl ItemBuilder {
         if holds { self.value(name, AttributeValue::Bool(true)) } else { self }
     }
 
+    /// The item's attributes.
     pub fn build(self) -> Attributes {
         self.0
     }
@@ -95,10 +103,12 @@ pub struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
+    /// `table` is its name in [`crate::TableSpec`], for complaints.
     pub fn new(table: &'static str, attributes: &'a Attributes) -> Item<'a> {
         Item { table, attributes }
     }
 
+    /// A text; `None` when it is absent, an error when it is of another kind.
     pub fn maybe_text(&self, name: &str) -> Result<Option<&'a str>, StoreError> {
         match self.attributes.get(name) {
             None => Ok(None),
@@ -107,18 +117,22 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// A text that must be there.
     pub fn text(&self, name: &str) -> Result<&'a str, StoreError> {
         self.maybe_text(name)?.ok_or_else(|| self.corrupt(name))
     }
 
+    /// A text read as a `T`; `None` when it is absent, an error when it can't be read.
     pub fn maybe_parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
         self.maybe_text(name)?.map(|text| text.parse().map_err(|_| self.corrupt(name))).transpose()
     }
 
+    /// A text that must be there, read as a `T`.
     pub fn parsed<T: FromStr>(&self, name: &str) -> Result<T, StoreError> {
         self.maybe_parsed(name)?.ok_or_else(|| self.corrupt(name))
     }
 
+    /// A number read as a `T`; `None` when it is absent, an error when it can't be read.
     pub fn maybe_number<T: FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
         match self.attributes.get(name) {
             None => Ok(None),
@@ -127,6 +141,7 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// A number that must be there, read as a `T`.
     pub fn number<T: FromStr>(&self, name: &str) -> Result<T, StoreError> {
         self.maybe_number(name)?.ok_or_else(|| self.corrupt(name))
     }
@@ -136,10 +151,12 @@ impl<'a> Item<'a> {
         self.number(name).map(Timestamp::from_millis)
     }
 
+    /// A moment stored as whole milliseconds; `None` when it is absent.
     pub fn maybe_time(&self, name: &str) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.maybe_number(name)?.map(Timestamp::from_millis))
     }
 
+    /// A map that must be there.
     pub fn map(&self, name: &str) -> Result<&'a Attributes, StoreError> {
         match self.attributes.get(name) {
             Some(AttributeValue::M(map)) => Ok(map),
@@ -158,10 +175,12 @@ impl<'a> Item<'a> {
         values.map(|value| parse(value).ok_or_else(|| self.corrupt(name))).collect()
     }
 
+    /// Whether [`ItemBuilder::maybe_true`] noted it.
     pub fn flag(&self, name: &str) -> bool {
         matches!(self.attributes.get(name), Some(AttributeValue::Bool(true)))
     }
 
+    /// The error for an attribute that is not as we write it.
     pub fn corrupt(&self, name: &str) -> StoreError {
         StoreError::corrupt(self.table, format!("attribute `{name}` is missing or malformed"))
     }

@@ -1,3 +1,4 @@
+#![warn(missing_docs)]
 #![doc = include_str!("../README.md")]
 
 mod batch;
@@ -157,26 +158,32 @@ impl Platform {
         self.0.stopping.cancelled().await;
     }
 
+    /// The variables this process was given, secrets included.
     pub fn env(&self) -> &Env {
         &self.0.env
     }
 
+    /// Which service this is.
     pub fn profile(&self) -> &Profile {
         &self.0.profile
     }
 
+    /// Where "now" comes from.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 
+    /// The moment it is.
     pub fn now(&self) -> primitives::Timestamp {
         self.0.clock.now()
     }
 
+    /// Addresses, names and waits of the stores.
     pub fn store(&self) -> &StoreSettings {
         &self.0.store
     }
 
+    /// How log lines are written.
     pub fn logs(&self) -> &LogSettings {
         &self.0.logs
     }
@@ -186,6 +193,7 @@ impl Platform {
         format!("{}{}", self.0.store.table_prefix, spec.name)
     }
 
+    /// Built at the first use. The SDK repeats a failed call up to three times.
     pub fn dynamo(&self) -> &aws_sdk_dynamodb::Client {
         self.0.dynamo.get_or_init(|| store::dynamo_client(&self.0.store, self.connector(), 4))
     }

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T, C> {
+    /// In the order of the list.
     pub items: Vec<T>,
     /// The id behind which the next page begins; `None` on the last page.
     pub next: Option<C>,

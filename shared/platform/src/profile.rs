@@ -12,6 +12,7 @@ use toml::{Table, Value};
 /// knows its keys and reads it by [`Profile::section`] or [`Profile::rows`].
 #[derive(Debug, Clone)]
 pub struct Profile {
+    /// As `PROFILE` names it, and as its file is called.
     pub name: String,
     /// The name of the service, for people.
     pub brand: String,
@@ -24,6 +25,7 @@ pub struct Profile {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogRules {
+    /// How long CloudWatch keeps log lines.
     pub days: u32,
 }
 
@@ -42,6 +44,7 @@ struct Head {
 impl LogRules {
     const SECTION: &str = "logs";
 
+    /// `None`: the section is wrong, which is a complaint.
     pub fn read(profile: &Profile, settings: &mut Settings<'_>) -> Option<LogRules> {
         profile.section(LogRules::SECTION, settings)
     }

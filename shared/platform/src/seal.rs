@@ -21,13 +21,16 @@ struct Named {
 /// Why a sealed text stays closed. None of them tells anything about the content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
+    /// The key was taken out too early, or the text comes from another deployment.
     #[error("it was sealed with a key that SEALING_KEYS does not name")]
     UnknownKey,
+    /// It was changed since, or is read from another place than it was sealed for.
     #[error("it is not what was sealed, or was moved to another place")]
     Broken,
 }
 
 impl Sealer {
+    /// `SEALING_KEYS`: `name:key`, comma-separated, each key 32 bytes in base64. The first one seals, all of them open.
     pub fn read(settings: &mut Settings<'_>) -> Sealer {
         let text = settings.secret("SEALING_KEYS");
         let keys: Option<Vec<Named>> =
@@ -55,6 +58,7 @@ impl Sealer {
         Ok(format!("1.{}.{}", named.name, URL_SAFE_NO_PAD.encode([nonce.as_slice(), &bytes].concat())))
     }
 
+    /// What was sealed for that place. An error tells nothing about the content.
     pub fn open(&self, place: &str, sealed: &str) -> Result<Vec<u8>, SealError> {
         let mut parts = sealed.splitn(3, '.');
         let (Some("1"), Some(name), Some(text)) = (parts.next(), parts.next(), parts.next()) else {

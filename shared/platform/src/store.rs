@@ -170,6 +170,7 @@ pub async fn pause(tries: u32) {
 
 /// Errors that can say "nothing was written, somebody else was in the way".
 pub trait IsConflict {
+    /// Whether the same call may go through later, unchanged.
     fn is_conflict(&self) -> bool;
 }
 

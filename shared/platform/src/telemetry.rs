@@ -12,7 +12,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Where log lines go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogSink {
+    /// Lambda's: each line is an event in CloudWatch.
     Stdout,
+    /// A terminal's, where `stdout` is for results.
     Stderr,
 }
 
@@ -47,6 +49,7 @@ const OURS: [&str; 15] = [
 const LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
 
 impl LogSettings {
+    /// What the settings say; a level that is none is a complaint.
     pub fn read(settings: &mut Settings<'_>) -> LogSettings {
         let level = settings.text_or("LOG_LEVEL", "info");
         if !LEVELS.contains(&level.as_str()) {

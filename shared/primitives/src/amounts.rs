@@ -15,6 +15,7 @@ pub struct CreditsView {
     #[serde(deserialize_with = "within_the_ledger")]
     #[schema(value_type = u64, maximum = 9007199254740991_u64)]
     pub amount: Credits,
+    #[expect(missing_docs, reason = "the API's document would repeat it beside the reference to `Unit`")]
     pub unit: Unit,
 }
 
@@ -35,6 +36,7 @@ pub struct CreditsDeltaView {
     /// In whole units. Negative: credit went out
     #[schema(value_type = i64)]
     pub amount: CreditsDelta,
+    #[expect(missing_docs, reason = "the API's document would repeat it beside the reference to `Unit`")]
     pub unit: Unit,
 }
 
@@ -59,21 +61,26 @@ pub struct MoneyView {
 /// How amounts are shown to one caller: credit in the ledger's unit, money in the caller's language.
 #[derive(Debug, Clone, Copy)]
 pub struct Amounts {
+    /// The ledger's.
     pub unit: Unit,
+    /// The caller's.
     pub language: Language,
 }
 
 impl Amounts {
+    /// An amount of credit, in the ledger's unit.
     pub fn credits(self, amount: Credits) -> CreditsView {
         CreditsView::new(amount, self.unit)
     }
 
+    /// An amount of money, grouped for the caller's language.
     pub fn money(self, money: Money) -> MoneyView {
         MoneyView::new(money, self.language)
     }
 }
 
 impl CreditsView {
+    /// `amount` counts whole units of `unit`.
     pub fn new(amount: Credits, unit: Unit) -> CreditsView {
         CreditsView { amount, unit }
     }
@@ -99,12 +106,14 @@ impl CreditsView {
 }
 
 impl CreditsDeltaView {
+    /// `amount` counts whole units of `unit`; negative: credit went out.
     pub fn new(amount: CreditsDelta, unit: Unit) -> CreditsDeltaView {
         CreditsDeltaView { amount, unit }
     }
 }
 
 impl MoneyView {
+    /// The shape of an amount; only `text` depends on the language.
     pub fn new(money: Money, language: Language) -> MoneyView {
         MoneyView {
             minor: money.minor(),

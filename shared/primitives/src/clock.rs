@@ -14,27 +14,33 @@ impl Timestamp {
     /// The last moment RFC 3339 can write, 9999-12-31T23:59:59.999Z; later ones are cut to it.
     const MAX: u64 = 253_402_300_799_999;
 
+    /// Milliseconds since 1970 in UTC; later than the year 9999 is cut to its end.
     pub fn from_millis(millis: u64) -> Timestamp {
         Timestamp(millis.min(Self::MAX))
     }
 
+    /// Seconds since 1970 in UTC; later than the year 9999 is cut to its end.
     pub fn from_seconds(seconds: u64) -> Timestamp {
         Self::from_millis(seconds.saturating_mul(1000))
     }
 
+    /// Milliseconds since 1970 in UTC.
     pub fn millis(self) -> u64 {
         self.0
     }
 
+    /// Whole seconds since 1970 in UTC, rounded down.
     pub fn seconds(self) -> u64 {
         self.0 / 1000
     }
 
+    /// So much later; at most the end of the year 9999.
     pub fn after(self, duration: Duration) -> Timestamp {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self::from_millis(self.0.saturating_add(millis))
     }
 
+    /// So much earlier; at least the beginning of 1970.
     pub fn before(self, duration: Duration) -> Timestamp {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Timestamp(self.0.saturating_sub(millis))
@@ -87,6 +93,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 pub struct Clock(Option<Arc<AtomicU64>>);
 
 impl Clock {
+    /// The machine's clock.
     pub fn system() -> Clock {
         Clock(None)
     }
@@ -96,6 +103,7 @@ impl Clock {
         Clock(Some(Arc::new(AtomicU64::new(start.millis()))))
     }
 
+    /// The moment it is. A machine whose clock stands before 1970 tells the beginning of 1970.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {

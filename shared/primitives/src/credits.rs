@@ -17,6 +17,7 @@ pub struct CreditsDelta(i64);
 pub struct Overflow;
 
 impl Credits {
+    /// No credit.
     pub const ZERO: Credits = Credits(0);
     /// The largest amount the ledger keeps: 2^53 - 1, so that every JSON reader sees it exactly.
     pub const MAX: Credits = Credits((1 << 53) - 1);
@@ -29,18 +30,22 @@ impl Credits {
         Ok(Credits(units))
     }
 
+    /// In whole ledger units.
     pub const fn get(self) -> u64 {
         self.0
     }
 
+    /// Whether it is no credit.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
 
+    /// The sum; an error above [`Credits::MAX`].
     pub fn checked_add(self, other: Credits) -> Result<Credits, Overflow> {
         Credits::new(self.0.checked_add(other.0).ok_or(Overflow)?)
     }
 
+    /// The difference; an error when `other` is more.
     pub fn checked_sub(self, other: Credits) -> Result<Credits, Overflow> {
         self.0.checked_sub(other.0).map(Credits).ok_or(Overflow)
     }
@@ -57,8 +62,10 @@ impl Credits {
 }
 
 impl CreditsDelta {
+    /// No change.
     pub const ZERO: CreditsDelta = CreditsDelta(0);
 
+    /// Takes whole ledger units; an error when their size is above [`Credits::MAX`].
     pub const fn new(units: i64) -> Result<CreditsDelta, Overflow> {
         if units.unsigned_abs() > Credits::MAX.0 {
             return Err(Overflow);
@@ -66,10 +73,12 @@ impl CreditsDelta {
         Ok(CreditsDelta(units))
     }
 
+    /// In whole ledger units; negative: credit went out.
     pub const fn get(self) -> i64 {
         self.0
     }
 
+    /// The sum; an error when its size is above [`Credits::MAX`].
     pub fn checked_add(self, other: CreditsDelta) -> Result<CreditsDelta, Overflow> {
         CreditsDelta::new(self.0.checked_add(other.0).ok_or(Overflow)?)
     }

@@ -18,8 +18,11 @@ enum Code {
 pub struct InvalidCurrency;
 
 impl Currency {
+    /// The US dollar, in cents.
     pub const USD: Currency = Currency(Code::Iso(*b"USD"));
+    /// The Vietnamese dong, which has no smaller unit (ISO 4217).
     pub const VND: Currency = Currency(Code::Iso(*b"VND"));
+    /// The Thai baht, in satang.
     pub const THB: Currency = Currency(Code::Iso(*b"THB"));
     /// Tether's dollar token, with the six decimals it has on TRON.
     pub const USDT: Currency = Currency(Code::Usdt);
@@ -59,6 +62,7 @@ impl Currency {
         Ok(Currency(Code::Iso(code)))
     }
 
+    /// Its ISO 4217 code, or `USDT`.
     pub fn code(&self) -> &str {
         match &self.0 {
             Code::Iso(code) => std::str::from_utf8(code).unwrap_or("???"),

@@ -53,6 +53,7 @@ macro_rules! text_id {
         }
 
         impl $type {
+            /// The id as it was given.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -1,7 +1,9 @@
 /// A language that answers are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
+    /// `en`.
     English,
+    /// `vi`.
     Vietnamese,
 }
 

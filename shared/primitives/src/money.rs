@@ -18,6 +18,7 @@ impl Money {
         if minor > MINOR_MAX { Err(Overflow) } else { Ok(Money { minor, currency }) }
     }
 
+    /// No money of that currency.
     pub const fn zero(currency: Currency) -> Money {
         Money { minor: 0, currency }
     }
@@ -27,10 +28,12 @@ impl Money {
         self.minor
     }
 
+    /// Which currency it is.
     pub const fn currency(self) -> Currency {
         self.currency
     }
 
+    /// Whether it is no money.
     pub const fn is_zero(self) -> bool {
         self.minor == 0
     }

@@ -24,7 +24,9 @@ pub struct Markup {
 pub struct InvalidDecimal(String);
 
 impl CostCents {
+    /// Nothing.
     pub const ZERO: CostCents = CostCents { micro_cents: 0 };
+    /// The largest cost; sums of nonsense stay there.
     pub const MAX: CostCents = CostCents { micro_cents: u64::MAX };
 
     /// Millionths of a cent.
@@ -32,6 +34,7 @@ impl CostCents {
         CostCents { micro_cents }
     }
 
+    /// In millionths of a US cent.
     pub const fn micro_cents(self) -> u64 {
         self.micro_cents
     }
@@ -41,10 +44,12 @@ impl CostCents {
         CostCents { micro_cents: self.micro_cents.saturating_add(other.micro_cents) }
     }
 
+    /// The difference; an error when `other` is more.
     pub fn checked_sub(self, other: CostCents) -> Result<CostCents, Overflow> {
         self.micro_cents.checked_sub(other.micro_cents).map(Self::from_micro_cents).ok_or(Overflow)
     }
 
+    /// The sum; an error beyond [`CostCents::MAX`].
     pub fn checked_add(self, other: CostCents) -> Result<CostCents, Overflow> {
         let micro_cents = self.micro_cents.checked_add(other.micro_cents);
         micro_cents.map(Self::from_micro_cents).ok_or(Overflow)

@@ -19,6 +19,7 @@ pub struct Private<T>(T);
 pub struct Fingerprint([u8; 8]);
 
 impl Secret {
+    /// From now on the text is printed as `[redacted]`.
     pub fn new(text: impl Into<String>) -> Secret {
         Secret(text.into())
     }
@@ -36,6 +37,7 @@ impl fmt::Debug for Secret {
 }
 
 impl<T> Private<T> {
+    /// From now on the content is printed as `[private]`.
     pub fn new(content: T) -> Private<T> {
         Private(content)
     }
@@ -45,6 +47,7 @@ impl<T> Private<T> {
         &self.0
     }
 
+    /// The content itself, taken out; only for the place that sends, stores or shows it to its owner.
     pub fn into_inner(self) -> T {
         self.0
     }

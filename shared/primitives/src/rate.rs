@@ -15,6 +15,7 @@ pub struct Rate(NonZeroU64);
 pub struct InvalidRate;
 
 impl Rate {
+    /// One unit for one US dollar.
     pub const ONE: Rate = Rate(NonZeroU64::new(SCALE).expect("a constant above zero"));
 
     /// Millionths of a unit for one US dollar.
@@ -25,6 +26,7 @@ impl Rate {
         }
     }
 
+    /// Millionths of a unit for one US dollar.
     pub const fn micros(self) -> u64 {
         self.0.get()
     }

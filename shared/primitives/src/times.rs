@@ -9,14 +9,18 @@ use std::time::Duration;
 /// One wait: what for, how long at most, and what is waiting meanwhile.
 #[derive(Debug)]
 pub struct Wait {
+    /// What is waited for, in words that fit into a log line.
     pub name: &'static str,
+    /// How long at most.
     pub limit: Duration,
+    /// What waits for it meanwhile, and must wait longer.
     pub inside: &'static [Inside],
 }
 
 /// What goes on around a wait, and must be longer.
 #[derive(Debug, Clone, Copy)]
 pub enum Inside {
+    /// Another wait of this table.
     Wait(&'static Wait),
     /// The time of an invocation of each function that has routes, less [`ANSWER_MARGIN`].
     AnyRequest,
@@ -66,6 +70,7 @@ pub static CONFLICTS: Wait =
 pub static HEALTH: Wait = wait("a look at the providers' health", ms(1_000), &[Inside::Wait(&STORE_CALL)]);
 /// The largest picture there is takes a tenth of it.
 pub static MEDIA_TRY: Wait = wait("one try of the media store", ms(6_000), &[Inside::Wait(&MEDIA_CALL)]);
+/// All tries of one call of the media store, with the pauses between them.
 pub static MEDIA_CALL: Wait =
     wait("a call of the media store", ms(13_000), &[Inside::Wait(&RUN_AFTER), Inside::AnyRequest]);
 
@@ -73,6 +78,7 @@ pub static MEDIA_CALL: Wait =
 
 /// Saves time or costs none.
 pub static WARM_UP: Wait = wait("a connection made ahead", ms(800), &[Inside::Wait(&SECRETS_START)]);
+/// One question to Parameter Store; several fit into a look.
 pub static SECRETS_TRY: Wait =
     wait("one try of the secrets", ms(2_000), &[Inside::Wait(&SECRETS_LOOK), Inside::Wait(&SECRETS_START)]);
 /// A later look, which a request is waiting for.
@@ -107,8 +113,10 @@ pub static IPN_QUESTIONS: Wait =
 /// What a claim reads of the chain's two indexes before it answers "try again later".
 pub static CHAIN_LOOK: Wait =
     wait("a claim's look at the chain", ms(15_000), &[Inside::Function("ClaimTransfer")]);
+/// A processor's whole list, read and compared; a rail that takes longer is reported as failed.
 pub static RAIL_COMPARISON: Wait =
     wait("one rail's comparison", ms(200_000), &[Inside::Function("PaymentReconciliation")]);
+/// One provider's answer about what is left of our prepaid balance.
 pub static BALANCE_CALL: Wait =
     wait("a provider's balance", ms(15_000), &[Inside::Function("ProviderBalances")]);
 
@@ -148,6 +156,7 @@ pub static RUN_ANSWER: Wait =
 /// Default of `RUN_PROGRESS_MS`.
 pub static RUN_PROGRESS: Wait =
     wait("a stream without an event", ms(10_000), &[Inside::Wait(&STREAM_COMMENT)]);
+/// An event stream carries a comment when no event came for so long.
 pub static STREAM_COMMENT: Wait =
     wait("a stream without a comment", ms(15_000), &[Inside::Wait(&RUN_ANSWER)]);
 
@@ -202,10 +211,13 @@ pub const ANSWER_MARGIN: Duration = ms(1_000);
 
 // ---- the limits of others (docs/facts/lambda-times.md)
 
+/// Lambda ends an environment whose start takes longer.
 pub const LAMBDA_START_MAX: Duration = ms(10_000);
+/// The longest timeout that a Lambda function can have.
 pub const LAMBDA_INVOCATION_MAX: Duration = ms(900_000);
 /// What API Gateway waits for an integration without a limit of its own.
 pub const GATEWAY_INTEGRATION: Duration = ms(29_000);
+/// API Gateway ends a streamed answer after so long.
 pub const GATEWAY_STREAM_MAX: Duration = ms(900_000);
 /// How long a streamed answer of a regional API may carry nothing, its first byte included.
 pub const GATEWAY_SILENCE_MAX: Duration = ms(300_000);

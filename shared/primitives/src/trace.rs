@@ -16,6 +16,7 @@ impl TraceId {
         (is_hex(time, 8) && is_hex(rest, 24)).then(|| TraceId(root.into()))
     }
 
+    /// The id as X-Ray writes it: `1-`, eight hexadecimal digits, `-`, twenty-four.
     pub fn as_str(&self) -> &str {
         &self.0
     }

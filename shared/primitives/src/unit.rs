@@ -26,6 +26,7 @@ const CENTS: u128 = 100;
 const MILLION: u128 = 1_000_000;
 
 impl Unit {
+    /// Every unit that a ledger can have.
     pub const ALL: [Unit; 1] = [Unit::UsdCent];
 
     /// The stable name, for profile and API.
