@@ -57,6 +57,7 @@ TTL = {
     "PaymentReferencesTable": "gone_at",
     "ProviderHealthTable": "ttl",
     "RequestLimitsTable": "ttl",
+    "RunJobsTable": "ttl",
     "ToolPricingTable": None,
     "TopUpsTable": None,
     "UsageLogTable": "ttl",
@@ -67,9 +68,10 @@ SCHEDULES = {
     "PaymentReconciliation": {"Ref": "PaymentReconciliationSchedule"},
     "ProviderBalances": "rate(1 hour)",
     "ReservationSweep": "rate(1 minute)",
+    "RunPoll": "rate(1 minute)",
     "TronPoll": {"Ref": "TronPollSchedule"},
 }
-RESERVED = {"IdentityWebhook": 10, "RunTool": {"Ref": "RunToolConcurrencyMax"}, "SepayWebhook": 20}
+RESERVED = {"IdentityWebhook": 10, "ProviderWebhook": 20, "RunTool": {"Ref": "RunToolConcurrencyMax"}, "SepayWebhook": 20}
 RESERVED.update(dict.fromkeys(SCHEDULES, 1))
 # There only where the profile offers a rail that needs them.
 OF_RAILS = {"ClaimTransfer": "OffersTronUsdt", "SepayWebhook": "HearsSepay", "TronPoll": "OffersTronUsdt"}

@@ -26,6 +26,11 @@ const WARM: Tally = Tally {
     put_bytes: 0,
 };
 
+/// The same of a run whose provider works apart from us: its job, of less than two kilobytes, is stored before the provider is
+/// asked, when it has taken the work, and before the output is fetched; at the end it leaves the index.
+const WARM_APART: Tally =
+    Tally { table_units: WARM.table_units + 7, index_units: 2, rounds: WARM.rounds + 4, ..WARM };
+
 /// What a run costs, and how often its provider was asked to work. The size of its output is checked to be there.
 async fn cost_of(world: &World, wish: &Value, provider: Service) -> (Tally, usize) {
     let asked_before = world.provider_calls(provider);
@@ -41,20 +46,25 @@ fn besides_rounds(tally: Tally) -> Tally {
     Tally { rounds: 0, ..tally }
 }
 
+/// A run that is written while we listen, and one whose provider works apart from us.
+fn kinds() -> [(Value, Service, Tally); 2] {
+    [(script("a red kite"), Service::Deepseek, WARM), (image("a red kite"), Service::Fal, WARM_APART)]
+}
+
 fn named(mut wish: Value) -> Value {
     wish["run_id"] = json!(new_run_id());
     wish
 }
 
 #[tokio::test]
-async fn a_run_of_a_warm_environment_reads_nothing_and_writes_four_units() {
+async fn a_run_of_a_warm_environment_reads_nothing_and_a_text_writes_four_units() {
     let world = World::start().await;
     world.person("ann").script("open the account").await;
-    for (wish, provider) in [(script("a red kite"), Service::Deepseek), (image("a red kite"), Service::Fal)] {
-        assert_eq!(cost_of(&world, &wish, provider).await, (WARM, 1), "{wish}");
+    for (wish, provider, warm) in kinds() {
+        assert_eq!(cost_of(&world, &wish, provider).await, (warm, 1), "{wish}");
         // Whoever names the run has the ledger asked for an earlier outcome, strongly, beside the reservation.
         let (tally, asked) = cost_of(&world, &named(wish), provider).await;
-        assert_eq!(besides_rounds(tally), Tally { read_halves: 2, ..besides_rounds(WARM) });
+        assert_eq!(besides_rounds(tally), Tally { read_halves: 2, ..besides_rounds(warm) });
         assert_eq!(asked, 1);
     }
     books::check(&world).await;
@@ -64,12 +74,12 @@ async fn a_run_of_a_warm_environment_reads_nothing_and_writes_four_units() {
 async fn after_a_pause_a_run_reads_prices_and_health_once() {
     let world = World::start().await;
     world.person("ann").script("open the account").await;
-    for (wish, provider) in [(script("a red kite"), Service::Deepseek), (image("a red kite"), Service::Fal)] {
+    for (wish, provider, warm) in kinds() {
         // Longer than both are kept.
         world.advance(Duration::from_secs(30));
         let (tally, _) = cost_of(&world, &wish, provider).await;
         // The price list, eventually; the health of the chain's two providers, strongly.
-        assert_eq!(besides_rounds(tally), Tally { read_halves: 5, ..besides_rounds(WARM) });
+        assert_eq!(besides_rounds(tally), Tally { read_halves: 5, ..besides_rounds(warm) });
     }
     books::check(&world).await;
 }
@@ -101,8 +111,9 @@ async fn a_run_that_is_given_back_at_our_cost_is_counted_without_a_write_of_its_
         world.product.meddler.forget();
         assert_eq!(ann.run(&image("a red kite")).await.problem(), "content_rejected");
         let tally = world.product.meddler.tally();
-        assert_eq!((tally.table_units, tally.index_units, tally.transactional_units), (4, 0, 0));
-        assert_eq!((tally.read_halves, tally.rounds), (0, 4), "reserve, decide, log, apply");
+        // Reserve, decide, log, apply; and the job: stored, taken, given up, ended.
+        assert_eq!((tally.table_units, tally.index_units, tally.transactional_units), (4 + 7, 2, 0));
+        assert_eq!((tally.read_halves, tally.rounds), (0, 4 + 4));
     }
     books::check_losses(&world).await;
     books::check(&world).await;

@@ -14,6 +14,7 @@ mod failures;
 mod front_door;
 mod hanging;
 mod identity;
+mod jobs;
 mod lambda;
 mod ledger;
 mod losses;

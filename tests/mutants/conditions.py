@@ -1,8 +1,7 @@
 """Runs the scenarios against the product with one guard of one conditional write taken out.
 
 Arguments: the scenarios' binary, a folder for what is found, the file of survivors that are allowed and why, and a
-part of a name (or nothing, for all). Beside that file lies conditions-noticed.txt: which scenario noticed a mutant before.
-It is asked first. What is found out now is written to the same name in the folder.
+part of a name (or nothing, for all).
 """
 
 import collections
@@ -16,13 +15,12 @@ import time
 BINARY, FOUND, ALLOWED, ONLY = sys.argv[1:5]
 # Scenarios of a mutant are run in portions of so many seconds, the quick ones first: one that notices spares the others.
 PORTION = 10
-# Longer ones are asked last, one by one, and those that take longer still (walks through every crash) not at all: a guard
-# deserves a scenario that names it. A busy machine makes all of them slow.
-SLOW, TOO_SLOW = 25, 120
+# Walks through every crash take longer and are not asked: a guard deserves a scenario that names it.
+SLOW = 25
 # Those that start binaries of their own or read only files can't notice a rewritten request.
 ELSEWHERE = ("lambda::", "template::", "world::", "openapi::")
 # Seconds for a portion, and for all scenarios once.
-PATIENCE = 400
+PATIENCE = 120
 PATIENCE_FOR_ALL = 3600
 
 
@@ -107,31 +105,12 @@ def allowed(path):
     return {line for line in lines if line and not line.startswith("#")}
 
 
-def noticed_before(path):
-    """The scenario that noticed each mutant in an earlier pass."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    return dict(line.split("\t") for line in lines if line and not line.startswith("#"))
-
-
-def asked(scenarios, seconds, used, before):
-    """Portions of scenarios in the order they are asked: who noticed it before, then the quick ones, then single slow ones."""
-    if before in scenarios:
-        yield [before]
-    rest = [scenario for scenario in scenarios if scenario != before]
-    quick = [scenario for scenario in rest if seconds[scenario] <= SLOW]
-    yield from portions(sorted(quick, key=lambda scenario: (-used[scenario], seconds[scenario], scenario)), seconds)
-    slow = [scenario for scenario in rest if SLOW < seconds[scenario] <= TOO_SLOW]
-    yield from ([scenario] for scenario in sorted(slow, key=lambda scenario: seconds[scenario]))
-
-
 def main():
     folder = pathlib.Path(FOUND)
     folder.mkdir(parents=True, exist_ok=True)
     seen, times = record(folder)
     found, seconds = conditions(seen), durations(times)
     may_survive, survivors, tried, used = allowed(ALLOWED), [], 0, collections.Counter()
-    before = noticed_before(pathlib.Path(ALLOWED).with_name("conditions-noticed.txt"))
-    known = (folder / "conditions-noticed.txt").open("w")
     # What few scenarios send is quickly tried; what notices much is asked first.
     for name, (scenarios, texts) in sorted(found.items(), key=lambda item: (len(item[1][0]), item[0])):
         for number, text in enumerate(texts):
@@ -143,7 +122,9 @@ def main():
                 continue
             tried += 1
             begun, noticed = time.monotonic(), None
-            for portion in asked(scenarios, seconds, used, before.get(mutant)):
+            quick = [scenario for scenario in scenarios if seconds[scenario] <= SLOW] or scenarios
+            order = sorted(quick, key=lambda scenario: (-used[scenario], seconds[scenario], scenario))
+            for portion in portions(order, seconds):
                 noticed = notices(portion, mutant)
                 if noticed:
                     used.update(noticed.split(", "))
@@ -151,11 +132,9 @@ def main():
             took = time.monotonic() - begun
             if noticed:
                 print(f"noticed   {mutant}  ({took:.0f} s: {noticed})", flush=True)
-                known.write(f"{mutant}\t{noticed.split(', ')[0]}\n")
-                known.flush()
             else:
                 survivors.append(mutant)
-                print(f"SURVIVED  {mutant}  ({took:.0f} s, {len(scenarios)} scenarios send it)\n          {text}", flush=True)
+                print(f"SURVIVED  {mutant}  ({took:.0f} s, {len(order)} scenarios)\n          {text}", flush=True)
     print(f"{tried} mutants, {len(survivors)} survived without a reason")
     sys.exit(1 if survivors or not tried else 0)
 

@@ -8,7 +8,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use credits::{Account, CreditsError, Entry, Ledger, PostingError};
 use cursor::Cursor;
-use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes, unfit_cursor};
+use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use identity::{IdentityError, User};
 use platform::{InvalidSettings, Platform, StoreError, with_causes};
 use primitives::{AccountId, CreditsDelta, Language, Unit};
@@ -121,7 +121,7 @@ async fn transactions(
     caller: Caller,
     page: Page,
 ) -> Result<Json<TransactionPage>, ProblemResponse> {
-    let cursor = page.cursor.as_deref().map(str::parse::<Cursor>).transpose().map_err(|_| unfit_cursor())?;
+    let cursor = page.cursor::<Cursor>()?;
     let (ledger, unit) = (desk.signup.ledger(), desk.platform.profile().unit);
     let page = movements(ledger, caller.account(), page.limit, cursor, unit).await;
     Ok(Json(page.map_err(|error| problem(error.into()))?))

@@ -7,7 +7,7 @@ mod views;
 use axum::extract::{Extension, Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes, unfit_cursor};
+use edge::{Caller, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes};
 use payments::{Assignment, FactKey, Payments, PaymentsError, Reinstatement, Reversal, TopUpError};
 use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{Amounts, Currency, Language, Timestamp};
@@ -71,7 +71,7 @@ async fn list(
     Extension(language): Extension<Language>,
     page: Page,
 ) -> Result<Json<PaymentListView>, ProblemResponse> {
-    let after = page.cursor.as_deref().map(str::parse::<FactKey>).transpose().map_err(|_| unfit_cursor())?;
+    let after = page.cursor::<FactKey>()?;
     let page = desk.payments.waiting(page.limit, after.as_ref()).await.map_err(|error| error.problem())?;
     Ok(Json(PaymentListView::of(&page, desk.amounts(language))))
 }

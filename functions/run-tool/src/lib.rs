@@ -5,13 +5,14 @@ mod schema;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
+use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::{
-    AcceptKind, IdempotencyKey, JsonBody, Problem, ProblemCode, ProblemResponse, RUN_ID, RequestId, Routes,
-    Runner, Wording, sse,
+    AcceptKind, Caller, IdempotencyKey, JsonBody, Problem, ProblemCode, ProblemResponse, RUN_ID, RequestId,
+    Routes, Runner, Wording, sse,
 };
 use last_event_id::LastEventId;
 use platform::{InvalidSettings, Platform};
@@ -21,8 +22,8 @@ use runs::{
     Who,
 };
 use schema::{
-    DeltaEvent, DoneEvent, FailedEvent, ImageRun, OutputEvent, ProgressEvent, RunBegunEvent, RunEventSchema,
-    RunRequestSchema, ScriptRun,
+    DeltaEvent, DoneEvent, FailedEvent, GoesOnEvent, ImageRun, OutputEvent, ProgressEvent, RunBegunEvent,
+    RunEventSchema, RunRequestSchema, ScriptRun,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ use utoipa::OpenApi;
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(run_tool),
+    paths(run_tool, cancel),
     components(schemas(
         RunRequestSchema,
         ScriptRun,
@@ -44,6 +45,7 @@ use utoipa::OpenApi;
         DeltaEvent,
         OutputEvent,
         DoneEvent,
+        GoesOnEvent,
         FailedEvent,
         RunView,
         edge::ProblemDocument
@@ -53,8 +55,14 @@ pub struct Api;
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     let desk = Desk { runs: Runs::new(platform)?, unit: platform.profile().unit };
-    Routes::new().route("/v1/runs", post(run_tool)).finish(platform, desk)
+    Routes::new()
+        .route("/v1/runs", post(run_tool))
+        .route("/v1/runs/{id}/cancel", post(cancel))
+        .finish(platform, desk)
 }
+
+/// How soon something new may be seen of a run that goes on.
+const LOOK_AGAIN_SECONDS: &str = "2";
 
 #[derive(Clone)]
 struct Desk {
@@ -79,7 +87,8 @@ pub struct RunRequest {
 /// before the hold is a plain error and costs nothing.
 ///
 /// With `Accept: text/event-stream` the answer begins when the price is held, as a stream of events, each a RunEvent:
-/// `run`, then `progress` at least every ten seconds, `delta`, `output`, and as the last one either `done` or `failed`.
+/// `run`, then `progress` at least every ten seconds, `delta`, `output`, and as the last one `done`, `failed`, or `goes_on`:
+/// the run goes on without the request, see `GET /v1/runs/{id}`.
 /// Until the first `delta` or `output` another provider may take over unseen. Lines that begin with a colon are comments
 /// that keep the connection open.
 ///
@@ -97,6 +106,10 @@ pub struct RunRequest {
         (status = 200, description = "The finished run, or its events", content(
             (RunView = "application/json"), (RunEventSchema = "text/event-stream")),
             headers(("X-Run-Id" = String, description = "The run's id"))),
+        (status = 202, description = "The run goes on without the request: look at it where `Location` says", body = RunView,
+            headers(("X-Run-Id" = String, description = "The run's id"),
+                    ("Location" = String, description = "The run's path"),
+                    ("Retry-After" = u64, description = "seconds"))),
         (status = 204, description = "The client has heard the whole story of the run already",
             headers(("X-Run-Id" = String, description = "The run's id"))),
         (status = "default", description = "Refused or failed; the document says whether credit was taken",
@@ -131,6 +144,31 @@ async fn run_tool(
         }
         AcceptKind::Json => Ok(collect(events).await?),
     }
+}
+
+/// Cancel one of your runs.
+///
+/// It ends, and nothing is charged, as long as no provider is at work on it. Then it can't be stopped any more (409
+/// `not_cancellable`): it goes on, and is charged when it has brought its result; so does a text, which is written while
+/// you listen. A run that has its end keeps it, and is the answer.
+#[utoipa::path(
+    post, path = "/v1/runs/{id}/cancel", operation_id = "cancel_run", tag = "runs", params(("id" = String, Path, description = "The run's id")),
+    responses(
+        (status = 200, description = "The run: at its end, or about to end as soon as whoever asks a provider for it is through",
+            body = RunView),
+        (status = "default", description = "Refused, failed or not yours", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn cancel(
+    State(desk): State<Desk>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, ProblemResponse> {
+    let run = id.parse::<RunId>().map_err(|_| Problem::new(ProblemCode::NotFound))?;
+    let view = desk.runs.cancel(caller.account(), run).await.map_err(|error| error.problem())?;
+    Ok(about(view.id, axum::Json(view).into_response()))
 }
 
 fn understood(
@@ -192,6 +230,12 @@ async fn stream(
     Ok(about(run, sse::response(chunks)))
 }
 
+/// 202: the run goes on without the request, and is looked at where `Location` says.
+fn goes_on(view: &RunView) -> Response {
+    let headers = [(LOCATION, format!("/v1/runs/{}", view.id)), (RETRY_AFTER, LOOK_AGAIN_SECONDS.to_owned())];
+    about(view.id, (StatusCode::ACCEPTED, headers, axum::Json(view)).into_response())
+}
+
 fn about(run: RunId, mut response: Response) -> Response {
     if let Ok(run) = run.to_string().parse() {
         response.headers_mut().insert(RUN_ID, run);
@@ -245,6 +289,7 @@ impl Story {
             RunEvent::Progress { stage } => sse::event("progress", &json!({ "stage": stage })),
             RunEvent::Delta(text) => sse::numbered_event("delta", id, &json!({ "text": text.expose() })),
             RunEvent::Output(output) => sse::numbered_event("output", id, &output),
+            RunEvent::GoesOn(view) => sse::event("goes_on", &view),
             RunEvent::Done(view) => sse::numbered_event("done", id, &view),
             RunEvent::Failed(problem) => {
                 let problem = self.listener.request.name(*problem);
@@ -267,6 +312,7 @@ async fn collect(mut events: UnboundedReceiver<RunEvent>) -> Result<Response, Pr
             RunEvent::Run(_) | RunEvent::Progress { .. } | RunEvent::Output(_) => {}
             RunEvent::Delta(piece) => text.push_str(piece.expose()),
             RunEvent::Failed(problem) => return Err(*problem),
+            RunEvent::GoesOn(view) => return Ok(goes_on(&view)),
             RunEvent::Done(mut view) => {
                 if let Some(output) = view.output.as_mut().filter(|output| output.kind == OutputType::Text) {
                     output.text = Some(text);

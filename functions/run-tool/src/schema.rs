@@ -70,16 +70,18 @@ run! {
         ("delta" = "#/components/schemas/DeltaEvent"),
         ("output" = "#/components/schemas/OutputEvent"),
         ("done" = "#/components/schemas/DoneEvent"),
+        ("goes_on" = "#/components/schemas/GoesOnEvent"),
         ("failed" = "#/components/schemas/FailedEvent"),
     ))
 )]
-#[expect(dead_code, clippy::large_enum_variant, reason = "only described")]
+#[expect(dead_code, reason = "only described")]
 pub(crate) enum RunEventSchema {
     Run(RunBegunEvent),
     Progress(ProgressEvent),
     Delta(DeltaEvent),
     Output(OutputEvent),
     Done(DoneEvent),
+    GoesOn(GoesOnEvent),
     Failed(FailedEvent),
 }
 
@@ -98,7 +100,7 @@ macro_rules! event {
         pub(crate) struct $name {
             #[schema(inline)]
             event: $kind,
-            /// Absent for `progress`: go on from the last event that has one.
+            /// Absent for `progress` and `goes_on`: go on from the last event that has one.
             id: Option<String>,
             data: $data,
         }
@@ -124,6 +126,10 @@ event! {
 event! {
     /// Last: the run succeeded.
     DoneEvent, DoneName::Done, RunView
+}
+event! {
+    /// Last: the run goes on without the request. `GET /v1/runs/{id}` shows what becomes of it.
+    GoesOnEvent, GoesOnName::GoesOn, RunView
 }
 event! {
     /// Last: the run did not succeed.

@@ -5,7 +5,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use edge::{Caller, Page, Problem, ProblemCode, ProblemResponse, RUN_ID, Routes, unfit_cursor};
+use edge::{Caller, Page, Problem, ProblemCode, ProblemResponse, RUN_ID, Routes};
 use platform::{InvalidSettings, Platform};
 use primitives::RunId;
 use runs::{History, OutputView, RunPage, RunStatus, RunSummary, RunView};
@@ -45,7 +45,7 @@ async fn list(
     caller: Caller,
     page: Page,
 ) -> Result<Json<RunPage>, ProblemResponse> {
-    let before = page.cursor.as_deref().map(str::parse::<RunId>).transpose().map_err(|_| unfit_cursor())?;
+    let before = page.cursor::<RunId>()?;
     let runs = history.list(caller.account(), page.limit, before).await;
     Ok(Json(runs.map_err(|error| error.problem())?))
 }

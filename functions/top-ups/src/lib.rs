@@ -10,10 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use credits::Standings;
-use edge::{
-    Caller, IdempotencyKey, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes, Wording,
-    unfit_cursor,
-};
+use edge::{Caller, IdempotencyKey, JsonBody, Page, Problem, ProblemCode, ProblemResponse, Routes, Wording};
 use payments::{Rail, TopUpWish, TopUps};
 use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{Language, TopUpId};
@@ -119,7 +116,7 @@ async fn list(
     caller: Caller,
     page: Page,
 ) -> Result<Json<TopUpListView>, ProblemResponse> {
-    let before = page.cursor.as_deref().map(str::parse::<TopUpId>).transpose().map_err(|_| unfit_cursor())?;
+    let before = page.cursor::<TopUpId>()?;
     let page = desk.top_ups.list(caller.account(), page.limit, before).await;
     let page = page.map_err(|error| error.problem())?;
     Ok(Json(TopUpListView::of(&page, &desk.top_ups, desk.platform.now(), language)))

@@ -18,6 +18,7 @@ fn parts() -> Vec<OpenApi> {
         function_pricing::Api::openapi(),
         function_run_tool::Api::openapi(),
         function_runs::Api::openapi(),
+        function_provider_webhook::Api::openapi(),
         function_sepay_webhook::Api::openapi(),
         function_top_ups::Api::openapi(),
     ]
@@ -53,7 +54,7 @@ pub fn openapi() -> OpenApi {
 }
 
 /// Every way in which a request can show who sent it.
-fn security_schemes() -> [(&'static str, SecurityScheme); 6] {
+fn security_schemes() -> [(&'static str, SecurityScheme); 7] {
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
@@ -73,6 +74,13 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 6] {
         (
             "sepay_signature",
             header("x-sepay-signature", "SePay's, over the raw body and `x-sepay-timestamp`"),
+        ),
+        (
+            "fal_signature",
+            header(
+                "x-fal-webhook-signature",
+                "fal's, over the raw body and `x-fal-webhook-request-id`, `-user-id`, `-timestamp`",
+            ),
         ),
         ("sepay_api_key", header("authorization", "`Apikey` and the key that was set at SePay")),
         ("sepay_secret", header("x-secret-key", "The secret that was set at SePay's gateway")),

@@ -55,6 +55,7 @@ pub fn functions_in_roles(
         .merge(function_top_ups::router(&role("top-ups")?)?);
     let of_services = Router::new()
         .merge(function_identity_webhook::router(&role("identity-webhook")?)?)
+        .merge(function_provider_webhook::router(&role("provider-webhook")?)?)
         .merge(function_sepay_webhook::router(&role("sepay-webhook")?)?);
     // The gateway's part: it answers what browsers ask before they call, and what leads nowhere.
     let merged = edge::preflights(of_pages, gateway)?.merge(of_services);

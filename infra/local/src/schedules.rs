@@ -20,6 +20,9 @@ pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> 
     let sweep = ticking(platform, "reservation-sweep", Duration::from_secs(60), |platform| async move {
         function_reservation_sweep::handle(&platform).await.map(|_| ())
     });
+    let runs = ticking(platform, "run-poll", Duration::from_secs(60), |platform| async move {
+        function_run_poll::handle(&platform).await.map(|_| ())
+    });
     // In the cloud as often as its parameter says; here somebody is waiting for it.
     let poll = ticking(platform, "tron-poll", Duration::from_secs(15), |platform| async move {
         function_tron_poll::handle(&platform).await.map(|_| ())
@@ -40,7 +43,7 @@ pub(crate) fn start(platform: &Platform, stores: Stores) -> Vec<JoinHandle<()>> 
             }
         }
     });
-    vec![rates, balances, sweep, poll, compare, housekeeping]
+    vec![rates, balances, sweep, runs, poll, compare, housekeeping]
 }
 
 /// Runs a schedule's function at once and then again and again, whatever it says.

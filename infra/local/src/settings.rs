@@ -31,7 +31,14 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
         // The sandbox answers as often as it is asked.
         group("CLERK_READS_PER_WINDOW_MAX", &[("CLERK_READS_PER_WINDOW_MAX", "1000000".to_owned())]);
     }
-    group("FAL_KEY", &[("FAL_KEY", sandbox::FAL_KEY.to_owned()), ("FAL_QUEUE_URL", sandbox("fal"))]);
+    group(
+        "FAL_KEY",
+        &[
+            ("FAL_KEY", sandbox::FAL_KEY.to_owned()),
+            ("FAL_QUEUE_URL", sandbox("fal")),
+            ("FAL_JWKS_URL", sandbox("fal") + "/.well-known/jwks.json"),
+        ],
+    );
     group(
         "COMFYUI_URL",
         &[("COMFYUI_URL", sandbox("comfyui")), ("COMFYUI_TOKEN", sandbox::COMFY_TOKEN.to_owned())],

@@ -20,9 +20,7 @@ mod tests;
 
 pub use caller::{Caller, Role, Runner};
 pub use cors::{EXPOSED_HEADERS, PREFLIGHT_HEADERS, preflights};
-pub use extract::{
-    AcceptKind, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, RawBody, unfit_cursor,
-};
+pub use extract::{AcceptKind, ClientNetwork, Country, IdempotencyKey, JsonBody, Page, RawBody};
 pub use finish::fallback;
 pub use in_time::AnswerBy;
 pub use limit::{REQUEST_LIMITS, RequestRules, SECTIONS, TABLES};

@@ -37,6 +37,7 @@ pub const ROUTES: &[Route] = &[
     get("/v1/runs", Look),
     post("/v1/runs", Run),
     get("/v1/runs/{id}", Look),
+    post("/v1/runs/{id}/cancel", Change),
     get("/v1/top-ups", Look),
     post("/v1/top-ups", Spend),
     post("/v1/top-ups/claims", Spend),
@@ -48,6 +49,7 @@ pub const ROUTES: &[Route] = &[
     get("/v1/top-ups/{id}/qr.png", Public),
     get("/v1/top-ups/{id}/qr.svg", Public),
     post("/v1/webhooks/clerk", Signed),
+    post("/v1/webhooks/providers/fal/{id}", Signed),
     post("/v1/webhooks/sepay/bank", Signed),
     post("/v1/webhooks/sepay/ipn", Signed),
 ];

@@ -28,7 +28,7 @@ pub struct LogSettings {
 }
 
 /// Where our lines come from: the shared crates, and the functions by their crates' names.
-const OURS: [&str; 15] = [
+const OURS: [&str; 17] = [
     "citipen",
     "account",
     "admin",
@@ -41,6 +41,8 @@ const OURS: [&str; 15] = [
     "reservation_sweep",
     "run_tool",
     "runs_function",
+    "provider_webhook",
+    "run_poll",
     "sepay_webhook",
     "top_ups",
     "tron_poll",

@@ -130,6 +130,12 @@ pub static PROVIDER_LOOK: Wait = wait("one look at a job", ms(5_000), &[Inside::
 pub static WITHDRAWAL: Wait = wait("a job's withdrawal", ms(6_000), &[Inside::Wait(&IMAGE)]);
 /// A finished job's file. It is paid: asking again costs nothing, another provider does.
 pub static IMAGE_FILE: Wait = wait("a finished job's file", ms(30_000), &[Inside::Wait(&IMAGE)]);
+/// A provider that is asked to do a job, by whoever looks after runs that nobody listens to.
+pub static JOB_VISIT: Wait = wait(
+    "a provider asked for a job that nobody listens to",
+    ms(20_000),
+    &[Inside::Function("RunPoll"), Inside::Function("ProviderWebhook")],
+);
 /// Default of `PROVIDER_FIRST_CONTENT_MS_IMAGE`.
 pub static IMAGE: Wait = wait("a finished image", ms(120_000), &[Inside::Wait(&PROVIDER_ATTEMPT)]);
 /// Default of `PROVIDER_FIRST_CONTENT_MS_CHAT`.
@@ -183,6 +189,7 @@ pub static ALL: &[&Wait] = &[
     &PROVIDER_LOOK,
     &WITHDRAWAL,
     &IMAGE_FILE,
+    &JOB_VISIT,
     &IMAGE,
     &FIRST_CHAT_TOKEN,
     &FIRST_REASONER_TOKEN,

@@ -113,6 +113,11 @@ problem_codes! {
     RunBrokenOff = 503 "run_broken_off", NotTaken, "The run was broken off",
         "The run was broken off on our side before it ended. The credit is back and nothing was charged. Try again \
          with a new run id.";
+    RunCancelled = 409 "run_cancelled", NotTaken, "The run was cancelled",
+        "You cancelled the run before its provider began. The credit is back and nothing was charged.";
+    NotCancellable = 409 "not_cancellable", Held, "The run can't be cancelled any more",
+        "Its provider is at work on it, or it is written while you listen. It goes on, and is charged when it has brought \
+         its result. Look at `GET /v1/runs/{id}`.";
     ProviderTimeout = 504 "provider_timeout", NotTaken, "The provider took too long",
         "The AI provider did not finish in time. Try again with a new run id.";
     MethodUnavailable = 422 "method_unavailable", NotTaken, "This way to pay is not available",

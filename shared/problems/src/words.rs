@@ -133,6 +133,13 @@ pub(crate) fn vietnamese(code: ProblemCode) -> (&'static str, &'static str) {
             "Không lưu được kết quả",
             "Kết quả đã có nhưng không lưu được. Tiền đã được trả lại. Hãy thử lại.",
         ),
+        Code::RunCancelled => {
+            ("Lần chạy đã bị hủy", "Bạn đã hủy lần chạy trước khi dịch vụ AI bắt đầu. Tiền đã được trả lại.")
+        }
+        Code::NotCancellable => (
+            "Không thể hủy lần chạy này nữa",
+            "Dịch vụ AI đang thực hiện. Lần chạy sẽ tiếp tục và được tính tiền khi có kết quả.",
+        ),
         Code::RunBrokenOff => {
             ("Lần chạy bị ngắt", "Lần chạy bị ngắt ở phía chúng tôi. Tiền đã được trả lại. Hãy thử lại.")
         }
@@ -247,7 +254,11 @@ pub(crate) fn hint(code: ProblemCode) -> Option<&'static str> {
             "Send the same request with the same `run_id` or `Idempotency-Key`: nothing is done twice."
         }
         Code::OutcomeUnknown => "Poll `GET /v1/runs/{id}`; `X-Run-Id` names it.",
-        Code::ProviderFailed | Code::ProviderTimeout | Code::OutputNotStored | Code::RunBrokenOff => {
+        Code::ProviderFailed
+        | Code::ProviderTimeout
+        | Code::OutputNotStored
+        | Code::RunBrokenOff
+        | Code::RunCancelled => {
             "To try again, send a new `run_id` or `Idempotency-Key`: the old one keeps this answer."
         }
         Code::WebhookRefused => {

@@ -1,5 +1,6 @@
 use crate::at_worst::StepPrice;
 use crate::failure::Failure;
+use crate::job::JobAdapter;
 use crate::outlet::Outlet;
 use crate::{Ending, Job, ProviderName, Request, Usage};
 use async_trait::async_trait;
@@ -7,7 +8,7 @@ use primitives::CostCents;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// What our code for one model of one provider can do: serve a job, or say how it failed.
+/// What our code for one model of a provider can do that writes while we listen: serve a job, or say how it failed.
 #[async_trait]
 pub(crate) trait Adapter: Send + Sync {
     /// The model asked for.
@@ -34,7 +35,31 @@ pub(crate) struct Step {
     pub(crate) kind: Kind,
     pub(crate) price: StepPrice,
     /// `None`: the provider is not configured here.
-    pub(crate) adapter: Option<Arc<dyn Adapter>>,
+    pub(crate) worker: Option<Worker>,
+}
+
+/// How a step's provider works.
+pub(crate) enum Worker {
+    /// It writes while we listen.
+    Stream(Arc<dyn Adapter>),
+    /// It works apart from our call.
+    Job(Arc<dyn JobAdapter>),
+}
+
+impl Step {
+    pub(crate) fn stream(&self) -> Option<&dyn Adapter> {
+        match &self.worker {
+            Some(Worker::Stream(adapter)) => Some(adapter.as_ref()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn job(&self) -> Option<&dyn JobAdapter> {
+        match &self.worker {
+            Some(Worker::Job(adapter)) => Some(adapter.as_ref()),
+            _ => None,
+        }
+    }
 }
 
 /// What a step makes.

@@ -23,9 +23,9 @@ pub(crate) struct Shared {
 }
 
 impl Chain {
-    /// Does the job with the first provider that can, and sends its output as it arrives.
+    /// Writes the text with the first provider that can, and sends it as it arrives.
     ///
-    /// Until the first text or file a fallback is silent; after it nothing is repeated. A receiver that is gone
+    /// Until the first text a fallback is silent; after it nothing is repeated. A receiver that is gone
     /// changes nothing. One that is there must keep receiving: the work waits for it.
     pub async fn run(&self, job: &Job, events: &Sender<Event>) -> Result<Served, Failed> {
         let mut course = Course::new(&self.shared, job, events);
@@ -86,6 +86,6 @@ impl Chain {
     }
 
     fn configured(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().map(Arc::as_ref).filter(|step| step.adapter.is_some())
+        self.steps.iter().map(Arc::as_ref).filter(|step| step.worker.is_some())
     }
 }

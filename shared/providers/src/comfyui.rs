@@ -4,18 +4,17 @@
 mod answers;
 mod workflow;
 
-use crate::adapter::{Adapter, Answer};
 use crate::failure::{Failure, FailureClass};
-use crate::outlet::{Outlet, Sign};
-use crate::pace::{Looks, QueueDeadlines, Sight};
-use crate::settings::ComfyuiSettings;
+use crate::job::{Finished, Found, JobAdapter, JobOrder, Place, RemoteFile, Sign, Tell, Ticket, Watched};
+use crate::pace::{Looks, Sight};
+use crate::settings::{ComfyuiSettings, Timing};
 use crate::status::ErrorAnswer;
 use crate::wire::{self, Unanswered};
-use crate::{Ending, ImageRequest, Job, Usage, download, lenient};
-use answers::{Finished, ImageFile, class_of_node_errors, class_of_refusal, holds};
+use crate::{Artifact, ImageRequest, Usage, download, lenient};
+use answers::{Ended, ImageFile, class_of_node_errors, class_of_refusal, place_in};
 use async_trait::async_trait;
 use platform::Platform;
-use primitives::RunId;
+use primitives::{CostCents, RunId, Timestamp, times};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
@@ -37,7 +36,7 @@ pub(crate) struct Comfyui {
 
 /// Where a prompt is.
 enum Whereabouts {
-    Waiting,
+    There(Sign),
     Finished(Option<ImageFile>),
     Nowhere,
     /// Not to be seen: says nothing about the prompt.
@@ -52,13 +51,7 @@ impl Comfyui {
     }
 
     /// Gives the id to follow. When the answer is lost, the prompt is looked up by the id we chose.
-    async fn submit(
-        &self,
-        image: &ImageRequest,
-        run: RunId,
-        deadlines: QueueDeadlines,
-    ) -> Result<String, Failure> {
-        let limit = deadlines.submitted;
+    async fn submitted(&self, image: &ImageRequest, run: RunId, limit: Instant) -> Result<String, Failure> {
         let body = Submission::new(image, run, &self.settings.checkpoint);
         let call = wire::post(self.submit.clone(), &self.headers, &body);
         let response = match wire::send(&self.platform, call, limit).await {
@@ -74,73 +67,73 @@ impl Comfyui {
         match class_of_node_errors(&queued["node_errors"]) {
             // Accepted, but without our output: what is left of it must not use the machine.
             Some(class) => {
-                self.take_back(&id, deadlines.withdrawal()).await;
+                self.take_back(&id, Instant::now() + times::WITHDRAWAL.limit).await;
                 Err(class.into())
             }
             None => Ok(id),
         }
     }
 
-    /// Waits until the prompt is finished, lost or too late.
-    async fn follow(
-        &self,
-        id: &str,
-        deadlines: QueueDeadlines,
-        outlet: &mut Outlet<'_>,
-    ) -> Result<ImageFile, Failure> {
-        let mut looks = Looks::new(self.settings.timing.poll, deadlines.finished);
+    /// Looks until the prompt is finished, lost, or `limit`.
+    async fn followed(&self, id: &str, limit: Instant, tell: Tell<'_>) -> Result<Watched, Failure> {
+        let mut looks = Looks::new(self.settings.timing.poll, limit);
         let mut missing = 0;
-        while !looks.are_refused() && looks.pause().await {
-            match self.find(id, &looks).await {
-                Whereabouts::Finished(image) => return image.ok_or(FailureClass::Unavailable.into()),
+        loop {
+            match self.whereabouts(id, &looks).await {
+                Whereabouts::Finished(image) => return self.finished(image).map(Watched::Finished),
                 Whereabouts::Nowhere if missing + 1 >= MISSING_MAX => {
                     return Err(FailureClass::Unavailable.into());
                 }
                 Whereabouts::Nowhere => missing += 1,
-                Whereabouts::Waiting => {
-                    // Running or pending: seen there at all, it was surely taken.
-                    outlet.sign(Sign::Working);
+                Whereabouts::There(sign) => {
+                    tell(sign);
                     missing = 0;
                     looks.note(Sight::Seen);
                 }
                 Whereabouts::Unseen(sight) => looks.note(sight),
             }
+            if looks.are_refused() {
+                return Ok(Watched::Refused(FailureClass::Auth));
+            }
+            if !looks.pause().await {
+                return Ok(Watched::GoesOn);
+            }
         }
-        self.withdraw(id, &looks, deadlines).await
     }
 
-    /// Takes the prompt off the queue, unless it finished meanwhile.
-    async fn withdraw(
-        &self,
-        id: &str,
-        looks: &Looks,
-        deadlines: QueueDeadlines,
-    ) -> Result<ImageFile, Failure> {
-        let limit = deadlines.withdrawal();
-        let now = Instant::now();
-        self.take_back(id, now + limit.saturating_duration_since(now) / 2).await;
-        let last = Looks::new(self.settings.timing.poll, limit);
-        if let Whereabouts::Finished(Some(image)) = self.find(id, &last).await {
-            return Ok(image);
-        }
-        Err(if looks.are_refused() { FailureClass::Auth } else { FailureClass::Unavailable }.into())
+    /// An image that failed costs nothing but the machine's time, and is not to be had.
+    fn finished(&self, image: Option<ImageFile>) -> Result<Finished, Failure> {
+        let file = image.ok_or(FailureClass::Unavailable)?;
+        let mut url = below(&self.settings.url, &["view"]);
+        url.query_pairs_mut()
+            .append_pair("filename", &file.filename)
+            .append_pair("subfolder", &file.subfolder)
+            .append_pair("type", &file.kind);
+        Ok(Finished {
+            files: vec![RemoteFile(url)],
+            usage: Usage::default(),
+            cost: self.settings.cost,
+            cost_is_estimated: false,
+        })
     }
 
-    async fn find(&self, id: &str, looks: &Looks) -> Whereabouts {
+    async fn whereabouts(&self, id: &str, looks: &Looks) -> Whereabouts {
         let history = below(&self.settings.url, &["history", id]);
         match self.look(history, looks.until()).await {
             Err(sight) => return Whereabouts::Unseen(sight),
-            Ok(history) => match Finished::of(&history[id]) {
+            Ok(history) => match Ended::of(&history[id]) {
                 Some(finished) => return Whereabouts::Finished(finished.image(OUTPUT_NODE)),
-                None if history[id].is_object() => return Whereabouts::Waiting,
+                None if history[id].is_object() => {
+                    return Whereabouts::There(Sign::Working { percent: None });
+                }
                 None => {}
             },
         }
         match self.look(self.queue.clone(), looks.until()).await {
             Err(sight) => Whereabouts::Unseen(sight),
-            Ok(queue) => match holds(&queue, id) {
-                Some(true) => Whereabouts::Waiting,
-                Some(false) => Whereabouts::Nowhere,
+            Ok(queue) => match place_in(&queue, id) {
+                Some(Some(sign)) => Whereabouts::There(sign),
+                Some(None) => Whereabouts::Nowhere,
                 None => Whereabouts::Unseen(Sight::Nothing),
             },
         }
@@ -168,46 +161,75 @@ impl Comfyui {
         let request = wire::post(self.queue.clone(), &self.headers, &body);
         let _ = wire::send(&self.platform, request, limit).await;
     }
-
-    async fn deliver(
-        &self,
-        file: &ImageFile,
-        limit: Instant,
-        outlet: &mut Outlet<'_>,
-    ) -> Result<(), Failure> {
-        let mut url = below(&self.settings.url, &["view"]);
-        url.query_pairs_mut()
-            .append_pair("filename", &file.filename)
-            .append_pair("subfolder", &file.subfolder)
-            .append_pair("type", &file.kind);
-        let poll = self.settings.timing.poll;
-        let image = download::image(&self.platform, &url, &self.headers, poll, limit).await?;
-        Ok(outlet.artifact(image).await?)
-    }
 }
 
 #[async_trait]
-impl Adapter for Comfyui {
+impl JobAdapter for Comfyui {
     fn model(&self) -> &str {
         &self.settings.checkpoint
     }
 
-    async fn attempt(&self, job: &Job, limit: Instant, outlet: &mut Outlet<'_>) -> Result<Answer, Failure> {
-        let image = job.request.image().ok_or(FailureClass::BadInput)?;
-        let deadlines = QueueDeadlines::of(&self.settings.timing, limit);
-        let id = self.submit(image, job.run, deadlines).await?;
-        let request_id = wire::plain_id(&id);
-        let named = |failure: Failure| failure.with_request_id(request_id.clone());
-        let file = self.follow(&id, deadlines, outlet).await.map_err(named)?;
-        let spent = |failure: Failure| failure.costing(self.settings.cost, false);
-        self.deliver(&file, deadlines.file(), outlet).await.map_err(named).map_err(spent)?;
-        Ok(Answer {
-            usage: Usage::default(),
-            cost: self.settings.cost,
-            cost_is_estimated: false,
-            ending: Ending::Complete,
-            request_id,
-        })
+    fn timing(&self) -> &Timing {
+        &self.settings.timing
+    }
+
+    fn estimate(&self, _: &JobOrder) -> CostCents {
+        self.settings.cost
+    }
+
+    async fn submit(&self, order: &JobOrder, limit: Instant) -> Result<Ticket, Failure> {
+        let image = order.request.image().ok_or(FailureClass::BadInput)?;
+        Ok(ticket(self.submitted(image, order.run, limit).await?))
+    }
+
+    /// The prompt has the id that we chose: whether the server has it, its list and history tell.
+    async fn find(&self, order: &JobOrder, _: Timestamp, _: Instant) -> Found {
+        Found::There(ticket(prompt_id(order.run)))
+    }
+
+    /// It tells us nothing by itself.
+    fn named(&self, _: &str) -> Option<Ticket> {
+        None
+    }
+
+    async fn watch(
+        &self,
+        ticket: &Ticket,
+        _: &JobOrder,
+        limit: Instant,
+        tell: Tell<'_>,
+    ) -> Result<Watched, Failure> {
+        self.followed(prompt(ticket)?, limit, tell).await
+    }
+
+    /// Takes the prompt off the queue, unless it finished meanwhile. One that runs goes on; the machine is ours.
+    async fn withdraw(
+        &self,
+        ticket: &Ticket,
+        _: &JobOrder,
+        limit: Instant,
+    ) -> Result<Option<Finished>, Failure> {
+        let (id, now) = (prompt(ticket)?, Instant::now());
+        self.take_back(id, now + limit.saturating_duration_since(now) / 2).await;
+        match self.whereabouts(id, &Looks::new(self.settings.timing.poll, limit)).await {
+            Whereabouts::Finished(Some(image)) => self.finished(Some(image)).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    async fn fetch(&self, file: &RemoteFile, limit: Instant) -> Result<Artifact, Failure> {
+        download::image(&self.platform, &file.0, &self.headers, self.settings.timing.poll, limit).await
+    }
+}
+
+fn ticket(prompt: String) -> Ticket {
+    Ticket { id: wire::plain_id(&prompt), place: Place::Comfyui { prompt } }
+}
+
+fn prompt(ticket: &Ticket) -> Result<&str, Failure> {
+    match &ticket.place {
+        Place::Comfyui { prompt } => Ok(prompt),
+        Place::Fal { .. } => Err(FailureClass::UnknownOutcome.into()),
     }
 }
 

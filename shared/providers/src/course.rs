@@ -1,6 +1,6 @@
 use crate::adapter::{Adapter, Answer, Step};
 use crate::chain::Shared;
-use crate::failure::{Again, Failure};
+use crate::failure::Failure;
 use crate::health::Incident;
 use crate::outlet::Outlet;
 use crate::{Attempt, Event, Failed, FailureClass, Job, ProviderName, Served};
@@ -13,9 +13,6 @@ use tracing::{error, warn};
 
 /// Tries per provider and run.
 const TRIES: u32 = 2;
-/// A provider that wants us to wait longer is left for its fallback.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
-
 /// No invocation lives longer; it keeps the arithmetic of moments in range.
 const BUDGET_MAX: Duration = Duration::from_secs(86_400);
 
@@ -61,7 +58,7 @@ impl<'a> Course<'a> {
 
     /// Asks one provider, twice where that is safe. `None`: it failed.
     pub(crate) async fn take(&mut self, step: &Step) -> Option<Served> {
-        let adapter = step.adapter.as_deref()?;
+        let adapter = step.stream()?;
         let (breaker, unreported) = (&self.shared.breaker, self.unreported.take());
         let report = async {
             if let Some((provider, incident)) = unreported {
@@ -151,12 +148,7 @@ impl<'a> Course<'a> {
 
     /// `None` when the same provider must not be asked again, or would have us wait too long.
     fn pause_before_again(&self, failure: &Failure) -> Option<Duration> {
-        let pause = match failure.again {
-            Again::Never => return None,
-            Again::Soon => with_jitter(self.shared.backoff),
-            Again::After(asked) if asked <= PAUSE_MAX => asked.max(with_jitter(self.shared.backoff)),
-            Again::After(_) => return None,
-        };
+        let pause = failure.pause_before_again(with_jitter(self.shared.backoff))?;
         (Instant::now() + pause < self.limit && !self.outlet.content_was_sent()).then_some(pause)
     }
 
@@ -201,7 +193,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// Between half and one and a half of `pause`, so that instances do not come back together.
-fn with_jitter(pause: Duration) -> Duration {
+pub(crate) fn with_jitter(pause: Duration) -> Duration {
     let share = u32::from(u8::from_be_bytes(random_bytes()));
     pause / 2 + pause * share / 255
 }

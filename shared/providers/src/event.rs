@@ -1,4 +1,3 @@
-use crate::Artifact;
 use std::fmt;
 
 /// What a run sees while a provider works.
@@ -6,27 +5,18 @@ use std::fmt;
 pub enum Event {
     /// A provider is being asked: the first one, again, or a fallback.
     Asked,
-    /// The provider has surely taken the job, which waits for its turn.
-    Queued,
-    /// The provider is at work on the job.
-    Working,
     /// A piece of reasoning arrived. Its text is never passed on; at most one of these a second.
     Thinking,
     /// The next piece of the text.
     Delta(String),
-    /// The finished file.
-    Artifact(Artifact),
 }
 
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Asked => f.write_str("Asked"),
-            Event::Queued => f.write_str("Queued"),
-            Event::Working => f.write_str("Working"),
             Event::Thinking => f.write_str("Thinking"),
             Event::Delta(_) => f.write_str("Delta([private])"),
-            Event::Artifact(artifact) => artifact.fmt(f),
         }
     }
 }

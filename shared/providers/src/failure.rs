@@ -1,9 +1,11 @@
 use primitives::CostCents;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// Every way a provider can fail; only the class decides retry, fallback and refund.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FailureClass {
     /// The provider says that the customer's input is at fault: no other provider would do better.
     BadInput,
@@ -110,7 +112,20 @@ pub(crate) enum Again {
     After(Duration),
 }
 
+/// A provider that wants us to wait longer is left for its fallback.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
 impl Failure {
+    /// How long to wait before the same provider is asked again; `backoff` is our own pause. `None`: it must not be asked
+    /// again, or would have us wait too long.
+    pub(crate) fn pause_before_again(&self, backoff: Duration) -> Option<Duration> {
+        match self.again {
+            Again::Soon => Some(backoff),
+            Again::After(asked) if asked <= PAUSE_MAX => Some(asked.max(backoff)),
+            Again::After(_) | Again::Never => None,
+        }
+    }
+
     pub(crate) fn new(class: FailureClass) -> Failure {
         Failure {
             class,

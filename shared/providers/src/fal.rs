@@ -2,29 +2,29 @@
 
 mod answers;
 mod hosts;
-mod ticket;
+mod queue_job;
+mod webhook;
 
-use crate::adapter::{Adapter, Answer};
 use crate::failure::{Failure, FailureClass};
-use crate::outlet::{Outlet, Sign};
-use crate::pace::QueueDeadlines;
+use crate::job::{Finished, Found, JobAdapter, JobOrder, RemoteFile, Tell, Ticket, Watched};
 use crate::settings::{FalModel, FalSettings, Timing};
 use crate::status::ErrorAnswer;
 use crate::wire::{self, Unanswered};
-use crate::{Ending, ImageRequest, Job, Usage, download, lenient, words};
+use crate::{Artifact, ImageRequest, Usage, download, lenient, words};
 use answers::{Problem, Submitted};
 use async_trait::async_trait;
 use hosts::Hosts;
 use platform::Platform;
-use primitives::CostCents;
+use primitives::{CostCents, Timestamp};
+use queue_job::Outcome;
 use reqwest::Response;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use std::sync::Arc;
-use ticket::{Outcome, Ticket};
 use tokio::time::Instant;
 use tracing::warn;
 use url::Url;
+pub use webhook::{FalWebhook, Forged};
 
 /// How many times the estimate an image may cost before fal's unit count is not believed.
 const PLAUSIBLE_FACTOR: u64 = 4;
@@ -78,10 +78,14 @@ impl Fal {
     }
 
     /// Two submits are two paid jobs, and there is no key to find a lost one by: after a doubt nothing is repeated.
-    async fn submit(&self, image: &ImageRequest, deadlines: QueueDeadlines) -> Result<Ticket, Failure> {
-        let limit = deadlines.submitted;
-        let mut call = wire::post(self.submit.clone(), &self.headers, &input(image));
-        let seconds = deadlines.finished.saturating_duration_since(Instant::now()).as_secs();
+    async fn submitted(
+        &self,
+        order: &JobOrder,
+        image: &ImageRequest,
+        limit: Instant,
+    ) -> Result<Ticket, Failure> {
+        let mut call = wire::post(self.submit_to(order), &self.headers, &input(image));
+        let seconds = self.timing.first_content.as_secs();
         if seconds > 1 {
             // A job that could only start after our deadline is not started, and not billed.
             call.headers_mut().insert("x-fal-request-timeout", HeaderValue::from(seconds));
@@ -97,7 +101,7 @@ impl Fal {
             return Err(refused(response, image, limit).await);
         }
         let document = wire::document(response, limit).await.unwrap_or_default();
-        if let Some(ticket) = self.ticket(&Submitted::of(&document), image) {
+        if let Some(ticket) = self.ticket(&Submitted::of(&document)) {
             return Ok(ticket);
         }
         // A 200 that names no job and says why there is none is a refusal. All others may have started one.
@@ -108,23 +112,31 @@ impl Fal {
         }
     }
 
-    /// Takes the file out of a finished job.
-    async fn deliver(
-        &self,
-        image: &ImageRequest,
-        outcome: Outcome,
-        limit: Instant,
-        outlet: &mut Outlet<'_>,
-    ) -> Result<Answer, Failure> {
+    /// fal tells us when the job is finished, where it can reach us.
+    fn submit_to(&self, order: &JobOrder) -> Url {
+        let mut url = self.submit.clone();
+        if let Some(notify) = &order.notify {
+            url.query_pairs_mut().append_pair("fal_webhook", notify.as_str());
+        }
+        url
+    }
+
+    /// What the outcome brings us. A flagged image comes with 200 and is black.
+    fn finished(&self, image: &ImageRequest, outcome: Outcome) -> Result<Finished, Failure> {
         let (cost, cost_is_estimated) = self.cost(image, &outcome);
-        let spent = |failure: Failure| failure.costing(cost, cost_is_estimated);
-        self.deliver_file(&outcome, limit, outlet).await.map_err(spent)?;
-        Ok(Answer {
+        let spent = |class: FailureClass| Failure::new(class).costing(cost, cost_is_estimated);
+        if outcome.output.is_flagged {
+            return Err(spent(FailureClass::ContentRejected));
+        }
+        let Some(url) = outcome.output.images.iter().find_map(|address| self.hosts.of_file(address)) else {
+            warn!(provider.name = "fal", "fal's file lies on a host that FAL_FILE_HOSTS does not list");
+            return Err(spent(FailureClass::Unavailable));
+        };
+        Ok(Finished {
+            files: vec![RemoteFile(url)],
+            usage: Usage { billable_units: outcome.units, ..Usage::default() },
             cost,
             cost_is_estimated,
-            usage: Usage { billable_units: outcome.units, ..Usage::default() },
-            ending: Ending::Complete,
-            request_id: None,
         })
     }
 
@@ -146,25 +158,6 @@ impl Fal {
         }
     }
 
-    async fn deliver_file(
-        &self,
-        outcome: &Outcome,
-        limit: Instant,
-        outlet: &mut Outlet<'_>,
-    ) -> Result<(), Failure> {
-        // A flagged image comes with 200 and is black.
-        if outcome.output.is_flagged {
-            return Err(FailureClass::ContentRejected.into());
-        }
-        let Some(url) = outcome.output.images.iter().find_map(|address| self.hosts.of_file(address)) else {
-            warn!(provider.name = "fal", "fal's file lies on a host that FAL_FILE_HOSTS does not list");
-            return Err(FailureClass::Unavailable.into());
-        };
-        let no_key = HeaderMap::new();
-        let file = download::image(&self.platform, &url, &no_key, self.timing.poll, limit).await?;
-        Ok(outlet.artifact(file).await?)
-    }
-
     /// Units are megapixels, begun ones counting whole.
     fn estimated_cost(&self, image: &ImageRequest) -> CostCents {
         let pixels = u64::from(image.width) * u64::from(image.height);
@@ -173,20 +166,57 @@ impl Fal {
 }
 
 #[async_trait]
-impl Adapter for Fal {
+impl JobAdapter for Fal {
     fn model(&self) -> &str {
         &self.model
     }
 
-    async fn attempt(&self, job: &Job, limit: Instant, outlet: &mut Outlet<'_>) -> Result<Answer, Failure> {
-        let image = job.request.image().ok_or(FailureClass::BadInput)?;
-        let deadlines = QueueDeadlines::of(&self.timing, limit);
-        let ticket = self.submit(image, deadlines).await?;
-        let named = |failure: Failure| failure.with_request_id(ticket.request_id.clone());
-        outlet.sign(Sign::Queued);
-        let outcome = self.follow(&ticket, deadlines, outlet).await.map_err(named)?;
-        let answer = self.deliver(image, outcome, deadlines.file(), outlet).await.map_err(named)?;
-        Ok(Answer { request_id: ticket.request_id, ..answer })
+    fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    fn estimate(&self, order: &JobOrder) -> CostCents {
+        order.request.image().map_or(CostCents::ZERO, |image| self.estimated_cost(image))
+    }
+
+    async fn submit(&self, order: &JobOrder, limit: Instant) -> Result<Ticket, Failure> {
+        let image = order.request.image().ok_or(FailureClass::BadInput)?;
+        self.submitted(order, image, limit).await
+    }
+
+    /// fal lists no jobs. Its webhook may still tell of one.
+    async fn find(&self, _: &JobOrder, _: Timestamp, _: Instant) -> Found {
+        Found::Unknowable
+    }
+
+    fn named(&self, id: &str) -> Option<Ticket> {
+        self.ticket_of_id(id)
+    }
+
+    async fn watch(
+        &self,
+        ticket: &Ticket,
+        order: &JobOrder,
+        limit: Instant,
+        tell: Tell<'_>,
+    ) -> Result<Watched, Failure> {
+        let image = order.request.image().ok_or(FailureClass::BadInput)?;
+        self.followed(&self.job(ticket, image)?, image, limit, tell).await
+    }
+
+    async fn withdraw(
+        &self,
+        ticket: &Ticket,
+        order: &JobOrder,
+        limit: Instant,
+    ) -> Result<Option<Finished>, Failure> {
+        let image = order.request.image().ok_or(FailureClass::BadInput)?;
+        let outcome = self.taken_back(&self.job(ticket, image)?, limit).await?;
+        outcome.map(|outcome| self.finished(image, outcome)).transpose()
+    }
+
+    async fn fetch(&self, file: &RemoteFile, limit: Instant) -> Result<Artifact, Failure> {
+        download::image(&self.platform, &file.0, &HeaderMap::new(), self.timing.poll, limit).await
     }
 }
 

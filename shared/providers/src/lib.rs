@@ -17,6 +17,8 @@ mod failure;
 mod fal;
 mod health;
 mod items;
+mod job;
+mod jobs;
 mod lenient;
 mod outcome;
 mod outlet;
@@ -31,6 +33,7 @@ mod stream;
 mod text;
 mod wire;
 mod words;
+mod work;
 
 #[cfg(test)]
 mod tests;
@@ -42,7 +45,11 @@ pub use chain::Chain;
 pub use error::UnknownStep;
 pub use event::Event;
 pub use failure::FailureClass;
+pub use fal::{FalWebhook, Forged};
 pub use items::{PROVIDER_HEALTH, TABLES};
+pub use job::{Finished, Found, JobOrder, Sign, Ticket};
+pub use jobs::{Choice, Visit, Visited};
 pub use outcome::{Attempt, Ending, Failed, ProviderName, Served, Usage};
 pub use providers::Providers;
 pub use request::{ImageRequest, Job, Request, TextRequest};
+pub use work::{GivenUp, Next, Work};

@@ -1,9 +1,11 @@
 use crate::FailureClass;
 use primitives::{CostCents, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Which AI service it was; also the key of its row in `provider_health`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProviderName {
     Deepseek,
     Anthropic,
@@ -36,7 +38,7 @@ pub enum Ending {
 }
 
 /// One call to one provider within a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Attempt {
     pub provider: ProviderName,
     /// The model that was asked for.

@@ -1,5 +1,5 @@
+use crate::Event;
 use crate::failure::FailureClass;
-use crate::{Artifact, Event};
 use primitives::is_blank;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
@@ -11,14 +11,6 @@ const THINKING_EVERY: Duration = Duration::from_secs(1);
 /// Blanks before the first visible character are kept up to this length; no text begins with more of them.
 const LEADING_BLANKS_MAX: usize = 4_096;
 
-/// Where a job is, as far as its provider has told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sign {
-    Asked,
-    Queued,
-    Working,
-}
-
 /// Where an attempt's output goes, and what is known about it.
 ///
 /// When nobody receives any more, the work goes on: the output is paid for and still fetchable.
@@ -29,7 +21,6 @@ pub(crate) struct Outlet<'a> {
     is_abandoned: bool,
     first_content: Option<Instant>,
     last_thinking: Option<Instant>,
-    last_sign: Option<Sign>,
     /// What this attempt wrote before its first visible character. It is sent together with that.
     leading_blanks: String,
     /// All text of this attempt in bytes, reasoning and blanks included: what it was written for is paid.
@@ -44,7 +35,6 @@ impl<'a> Outlet<'a> {
             is_abandoned: false,
             first_content: None,
             last_thinking: None,
-            last_sign: None,
             leading_blanks: String::new(),
             written: 0,
         }
@@ -54,24 +44,11 @@ impl<'a> Outlet<'a> {
     pub(crate) fn begin_attempt(&mut self) {
         self.leading_blanks.clear();
         self.written = 0;
-        self.last_sign = None;
-        self.sign(Sign::Asked);
+        // A sign that finds no room is left out: it is no content.
+        let _ = self.events.try_send(Event::Asked);
     }
 
-    /// Tells, once, where the job is. A sign that finds no room is left out: it is no content.
-    pub(crate) fn sign(&mut self, sign: Sign) {
-        if self.last_sign.replace(sign) == Some(sign) {
-            return;
-        }
-        let event = match sign {
-            Sign::Asked => Event::Asked,
-            Sign::Queued => Event::Queued,
-            Sign::Working => Event::Working,
-        };
-        let _ = self.events.try_send(event);
-    }
-
-    /// When the first text or file was sent.
+    /// When the first text was sent.
     pub(crate) fn first_content(&self) -> Option<Instant> {
         self.first_content
     }
@@ -114,11 +91,6 @@ impl<'a> Outlet<'a> {
         whole.push_str(&text);
         self.send(Event::Delta(whole)).await?;
         Ok(true)
-    }
-
-    pub(crate) async fn artifact(&mut self, artifact: Artifact) -> Result<(), FailureClass> {
-        self.first_content.get_or_insert_with(Instant::now);
-        self.send(Event::Artifact(artifact)).await
     }
 
     /// Errs when the receiver is there and took nothing until the limit: its output would have a hole.

@@ -1,58 +1,13 @@
-use crate::settings::Timing;
 use primitives::times;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// The share of the patience that one look may take at first, and a submit.
+/// The share of the patience that one look may take at first.
 const LOOK_SHARE: u32 = 8;
-const SUBMIT_SHARE: u32 = 4;
-/// The share of the patience that the end of a job may take: its withdrawal, or its file.
-const END_SHARE: u32 = 4;
 /// A refusal (no such job, a closed door) is believed after so many looks in a row …
 const REFUSALS_MIN: u32 = 5;
 /// … that span this share of the patience: what was just accepted can be unknown for a moment.
 const REFUSED_SHARE: u32 = 4;
-
-/// The moments that matter to a job that works elsewhere.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct QueueDeadlines {
-    /// The submit must be answered.
-    pub(crate) submitted: Instant,
-    /// The job must be finished.
-    pub(crate) finished: Instant,
-    /// Its file must be here, or the job taken back.
-    total: Instant,
-    /// The longest that the end of the job may take.
-    end: Duration,
-}
-
-impl QueueDeadlines {
-    /// Of an attempt that starts now and must be over at `limit`; some time is kept for the end.
-    pub(crate) fn of(timing: &Timing, limit: Instant) -> QueueDeadlines {
-        let now = Instant::now();
-        let total = limit.min(now + timing.total);
-        let patience = timing.first_content.min(total.saturating_duration_since(now));
-        let end = patience / END_SHARE;
-        let finished = (total - times::WITHDRAWAL.limit.min(end)).min(now + timing.first_content);
-        let submitted = now + finished.saturating_duration_since(now) / SUBMIT_SHARE;
-        QueueDeadlines { submitted, finished, total, end }
-    }
-
-    /// Until when an unfinished job may be taken back, from now.
-    pub(crate) fn withdrawal(&self) -> Instant {
-        self.total.min(Instant::now() + times::WITHDRAWAL.limit.min(self.end))
-    }
-
-    /// Until when the file of a finished job is asked for, from now.
-    pub(crate) fn file(&self) -> Instant {
-        self.total.min(Instant::now() + times::IMAGE_FILE.limit.min(self.end))
-    }
-
-    /// Until when the result of a finished job is asked for, from now.
-    pub(crate) fn result(&self) -> Instant {
-        self.finished.max(self.withdrawal())
-    }
-}
 
 /// What one look at a job brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-use crate::adapter::{Adapter, Kind, Step};
+use crate::adapter::{Adapter, Kind, Step, Worker};
 use crate::anthropic::Anthropic;
 use crate::at_worst::WorstCosts;
 use crate::breaker::Breaker;
@@ -6,6 +6,7 @@ use crate::chain::{Chain, Shared};
 use crate::comfyui::Comfyui;
 use crate::deepseek::Deepseek;
 use crate::fal::Fal;
+use crate::job::JobAdapter;
 use crate::settings::ProviderSettings;
 use crate::{ProviderName, UnknownStep};
 use platform::{InvalidSettings, Platform};
@@ -54,12 +55,13 @@ impl Providers {
 
 fn steps(platform: &Platform, settings: ProviderSettings) -> Vec<Arc<Step>> {
     let worst = WorstCosts::of(&settings);
-    let (chat, reasoner) = pair(Deepseek::models(platform, settings.deepseek));
-    let (flux_dev, flux_schnell) = pair(Fal::models(platform, settings.fal));
-    let premium = Anthropic::new(platform, settings.anthropic).map(boxed);
-    let image = settings.comfyui.map(|settings| boxed(Comfyui::new(platform, settings)));
+    let (chat, reasoner) =
+        pair(Deepseek::models(platform, settings.deepseek).map(|models| models.map(stream)));
+    let (flux_dev, flux_schnell) = pair(Fal::models(platform, settings.fal).map(|models| models.map(job)));
+    let premium = Anthropic::new(platform, settings.anthropic).map(stream);
+    let image = settings.comfyui.map(|settings| job(Comfyui::new(platform, settings)));
 
-    let step = |name, provider, kind, price, adapter| Arc::new(Step { name, provider, kind, price, adapter });
+    let step = |name, provider, kind, price, worker| Arc::new(Step { name, provider, kind, price, worker });
     vec![
         step("deepseek/chat", ProviderName::Deepseek, Kind::Text, worst.chat, chat),
         step("deepseek/reasoner", ProviderName::Deepseek, Kind::Text, worst.reasoner, reasoner),
@@ -70,15 +72,17 @@ fn steps(platform: &Platform, settings: ProviderSettings) -> Vec<Arc<Step>> {
     ]
 }
 
-type MaybeAdapter = Option<Arc<dyn Adapter>>;
-
-fn boxed(adapter: impl Adapter + 'static) -> Arc<dyn Adapter> {
-    Arc::new(adapter)
+fn stream(adapter: impl Adapter + 'static) -> Worker {
+    Worker::Stream(Arc::new(adapter))
 }
 
-fn pair(models: Option<[impl Adapter + 'static; 2]>) -> (MaybeAdapter, MaybeAdapter) {
+fn job(adapter: impl JobAdapter + 'static) -> Worker {
+    Worker::Job(Arc::new(adapter))
+}
+
+fn pair(models: Option<[Worker; 2]>) -> (Option<Worker>, Option<Worker>) {
     match models {
-        Some([first, second]) => (Some(boxed(first)), Some(boxed(second))),
+        Some([first, second]) => (Some(first), Some(second)),
         None => (None, None),
     }
 }

@@ -2,15 +2,15 @@
 //! ledger outlive every version; what may be written is what stands here.
 
 use crate::ImageSize;
-use crate::problem::{EXPIRED, OUTPUT_LOST, STOPPED};
+use crate::problem::{CANCELLED, EXPIRED, OUTPUT_LOST, STOPPED};
 use crate::tried::SERVED;
 use problems::closed_set;
 use providers::FailureClass;
 
 closed_set! {
     /// Why a run failed: a class of the provider's failure; `output_lost` (our storage did not take the output), `stopped`
-    /// (its process ended), or `expired` (nobody saw its end).
-    pub enum RunFailure: classes().chain([OUTPUT_LOST, STOPPED, EXPIRED])
+    /// (its process ended), `cancelled` (by its owner), or `expired` (nobody saw its end).
+    pub enum RunFailure: classes().chain([OUTPUT_LOST, STOPPED, CANCELLED, EXPIRED])
 }
 
 closed_set! {

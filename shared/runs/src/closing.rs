@@ -1,8 +1,8 @@
-use crate::RunsError;
 use crate::problem::EXPIRED;
 use crate::receipt::Receipt;
 use crate::usage::UsageLog;
 use crate::view::BalanceView;
+use crate::{FailedRun, RunsError};
 use credits::{Decided, Decision, Hold, Ledger, Outcome, SWEEP_SHARDS};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
@@ -127,6 +127,43 @@ impl Closing {
         Ok(())
     }
 
+    /// When the credit of a run that nobody ends comes back.
+    pub(crate) fn released_at(&self, hold: &Hold) -> Timestamp {
+        hold.expires_at.after(self.ledger.hold_grace())
+    }
+
+    /// Decide, log, apply. If the store fails on the way, the hold stays and the sweep does the rest.
+    pub(crate) async fn settle(
+        &self,
+        account: &AccountId,
+        hold: &Hold,
+        decision: &Decision,
+    ) -> Result<(Outcome, Option<BalanceView>), RunsError> {
+        let unsettled = |source: RunsError| {
+            tracing::error!(
+                run.id = %hold.run, error = %with_causes(&source),
+                "a run could not be settled; the sweep will"
+            );
+            FailedRun::Unsettled {
+                run: hold.run,
+                held_until: self.released_at(hold),
+                source: Box::new(source),
+            }
+        };
+        let outcome = self.decide(account, decision).await.map_err(unsettled)?;
+        // The decision stands. What fails from here on does not change what the customer is told.
+        match self.conclude(hold, &outcome).await {
+            Ok(balance) => Ok((outcome, balance)),
+            Err(error) => {
+                tracing::warn!(
+                    run.id = %hold.run, error = %with_causes(&error),
+                    "a decided run is left for the sweep to conclude"
+                );
+                Ok((outcome, None))
+            }
+        }
+    }
+
     /// Writes the run's outcome, or finds the one that was written before, and tells what a new one lost.
     pub(crate) async fn decide(
         &self,
@@ -153,14 +190,22 @@ impl Closing {
         Ok(balance.map(|balance| BalanceView::of(balance, self.platform.profile().unit)))
     }
 
-    /// Lets the owner fetch an output that came after the credit had been given back.
-    pub(crate) async fn note_gift(
-        &self,
-        account: &AccountId,
-        run: RunId,
-        output: &StoredOutput,
-    ) -> Result<(), RunsError> {
-        self.usage.note_gift(account, run, output).await
+    /// Lets the owner fetch an output that came after the credit had been given back. It is delivered as it is when that
+    /// fails, and can't be fetched again.
+    pub(crate) async fn deliver_late(&self, outcome: &Outcome, output: &StoredOutput) {
+        let run = RunId::from(outcome.id);
+        if let Err(error) = self.usage.note_gift(&outcome.account, run, output).await {
+            tracing::warn!(
+                run.id = %run, error = %with_causes(&error),
+                "a late output is delivered but can't be fetched again"
+            );
+        }
+    }
+
+    /// Whether a late output was noted for the run.
+    pub(crate) async fn has_gift(&self, outcome: &Outcome) -> Result<bool, RunsError> {
+        let row = self.usage.row(&outcome.account, RunId::from(outcome.id)).await?;
+        Ok(row.is_some_and(|row| row.gift.is_some()))
     }
 
     /// What is known of a run from its hold alone.

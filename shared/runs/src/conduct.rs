@@ -1,15 +1,17 @@
-use crate::problem::{OUTPUT_LOST, STOPPED};
+use crate::job::{RunJob, RunPlan};
+use crate::jobs::JobEnd;
+use crate::problem::{EXPIRED, OUTPUT_LOST, STOPPED};
 use crate::receipt::Receipt;
 use crate::reserving::Started;
 use crate::runs::{Order, Priced, Runs, Who};
 use crate::telling::{RunEvent, Stage, Teller};
 use crate::view::{BalanceView, OutputView, RunBegun, RunStatus, RunView};
 use crate::{FailedRun, RunsError, Tried};
-use credits::{Decision, Hold, Outcome};
+use credits::{Decision, Hold, Outcome, RunOutcome};
 use media::{OutputKind, StoredOutput};
 use platform::with_causes;
-use primitives::{AccountId, CostCents, Private, Timestamp, Unit};
-use providers::{Artifact, Event, Failed, FailureClass, Job, MediaType, Request, Served};
+use primitives::{AccountId, CostCents, Private, RunId, Timestamp, Unit};
+use providers::{Event, Failed, FailureClass, Job, Served, Visit, Work};
 use tokio::sync::mpsc;
 
 /// Drives one run from its reservation to its end. Nobody else needs to be there.
@@ -23,7 +25,6 @@ pub(crate) struct Conduct {
 #[derive(Default)]
 struct Gathered {
     text: String,
-    artifact: Option<Artifact>,
     first_at: Option<Timestamp>,
     is_cut: bool,
 }
@@ -70,7 +71,7 @@ impl Conduct {
 
     /// From the hold to the end, which is told here whatever it is.
     async fn conduct(&self, priced: &Priced, hold: &Hold) {
-        self.tell.begin(RunBegun::of_hold(hold, self.released_at(hold), self.unit()));
+        self.tell.begin(RunBegun::of_hold(hold, self.runs.0.closing.released_at(hold), self.unit()));
         let Err(error) = self.tell.during(self.serve(priced, hold)).await else { return };
         let code = self.tell.fail(&error);
         if code.status() >= 500 {
@@ -98,6 +99,9 @@ impl Conduct {
 
     /// Provider, store, settle. From here on every end is an outcome in the ledger, or left to the sweep.
     async fn serve(&self, priced: &Priced, hold: &Hold) -> Result<(), RunsError> {
+        if priced.input.is_made_apart() {
+            return self.serve_apart(priced, hold).await;
+        }
         let job = Job {
             run: hold.run,
             account: priced.account.clone(),
@@ -119,7 +123,7 @@ impl Conduct {
         match result {
             Some(Ok(served)) => self.deliver(priced, hold, &served, gathered).await,
             Some(Err(failed)) => self.fail(priced, hold, &failed, gathered.first_at).await,
-            None => self.break_off(priced, hold, &job, gathered.first_at).await,
+            None => self.break_off(priced, hold, gathered.first_at).await,
         }
     }
 
@@ -128,20 +132,13 @@ impl Conduct {
         &self,
         priced: &Priced,
         hold: &Hold,
-        job: &Job,
         first_at: Option<Timestamp>,
     ) -> Result<(), RunsError> {
-        // A text ends with its connection. A picture's order may be on its way, and then nobody knows what becomes of it.
-        if matches!(job.request, Request::Image(_)) && !self.tell.has_been_taken() {
-            tracing::warn!(run.id = %hold.run, "a run is broken off while its order may be on its way; the credit stays held");
-            return Err(
-                FailedRun::OutcomeUnknown { run: hold.run, held_until: self.released_at(hold) }.into()
-            );
-        }
+        // A text ends with its connection.
         let lost = self.cost_paid_by(hold);
         let receipt = self.receipt(priced, hold, first_at).to_text();
         let decision = Decision::release_for_our_fault(hold, STOPPED, lost, receipt);
-        self.settle(priced, hold, &decision).await?;
+        self.runs.0.closing.settle(&priced.account, hold, &decision).await?;
         tracing::warn!(run.id = %hold.run, "a run is broken off with its process; the credit is back");
         Err(FailedRun::BrokenOff { run: hold.run }.into())
     }
@@ -157,8 +154,6 @@ impl Conduct {
                 Event::Asked => {
                     self.tell.note(Stage::Waiting);
                 }
-                Event::Queued => self.tell.reach(Stage::Queued),
-                Event::Working => self.tell.reach(Stage::Working),
                 Event::Delta(text) if gathered.takes(&text, text_bytes_max(priced)) => {
                     gathered.first_at.get_or_insert_with(|| self.runs.now());
                     self.tell.note(Stage::Writing);
@@ -166,11 +161,6 @@ impl Conduct {
                     self.tell.tell(RunEvent::Delta(Private::new(text)));
                 }
                 Event::Delta(_) => {}
-                Event::Artifact(artifact) => {
-                    gathered.first_at.get_or_insert_with(|| self.runs.now());
-                    gathered.artifact = Some(artifact);
-                    self.tell.reach(Stage::Storing);
-                }
             }
         }
         gathered
@@ -188,9 +178,10 @@ impl Conduct {
         let mut receipt = self.receipt(priced, hold, first_at);
         receipt.tried = Tried::all(&served.attempts, receipt.reserved_at());
         receipt.served = Some(Receipt::served_of(served, gathered.is_cut));
-        let Some((kind, content)) = gathered.content() else {
+        if gathered.text.is_empty() {
             return self.give_back(priced, hold, receipt, FailureClass::BrokenStream).await;
-        };
+        }
+        let (kind, content) = (OutputKind::Text, Private::new(gathered.text.into_bytes()));
         self.tell.note(Stage::Storing);
         // Named after the hold, so that nothing but this decision ever writes to it.
         let name = format!("{}-{}", hold.run, hold.nonce.encode());
@@ -204,16 +195,84 @@ impl Conduct {
                 );
                 let (lost, receipt) = (receipt.whole_cost(), receipt.to_text());
                 let decision = Decision::release_for_our_fault(hold, OUTPUT_LOST, lost, receipt);
-                self.settle(priced, hold, &decision).await?;
+                self.runs.0.closing.settle(&priced.account, hold, &decision).await?;
                 return Err(FailedRun::OutputLost { run: hold.run }.into());
             }
         };
-        self.warn_of_loss(hold, &receipt);
+        warn_of_loss(hold.run, &receipt, self.cost_paid_by(hold));
         receipt.output = Some(output.clone());
         receipt.finished_at = self.runs.now().millis();
         let decision = Decision::charge(hold, hold.amount, receipt.to_text())?;
-        let (outcome, balance) = self.settle(priced, hold, &decision).await?;
+        let (outcome, balance) = self.runs.0.closing.settle(&priced.account, hold, &decision).await?;
+        if outcome.run().and_then(RunOutcome::failure).is_some() {
+            self.runs.0.closing.deliver_late(&outcome, &output).await;
+        }
         self.finish(&outcome, balance, &output).await
+    }
+
+    /// The provider works apart from us: what is needed to finish the run is stored, so that anybody can.
+    async fn serve_apart(&self, priced: &Priced, hold: &Hold) -> Result<(), RunsError> {
+        let (now, settings) = (self.runs.now(), &self.runs.0.settings);
+        let deadline = now.after(settings.budget).min(hold.expires_at);
+        let job = RunJob {
+            account: priced.account.clone(),
+            hold: hold.clone(),
+            plan: RunPlan {
+                input: priced.input.to_value(),
+                chain: priced.row.chain.clone(),
+                output_tokens_max: priced.row.output_tokens_max(),
+                cost_max: self.cost_paid_by(hold),
+                receipt: self.receipt(priced, hold, None),
+            },
+            work: Work::new(now, deadline, hold.expires_at),
+            sign: None,
+            version: 0,
+            is_over: false,
+        };
+        let visit = Visit::new(now, settings.budget, settings.budget);
+        let visited = tokio::select! {
+            biased;
+            visited = self.runs.0.jobs.begin(job, visit, &self.tell) => visited,
+            // The process ends, and the run goes on without it.
+            () = self.runs.0.platform.stopped() => return self.leave(hold).await,
+        };
+        match visited.map_err(|source| self.unsettled(hold, source))? {
+            JobEnd::Over { outcome, balance, output: Some(output) } => {
+                self.finish(&outcome, balance, &output).await
+            }
+            JobEnd::Over { outcome, .. } => {
+                let reason = outcome.run().and_then(RunOutcome::failure).unwrap_or(EXPIRED);
+                Err(FailedRun::of_release(hold.run, reason).into())
+            }
+            JobEnd::GoesOn(job) if job.work.is_doubtful() => {
+                let last = job.work.attempts().last();
+                tracing::error!(
+                    run.id = %hold.run,
+                    provider.name = last.map(|attempt| attempt.provider.as_str()),
+                    provider.request_id = last.and_then(|attempt| attempt.provider_request_id.as_deref()),
+                    "a provider may have taken the work and can't be asked; the credit stays held"
+                );
+                let held_until = self.runs.0.closing.released_at(hold);
+                Err(FailedRun::OutcomeUnknown { run: hold.run, held_until }.into())
+            }
+            JobEnd::GoesOn(_) => self.leave(hold).await,
+        }
+    }
+
+    /// Tells that the run goes on without this process.
+    async fn leave(&self, hold: &Hold) -> Result<(), RunsError> {
+        let view = RunView::of_hold(hold, self.runs.hold_lifetime(), self.unit());
+        self.tell.tell(RunEvent::GoesOn(Box::new(view)));
+        Ok(())
+    }
+
+    /// The store failed while the run was under way: it is finished by whoever comes next.
+    fn unsettled(&self, hold: &Hold, source: RunsError) -> RunsError {
+        if matches!(source, RunsError::Failed(_)) {
+            return source;
+        }
+        let held_until = self.runs.0.closing.released_at(hold);
+        FailedRun::Unsettled { run: hold.run, held_until, source: Box::new(source) }.into()
     }
 
     /// Tells the end. An outcome of somebody else's making (a sweep that came first) makes the output a gift.
@@ -226,12 +285,6 @@ impl Conduct {
         let mut view = RunView::of_outcome(outcome, self.unit())?;
         if view.status == RunStatus::Failed {
             view.gift = true;
-            if let Err(error) = self.runs.0.closing.note_gift(&outcome.account, view.id, output).await {
-                tracing::warn!(
-                    run.id = %view.id, error = %with_causes(&error),
-                    "a late output is delivered but can't be fetched again"
-                );
-            }
         }
         // The decision stands, so from here on nothing may end in an error: at worst the link is missing.
         let shown = self.runs.0.history.output_view(output, &view).await.unwrap_or_else(|error| {
@@ -261,9 +314,11 @@ impl Conduct {
                 provider.request_id = last.and_then(|attempt| attempt.provider_request_id.as_deref()),
                 "a provider may have taken the work and can't be asked; the credit stays held"
             );
-            return Err(
-                FailedRun::OutcomeUnknown { run: hold.run, held_until: self.released_at(hold) }.into()
-            );
+            return Err(FailedRun::OutcomeUnknown {
+                run: hold.run,
+                held_until: self.runs.0.closing.released_at(hold),
+            }
+            .into());
         }
         let mut receipt = self.receipt(priced, hold, first_at);
         receipt.tried = Tried::all(&failed.attempts, receipt.reserved_at());
@@ -275,18 +330,6 @@ impl Conduct {
         self.runs.0.platform.profile().unit.cost_paid_by(hold.amount)
     }
 
-    /// Prices are made so that no run can cost more: if one does, a provider bills more than our settings say.
-    fn warn_of_loss(&self, hold: &Hold, receipt: &Receipt) {
-        let (cost, paid) = (receipt.whole_cost(), self.cost_paid_by(hold));
-        if cost > paid {
-            let by = receipt.served.as_ref().map(|served| served.by.as_str());
-            tracing::error!(
-                metric = "run_below_cost", run.id = %hold.run, provider.name = by, cost = %cost, price = %paid,
-                "a run cost more than its price"
-            );
-        }
-    }
-
     async fn give_back(
         &self,
         priced: &Priced,
@@ -296,7 +339,7 @@ impl Conduct {
     ) -> Result<(), RunsError> {
         let lost = receipt.whole_cost();
         let decision = Decision::release(hold, class.as_str(), lost, receipt.to_text());
-        self.settle(priced, hold, &decision).await?;
+        self.runs.0.closing.settle(&priced.account, hold, &decision).await?;
         let shown = receipt.first_at.is_some();
         tracing::info!(
             run.id = %hold.run, account.id = %priced.account, reason = class.as_str(), content_was_shown = shown,
@@ -306,44 +349,8 @@ impl Conduct {
         Err(FailedRun::NotServed { run: hold.run, class }.into())
     }
 
-    /// Decide, log, apply. If the store fails on the way, the hold stays and the sweep does the rest.
-    async fn settle(
-        &self,
-        priced: &Priced,
-        hold: &Hold,
-        decision: &Decision,
-    ) -> Result<(Outcome, Option<BalanceView>), RunsError> {
-        let unsettled = |source: RunsError| {
-            tracing::error!(
-                run.id = %hold.run, error = %with_causes(&source),
-                "a run could not be settled; the sweep will"
-            );
-            FailedRun::Unsettled {
-                run: hold.run,
-                held_until: self.released_at(hold),
-                source: Box::new(source),
-            }
-        };
-        let outcome = self.runs.0.closing.decide(&priced.account, decision).await.map_err(unsettled)?;
-        // The decision stands. What fails from here on does not change what the customer is told.
-        match self.runs.0.closing.conclude(hold, &outcome).await {
-            Ok(balance) => Ok((outcome, balance)),
-            Err(error) => {
-                tracing::warn!(
-                    run.id = %hold.run, error = %with_causes(&error),
-                    "a decided run is left for the sweep to conclude"
-                );
-                Ok((outcome, None))
-            }
-        }
-    }
-
     fn unit(&self) -> Unit {
         self.runs.0.platform.profile().unit
-    }
-
-    pub(crate) fn released_at(&self, hold: &Hold) -> Timestamp {
-        hold.expires_at.after(self.runs.0.ledger.hold_grace())
     }
 
     fn receipt(&self, priced: &Priced, hold: &Hold, first_at: Option<Timestamp>) -> Receipt {
@@ -374,17 +381,17 @@ impl Gathered {
         self.is_cut |= self.text.len() + text.len() > bytes_max;
         !self.is_cut
     }
+}
 
-    fn content(self) -> Option<(OutputKind, Private<Vec<u8>>)> {
-        if let Some(artifact) = self.artifact {
-            let kind = match artifact.media_type {
-                MediaType::Png => OutputKind::Png,
-                MediaType::Jpeg => OutputKind::Jpeg,
-                MediaType::Webp => OutputKind::Webp,
-            };
-            return Some((kind, Private::new(artifact.bytes)));
-        }
-        (!self.text.is_empty()).then(|| (OutputKind::Text, Private::new(self.text.into_bytes())))
+/// Prices are made so that no run can cost more: if one does, a provider bills more than our settings say.
+pub(crate) fn warn_of_loss(run: RunId, receipt: &Receipt, paid: CostCents) {
+    let cost = receipt.whole_cost();
+    if cost > paid {
+        let by = receipt.served.as_ref().map(|served| served.by.as_str());
+        tracing::error!(
+            metric = "run_below_cost", run.id = %run, provider.name = by, cost = %cost, price = %paid,
+            "a run cost more than its price"
+        );
     }
 }
 

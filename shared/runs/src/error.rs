@@ -16,6 +16,9 @@ pub enum RunsError {
     Failed(#[from] FailedRun),
     #[error("there is no such run")]
     NotFound,
+    /// Its provider is at work on it, or it is written while its owner listens.
+    #[error("the run can't be cancelled any more")]
+    NotCancellable { run: RunId },
     #[error("{0} could not be written")]
     Malformed(&'static str),
     #[error("the tool's provider chain is not known: {0}")]
@@ -80,6 +83,9 @@ pub enum FailedRun {
     /// The run did not outlive its process; the credit is back, at once or when its hold ran out.
     #[error("the run was broken off")]
     BrokenOff { run: RunId },
+    /// Its owner cancelled it, and the credit is back.
+    #[error("the run was cancelled")]
+    Cancelled { run: RunId },
     /// The run of an earlier request with the same key ended so; the key will never stand for another run.
     #[error("the run of an earlier request ended so: {0}")]
     Replayed(#[source] Box<FailedRun>),

@@ -1,6 +1,6 @@
 use crate::PriceRow;
 use aws_sdk_dynamodb::types::AttributeValue;
-use platform::{Attributes, Item, ItemBuilder, StoreError, TableSpec, text};
+use platform::{Attributes, Index, Item, ItemBuilder, KeyType, StoreError, TableSpec, text};
 use primitives::Unit;
 
 /// `tool`, `option` → what it costs and whether it is sold. Edited by people; see the crate's README for the columns.
@@ -26,7 +26,20 @@ pub const USAGE_LOG: TableSpec = TableSpec {
 pub const IDEMPOTENCY: TableSpec =
     TableSpec { name: "idempotency", partition_key: "id", sort_key: None, indexes: &[], ttl: Some("ttl") };
 
-pub const TABLES: &[TableSpec] = &[TOOL_PRICING, USAGE_LOG, IDEMPOTENCY];
+/// `run` → a run whose provider works apart from us: what was ordered and how far it is, both sealed. In the index as long as
+/// somebody must look after it; gone a day after its credit's end.
+pub const RUN_JOBS: TableSpec = TableSpec {
+    name: "run_jobs",
+    partition_key: "run",
+    sort_key: None,
+    indexes: &[Index { name: DUE_INDEX, partition_key: "poll", sort_key: ("due", KeyType::Number) }],
+    ttl: Some("ttl"),
+};
+
+/// `poll` (`JOB#0` to `JOB#7`), `due` (Unix seconds).
+pub(crate) const DUE_INDEX: &str = "by-due";
+
+pub const TABLES: &[TableSpec] = &[TOOL_PRICING, USAGE_LOG, IDEMPOTENCY, RUN_JOBS];
 
 pub(crate) fn price_item(row: &PriceRow) -> Attributes {
     let chain = row.chain.iter().map(text).collect();

@@ -19,6 +19,8 @@ const LATER: Duration = Duration::from_secs(5);
 pub(crate) const OUTPUT_LOST: &str = "output_lost";
 /// What an outcome says of a run that was told to end because its process does.
 pub(crate) const STOPPED: &str = "stopped";
+/// What an outcome says of a run whose owner wanted it to end.
+pub(crate) const CANCELLED: &str = "cancelled";
 /// What an outcome says of a run that nobody ended, so that the sweep or the next visitor did.
 pub(crate) const EXPIRED: &str = "expired";
 
@@ -29,6 +31,7 @@ impl RunsError {
             RunsError::Order(error) => error.problem(),
             RunsError::Failed(failure) => failure.problem(),
             RunsError::NotFound => Problem::new(ProblemCode::NotFound),
+            RunsError::NotCancellable { run } => Problem::new(ProblemCode::NotCancellable).run(*run),
             RunsError::Signup(SignupError::Identity(IdentityError::Deleted)) => Problem::deleted_person(),
             RunsError::Malformed(_) | RunsError::Overflow(_) | RunsError::UnknownChain(_) => {
                 self.internal(ProblemCode::Internal)
@@ -140,6 +143,7 @@ impl FailedRun {
             FailedRun::NotServed { run, class } => not_served(*run, *class),
             FailedRun::OutputLost { run } => Problem::new(ProblemCode::OutputNotStored).run(*run),
             FailedRun::BrokenOff { run } => Problem::new(ProblemCode::RunBrokenOff).run(*run),
+            FailedRun::Cancelled { run } => Problem::new(ProblemCode::RunCancelled).run(*run),
             FailedRun::Replayed(earlier) => earlier.problem().replayed(),
             FailedRun::OutcomeUnknown { run, held_until } => {
                 Problem::new(ProblemCode::OutcomeUnknown).run(*run).credit(Credit::Held).detail(format!(
@@ -161,6 +165,7 @@ impl FailedRun {
     pub(crate) fn of_release(run: RunId, reason: &str) -> FailedRun {
         match reason {
             OUTPUT_LOST => return FailedRun::OutputLost { run },
+            CANCELLED => return FailedRun::Cancelled { run },
             EXPIRED | STOPPED => return FailedRun::BrokenOff { run },
             _ => {}
         }

@@ -80,7 +80,7 @@ impl Conduct {
                 // Ended between the two reads, or cancelled before it began.
                 return ledger.outcome(account, run).await?.ok_or(RunsError::NotFound);
             };
-            if self.runs.now() > self.released_at(hold) {
+            if self.runs.now() > self.runs.0.closing.released_at(hold) {
                 self.runs.0.closing.finish_abandoned(account, hold).await?;
                 continue;
             }

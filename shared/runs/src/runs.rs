@@ -1,7 +1,9 @@
 use crate::conduct::Conduct;
 use crate::idempotency::IdempotencyKeys;
 use crate::items::TABLES;
+use crate::jobs::{Cancelled, Jobs};
 use crate::telling::Teller;
+use crate::view::{RunStatus, RunView};
 use crate::{Closing, History, OrderError, PriceRow, RunEvent, RunsError, Shop, ToolInput};
 use credits::Ledger;
 use media::Media;
@@ -32,6 +34,7 @@ pub(crate) struct Parts {
     pub(crate) settings: RunsSettings,
     pub(crate) history: History,
     pub(crate) closing: Closing,
+    pub(crate) jobs: Jobs,
     shop: Shop,
 }
 
@@ -120,10 +123,12 @@ impl Runs {
             }
             read
         })?;
+        let providers = Providers::new(platform)?;
         Ok(Runs(Arc::new(Parts {
             ledger,
             signup: Signup::new(platform)?,
-            providers: Providers::new(platform)?,
+            jobs: Jobs::new(platform, &providers)?,
+            providers,
             media: Media::new(platform)?,
             idempotency_keys: IdempotencyKeys::new(platform)?,
             history: History::new(platform)?,
@@ -147,6 +152,19 @@ impl Runs {
         let conduct = Conduct { runs: self.clone(), who, tell };
         self.0.platform.spawn(conduct.work(order));
         receiver
+    }
+
+    /// The owner wants the run to end. It ends, free of charge, unless its provider is at work on it: then it goes on and is
+    /// charged when it has brought its result. A run that has its end keeps it.
+    pub async fn cancel(&self, account: &AccountId, run: RunId) -> Result<RunView, RunsError> {
+        match self.0.jobs.cancel(account, run).await? {
+            Cancelled::Over | Cancelled::Noted => self.0.history.get(account, run).await,
+            Cancelled::TooLate => Err(RunsError::NotCancellable { run }),
+            Cancelled::NoJob => match self.0.history.get(account, run).await? {
+                view if view.status == RunStatus::Running => Err(RunsError::NotCancellable { run }),
+                view => Ok(view),
+            },
+        }
     }
 
     /// Checks an order and fixes its price. Nothing is written.

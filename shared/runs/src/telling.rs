@@ -25,6 +25,8 @@ pub enum RunEvent {
     /// The next piece of the text. From the first one on the provider does not change.
     Delta(Private<String>),
     Output(Box<OutputView>),
+    /// Nothing more is told here, and the run goes on: its provider works apart from us.
+    GoesOn(Box<RunView>),
     /// The end: charged (or a gift), with balance and receipt.
     Done(Box<RunView>),
     /// The end: what happened, whether credit was taken, what to do.
@@ -118,11 +120,6 @@ impl Teller {
     /// Whether the listener is gone.
     pub(crate) fn is_unheard(&self) -> bool {
         self.events.is_closed()
-    }
-
-    /// Whether somebody has surely taken the work that was last asked for.
-    pub(crate) fn has_been_taken(&self) -> bool {
-        self.stage() != Stage::Waiting
     }
 
     fn stage(&self) -> Stage {

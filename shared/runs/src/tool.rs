@@ -184,6 +184,25 @@ impl ToolInput {
         }
     }
 
+    /// Its provider works apart from us, so that any process can finish the run; a text is written while we listen.
+    pub(crate) fn is_made_apart(&self) -> bool {
+        match self {
+            ToolInput::Script { .. } => false,
+            ToolInput::Image { .. } => true,
+        }
+    }
+
+    /// As [`ToolInput::parse`] reads it. It holds the person's words: it is stored sealed and nowhere else.
+    pub(crate) fn to_value(&self) -> Value {
+        let prompt = self.prompt().expose();
+        match self {
+            ToolInput::Script { option, .. } => serde_json::json!({ "prompt": prompt, "model": option }),
+            ToolInput::Image { option, size, seed, .. } => {
+                serde_json::json!({ "prompt": prompt, "model": option, "size": size.as_str(), "seed": seed })
+            }
+        }
+    }
+
     /// Characters of the prompt: all that is kept of it.
     pub fn chars(&self) -> usize {
         self.prompt().expose().chars().count()

@@ -24,6 +24,7 @@ pub(super) const SCHEDULES: &[Tick] = &[
         seconds: 360,
     },
     Tick { function: "ProviderBalances", expression: "rate(1 hour)", parameter: None, seconds: 3600 },
+    Tick { function: "RunPoll", expression: "rate(1 minute)", parameter: None, seconds: 60 },
     Tick { function: "ReservationSweep", expression: "rate(1 minute)", parameter: None, seconds: 60 },
     Tick {
         function: "TronPoll",
@@ -48,7 +49,9 @@ pub(super) const ACCOUNT_WRITERS: &[(&str, &[&str], &str)] = &[
     ("ClaimTransfer", &["UpdateItem"], "grants the transfer that a person claimed, and what its poll finds"),
     ("IdentityWebhook", &["UpdateItem"], "closes accounts of deleted people"),
     ("PaymentReconciliation", &["UpdateItem"], "grants and takes back what webhooks missed"),
+    ("ProviderWebhook", &["UpdateItem"], "settles runs whose provider says that it is through"),
     ("ReservationSweep", &["UpdateItem"], "gives back what nobody settled"),
+    ("RunPoll", &["UpdateItem"], "settles runs that nobody listens to any more"),
     ("RunTool", &["PutItem", "UpdateItem"], "reserves, settles, opens accounts at the first run"),
     ("SepayWebhook", &["UpdateItem"], "grants transfers and cards, takes voided cards back"),
     ("TopUps", &["PutItem"], "opens accounts at the first order; an order itself is no credit"),
@@ -67,10 +70,16 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     ("Signup::new", &[], &["CLERK_SECRET_KEY"]),
     ("WebhookSettings", &[], &["CLERK_INSTANCE_ID", "CLERK_WEBHOOK_SECRET"]),
     (
+        "RunPoll::new",
+        &["SEALING_KEYS"],
+        &["ANTHROPIC_API_KEY", "API_URL", "COMFYUI_TOKEN", "COMFYUI_URL", "DEEPSEEK_API_KEY", "FAL_KEY"],
+    ),
+    (
         "Runs::new",
-        &["QUOTE_SECRET"],
+        &["QUOTE_SECRET", "SEALING_KEYS"],
         &[
             "ANTHROPIC_API_KEY",
+            "API_URL",
             "CLERK_SECRET_KEY",
             "COMFYUI_TOKEN",
             "COMFYUI_URL",

@@ -121,7 +121,7 @@ fn what_ticks_in_the_cloud_ticks_on_one_machine_too() {
     more["Resources"]["DrivePoll"]["Properties"]["CodeUri"] = json!("functions/drive-poll");
     assert_complains(check_local_schedules(&more, &local), "the local run does not tick drive-poll");
     let fewer = without("/Resources/ReservationSweep/Properties/Events");
-    assert_complains(check_local_schedules(&fewer, &local), "it ticks 5 functions, not 4");
+    assert_complains(check_local_schedules(&fewer, &local), "it ticks 6 functions, not 5");
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn check_concurrency(template: &Value) -> Complaints {
     for (name, function) in of_type(template, "AWS::Serverless::Function") {
         let number = match name {
             "RunTool" => Some(json!({ "Ref": "RunToolConcurrencyMax" })),
-            "SepayWebhook" => Some(json!(20)),
+            "ProviderWebhook" | "SepayWebhook" => Some(json!(20)),
             "IdentityWebhook" => Some(json!(10)),
             // One tick at a time; their times end before the next.
             _ => SCHEDULES.iter().any(|tick| tick.function == name).then(|| json!(1)),

@@ -244,6 +244,11 @@ impl Meddler {
         self.0.state.lock().unwrap().calls.push(call);
     }
 
+    /// Kills the process wherever it is: no further call of it is carried out.
+    pub(crate) fn kill(&self) {
+        self.0.is_dead.send_replace(true);
+    }
+
     async fn die(&self) -> ! {
         self.0.is_dead.send_replace(true);
         std::future::pending().await

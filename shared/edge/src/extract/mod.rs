@@ -9,7 +9,7 @@ mod whole;
 pub use accept::AcceptKind;
 pub use body::{JsonBody, RawBody};
 pub use headers::{ClientNetwork, Country, IdempotencyKey};
-pub use page::{Page, unfit_cursor};
+pub use page::Page;
 
 use crate::{ProblemCode, ProblemResponse};
 

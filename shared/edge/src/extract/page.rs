@@ -1,6 +1,7 @@
 use crate::{Problem, ProblemCode, ProblemResponse, Wording};
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
+use std::str::FromStr;
 
 const LIMIT_MAX: u32 = 100;
 const LIMIT_USUAL: u32 = 20;
@@ -10,8 +11,15 @@ const CURSOR_CHARS_MAX: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub limit: u32,
-    /// Opaque to the caller; whoever made it must still check it.
-    pub cursor: Option<String>,
+    /// Opaque to the caller; read it by [`Page::cursor`].
+    cursor: Option<String>,
+}
+
+impl Page {
+    /// Where the page begins, as the list's own kind of cursor; a refusal if no page of this list gave it.
+    pub fn cursor<T: FromStr>(&self) -> Result<Option<T>, Problem> {
+        self.cursor.as_deref().map(str::parse).transpose().map_err(|_| unfit_cursor())
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Page {
@@ -54,8 +62,7 @@ fn cursor(text: Option<&str>) -> Result<Option<String>, Problem> {
     Ok(Some(text.to_owned()))
 }
 
-/// Refuses a cursor that no page of this list gave.
-pub fn unfit_cursor() -> Problem {
+fn unfit_cursor() -> Problem {
     let why = Wording::new(
         "send the next_cursor of an earlier page, unchanged",
         "hãy gửi next_cursor của một trang trước, giữ nguyên",

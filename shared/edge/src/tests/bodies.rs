@@ -132,7 +132,14 @@ async fn a_body_has_an_end() {
 #[tokio::test]
 async fn what_travels_beside_the_body_is_read_narrowly() {
     let shown = get(|page: Page, country: Country, network: ClientNetwork, key: IdempotencyKey| async move {
-        format!("{} {:?} {:?} {:?} {:?}", page.limit, page.cursor, country.0, network.0, key.0)
+        format!(
+            "{} {:?} {:?} {:?} {:?}",
+            page.limit,
+            page.cursor::<String>().unwrap(),
+            country.0,
+            network.0,
+            key.0
+        )
     });
     let router = lonely(routes().route("/", shown));
     let show = async |path: &str, headers: &[(&str, &str)]| call(&router, "GET", path, headers, "").await;

@@ -1,10 +1,11 @@
 use crate::comfyui::workflow::PROMPT_NODE;
 use crate::failure::FailureClass;
+use crate::job::Sign;
 use crate::lenient;
 use serde_json::Value;
 
 /// A prompt's entry in `GET /history/{id}`, once it is over.
-pub(super) struct Finished<'a> {
+pub(super) struct Ended<'a> {
     outputs: &'a Value,
     has_failed: bool,
 }
@@ -16,16 +17,16 @@ pub(super) struct ImageFile {
     pub(super) kind: String,
 }
 
-impl Finished<'_> {
+impl Ended<'_> {
     /// `None` when the entry does not say that the prompt is over: neither a final status nor an output. Old servers
     /// send no status.
-    pub(super) fn of(entry: &Value) -> Option<Finished<'_>> {
+    pub(super) fn of(entry: &Value) -> Option<Ended<'_>> {
         let status = &entry["status"];
         let word = lenient::text(&status["status_str"]).unwrap_or_default().to_ascii_lowercase();
         let is_over = matches!(word.as_str(), "success" | "error")
             || lenient::has_set_flag(&status["completed"])
             || entry["outputs"].as_object().is_some_and(|outputs| !outputs.is_empty());
-        is_over.then(|| Finished { outputs: &entry["outputs"], has_failed: word == "error" })
+        is_over.then(|| Ended { outputs: &entry["outputs"], has_failed: word == "error" })
     }
 
     /// The saved image of `node`; previews and other nodes' files are not it.
@@ -49,10 +50,20 @@ fn file_of(image: &Value) -> Option<ImageFile> {
     Some(ImageFile { filename, subfolder: text("subfolder", "")?, kind: text("type", "output")? })
 }
 
-/// Whether `GET /queue` lists the prompt, in entries of `[number, prompt_id, …]`; `None` when that is no queue.
-pub(super) fn holds(queue: &Value, id: &str) -> Option<bool> {
-    let lists = [queue["queue_running"].as_array()?, queue["queue_pending"].as_array()?];
-    Some(lists.into_iter().flatten().any(|entry| entry[1].as_str() == Some(id)))
+/// Where `GET /queue` lists the prompt, in entries of `[number, prompt_id, …]`; `None` when that is no queue. The lowest
+/// number is next.
+pub(super) fn place_in(queue: &Value, id: &str) -> Option<Option<Sign>> {
+    let (running, pending) = (queue["queue_running"].as_array()?, queue["queue_pending"].as_array()?);
+    let is_ours = |entry: &&Value| entry[1].as_str() == Some(id);
+    if running.iter().any(|entry| is_ours(&entry)) {
+        return Some(Some(Sign::Working { percent: None }));
+    }
+    Some(pending.iter().find(is_ours).map(|ours| {
+        let is_before = |other: &&Value| {
+            other[0].as_i64().zip(ours[0].as_i64()).is_some_and(|(other, ours)| other < ours)
+        };
+        Sign::Queued { ahead: u32::try_from(running.len() + pending.iter().filter(is_before).count()).ok() }
+    }))
 }
 
 /// What a refused workflow means. The workflow is ours, so a refusal that does not name the prompt's text is too.
@@ -92,11 +103,14 @@ mod tests {
         let queue = read(
             r#"{"queue_running":[[3,"a",{"6":{"inputs":{"text":"b"}}},{},["9"]],null,7,[]],"queue_pending":[[4,"c"]]}"#,
         );
-        for (id, is_there) in [("a", true), ("c", true), ("b", false), ("9", false)] {
-            assert_eq!(holds(&queue, id), Some(is_there), "{id}");
+        let working = Some(Sign::Working { percent: None });
+        for (id, place) in
+            [("a", working), ("c", Some(Sign::Queued { ahead: Some(4) })), ("b", None), ("9", None)]
+        {
+            assert_eq!(place_in(&queue, id), Some(place), "{id}");
         }
         for text in ["{}", "[]", "null", r#"{"queue_running":null,"queue_pending":[]}"#] {
-            assert_eq!(holds(&read(text), "a"), None, "{text}");
+            assert_eq!(place_in(&read(text), "a"), None, "{text}");
         }
     }
 
@@ -130,7 +144,7 @@ mod tests {
                 r#"{{"outputs":{{"{node}":{{"images":[{{"filename":"a.png","subfolder":"","type":"{kind}"}}]}}}},
                     "status":{{"status_str":"{status}","completed":true,"messages":[["execution_start",{{}}]]}}}}"#
             );
-            Finished::of(&read(&text)).unwrap().image("9")
+            Ended::of(&read(&text)).unwrap().image("9")
         };
         assert!(image("success", "9", "output").is_some());
         assert!(image("success", "9", "temp").is_none());
@@ -147,7 +161,7 @@ mod tests {
             r#"{"outputs":{"9":{"images":[{"filename":"a.png"}],"gifs":7}},"status":{"status_str":null,"messages":null}}"#,
         ] {
             let entry = read(entry);
-            let file = Finished::of(&entry).unwrap().image("9").unwrap();
+            let file = Ended::of(&entry).unwrap().image("9").unwrap();
             assert_eq!(
                 (file.filename.as_str(), file.subfolder.as_str(), file.kind.as_str()),
                 ("a.png", "", "output")
@@ -163,12 +177,12 @@ mod tests {
             r#"{"outputs":{},"status":{"status_str":"","completed":false}}"#,
             "7",
         ] {
-            assert!(Finished::of(&read(entry)).is_none(), "{entry}");
+            assert!(Ended::of(&read(entry)).is_none(), "{entry}");
         }
         for entry in
             [r#"{"status":{"status_str":"error"}}"#, r#"{"outputs":null,"status":{"completed":true}}"#]
         {
-            assert!(Finished::of(&read(entry)).unwrap().image("9").is_none(), "{entry}");
+            assert!(Ended::of(&read(entry)).unwrap().image("9").is_none(), "{entry}");
         }
     }
 }

@@ -11,6 +11,11 @@ impl Hosts {
         Hosts { queue, files }
     }
 
+    /// The queue's own address, without a slash at its end.
+    pub(super) fn queue(&self) -> &str {
+        self.queue.as_str().trim_end_matches('/')
+    }
+
     /// An address that gets our key: only on the very server the job was submitted to.
     pub(super) fn of_queue(&self, address: &str) -> Option<Url> {
         let url = Url::parse(address).ok()?;

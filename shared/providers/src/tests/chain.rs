@@ -1,11 +1,12 @@
 use super::stand::{Received, Reply, Say, closed_port, reply, then};
-use super::world::{PROMPT, World, image, job, text};
+use super::world::{PROMPT, World, image, job, order, text};
 use super::{anthropic, comfyui, deepseek, fal};
-use crate::adapter::{Adapter, Answer, Kind, Step};
+use crate::adapter::{Adapter, Answer, Kind, Step, Worker};
 use crate::at_worst::StepPrice;
 use crate::failure::{Again, Failure};
 use crate::outlet::Outlet;
-use crate::{Event, FailureClass, Job, ProviderName, Request, TextRequest, UnknownStep};
+use crate::prices::TokenPrices;
+use crate::{Event, FailureClass, Job, JobOrder, ProviderName, Request, TextRequest, UnknownStep};
 use async_trait::async_trait;
 use primitives::{CostCents, Private};
 use std::sync::Arc;
@@ -58,7 +59,7 @@ async fn an_image_falls_back_too() {
     .await;
     let told = world.image(&["fal/flux-dev", "comfyui/image"]).await;
     assert_eq!(told.served().provider, ProviderName::Comfyui);
-    assert_eq!(told.events.len(), 1);
+    assert_eq!(told.files.len(), 1);
 }
 
 #[tokio::test]
@@ -257,11 +258,11 @@ async fn what_a_failed_attempt_cost_is_no_longer_there_for_its_fallback() {
 async fn an_image_that_the_price_does_not_pay_is_not_asked_for() {
     let world = World::start(|request| all_but_deepseek(request, || reply(500, &[], ""))).await;
     let steps = ["fal/flux-dev", "comfyui/image"];
-    let of = |cents: &str| Job { cost_max: cents.parse().unwrap(), ..job(image()) };
-    assert_eq!(world.job(&steps, of("2.5")).await.served().provider, ProviderName::Fal);
-    assert_eq!(world.job(&steps, of("2.499999")).await.served().provider, ProviderName::Comfyui);
+    let of = |cents: &str| JobOrder { cost_max: cents.parse().unwrap(), ..order(image()) };
+    assert_eq!(world.order(&steps, of("2.5")).await.served().provider, ProviderName::Fal);
+    assert_eq!(world.order(&steps, of("2.499999")).await.served().provider, ProviderName::Comfyui);
     let asked = world.stand.requests().len();
-    assert_eq!(world.job(&steps, of("0.1")).await.failure(), ("unavailable", vec![]));
+    assert_eq!(world.order(&steps, of("0.1")).await.failure(), ("unavailable", vec![]));
     assert_eq!(world.stand.requests().len(), asked, "nothing is asked for");
 }
 
@@ -283,19 +284,22 @@ impl Adapter for Billing {
 #[tokio::test]
 async fn a_second_try_is_paid_by_what_the_first_one_left() {
     let world = World::start(|_| vec![]).await;
-    for (cost_max, tries) in [("4.999999", 1), ("5", 2), ("100", 2)] {
-        let cost: CostCents = "2.5".parse().unwrap();
+    let nothing = CostCents::ZERO;
+    // 256 tokens, the fewest that are asked for, cost 1.28 cents.
+    let output = "5000".parse().unwrap();
+    let prices = TokenPrices { input: nothing, cached_input: nothing, cache_write: nothing, output };
+    for (cost_max, tries) in [("3.779999", 1), ("3.785", 2), ("100", 2)] {
         let step = Step {
-            name: "fal/flux-dev",
-            provider: ProviderName::Fal,
-            kind: Kind::Image,
-            price: StepPrice::Image(cost),
-            adapter: Some(Arc::new(Billing(cost))),
+            name: "deepseek/chat",
+            provider: ProviderName::Deepseek,
+            kind: Kind::Text,
+            price: StepPrice::Tokens(prices),
+            worker: Some(Worker::Stream(Arc::new(Billing("2.5".parse().unwrap())))),
         };
-        let mut chain = world.providers.chain(&["fal/flux-dev".to_owned()]).unwrap();
+        let mut chain = world.providers.chain(&["deepseek/chat".to_owned()]).unwrap();
         chain.steps = vec![Arc::new(step)];
         let (sender, _receiver) = mpsc::channel(8);
-        let of = Job { cost_max: cost_max.parse().unwrap(), ..job(image()) };
+        let of = paid(cost_max);
         let failed = chain.run(&of, &sender).await.unwrap_err();
         assert_eq!(failed.attempts.len(), tries, "{cost_max}");
     }

@@ -1,7 +1,7 @@
 use super::fal::{IMPATIENT, PNG};
 use super::stand::{Received, Reply, Say, json, reply};
 use super::world::{PROMPT, World};
-use crate::{Artifact, Event};
+use crate::Artifact;
 use serde_json::{Value, json};
 
 /// The run of [`super::world::job`] as ComfyUI knows it.
@@ -41,7 +41,7 @@ async fn an_image_is_queued_followed_and_fetched() {
     let world = World::start(vendor).await;
     let told = world.image(&["comfyui/image"]).await;
 
-    assert_eq!(told.events, [Event::Artifact(Artifact::of(PNG.to_vec()).unwrap())]);
+    assert_eq!(told.files, [Artifact::of(PNG.to_vec()).unwrap()]);
     let served = told.served();
     assert_eq!((served.model.as_str(), served.cost), ("z8.safetensors", "0.2".parse().unwrap()));
     assert_eq!(served.attempts[0].provider_request_id.as_deref(), Some(ID));

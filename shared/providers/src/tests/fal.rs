@@ -1,6 +1,6 @@
 use super::stand::{Answer, Headers, Received, Reply, Say, json, reply};
 use super::world::{PROMPT, World};
-use crate::{Artifact, Event, ProviderName};
+use crate::{Artifact, ProviderName, Sign};
 use serde_json::{Value, json};
 
 /// A real picture of 16 × 9 pixels.
@@ -66,8 +66,8 @@ async fn an_image_is_submitted_followed_fetched_and_priced() {
 
     let artifact = Artifact::of(PNG.to_vec()).unwrap();
     assert_eq!(artifact.size, (16, 9));
-    assert_eq!(told.events, [Event::Artifact(artifact)]);
-    assert_eq!(told.signs[..2], [Event::Asked, Event::Queued]);
+    assert_eq!(told.files, [artifact]);
+    assert_eq!(told.signs, [Sign::Queued { ahead: Some(1) }, Sign::Working { percent: None }]);
     let served = told.served();
     assert_eq!((served.provider, served.model.as_str()), (ProviderName::Fal, "fal-ai/flux/dev"));
     assert_eq!(served.usage.billable_units.as_deref(), Some("1.048576"));
@@ -197,7 +197,7 @@ async fn a_flagged_image_is_a_rejection_that_we_pay() {
     let told = world.image(&["fal/flux-dev", "comfyui/image"]).await;
 
     assert_eq!(told.failure(), ("content_rejected", vec!["content_rejected"]));
-    assert!(told.events.is_empty());
+    assert!(told.files.is_empty());
     assert_eq!(told.outcome.unwrap_err().attempts[0].cost, "2.5".parse().unwrap());
 }
 

@@ -40,7 +40,7 @@ async fn only_a_real_image_from_a_listed_host_is_taken() {
         .await;
         let told = world.image(&["fal/flux-dev"]).await;
         assert_eq!(told.failure().0, "unavailable", "row {row}");
-        assert!(told.events.is_empty(), "row {row}");
+        assert!(told.files.is_empty(), "row {row}");
         assert_eq!(world.stand.count("GET /fal/files/") > 1, is_asked_again, "row {row}");
     }
 }

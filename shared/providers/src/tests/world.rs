@@ -1,6 +1,9 @@
 use super::stand::{Received, Reply, Stand};
 use super::store::Store;
-use crate::{Event, Failed, ImageRequest, Job, Providers, Request, Served, TextRequest};
+use crate::{
+    Artifact, Chain, Event, Failed, FailureClass, GivenUp, ImageRequest, Job, JobOrder, Next, Providers,
+    Request, Served, Sign, TextRequest, Visit, Visited, Work,
+};
 use platform::{Env, Platform};
 use primitives::{Clock, CostCents, Private, RunId, Timestamp};
 use std::time::Duration;
@@ -16,10 +19,12 @@ pub(super) struct World {
 
 pub(super) struct Told {
     pub(super) outcome: Result<Served, Failed>,
-    /// All content, and that there was thinking.
+    /// All text, and that there was thinking.
     pub(super) events: Vec<Event>,
-    /// Where the job was said to be.
-    pub(super) signs: Vec<Event>,
+    /// What a job brought.
+    pub(super) files: Vec<Artifact>,
+    /// Where a job was said to be.
+    pub(super) signs: Vec<Sign>,
 }
 
 pub(super) const PROMPT: &str = "a red kite over Đà Nẵng";
@@ -52,21 +57,70 @@ impl World {
     }
 
     pub(super) async fn image(&self, steps: &[&str]) -> Told {
-        self.job(steps, job(image())).await
+        self.order(steps, order(image())).await
     }
 
     pub(super) async fn job(&self, steps: &[&str], job: Job) -> Told {
         let (sender, mut receiver) = mpsc::channel(256);
-        let steps: Vec<_> = steps.iter().map(|step| (*step).to_owned()).collect();
-        let outcome = self.providers.chain(&steps).unwrap().run(&job, &sender).await;
+        let outcome = self.chain(steps).run(&job, &sender).await;
         drop(sender);
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         while let Some(event) = receiver.recv().await {
-            told.push(event);
+            if event != Event::Asked {
+                events.push(event);
+            }
         }
-        let is_sign = |event: &Event| matches!(event, Event::Asked | Event::Queued | Event::Working);
-        let (signs, events) = told.into_iter().partition(is_sign);
-        Told { outcome, events, signs }
+        Told { outcome, events, files: Vec::new(), signs: Vec::new() }
+    }
+
+    /// Goes the whole way of a job, as one visitor who stores nothing.
+    pub(super) async fn order(&self, steps: &[&str], order: JobOrder) -> Told {
+        let (chain, mut files, mut signs) = (self.chain(steps), Vec::new(), Vec::new());
+        let visit = Visit::new(self.clock.now(), Duration::from_secs(20), Duration::from_secs(20));
+        let at = |seconds| visit.now().after(Duration::from_secs(seconds));
+        let mut work = Work::new(visit.now(), at(15), at(900));
+        let outcome = loop {
+            // What a process stores in between must be as good as what it knows.
+            work = serde_json::from_str(&serde_json::to_string(&work).unwrap()).unwrap();
+            let visited = match work.next(visit.now()) {
+                Next::Wait { .. } if work.is_doubtful() => break Err(FailureClass::UnknownOutcome),
+                Next::Wait { until } => {
+                    tokio::time::sleep_until(visit.until(until)).await;
+                    Visited::GoesOn
+                }
+                Next::Ask => Visited::Next(match chain.choose(&work, &order).await {
+                    Ok(choice) => chain.ask(&choice.asking(&work, visit.now()), &order, visit).await,
+                    Err(nobody) => nobody,
+                }),
+                Next::Find { since } => Visited::Next(chain.find(&work, &order, since, visit).await),
+                Next::Watch { ticket, until } => {
+                    let mut tell = |sign| signs.push(sign);
+                    chain.watch(&work, ticket, &order, visit, visit.until(until), &mut tell).await
+                }
+                Next::Withdraw { ticket } => chain.withdraw(&work, ticket, &order, visit).await,
+                Next::GiveUp(GivenUp::Failed(class)) => break Err(class),
+                Next::GiveUp(GivenUp::Cancelled) => unreachable!("nobody cancels"),
+            };
+            match visited {
+                Visited::GoesOn => {}
+                Visited::Next(next) => work = next,
+                Visited::Finished(finished) => match chain.fetch(&work, &finished, &order, visit).await {
+                    Ok(fetched) => {
+                        files = fetched;
+                        break Ok(chain.served(&work, &finished, visit.now()).unwrap());
+                    }
+                    Err(next) => work = next,
+                },
+            }
+        };
+        let attempts = work.attempts().to_vec();
+        let outcome = outcome.map_err(|class| Failed { class, content_was_sent: false, attempts });
+        Told { outcome, events: Vec::new(), files, signs }
+    }
+
+    fn chain(&self, steps: &[&str]) -> Chain {
+        let steps: Vec<_> = steps.iter().map(|step| (*step).to_owned()).collect();
+        self.providers.chain(&steps).unwrap()
     }
 }
 
@@ -132,4 +186,9 @@ pub(super) fn job(request: Request) -> Job {
         budget: Duration::from_secs(20),
         cost_max: CostCents::MAX,
     }
+}
+
+pub(super) fn order(request: Request) -> JobOrder {
+    let Job { run, account, request, cost_max, .. } = job(request);
+    JobOrder { run, account, request, cost_max, notify: None }
 }

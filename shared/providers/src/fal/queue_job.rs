@@ -1,10 +1,10 @@
 use super::Fal;
 use super::answers::{Output, Problem, State, Submitted, cost_of_units};
 use crate::failure::{Failure, FailureClass};
-use crate::outlet::{Outlet, Sign};
-use crate::pace::{Looks, QueueDeadlines, Sight};
+use crate::job::{Place, Sign, Tell, Ticket, Watched};
+use crate::pace::{Looks, Sight};
 use crate::{ImageRequest, lenient, wire};
-use primitives::CostCents;
+use primitives::{CostCents, times};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Request, Response, StatusCode};
 use serde_json::Value;
@@ -12,17 +12,19 @@ use tokio::time::Instant;
 use tracing::error;
 use url::Url;
 
-/// A submitted job and the addresses to follow it by.
-pub(super) struct Ticket {
-    pub(super) request_id: Option<String>,
+/// A job of ours at fal, while it is looked at.
+pub(super) struct FalJob<'a> {
     /// So that an error which repeats it is not read as fal's own words.
-    pub(super) prompt: String,
+    prompt: &'a str,
     /// What the job costs when fal does not say.
-    pub(super) estimate: CostCents,
+    estimate: CostCents,
     status: Url,
     response: Url,
     cancel: Option<Url>,
 }
+
+/// The share of the patience in which a finished job's result is asked for.
+const RESULT_SHARE: u32 = 4;
 
 /// A finished job's output and what it cost.
 pub(super) struct Outcome {
@@ -62,70 +64,110 @@ enum Withdrawal {
 
 impl Fal {
     /// `None` when an address would carry our key elsewhere. A missing status address is the result's with `/status`.
-    pub(super) fn ticket(&self, submitted: &Submitted, image: &ImageRequest) -> Option<Ticket> {
+    pub(super) fn ticket(&self, submitted: &Submitted) -> Option<Ticket> {
         let status = match &submitted.status_url {
             Some(address) => address.clone(),
             None => format!("{}/status", submitted.response_url.as_deref()?),
         };
         Some(Ticket {
-            request_id: submitted.request_id.as_deref().and_then(wire::plain_id),
-            prompt: image.prompt.expose().clone(),
-            estimate: self.estimated_cost(image),
-            status: self.hosts.of_queue(&status)?,
-            response: self.hosts.of_queue(submitted.response_url.as_deref()?)?,
-            cancel: submitted.cancel_url.as_deref().and_then(|address| self.hosts.of_queue(address)),
+            id: submitted.request_id.as_deref().and_then(wire::plain_id),
+            place: Place::Fal {
+                status: self.hosts.of_queue(&status)?.into(),
+                response: self.hosts.of_queue(submitted.response_url.as_deref()?)?.into(),
+                cancel: submitted
+                    .cancel_url
+                    .as_deref()
+                    .and_then(|url| self.hosts.of_queue(url))
+                    .map(Url::into),
+            },
         })
     }
 
-    /// Waits for the job, then takes it back if it can. The job is accepted and will be paid: only a definite end of it
-    /// lets another provider be asked.
-    pub(super) async fn follow(
-        &self,
-        ticket: &Ticket,
-        deadlines: QueueDeadlines,
-        outlet: &mut Outlet<'_>,
-    ) -> Result<Outcome, Failure> {
-        let mut looks = Looks::new(self.timing.poll, deadlines.finished);
-        if self.wait(ticket, &mut looks, outlet).await {
-            let outcome = self.result(ticket, deadlines.result()).await?;
-            return outcome.ok_or_else(|| paid_for_nothing(ticket));
-        }
-        self.take_back(ticket, deadlines.withdrawal()).await
+    /// The addresses of a job of which only the id is known: a model's path beyond `owner/app` is not part of them
+    /// (`docs/facts/providers.md`, "fal's queue").
+    pub(super) fn ticket_of_id(&self, id: &str) -> Option<Ticket> {
+        let id = wire::plain_id(id).filter(|plain| plain == id)?;
+        let app: Vec<&str> = self.model.splitn(3, '/').take(2).collect();
+        let response = format!("{}/{}/requests/{id}", self.hosts.queue(), app.join("/"));
+        let at = |end: &str| format!("{response}{end}");
+        let place = Place::Fal { status: at("/status"), cancel: Some(at("/cancel")), response: at("") };
+        Some(Ticket { id: Some(id), place })
     }
 
-    /// True when the job is completed, false when the time is up or fal has refused to say anything for long.
-    async fn wait(&self, ticket: &Ticket, looks: &mut Looks, outlet: &mut Outlet<'_>) -> bool {
-        while !looks.are_refused() && looks.pause().await {
+    /// What was stored is checked like what was sent: our key goes to these addresses.
+    pub(super) fn job<'a>(&self, ticket: &Ticket, image: &'a ImageRequest) -> Result<FalJob<'a>, Failure> {
+        let Place::Fal { status, response, cancel } = &ticket.place else {
+            return Err(FailureClass::UnknownOutcome.into());
+        };
+        let own = |url: &String| self.hosts.of_queue(url).ok_or(FailureClass::UnknownOutcome);
+        Ok(FalJob {
+            prompt: image.prompt.expose(),
+            estimate: self.estimated_cost(image),
+            status: own(status)?,
+            response: own(response)?,
+            cancel: cancel.as_ref().map(own).transpose()?,
+        })
+    }
+
+    /// Waits for the job. It is accepted and will be paid: only a definite end of it lets another provider be asked.
+    pub(super) async fn followed(
+        &self,
+        job: &FalJob<'_>,
+        image: &ImageRequest,
+        limit: Instant,
+        tell: Tell<'_>,
+    ) -> Result<Watched, Failure> {
+        let mut looks = Looks::new(self.timing.poll, limit);
+        if !self.wait(job, &mut looks, tell).await {
+            let refused = looks.are_refused();
+            return Ok(if refused { Watched::Refused(FailureClass::Unavailable) } else { Watched::GoesOn });
+        }
+        let limit =
+            limit.max(Instant::now() + times::WITHDRAWAL.limit.min(self.timing.first_content / RESULT_SHARE));
+        match self.result(job, limit).await? {
+            Some(outcome) => self.finished(image, outcome).map(Watched::Finished),
+            None => Err(paid_for_nothing(job)),
+        }
+    }
+
+    /// True when the job is completed, false when the time is up or fal has refused to say anything for long. The first
+    /// look comes at once: a webhook may have told that it is finished.
+    async fn wait(&self, job: &FalJob<'_>, looks: &mut Looks, tell: Tell<'_>) -> bool {
+        loop {
             let until = looks.until();
-            let request = wire::get(ticket.status.clone(), &self.headers);
-            let Ok(response) = wire::send(&self.platform, request, until).await else {
-                looks.note(Sight::Nothing);
-                continue;
-            };
-            let sight = match response.status() {
-                status if status.is_success() => {
-                    match wire::document(response, until).await.as_ref().and_then(State::of) {
+            let request = wire::get(job.status.clone(), &self.headers);
+            let sight = match wire::send(&self.platform, request, until).await {
+                Ok(response) if response.status().is_success() => {
+                    let document = wire::document(response, until).await.unwrap_or_default();
+                    match State::of(&document) {
                         Some(State::Completed) => return true,
-                        Some(State::Waiting) => Sight::Seen,
+                        Some(State::Waiting) => {
+                            let ahead = lenient::count(&document["queue_position"]);
+                            tell(Sign::Queued { ahead: ahead.and_then(|ahead| u32::try_from(ahead).ok()) });
+                            Sight::Seen
+                        }
                         Some(State::Working) => {
-                            outlet.sign(Sign::Working);
+                            tell(Sign::Working { percent: None });
                             Sight::Seen
                         }
                         None => Sight::Nothing,
                     }
                 }
-                status => sight_of(status),
+                Ok(response) => sight_of(response.status()),
+                Err(_) => Sight::Nothing,
             };
             looks.note(sight);
+            if looks.are_refused() || !looks.pause().await {
+                return false;
+            }
         }
-        false
     }
 
     /// Asks for a finished job's result until it is readable; `None` when the time is up.
-    async fn result(&self, ticket: &Ticket, limit: Instant) -> Result<Option<Outcome>, Failure> {
+    async fn result(&self, job: &FalJob<'_>, limit: Instant) -> Result<Option<Outcome>, Failure> {
         let mut looks = Looks::new(self.timing.poll, limit);
         loop {
-            match self.look(ticket, looks.until()).await? {
+            match self.look(job, looks.until()).await? {
                 Look::Done(outcome) => return Ok(Some(outcome)),
                 Look::Inconclusive(sight) => looks.note(sight),
             }
@@ -135,47 +177,52 @@ impl Fal {
         }
     }
 
-    async fn take_back(&self, ticket: &Ticket, limit: Instant) -> Result<Outcome, Failure> {
+    /// `None`: fal does not begin the job, or stops it.
+    pub(super) async fn taken_back(
+        &self,
+        job: &FalJob<'_>,
+        limit: Instant,
+    ) -> Result<Option<Outcome>, Failure> {
         let now = Instant::now();
         let half = now + limit.saturating_duration_since(now) / 2;
-        let withdrawal = self.cancel(ticket, half).await;
+        let withdrawal = self.cancel(job, half).await;
         if withdrawal == Withdrawal::Accepted {
-            return Err(FailureClass::Unavailable.into());
+            return Ok(None);
         }
         // A job that finished meanwhile is paid for: its result is still taken.
         let outcome = match withdrawal {
-            Withdrawal::Unknown => self.look(ticket, limit).await?.outcome(),
-            _ => self.result(ticket, limit).await?,
+            Withdrawal::Unknown => self.look(job, limit).await?.outcome(),
+            _ => self.result(job, limit).await?,
         };
-        if let Some(outcome) = outcome {
+        if outcome.is_some() {
             return Ok(outcome);
         }
-        Err(match withdrawal {
-            Withdrawal::TooLate => paid_for_nothing(ticket),
-            Withdrawal::Unknown | Withdrawal::Accepted => FailureClass::Unavailable.into(),
+        match withdrawal {
+            Withdrawal::TooLate => Err(paid_for_nothing(job)),
+            Withdrawal::Unknown | Withdrawal::Accepted => Ok(None),
             Withdrawal::InDoubt => {
                 error!(
                     provider.name = "fal",
                     "a job that fal accepted can be neither looked at nor taken back"
                 );
-                Failure::new(FailureClass::UnknownOutcome).costing(ticket.estimate, true)
+                Err(Failure::new(FailureClass::UnknownOutcome).costing(job.estimate, true))
             }
-        })
+        }
     }
 
-    async fn look(&self, ticket: &Ticket, limit: Instant) -> Result<Look, Failure> {
-        let request = wire::get(ticket.response.clone(), &self.headers);
+    async fn look(&self, job: &FalJob<'_>, limit: Instant) -> Result<Look, Failure> {
+        let request = wire::get(job.response.clone(), &self.headers);
         let Ok(response) = wire::send(&self.platform, request, limit).await else {
             return Ok(Look::Inconclusive(Sight::Nothing));
         };
         match response.status() {
             StatusCode::ACCEPTED => Ok(Look::Inconclusive(Sight::Seen)),
-            status if status.is_success() => self.outcome(ticket, response, limit).await,
-            status => self.refused(ticket, status, response, limit).await,
+            status if status.is_success() => self.outcome(job, response, limit).await,
+            status => self.refused(job, status, response, limit).await,
         }
     }
 
-    async fn outcome(&self, ticket: &Ticket, response: Response, limit: Instant) -> Result<Look, Failure> {
+    async fn outcome(&self, job: &FalJob<'_>, response: Response, limit: Instant) -> Result<Look, Failure> {
         let (units, cost) = self.bill(response.headers());
         let Some(document) = wire::document(response, limit).await.filter(Value::is_object) else {
             return Ok(Look::Inconclusive(Sight::Nothing));
@@ -188,18 +235,18 @@ impl Fal {
             return Ok(Look::Inconclusive(Sight::Seen));
         }
         // With 200 and without an image, `detail` is a refusal of the content unless it says something else.
-        let problem = Problem::of(&document, &ticket.prompt);
+        let problem = Problem::of(&document, job.prompt);
         let class = match problem.says_something() {
             true => problem.told_class().unwrap_or(FailureClass::ContentRejected),
             false => FailureClass::Unavailable,
         };
-        Err(Failure::new(class).costing(cost.unwrap_or(ticket.estimate), cost.is_none()))
+        Err(Failure::new(class).costing(cost.unwrap_or(job.estimate), cost.is_none()))
     }
 
     /// The model's own error is definite; what fal's gateway says in its place is looked at again.
     async fn refused(
         &self,
-        ticket: &Ticket,
+        job: &FalJob<'_>,
         status: StatusCode,
         response: Response,
         limit: Instant,
@@ -210,7 +257,7 @@ impl Fal {
         }
         let (_, cost) = self.bill(response.headers());
         let document = wire::document(response, limit).await.unwrap_or_default();
-        let problem = Problem::of(&document, &ticket.prompt);
+        let problem = Problem::of(&document, job.prompt);
         let is_definite = match status.as_u16() {
             400 | 402 | 405..=407 | 410..=424 | 426..=428 | 430..=499 => true,
             // fal's own words in the documented shape; an empty body and a page are a gateway's.
@@ -230,8 +277,8 @@ impl Fal {
     }
 
     /// Best effort; says what fal answered.
-    async fn cancel(&self, ticket: &Ticket, limit: Instant) -> Withdrawal {
-        let Some(url) = ticket.cancel.clone() else { return Withdrawal::InDoubt };
+    async fn cancel(&self, job: &FalJob<'_>, limit: Instant) -> Withdrawal {
+        let Some(url) = job.cancel.clone() else { return Withdrawal::InDoubt };
         let mut request = Request::new(Method::PUT, url);
         request.headers_mut().clone_from(&self.headers);
         let Ok(response) = wire::send(&self.platform, request, limit).await else {
@@ -249,8 +296,8 @@ impl Fal {
 }
 
 /// The job is completed and billed, and its result is not to be had: an end, at our cost.
-fn paid_for_nothing(ticket: &Ticket) -> Failure {
-    Failure::new(FailureClass::Unavailable).costing(ticket.estimate, true)
+fn paid_for_nothing(job: &FalJob<'_>) -> Failure {
+    Failure::new(FailureClass::Unavailable).costing(job.estimate, true)
 }
 
 /// No such job and a closed door are refusals when they last; all other statuses say nothing about the job.

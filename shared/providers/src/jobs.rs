@@ -1,0 +1,342 @@
+//! Work at providers that do it apart from our call, one step at a time: each call here takes the state as it is stored
+//! and gives the next one, which is stored before anything else is done. [`crate::Work::next`] says which call is due.
+
+use crate::adapter::Step;
+use crate::chain::Chain;
+use crate::course::with_jitter;
+use crate::failure::Failure;
+use crate::health::Incident;
+use crate::job::{JobAdapter, Sign, Tell, Watched};
+use crate::{Artifact, Attempt, Ending, FailureClass, Finished, Found, JobOrder, Served, Ticket, Work};
+use primitives::{CostCents, Timestamp, times};
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+/// The share of a step's patience in which it must have answered that it took the work.
+const SUBMIT_SHARE: u32 = 4;
+/// The share in which a job is taken back, or its file fetched.
+const END_SHARE: u32 = 4;
+/// How much longer than a call may take whoever makes it is left alone: the time to store what came of it.
+const LEASE_MARGIN: Duration = Duration::from_secs(15);
+
+/// One visit to a run's work: the time as it goes on, how long the visitor looks, and when all calls must be over.
+#[derive(Debug, Clone, Copy)]
+pub struct Visit {
+    began: Timestamp,
+    began_at: Instant,
+    looks_until: Instant,
+    limit: Instant,
+}
+
+impl Visit {
+    /// From `now` on. The visitor looks for `looking`, and asks a provider for no longer than `patience`.
+    pub fn new(now: Timestamp, looking: Duration, patience: Duration) -> Visit {
+        let began_at = Instant::now();
+        Visit { began: now, began_at, looks_until: began_at + looking, limit: began_at + patience }
+    }
+
+    /// The time: as it was at the beginning, and what has passed since.
+    pub fn now(&self) -> Timestamp {
+        self.began.after(self.began_at.elapsed())
+    }
+
+    /// Whether the visitor has looked long enough.
+    pub fn is_over(&self) -> bool {
+        self.looks_until <= Instant::now()
+    }
+
+    /// The moment `at`, or when the visitor has looked long enough.
+    pub fn until(&self, at: Timestamp) -> Instant {
+        self.looks_until.min(self.began_at + at.since(self.began))
+    }
+
+    fn at_most(&self, patience: Duration) -> Instant {
+        self.limit.min(Instant::now() + patience)
+    }
+}
+
+/// Who is to be asked, and how long whoever asks is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    step: usize,
+    lease: Duration,
+}
+
+impl Choice {
+    /// The state to store before the provider is asked.
+    pub fn asking(&self, work: &Work, now: Timestamp) -> Work {
+        work.asking(self.step, now, self.lease)
+    }
+}
+
+/// What a visit to a provider brought.
+#[derive(Debug)]
+pub enum Visited {
+    /// What it made is there to be fetched.
+    Finished(Finished),
+    /// The state that follows.
+    Next(Work),
+    /// Nothing new.
+    GoesOn,
+}
+
+impl Chain {
+    /// Who is to be asked next. `Err`: the state that says that nobody is.
+    pub async fn choose(&self, work: &Work, order: &JobOrder) -> Result<Choice, Work> {
+        let measure = order.request.measure();
+        let left = order.cost_max.checked_sub(spent(work)).unwrap_or_default();
+        let is_paid = |step: &Step| step.price.within(measure, left).is_some();
+        let (mut first_unadmitted, mut is_configured) = (None, false);
+        for (place, step) in self.steps.iter().enumerate().skip(work.step()) {
+            let Some(adapter) = step.job() else { continue };
+            is_configured = true;
+            if !is_paid(step) {
+                warn!(
+                    provider.name = step.provider.as_str(),
+                    run.id = %order.run,
+                    "run {}: {} could cost more than the price pays and is left out", order.run, step.name
+                );
+                continue;
+            }
+            let choice = Choice { step: place, lease: submit_patience(adapter) + LEASE_MARGIN };
+            if (work.is_retry() && place == work.step()) || self.shared.breaker.admits(step.provider).await {
+                return Ok(choice);
+            }
+            first_unadmitted = first_unadmitted.or(Some(choice));
+        }
+        // With all providers said to be down no customer would be served, so the first is asked anyway.
+        match (work.attempts().last(), first_unadmitted) {
+            (None, Some(first)) => Ok(first),
+            (None, None) if is_configured => Err(work.without_provider(FailureClass::Unavailable)),
+            (None, None) => {
+                let names: Vec<_> = self.steps.iter().map(|step| step.name).collect();
+                error!(run.id = %order.run, "run {}: none of {names:?} is configured", order.run);
+                Err(work.without_provider(FailureClass::Auth))
+            }
+            (Some(last), _) => Err(work.without_provider(last.failure.unwrap_or(FailureClass::Unavailable))),
+        }
+    }
+
+    /// Asks the provider that `work` says is being asked, once.
+    pub async fn ask(&self, work: &Work, order: &JobOrder, visit: Visit) -> Work {
+        let Some((step, adapter)) = self.job_step(work) else { return self.without_adapter(work) };
+        match adapter.submit(order, visit.at_most(submit_patience(adapter))).await {
+            Ok(ticket) => work.taken(ticket, visit.now(), adapter.timing().first_content),
+            Err(failure) => self.failed(work, step, adapter, order, failure, visit.now()).await,
+        }
+    }
+
+    /// Finds out whether the provider has the work, after whoever asked it was lost.
+    pub async fn find(&self, work: &Work, order: &JobOrder, asked_at: Timestamp, visit: Visit) -> Work {
+        let Some((step, adapter)) = self.job_step(work) else { return self.without_adapter(work) };
+        let failure = match adapter.find(order, asked_at, visit.at_most(times::PROVIDER_LOOK.limit)).await {
+            Found::There(ticket) => {
+                // Its time began when it was asked, and a process was lost in it: it gets what a fresh one would.
+                return work.known(
+                    ticket,
+                    visit.now(),
+                    visit.now().since(asked_at) + adapter.timing().first_content,
+                );
+            }
+            Found::Nowhere => Failure::not_sent(),
+            Found::Unknowable => {
+                Failure::new(FailureClass::UnknownOutcome).costing(adapter.estimate(order), true)
+            }
+        };
+        self.failed(work, step, adapter, order, failure, visit.now()).await
+    }
+
+    /// The job that the provider itself told us of by its id, while nothing better is known of it.
+    pub fn told(&self, work: &Work, id: &str, now: Timestamp) -> Option<Work> {
+        let (_, adapter) = self.job_step(work)?;
+        let asked_at = work.asked_at()?;
+        let patience = now.since(asked_at) + adapter.timing().first_content;
+        (work.lacks_a_ticket())
+            .then(|| adapter.named(id))
+            .flatten()
+            .map(|ticket| work.known(ticket, now, patience))
+    }
+
+    /// Looks until the job is over or `limit`.
+    pub async fn watch(
+        &self,
+        work: &Work,
+        ticket: &Ticket,
+        order: &JobOrder,
+        visit: Visit,
+        limit: Instant,
+        tell: Tell<'_>,
+    ) -> Visited {
+        let Some((step, adapter)) = self.job_step(work) else {
+            return Visited::Next(self.without_adapter(work));
+        };
+        match adapter.watch(ticket, order, limit, tell).await {
+            Ok(Watched::Finished(finished)) => {
+                self.shared.breaker.succeeded(step.provider).await;
+                Visited::Finished(finished)
+            }
+            Ok(Watched::GoesOn) => Visited::GoesOn,
+            // It tells nothing any more: it is taken back, or what it made is taken.
+            Ok(Watched::Refused(class)) => self.taken_back(work, ticket, order, visit, class).await,
+            Err(failure) => {
+                let failure = failure.with_request_id(ticket.id.clone());
+                Visited::Next(self.failed(work, step, adapter, order, failure, visit.now()).await)
+            }
+        }
+    }
+
+    /// Takes the job back: its time is up, or its owner wants it to end. What a provider is at work on when its owner
+    /// wants it to end goes on.
+    pub async fn withdraw(&self, work: &Work, ticket: &Ticket, order: &JobOrder, visit: Visit) -> Visited {
+        if work.must_end() && visit.now() < work.deadline() {
+            let mut sign = None;
+            let (look, mut note) = (visit.at_most(times::PROVIDER_LOOK.limit), |seen| sign = Some(seen));
+            match self.watch(work, ticket, order, visit, look, &mut note).await {
+                Visited::GoesOn if sign.is_some_and(Sign::is_work) => return Visited::Next(work.going_on()),
+                Visited::GoesOn => {}
+                over => return over,
+            }
+        }
+        self.taken_back(work, ticket, order, visit, FailureClass::Unavailable).await
+    }
+
+    async fn taken_back(
+        &self,
+        work: &Work,
+        ticket: &Ticket,
+        order: &JobOrder,
+        visit: Visit,
+        class: FailureClass,
+    ) -> Visited {
+        let Some((step, adapter)) = self.job_step(work) else {
+            return Visited::Next(self.without_adapter(work));
+        };
+        let patience = times::WITHDRAWAL.limit.min(adapter.timing().first_content / END_SHARE);
+        let failure = match adapter.withdraw(ticket, order, Instant::now() + patience).await {
+            Ok(Some(finished)) => {
+                self.shared.breaker.succeeded(step.provider).await;
+                return Visited::Finished(finished);
+            }
+            Ok(None) => Failure::new(class),
+            Err(failure) => failure,
+        };
+        let failure = failure.with_request_id(ticket.id.clone());
+        Visited::Next(self.failed(work, step, adapter, order, failure, visit.now()).await)
+    }
+
+    /// Fetches what was made. `Err`: the state after it could not be had; it is paid all the same.
+    pub async fn fetch(
+        &self,
+        work: &Work,
+        finished: &Finished,
+        order: &JobOrder,
+        visit: Visit,
+    ) -> Result<Vec<Artifact>, Work> {
+        let Some((step, adapter)) = self.job_step(work) else { return Err(self.without_adapter(work)) };
+        let patience = times::IMAGE_FILE.limit.min(adapter.timing().first_content / END_SHARE);
+        let limit = Instant::now() + patience;
+        let mut files = Vec::with_capacity(finished.files.len());
+        for file in &finished.files {
+            match adapter.fetch(file, limit).await {
+                Ok(artifact) => files.push(artifact),
+                Err(failure) => {
+                    let failure = failure
+                        .costing(finished.cost, finished.cost_is_estimated)
+                        .with_request_id(work.ticket().and_then(|ticket| ticket.id.clone()));
+                    return Err(self.failed(work, step, adapter, order, failure, visit.now()).await);
+                }
+            }
+        }
+        Ok(files)
+    }
+
+    /// How it was served, the attempt that served among all others.
+    pub fn served(&self, work: &Work, finished: &Finished, now: Timestamp) -> Option<Served> {
+        let (step, adapter) = self.job_step(work)?;
+        let mut attempts = work.attempts().to_vec();
+        let mut attempt = attempt(work, step, adapter, now);
+        attempt.first_content_millis = Some(attempt.millis);
+        attempt.provider_request_id = work.ticket().and_then(|ticket| ticket.id.clone());
+        (attempt.cost, attempt.cost_is_estimated) = (finished.cost, finished.cost_is_estimated);
+        attempts.push(attempt);
+        Some(Served {
+            provider: step.provider,
+            model: adapter.model().to_owned(),
+            usage: finished.usage.clone(),
+            cost: finished.cost,
+            cost_is_estimated: finished.cost_is_estimated,
+            ending: Ending::Complete,
+            attempts,
+        })
+    }
+
+    fn job_step(&self, work: &Work) -> Option<(&Step, &dyn JobAdapter)> {
+        let step = self.steps.get(work.step())?;
+        Some((step, step.job()?))
+    }
+
+    /// The profile or the settings changed while a run was under way, and nobody knows its provider any more.
+    fn without_adapter(&self, work: &Work) -> Work {
+        error!("a run's provider is not configured any more");
+        work.without_provider(FailureClass::Auth)
+    }
+
+    async fn failed(
+        &self,
+        work: &Work,
+        step: &Step,
+        adapter: &dyn JobAdapter,
+        order: &JobOrder,
+        failure: Failure,
+        now: Timestamp,
+    ) -> Work {
+        let (class, run, provider) = (failure.class, order.run, step.provider);
+        if class.needs_a_person() {
+            error!(
+                metric = "provider_refuses_us",
+                provider.name = provider.as_str(),
+                run.id = %run,
+                failure = class.as_str(),
+                "run {run}: {provider} refuses our account, model or request ({class})"
+            );
+        } else {
+            warn!(provider.name = provider.as_str(), run.id = %run, failure = class.as_str(), "run {run}: {} failed", step.name);
+        }
+        let incident = Incident { class, account: &order.account, is_outage: failure.is_outage };
+        self.shared.breaker.failed(provider, &incident).await;
+        let attempt = Attempt {
+            failure: Some(class),
+            provider_request_id: failure.request_id.clone(),
+            cost: failure.cost,
+            cost_is_estimated: failure.cost_is_estimated,
+            ..attempt(work, step, adapter, now)
+        };
+        work.failed(attempt, &failure, now, with_jitter(self.shared.backoff))
+    }
+}
+
+/// The attempt that `work` is in the middle of, over by now; what came of it is to be filled in.
+fn attempt(work: &Work, step: &Step, adapter: &dyn JobAdapter, now: Timestamp) -> Attempt {
+    let started_at = work.asked_at().unwrap_or(now);
+    Attempt {
+        provider: step.provider,
+        model: adapter.model().to_owned(),
+        started_at,
+        millis: u64::try_from(now.since(started_at).as_millis()).unwrap_or(u64::MAX),
+        first_content_millis: None,
+        failure: None,
+        provider_request_id: None,
+        cost: CostCents::ZERO,
+        cost_is_estimated: false,
+    }
+}
+
+/// What the attempts so far cost us.
+fn spent(work: &Work) -> CostCents {
+    work.attempts().iter().fold(CostCents::ZERO, |sum, attempt| sum.saturating_add(attempt.cost))
+}
+
+fn submit_patience(adapter: &dyn JobAdapter) -> Duration {
+    adapter.timing().first_content / SUBMIT_SHARE
+}

@@ -1,0 +1,223 @@
+use crate::items::{DUE_INDEX, RUN_JOBS};
+use crate::job::{RunJob, RunPlan};
+use aws_sdk_dynamodb::Client;
+use credits::Hold;
+use platform::{
+    Attributes, InvalidSettings, Item, ItemBuilder, Platform, SealError, Sealer, StoreError, key, number,
+    query_at_most, text, unless_condition_failed,
+};
+use primitives::{AccountId, Fingerprint, RunId, Timestamp, random_bytes};
+use providers::{Sign, Work};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// Jobs are spread over so many keys of the index, which are polled side by side.
+pub(crate) const SHARDS: u8 = 8;
+/// How long after its credit's end a job is kept, for a provider that finishes late.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// The table `run_jobs`.
+#[derive(Clone)]
+pub(crate) struct JobStore {
+    dynamo: Client,
+    table: String,
+    sealer: Sealer,
+}
+
+/// Whose write it was: a repeat of a write whose reply was lost finds itself there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Writer(String);
+
+impl Writer {
+    pub(crate) fn new() -> Writer {
+        Writer(u64::from_be_bytes(random_bytes()).to_string())
+    }
+}
+
+impl JobStore {
+    pub(crate) fn new(platform: &Platform) -> Result<JobStore, InvalidSettings> {
+        Ok(JobStore {
+            dynamo: platform.dynamo().clone(),
+            table: platform.table(&RUN_JOBS),
+            sealer: platform.env().section(Sealer::read)?,
+        })
+    }
+
+    /// The job as it is now.
+    pub(crate) async fn get(&self, run: RunId) -> Result<Option<RunJob>, StoreError> {
+        Ok(self.read(run).await?.map(|(job, _)| job))
+    }
+
+    async fn read(&self, run: RunId) -> Result<Option<(RunJob, String)>, StoreError> {
+        let get = self.dynamo.get_item().table_name(&self.table).set_key(Some(job_key(run)));
+        let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
+        answer.item().map(|item| self.read_job(item)).transpose()
+    }
+
+    /// Stores a job that nobody has stored before; `due` says when somebody should look after it.
+    pub(crate) async fn create(
+        &self,
+        job: &RunJob,
+        writer: &Writer,
+        due: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let run = job.run();
+        let item = ItemBuilder::default()
+            .text("run", run)
+            .text("account", &job.account)
+            .text("hold", job.hold.encode())
+            .number("version", job.version)
+            .text("writer", &writer.0)
+            .text("plan", self.seal(run, "plan", &job.plan)?)
+            .text("work", self.seal(run, "work", &job.work)?)
+            .text("poll", shard_of(run))
+            .number("due", due.seconds())
+            .number("ttl", job.hold.expires_at.after(KEPT_FOR).seconds())
+            .build();
+        let put = self.dynamo.put_item().table_name(&self.table).set_item(Some(item));
+        let put = put
+            .condition_expression("attribute_not_exists(#run) OR writer = :writer")
+            .expression_attribute_names("#run", "run")
+            .expression_attribute_values(":writer", text(&writer.0));
+        Ok(unless_condition_failed(put.send().await)?.is_some())
+    }
+
+    /// Writes the next state if nobody has written one since `job` was read, and says whether it did. `due` moves the time
+    /// when somebody should look after it.
+    pub(crate) async fn replace(
+        &self,
+        job: &RunJob,
+        next: &Work,
+        writer: &Writer,
+        due: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let mut set = "SET #work = :work, version = :next, writer = :writer".to_owned();
+        let mut update = self
+            .dynamo
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(job_key(job.run())))
+            .expression_attribute_names("#work", "work")
+            .expression_attribute_values(":work", text(self.seal(job.run(), "work", next)?))
+            .expression_attribute_values(":seen", number(job.version))
+            .expression_attribute_values(":next", number(job.version + 1))
+            .expression_attribute_values(":writer", text(&writer.0));
+        if let Some(due) = due {
+            set.push_str(", due = :due");
+            update = update.expression_attribute_values(":due", number(due.seconds()));
+        }
+        if let Some(sign) = &job.sign {
+            set.push_str(", sign = :sign");
+            let sign = serde_json::to_string(sign).unwrap_or_default();
+            update = update.expression_attribute_values(":sign", text(sign));
+        }
+        let update = update
+            .update_expression(set)
+            .condition_expression("version = :seen AND attribute_not_exists(ended)");
+        if unless_condition_failed(update.send().await)?.is_some() {
+            return Ok(true);
+        }
+        // A write whose reply was lost is sent again, and then refused because of itself.
+        let standing = self.read(job.run()).await?;
+        Ok(standing.is_some_and(|(standing, by)| standing.version == job.version + 1 && by == writer.0))
+    }
+
+    /// Notes that somebody looked, and when somebody should look again.
+    pub(crate) async fn look_again(&self, job: &RunJob, due: Timestamp) -> Result<(), StoreError> {
+        let mut set = "SET due = :due".to_owned();
+        let mut update = self
+            .dynamo
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(job_key(job.run())))
+            .expression_attribute_values(":due", number(due.seconds()));
+        if let Some(sign) = &job.sign {
+            set.push_str(", sign = :sign");
+            let sign = serde_json::to_string(sign).unwrap_or_default();
+            update = update.expression_attribute_values(":sign", text(sign));
+        }
+        let update = update.update_expression(set).condition_expression("attribute_exists(due)");
+        unless_condition_failed(update.send().await)?;
+        Ok(())
+    }
+
+    /// Notes that the run has its end, so that nobody looks after it any more.
+    pub(crate) async fn end(&self, run: RunId) -> Result<(), StoreError> {
+        let update = self
+            .dynamo
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(job_key(run)))
+            .expression_attribute_names("#run", "run")
+            .expression_attribute_values(":yes", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
+            .update_expression("SET ended = :yes REMOVE poll, due")
+            .condition_expression("attribute_exists(#run)");
+        unless_condition_failed(update.send().await)?;
+        Ok(())
+    }
+
+    /// Jobs of one shard that somebody should look after by now, those that wait longest first.
+    pub(crate) async fn due(&self, shard: u8, now: Timestamp, max: usize) -> Result<Vec<RunId>, StoreError> {
+        let query = self
+            .dynamo
+            .query()
+            .table_name(&self.table)
+            .index_name(DUE_INDEX)
+            .key_condition_expression("poll = :shard AND due <= :now")
+            .expression_attribute_values(":shard", text(shard_name(shard)))
+            .expression_attribute_values(":now", number(now.seconds()));
+        let found = query_at_most(query, max).await?;
+        found.iter().map(|marked| Item::new(RUN_JOBS.name, marked).parsed("run")).collect()
+    }
+
+    fn seal(&self, run: RunId, what: &str, content: &impl Serialize) -> Result<String, StoreError> {
+        let json = serde_json::to_vec(content).map_err(|_| unreadable(what))?;
+        self.sealer.seal(&place(run, what), &json).map_err(|_| unreadable(what))
+    }
+
+    fn open<T: DeserializeOwned>(
+        &self,
+        run: RunId,
+        what: &'static str,
+        sealed: &str,
+    ) -> Result<T, StoreError> {
+        let content = self.sealer.open(&place(run, what), sealed).map_err(|error: SealError| {
+            tracing::error!(run.id = %run, error = %error, "a run's job can't be opened");
+            unreadable(what)
+        })?;
+        serde_json::from_slice(&content).map_err(|_| unreadable(what))
+    }
+
+    fn read_job(&self, attributes: &Attributes) -> Result<(RunJob, String), StoreError> {
+        let item = Item::new(RUN_JOBS.name, attributes);
+        let run: RunId = item.parsed("run")?;
+        let account: AccountId = item.parsed("account")?;
+        let hold = Hold::decode(run, item.text("hold")?).ok_or_else(|| item.corrupt("hold"))?;
+        let plan: RunPlan = self.open(run, "plan", item.text("plan")?)?;
+        let work: Work = self.open(run, "work", item.text("work")?)?;
+        let sign: Option<Sign> = item.maybe_text("sign")?.and_then(|sign| serde_json::from_str(sign).ok());
+        let (version, is_over) = (item.number("version")?, item.flag("ended"));
+        Ok((RunJob { account, hold, plan, work, sign, version, is_over }, item.text("writer")?.to_owned()))
+    }
+}
+
+fn unreadable(what: &str) -> StoreError {
+    StoreError::Corrupt { table: RUN_JOBS.name, what: what.to_owned() }
+}
+
+fn place(run: RunId, what: &str) -> String {
+    format!("{}/{run}/{what}", RUN_JOBS.name)
+}
+
+fn job_key(run: RunId) -> platform::Key {
+    key([("run", &run.to_string())])
+}
+
+fn shard_of(run: RunId) -> String {
+    shard_name(Fingerprint::of(&[run.to_string().as_bytes()]).first_byte() % SHARDS)
+}
+
+fn shard_name(shard: u8) -> String {
+    format!("JOB#{shard}")
+}

@@ -1,0 +1,500 @@
+//! Brings runs to their end whose provider works apart from us. Whoever comes (the request that began the run, a provider's
+//! webhook, the poll, the sweep) does what [`Work::next`] says is due, and stores the next state before anything else: of
+//! two who come at the same moment one goes on, and the other obeys.
+
+use crate::job::RunJob;
+use crate::job_store::{JobStore, Writer};
+use crate::problem::{CANCELLED, OUTPUT_LOST};
+use crate::receipt::Receipt;
+use crate::telling::{Stage, Teller};
+use crate::view::BalanceView;
+use crate::{Closing, RunsError};
+use credits::{Decision, Ledger, Outcome, RunOutcome};
+use futures_util::{FutureExt, StreamExt};
+use media::{Media, OutputKind, StoredOutput};
+use platform::{InvalidSettings, Platform, Settings, with_causes};
+use primitives::{AccountId, Private, RunId, Timestamp, times};
+use providers::{
+    Artifact, Chain, Finished, GivenUp, JobOrder, MediaType, Next, Providers, Served, Sign, Visit, Visited,
+    Work,
+};
+use serde::Serialize;
+use std::time::Duration;
+use tokio::time::Instant;
+use url::Url;
+
+/// How long whoever fetches and books an output is left alone.
+const FINISHING_LEASE: Duration = Duration::from_secs(60);
+/// How soon somebody looks after a run whose visitor may have been lost.
+const LOOK_AFTER: Duration = Duration::from_secs(60);
+/// How often a visitor looks whether another one is through.
+const PEEK: Duration = Duration::from_millis(500);
+/// Jobs of one shard that are looked after at the same time.
+const AT_ONCE: usize = 8;
+/// How long a poll looks at one job.
+const POLL_LOOKS: Duration = Duration::from_secs(3);
+
+/// Runs whose provider works apart from us.
+#[derive(Clone)]
+pub(crate) struct Jobs {
+    platform: Platform,
+    ledger: Ledger,
+    providers: Providers,
+    media: Media,
+    closing: Closing,
+    store: JobStore,
+    /// `API_URL`: where providers reach us; absent, they are only looked at.
+    webhooks: Option<Url>,
+}
+
+/// How a visit ended.
+#[derive(Debug)]
+pub(crate) enum JobEnd {
+    /// The run has its end.
+    Over {
+        outcome: Box<Outcome>,
+        balance: Option<BalanceView>,
+        /// What it brought, also as a gift.
+        output: Option<StoredOutput>,
+    },
+    /// The run goes on without the visitor.
+    GoesOn(Box<RunJob>),
+}
+
+impl Jobs {
+    pub(crate) fn new(platform: &Platform, providers: &Providers) -> Result<Jobs, InvalidSettings> {
+        Ok(Jobs {
+            ledger: Ledger::new(platform)?,
+            media: Media::new(platform)?,
+            closing: Closing::new(platform)?,
+            store: JobStore::new(platform)?,
+            webhooks: platform.env().section(webhooks_url)?,
+            providers: providers.clone(),
+            platform: platform.clone(),
+        })
+    }
+
+    /// Stores a job whose credit has just been held, and does what can be done for it during the visit.
+    pub(crate) async fn begin(
+        &self,
+        mut job: RunJob,
+        visit: Visit,
+        tell: &Teller,
+    ) -> Result<JobEnd, RunsError> {
+        let (chain, order) = (self.chain(&job)?, job.order(self.webhooks.as_ref())?);
+        job.work = match chain.choose(&job.work, &order).await {
+            Ok(choice) => choice.asking(&job.work, visit.now()),
+            Err(nobody) => nobody,
+        };
+        let writer = Writer::new();
+        if !self.store.create(&job, &writer, visit.now().after(LOOK_AFTER)).await? {
+            // Somebody else has begun the same run.
+            return Ok(JobEnd::GoesOn(Box::new(job)));
+        }
+        if matches!(job.work.next(visit.now()), Next::Wait { .. }) {
+            let asked = ask(&chain, &job.work, &order, visit, Some(tell)).await;
+            self.go_on(&mut job, &asked, &writer).await?;
+        }
+        self.visit_as(job, visit, Some(tell), &writer).await
+    }
+
+    /// Does what can be done for a stored job during the visit.
+    pub(crate) async fn visit(
+        &self,
+        job: RunJob,
+        visit: Visit,
+        tell: Option<&Teller>,
+    ) -> Result<JobEnd, RunsError> {
+        self.visit_as(job, visit, tell, &Writer::new()).await
+    }
+
+    /// Does what can be done during the visit, and leaves the rest to whoever comes next.
+    async fn visit_as(
+        &self,
+        mut job: RunJob,
+        visit: Visit,
+        tell: Option<&Teller>,
+        writer: &Writer,
+    ) -> Result<JobEnd, RunsError> {
+        let (chain, order) = (self.chain(&job)?, job.order(self.webhooks.as_ref())?);
+        loop {
+            if job.is_over {
+                return self.obey(job).await;
+            }
+            let seen = job.work.clone();
+            let visited = match seen.next(visit.now()) {
+                Next::GiveUp(why) => return self.give_back(&job, why, visit, tell).await,
+                Next::Wait { .. } if seen.is_doubtful() || visit.is_over() => {
+                    return Ok(JobEnd::GoesOn(Box::new(job)));
+                }
+                Next::Wait { until } => {
+                    tokio::time::sleep_until(visit.until(until).min(Instant::now() + PEEK)).await;
+                    job = self.again(job).await?;
+                    continue;
+                }
+                Next::Ask => match chain.choose(&seen, &order).await {
+                    Ok(choice) => {
+                        if !self.go_on(&mut job, &choice.asking(&seen, visit.now()), writer).await? {
+                            continue;
+                        }
+                        Visited::Next(ask(&chain, &job.work, &order, visit, tell).await)
+                    }
+                    Err(nobody) => Visited::Next(nobody),
+                },
+                Next::Find { since } => Visited::Next(chain.find(&seen, &order, since, visit).await),
+                Next::Watch { .. } if visit.is_over() => return Ok(JobEnd::GoesOn(Box::new(job))),
+                Next::Watch { ticket, until } => {
+                    let mut note = |sign| job.sign = Some(told(sign, tell));
+                    chain.watch(&seen, ticket, &order, visit, visit.until(until), &mut note).await
+                }
+                Next::Withdraw { ticket } => chain.withdraw(&seen, ticket, &order, visit).await,
+            };
+            match visited {
+                Visited::GoesOn => {}
+                Visited::Next(next) => {
+                    self.go_on(&mut job, &next, writer).await?;
+                }
+                Visited::Finished(finished) => {
+                    if !self.go_on(&mut job, &seen.finishing(visit.now(), FINISHING_LEASE), writer).await? {
+                        continue;
+                    }
+                    if let Some(tell) = tell {
+                        tell.reach(Stage::Storing);
+                    }
+                    match chain.fetch(&job.work, &finished, &order, visit).await {
+                        Ok(files) => return self.deliver(&chain, &job, finished, files, visit, tell).await,
+                        Err(next) => {
+                            self.go_on(&mut job, &next, writer).await?;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Stores the next state. False: somebody else has stored another one, which is now the job's.
+    async fn go_on(&self, job: &mut RunJob, next: &Work, writer: &Writer) -> Result<bool, RunsError> {
+        if self.store.replace(job, next, writer, None).await? {
+            job.work = next.clone();
+            job.version += 1;
+            return Ok(true);
+        }
+        *job = self.again(job.clone()).await?;
+        Ok(false)
+    }
+
+    /// The job as it is by now.
+    async fn again(&self, job: RunJob) -> Result<RunJob, RunsError> {
+        let standing = self.store.get(job.run()).await?;
+        // Its time is over and the store has forgotten it.
+        Ok(standing.unwrap_or(RunJob { is_over: true, ..job }))
+    }
+
+    /// The outcome that somebody else has decided.
+    async fn obey(&self, job: RunJob) -> Result<JobEnd, RunsError> {
+        let outcome = self.ledger.outcome(&job.account, job.run()).await?.ok_or(RunsError::NotFound)?;
+        let output =
+            outcome.run().and_then(|run| Receipt::parse(&run.receipt)).and_then(|receipt| receipt.output);
+        Ok(JobEnd::Over { outcome: Box::new(outcome), balance: None, output })
+    }
+
+    /// The output is stored first: nothing is charged that can't be fetched.
+    async fn deliver(
+        &self,
+        chain: &Chain,
+        job: &RunJob,
+        finished: Finished,
+        files: Vec<Artifact>,
+        visit: Visit,
+        tell: Option<&Teller>,
+    ) -> Result<JobEnd, RunsError> {
+        let now = visit.now();
+        let served = chain.served(&job.work, &finished, now).ok_or(RunsError::Malformed("a run's job"))?;
+        let mut receipt = self.receipt(job, &served, now, tell);
+        let stored = match files.into_iter().next() {
+            Some(file) => self.store_file(job, file).await,
+            None => Err(RunsError::Malformed("an output")),
+        };
+        let output = match stored {
+            Ok(output) => output,
+            Err(error) => {
+                tracing::error!(
+                    run.id = %job.run(), error = %with_causes(&error),
+                    "an output could not be stored; the credit goes back"
+                );
+                let (lost, text) = (receipt.whole_cost(), receipt.to_text());
+                let decision = Decision::release_for_our_fault(&job.hold, OUTPUT_LOST, lost, text);
+                return self.end(job, &decision, None).await;
+            }
+        };
+        crate::conduct::warn_of_loss(job.run(), &receipt, job.plan.cost_max);
+        receipt.output = Some(output.clone());
+        let decision = Decision::charge(&job.hold, job.hold.amount, receipt.to_text())?;
+        self.end(job, &decision, Some(output)).await
+    }
+
+    async fn give_back(
+        &self,
+        job: &RunJob,
+        why: GivenUp,
+        visit: Visit,
+        tell: Option<&Teller>,
+    ) -> Result<JobEnd, RunsError> {
+        let mut receipt = job.receipt(visit.now());
+        receipt.left = tell.is_some_and(Teller::is_unheard);
+        let lost = receipt.whole_cost();
+        let reason = match why {
+            GivenUp::Failed(class) => class.as_str(),
+            GivenUp::Cancelled => CANCELLED,
+        };
+        tracing::info!(
+            run.id = %job.run(), account.id = %job.account, reason, client_left = receipt.left,
+            "run failed; the credit is back"
+        );
+        let decision = Decision::release(&job.hold, reason, lost, receipt.to_text());
+        self.end(job, &decision, None).await
+    }
+
+    /// Decides, or finds what was decided; the loser of two obeys, and its output is a gift if the other gave the credit back.
+    async fn end(
+        &self,
+        job: &RunJob,
+        decision: &Decision,
+        output: Option<StoredOutput>,
+    ) -> Result<JobEnd, RunsError> {
+        let (outcome, balance) = self.closing.settle(&job.account, &job.hold, decision).await?;
+        let output = match (output, outcome.run().and_then(RunOutcome::failure)) {
+            (Some(output), Some(_)) => {
+                self.closing.deliver_late(&outcome, &output).await;
+                Some(output)
+            }
+            (_, None) => {
+                outcome.run().and_then(|run| Receipt::parse(&run.receipt)).and_then(|receipt| receipt.output)
+            }
+            (None, Some(_)) => None,
+        };
+        if let Err(error) = self.store.end(job.run()).await {
+            tracing::warn!(run.id = %job.run(), error = %with_causes(&error), "a run's job is left for the poll to end");
+        }
+        Ok(JobEnd::Over { outcome: Box::new(outcome), balance, output })
+    }
+
+    fn receipt(&self, job: &RunJob, served: &Served, now: Timestamp, tell: Option<&Teller>) -> Receipt {
+        let mut receipt = job.receipt(now);
+        receipt.tried = crate::Tried::all(&served.attempts, receipt.reserved_at());
+        receipt.first_at = Some(now.millis());
+        receipt.served = Some(Receipt::served_of(served, false));
+        receipt.left = tell.is_some_and(Teller::is_unheard);
+        receipt
+    }
+
+    fn chain(&self, job: &RunJob) -> Result<Chain, RunsError> {
+        let chain = self.providers.chain(&job.plan.chain);
+        chain.map_err(|unknown| RunsError::UnknownChain(unknown.to_string()))
+    }
+}
+
+/// The address below which the routes of providers' webhooks lie.
+fn webhooks_url(settings: &mut Settings<'_>) -> Option<Url> {
+    let base = settings.optional("API_URL")?;
+    let url = Url::parse(&format!("{}/v1/webhooks/providers/", base.trim_end_matches('/')));
+    url.map_err(|_| settings.complain("API_URL", "gives no usable address")).ok()
+}
+
+/// Asks the next provider, and tells the listener when it has surely taken the work.
+async fn ask(chain: &Chain, work: &Work, order: &JobOrder, visit: Visit, tell: Option<&Teller>) -> Work {
+    let asked = chain.ask(work, order, visit).await;
+    if let (Some(_), Some(tell)) = (asked.ticket(), tell) {
+        tell.reach(Stage::Queued);
+    }
+    asked
+}
+
+/// Tells the listener where the job is.
+fn told(sign: Sign, tell: Option<&Teller>) -> Sign {
+    if let Some(tell) = tell {
+        tell.reach(match sign {
+            Sign::Queued { .. } => Stage::Queued,
+            Sign::Working { .. } => Stage::Working,
+        });
+    }
+    sign
+}
+
+fn content_of(artifact: Artifact) -> (OutputKind, Private<Vec<u8>>) {
+    let kind = match artifact.media_type {
+        MediaType::Png => OutputKind::Png,
+        MediaType::Jpeg => OutputKind::Jpeg,
+        MediaType::Webp => OutputKind::Webp,
+    };
+    (kind, Private::new(artifact.bytes))
+}
+
+impl Jobs {
+    /// Looks after the jobs of one shard whose time has come, and says how many were brought to their end.
+    pub(crate) async fn poll_shard(&self, shard: u8, max: usize) -> Result<PollReport, RunsError> {
+        let due = self.store.due(shard, self.platform.now(), max).await?;
+        let looks = due.into_iter().map(|run| self.look_after(run).boxed());
+        let parts: Vec<PollReport> =
+            futures_util::stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
+        Ok(parts.into_iter().fold(PollReport::default(), PollReport::and))
+    }
+
+    async fn look_after(&self, run: RunId) -> PollReport {
+        match self.try_look_after(run).await {
+            Ok(is_over) => PollReport { jobs: 1, ended: u32::from(is_over), failed: 0 },
+            Err(error) => {
+                tracing::error!(run.id = %run, error = %with_causes(&error), "a run's job could not be looked after");
+                PollReport { jobs: 1, ended: 0, failed: 1 }
+            }
+        }
+    }
+
+    async fn try_look_after(&self, run: RunId) -> Result<bool, RunsError> {
+        let Some(job) = self.store.get(run).await? else { return Ok(false) };
+        if job.is_over {
+            self.store.end(run).await?;
+            return Ok(true);
+        }
+        // Whoever decided it may have been lost before anything else was done.
+        if let Some(outcome) = self.ledger.outcome(&job.account, run).await? {
+            self.closing.conclude(&job.hold, &outcome).await?;
+            self.store.end(run).await?;
+            return Ok(true);
+        }
+        match self.visit(job, self.poll_visit(), None).await? {
+            JobEnd::Over { .. } => Ok(true),
+            JobEnd::GoesOn(job) => {
+                self.store.look_again(&job, self.platform.now().after(LOOK_AFTER)).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// A provider has told that it is through with a run's job, by its own name for it. It is believed only as far as the
+    /// job is then looked at. What comes after the run's end is a gift.
+    pub(crate) async fn hear(&self, run: RunId, id: &str) -> Result<JobNews, RunsError> {
+        let Some(mut job) = self.store.get(run).await? else { return Ok(JobNews::Unknown) };
+        let visit = self.poll_visit();
+        if let Some(known) = self.chain(&job)?.told(&job.work, id, visit.now()) {
+            if job.is_over {
+                job.work = known;
+            } else {
+                self.go_on(&mut job, &known, &Writer::new()).await?;
+            }
+        }
+        // Of an attempt that was given up before, or of nobody's: it changes nothing.
+        if job.work.ticket().is_none_or(|ticket| ticket.id.as_deref() != Some(id)) {
+            return Ok(JobNews::Unknown);
+        }
+        if job.is_over {
+            return self.take_late(&job, visit).await;
+        }
+        match self.visit(job, visit, None).await? {
+            JobEnd::Over { .. } => Ok(JobNews::Ended),
+            JobEnd::GoesOn(_) => Ok(JobNews::GoesOn),
+        }
+    }
+
+    /// What a provider finished after the credit had been given back is a gift.
+    async fn take_late(&self, job: &RunJob, visit: Visit) -> Result<JobNews, RunsError> {
+        let outcome = self.ledger.outcome(&job.account, job.run()).await?.ok_or(RunsError::NotFound)?;
+        let was_given_back = outcome.run().and_then(RunOutcome::failure).is_some();
+        if !was_given_back || self.closing.has_gift(&outcome).await? {
+            return Ok(JobNews::Ended);
+        }
+        let (chain, order) = (self.chain(job)?, job.order(None)?);
+        let Some(ticket) = job.work.ticket() else { return Ok(JobNews::Unknown) };
+        let looked = chain
+            .watch(
+                &job.work,
+                ticket,
+                &order,
+                visit,
+                visit.until(job.hold.expires_at.max(visit.now().after(POLL_LOOKS))),
+                &mut |_| {},
+            )
+            .await;
+        let Visited::Finished(finished) = looked else { return Ok(JobNews::Ended) };
+        let Ok(files) = chain.fetch(&job.work, &finished, &order, visit).await else {
+            return Ok(JobNews::Ended);
+        };
+        if let Some(file) = files.into_iter().next() {
+            let output = self.store_file(job, file).await?;
+            self.closing.deliver_late(&outcome, &output).await;
+        }
+        Ok(JobNews::Ended)
+    }
+
+    /// The owner wants the run to end. It ends, free of charge, unless its provider is at work on it.
+    pub(crate) async fn cancel(&self, account: &AccountId, run: RunId) -> Result<Cancelled, RunsError> {
+        let job = self.store.get(run).await?.filter(|job| job.account == *account);
+        let Some(mut job) = job else { return Ok(Cancelled::NoJob) };
+        let (visit, writer) = (self.poll_visit(), Writer::new());
+        while !job.is_over && !job.work.must_end() {
+            let ending = job.work.ending();
+            self.go_on(&mut job, &ending, &writer).await?;
+        }
+        match self.visit_as(job, visit, None, &writer).await? {
+            JobEnd::Over { .. } => Ok(Cancelled::Over),
+            JobEnd::GoesOn(job) if job.work.must_end() => Ok(Cancelled::Noted),
+            JobEnd::GoesOn(_) => Ok(Cancelled::TooLate),
+        }
+    }
+
+    async fn store_file(&self, job: &RunJob, file: Artifact) -> Result<StoredOutput, RunsError> {
+        // Named after the hold, so that nothing but this decision ever writes to it.
+        let name = format!("{}-{}", job.run(), job.hold.nonce.encode());
+        let (kind, content) = content_of(file);
+        Ok(self.media.store(&job.account, &name, kind, content, self.platform.now()).await?)
+    }
+
+    fn poll_visit(&self) -> Visit {
+        Visit::new(self.platform.now(), POLL_LOOKS, times::JOB_VISIT.limit)
+    }
+}
+
+/// What came of a provider's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobNews {
+    /// The run has its end, by this visit or an earlier one.
+    Ended,
+    /// The provider is not through.
+    GoesOn,
+    /// It is no job of this run's, or there is no such run.
+    Unknown,
+}
+
+/// What came of the owner's wish to end a run.
+#[derive(Debug)]
+pub(crate) enum Cancelled {
+    /// The run has its end.
+    Over,
+    /// It ends as soon as whoever is asking a provider for it is through.
+    Noted,
+    /// The provider is at work on it: it goes on.
+    TooLate,
+    /// It is written while its owner listens, or there is no such run.
+    NoJob,
+}
+
+/// What a poll did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PollReport {
+    /// Runs that somebody had to look after.
+    pub jobs: u32,
+    /// Of those, brought to their end.
+    pub ended: u32,
+    /// Of those, not looked after this time; the next poll tries again.
+    pub failed: u32,
+}
+
+impl PollReport {
+    pub(crate) fn and(self, other: PollReport) -> PollReport {
+        PollReport {
+            jobs: self.jobs.saturating_add(other.jobs),
+            ended: self.ended.saturating_add(other.ended),
+            failed: self.failed.saturating_add(other.failed),
+        }
+    }
+}
