@@ -7,6 +7,8 @@ import wave
 
 import replicate
 from replicate.exceptions import ModelError, ReplicateError
+from replicate.prediction import Prediction
+from replicate.webhook import InvalidSignatureError, Webhooks
 
 from harness import Checks, Inbox, call, equal, raises
 
@@ -38,8 +40,9 @@ def seconds(url):
 
 @check("run waits, and answers the address of a WAV that lasts as long as its text")
 def _():
-    output = CLIENT.run(f"lucataco/xtts-v2:{XTTS}", input=spoken("fifteen letters"))
-    equal(round(seconds(output), 3), round((15 + 23) / 15, 3), "the length")
+    wish = spoken("fifteen letters")
+    output = CLIENT.run(f"lucataco/xtts-v2:{XTTS}", input=wish)
+    assert abs(seconds(output) - len(wish["text"]) / 15) < 0.01
 
 
 @check("a prediction goes from starting over processing to succeeded, and tells its time")
@@ -124,8 +127,8 @@ def _():
             version=XTTS, input=spoken("hello"), webhook=f"{inbox.url}/hook", webhook_events_filter=["start", "completed"])
         statuses = []
         for path, headers, body in inbox.take(2):
-            replicate.webhooks.Webhooks.validate(headers=headers, body=body, secret=secret, tolerance=300)
-            told = replicate.prediction.Prediction.parse_raw(body)
+            Webhooks.validate(headers=headers, body=body, secret=secret, tolerance=300)
+            told = Prediction.parse_raw(body)
             equal((path, told.id), ("/hook", prediction.id), "the webhook")
             statuses.append(told.status)
         equal(statuses, ["processing", "succeeded"], "the statuses")
@@ -135,8 +138,8 @@ def _():
         wrong = 0
         for _, headers, body in inbox.take(2):
             try:
-                replicate.webhooks.Webhooks.validate(headers=headers, body=body, secret=secret)
-            except replicate.webhook.InvalidSignatureError:
+                Webhooks.validate(headers=headers, body=body, secret=secret)
+            except InvalidSignatureError:
                 wrong += 1
         equal(wrong, 1, "the number of forgeries")
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http::{HeaderValue, header};
 
@@ -20,6 +20,8 @@ use crate::reply;
 /// Samples a second; mono, 16 bits each.
 pub(crate) const SAMPLE_RATE: u64 = 24_000;
 const BYTES_PER_SAMPLE: u64 = 2;
+const HUGE_CHUNK: usize = 64 * 1024;
+const HUGE_CHUNKS: usize = 65 * 16;
 
 /// How a tune goes over the wire.
 pub(crate) struct Sending {
@@ -47,6 +49,16 @@ pub(crate) fn wav(melody: Melody, sending: &Sending) -> Response {
 pub(crate) fn pcm(melody: Melody, sending: &Sending) -> Response {
     let samples = wav::HEADER_BYTES..melody.file_bytes();
     reply::with_type(200, "audio/pcm", flow::body(melody, samples, sending))
+}
+
+/// A WAV file of 65 MiB of silence, just above what a careful reader takes.
+pub(crate) fn huge(is_announced: bool) -> Response {
+    let samples = HUGE_CHUNK as u64 * HUGE_CHUNKS as u64;
+    let first = std::iter::once(Bytes::from(wav::header(samples).to_vec()));
+    let chunks = first.chain(std::iter::repeat_n(Bytes::from(vec![0; HUGE_CHUNK]), HUGE_CHUNKS));
+    let body = Body::from_stream(futures_util::stream::iter(chunks.map(Ok::<Bytes, std::io::Error>)));
+    let sending = Sending { is_announced, ..Sending::plain() };
+    announced(reply::with_type(200, "audio/wav", body), samples + wav::HEADER_BYTES, &sending)
 }
 
 /// The WAV file, or the part of it that a `range` header names.

@@ -5,11 +5,11 @@ use axum::response::Response;
 use super::prediction::KEPT_SECONDS;
 use super::refusal;
 use crate::picture::Serving;
-use crate::sound::{self, Melody, Sending};
+use crate::sound::{self, Melody};
 use crate::{World, ids, reply};
 
-/// Just above 64 MiB.
-const HUGE_MILLIS: u64 = 1_420_000;
+/// A day of speech: more than any text makes.
+const MILLIS_MAX: u64 = 86_400_000;
 
 /// `<seed>-<milliseconds>-<behaviour>-<finished at>-<unique>.wav`
 pub(super) fn name(melody: Melody, serving: Serving, now: u64) -> String {
@@ -28,12 +28,11 @@ pub(super) fn serve(world: &World, name: &str, range: Option<&str>) -> Response 
     if world.now() >= finished_at.saturating_add(KEPT_SECONDS) {
         return refusal(404);
     }
-    let huge = Melody { millis: HUGE_MILLIS, ..melody };
     match behaviour {
         "a" => sound::wav_range(melody, range),
         "h" => reply::html(200, "<!doctype html><title>Not found</title><h1>File expired</h1>"),
-        "l" => sound::wav(huge, &Sending::plain()),
-        "u" => sound::wav(huge, &Sending { is_announced: false, ..Sending::plain() }),
+        "l" => sound::huge(true),
+        "u" => sound::huge(false),
         _ => refusal(404),
     }
 }
@@ -41,7 +40,7 @@ pub(super) fn serve(world: &World, name: &str, range: Option<&str>) -> Response 
 fn read(name: &str) -> Option<(Melody, &str, u64)> {
     let mut parts = name.strip_suffix(".wav")?.split('-');
     let seed = u64::from_str_radix(parts.next()?, 16).ok()?;
-    let millis = parts.next()?.parse().ok().filter(|millis| *millis <= HUGE_MILLIS)?;
+    let millis = parts.next()?.parse().ok().filter(|millis| *millis <= MILLIS_MAX)?;
     let behaviour = parts.next()?;
     let finished_at = parts.next()?.parse().ok()?;
     Some((Melody { seed, millis, is_drone: false }, behaviour, finished_at))
