@@ -1,12 +1,15 @@
 """What the checks share: naming them, starting servers, running the product from outside."""
 
 import atexit
+import http.server
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import traceback
 import urllib.error
@@ -121,6 +124,40 @@ def await_port(port, process, seconds=60):
         except OSError:
             time.sleep(0.1)
     raise RuntimeError(f"nothing listens on port {port}")
+
+
+class Inbox:
+    """A server on a free port that takes webhooks; `take` waits for them."""
+
+    def __init__(self):
+        self.received = queue.Queue()
+        received = self.received
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
+                received.put((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def take(self, count):
+        """Path, headers and body of the next `count` webhooks."""
+        return [self.received.get(timeout=30) for _ in range(count)]
 
 
 # ---- the product ---------------------------------------------------------------------------------------------

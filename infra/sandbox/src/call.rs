@@ -1,5 +1,6 @@
 //! One request to a service, read completely.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use axum::body::Bytes;
@@ -7,8 +8,8 @@ use axum::extract::{Query, Request};
 use http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 
-/// More than any vendor's request here needs.
-const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Above the largest file that a vendor here takes, so that one that is too large gets the vendor's own refusal.
+const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// A request whose body has been read.
 pub(crate) struct Call {
@@ -43,6 +44,11 @@ impl Call {
     /// The query as a map; an unreadable one counts as empty.
     pub(crate) fn query(&self) -> HashMap<String, String> {
         Query::try_from_uri(&self.uri).map(|Query(map)| map).unwrap_or_default()
+    }
+
+    /// The body as text; what is no UTF-8 in it (a file in a form) becomes U+FFFD.
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
     }
 
     pub(crate) fn json(&self) -> Result<Value, serde_json::Error> {

@@ -34,6 +34,12 @@ impl Civil {
         format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
     }
 
+    /// `2026-11-20T14:42:34.000Z`, for a moment in UTC.
+    pub(crate) fn iso_text(self) -> String {
+        let Civil { hour, minute, second, .. } = self;
+        format!("{}T{hour:02}:{minute:02}:{second:02}.000Z", self.iso_date())
+    }
+
     /// `11/20/2026 2:42:34 PM`
     pub(crate) fn us_text(self) -> String {
         let Civil { year, month, day, hour, minute, second } = self;
@@ -41,4 +47,15 @@ impl Civil {
         let hour = (hour + 11) % 12 + 1;
         format!("{month}/{day}/{year} {hour}:{minute:02}:{second:02} {half}")
     }
+}
+
+/// The Unix seconds of `2026-11-20T14:42:34Z`, with or without a fraction; `None` for another offset or no date.
+pub(crate) fn unix_of_iso(text: &str) -> Option<u64> {
+    let (whole, rest) = text.split_at_checked(19)?;
+    let zone = rest.trim_start_matches(|letter: char| letter == '.' || letter.is_ascii_digit());
+    if !matches!(zone, "Z" | "z" | "+00:00" | "") {
+        return None;
+    }
+    // The calendar reads Vietnam's wall clock.
+    calendar::unix(&whole.replace('T', " ")).map(|unix| unix.saturating_add(VIETNAM_SECONDS))
 }

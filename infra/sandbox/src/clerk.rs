@@ -11,7 +11,6 @@ mod users;
 mod webhook;
 
 pub(crate) use people::{People, Person};
-#[cfg(test)]
 pub(crate) use svix::signature;
 pub(crate) use token::fresh_token;
 

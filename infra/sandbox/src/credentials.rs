@@ -34,3 +34,13 @@ pub const TRON_API_KEY: &str = "sandbox-tron-key";
 pub const TRON_WALLET: &str = "TYjmXT96jMbjdTPnDRVntn2HGD6QY7k2vQ";
 /// The contract of USDT, the same as on the real chain.
 pub const USDT_CONTRACT: &str = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t";
+/// Replicate's token, sent as `Authorization: Bearer …`.
+pub const REPLICATE_API_TOKEN: &str = "r8_sandbox_replicate_token";
+/// Signs Replicate's webhooks (Standard Webhooks: the part after `whsec_` is base64 of the HMAC key).
+pub const REPLICATE_WEBHOOK_SECRET: &str = "whsec_c2FuZGJveC1yZXBsaWNhdGUtd2ViaG9vay1kZW1vLWtleQ==";
+/// The bearer key of the speech server.
+pub const OMNIVOICE_KEY: &str = "sandbox-omnivoice-key";
+/// Groq's bearer key.
+pub const GROQ_KEY: &str = "gsk_sandbox_groq_key";
+/// Apify's token, sent as `Authorization: Bearer …`, or as `?token=`.
+pub const APIFY_TOKEN: &str = "apify_api_sandbox_token";

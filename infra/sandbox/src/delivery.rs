@@ -3,16 +3,17 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use reqwest::redirect::Policy;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Fault, Service, World, calendar};
+use crate::{Fault, Service, World, calendar, outside};
 
 /// Svix waits this long for an answer, and SePay so long for a connection.
 const DELIVERY_SECONDS: u64 = 15;
 
 /// Webhooks go to a local product, so the client trusts no certificate authority at all.
-static CLIENT: LazyLock<Option<reqwest::Client>> = LazyLock::new(client);
+static CLIENT: LazyLock<Option<reqwest::Client>> = LazyLock::new(|| client(Policy::default()));
 
 /// One signed webhook request, for whoever wants to carry it to the product.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +78,28 @@ impl Delivery {
         };
         Some(Outcome { about: about.to_owned(), at: calendar::text(at), status, error })
     }
+
+    /// One attempt at an address that came with the work, noted in the journal; `None` when nobody has answered or
+    /// the address is not on this machine.
+    pub(crate) async fn send_to(
+        &self,
+        world: &World,
+        service: Service,
+        url: &str,
+        fault: Option<&Fault>,
+    ) -> Option<u16> {
+        let ticket = world.journal.sent(service, self, fault.map(Fault::name), world.now());
+        match outside::post(url, &self.headers, self.body.clone()).await {
+            Ok(status) => {
+                world.journal.answered(ticket, status);
+                Some(status)
+            }
+            Err(error) => {
+                tracing::warn!(webhook.service = service.name(), "the webhook found nobody: {error}");
+                None
+            }
+        }
+    }
 }
 
 /// How often a webhook goes out under a fault.
@@ -100,13 +123,13 @@ pub(crate) async fn post(url: &str, headers: &[(String, String)], body: Vec<u8>)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the sandbox stands for another company's process")]
-fn client() -> Option<reqwest::Client> {
+pub(crate) fn client(redirects: Policy) -> Option<reqwest::Client> {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .ok()?
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
+    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().redirect(redirects);
     client.timeout(Duration::from_secs(DELIVERY_SECONDS)).build().ok()
 }

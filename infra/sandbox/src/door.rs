@@ -13,6 +13,7 @@ use crate::chain::{trongrid, tronscan};
 use crate::faults::{Asked, Moment, Then};
 use crate::script::Script;
 use crate::{Fault, Service, World, anthropic, bank, clerk, comfyui, deepseek, fal, reply, sepay};
+use crate::{apify, groq, omnivoice, replicate};
 use crate::{frankfurter, vietcombank};
 
 /// Longer than any client waits.
@@ -110,6 +111,10 @@ async fn answer(world: &Arc<World>, service: Service, call: &Call, mood: &Mood) 
         Service::Trongrid => trongrid::answer(world, call, mood),
         Service::Vietcombank => vietcombank::answer(world, call, mood),
         Service::Frankfurter => frankfurter::answer(world, call, mood),
+        Service::Replicate => replicate::answer(world, call, mood).await,
+        Service::Omnivoice => omnivoice::answer(world, call, mood),
+        Service::Groq => groq::answer(world, call, mood).await,
+        Service::Apify => apify::answer(world, call, mood).await,
     }
 }
 
@@ -158,6 +163,10 @@ fn refusal(service: Service, status: u16) -> Response {
         Service::Trongrid => trongrid::refusal(status),
         Service::Vietcombank => vietcombank::refusal(status),
         Service::Frankfurter => frankfurter::refusal(status),
+        Service::Replicate => replicate::refusal(status),
+        Service::Omnivoice => omnivoice::refusal(status),
+        Service::Groq => groq::refusal(status),
+        Service::Apify => apify::refusal(status),
     }
 }
 
@@ -167,6 +176,9 @@ fn moment(service: Service, call: &Call) -> Moment {
         Service::Sepay => sepay::moment(call),
         Service::Bank => bank::moment(call),
         Service::Tronscan => tronscan::moment(call),
+        Service::Replicate => replicate::moment(call),
+        Service::Omnivoice => omnivoice::moment(call),
+        Service::Apify => apify::moment(call),
         // Rates are only read; whoever posts one sets it for the sandbox.
         Service::Vietcombank | Service::Frankfurter if call.method == http::Method::POST => Moment::Control,
         _ if call.method == http::Method::POST => Moment::Work,

@@ -10,7 +10,7 @@ use crate::{Delivery, Service};
 
 const KEPT: usize = 2_000;
 const BODY_BYTES_KEPT: usize = 64 * 1024;
-const WATCHED: [&str; 13] = [
+const WATCHED: [&str; 17] = [
     "authorization",
     "x-api-key",
     "anthropic-version",
@@ -24,6 +24,10 @@ const WATCHED: [&str; 13] = [
     "x-sepay-signature",
     "x-sepay-timestamp",
     "tron-pro-api-key",
+    "prefer",
+    "cancel-after",
+    "range",
+    "webhook-signature",
 ];
 
 /// One request a service received, or sent to the product.
@@ -85,7 +89,8 @@ impl Journal {
         self.note(JournalEntry {
             service,
             method: "POST".to_owned(),
-            path: delivery.path.clone(),
+            // A query may hold the secret by which the product knows a sender.
+            path: delivery.path.split('?').next().unwrap_or_default().to_owned(),
             headers: WATCHED.into_iter().filter(|name| has(name)).collect(),
             body: kept_text(&delivery.body),
             status: None,
@@ -127,13 +132,20 @@ fn entry(service: Service, call: &Call, fault: Option<&'static str>, at: u64) ->
     JournalEntry {
         service,
         method: call.method.as_str().to_owned(),
-        path: call.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        path: without_token(call.uri.path_and_query().map_or("/", |path| path.as_str())),
         headers: WATCHED.into_iter().filter(|name| call.headers.contains_key(*name)).collect(),
         body: kept_text(&call.body),
         status: None,
         fault,
         at,
     }
+}
+
+/// Apify takes its token in the query too, and the journal keeps no credential.
+fn without_token(path: &str) -> String {
+    let Some((head, rest)) = path.split_once("token=") else { return path.to_owned() };
+    let behind = rest.split_once('&').map_or(String::new(), |(_, behind)| format!("&{behind}"));
+    format!("{head}token=…{behind}")
 }
 
 fn kept_text(body: &[u8]) -> String {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 mod anthropic;
+mod apify;
 mod bank;
 mod calendar;
 mod call;
@@ -15,28 +16,39 @@ mod civil;
 mod clerk;
 mod comfyui;
 mod control;
+mod course;
 mod credentials;
+mod decimal;
 mod deepseek;
 mod delivery;
 mod door;
 mod fal;
 mod faults;
 mod frankfurter;
+mod groq;
 mod ids;
 mod journal;
 mod language;
 mod memory;
+mod multipart;
+mod omnivoice;
+mod outside;
 mod payments;
 mod picture;
 mod progress;
+mod ranges;
+mod replicate;
 mod reply;
 mod script;
+mod sentences;
 mod sepay;
 mod service;
 mod shelf;
+mod sound;
 #[cfg(test)]
 mod tests;
 mod vietcombank;
+mod webhooks;
 
 pub use bank::{Mangle, Proof, ScannedQr, TransferWish, UnreadableQr};
 pub use chain::UsdtWish;
@@ -45,6 +57,7 @@ pub use credentials::{
     FAL_KEY, SEPAY_BANK_API_KEY, SEPAY_BANK_API_TOKEN, SEPAY_BANK_HMAC_SECRET, SEPAY_IPN_SECRET,
     SEPAY_MERCHANT_ID, SEPAY_SECRET_KEY,
 };
+pub use credentials::{APIFY_TOKEN, GROQ_KEY, OMNIVOICE_KEY, REPLICATE_API_TOKEN, REPLICATE_WEBHOOK_SECRET};
 pub use credentials::{TRON_API_KEY, TRON_WALLET, USDT_CONTRACT};
 pub use delivery::Delivery;
 pub use faults::{Fault, FaultRule, Faults, Then};
@@ -88,6 +101,9 @@ pub(crate) struct World {
     pub(crate) chain: chain::Chain,
     pub(crate) vietcombank: vietcombank::Board,
     pub(crate) frankfurter: frankfurter::Rates,
+    pub(crate) replicate: replicate::Predictions,
+    pub(crate) omnivoice: omnivoice::Profiles,
+    pub(crate) apify: apify::Runs,
     clock: AtomicU64,
 }
 
@@ -149,6 +165,9 @@ impl World {
             chain: chain::Chain::default(),
             vietcombank: vietcombank::Board::default(),
             frankfurter: frankfurter::Rates::default(),
+            replicate: replicate::Predictions::default(),
+            omnivoice: omnivoice::Profiles::default(),
+            apify: apify::Runs::default(),
             clock: AtomicU64::new(REAL_CLOCK),
         }
     }

@@ -7,6 +7,9 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+/// An answer in place of what a function was asked for; boxed, because answers are large and refusals rare.
+pub(crate) type Refused = Box<Response>;
+
 /// A JSON answer.
 pub(crate) fn json(status: u16, body: &impl Serialize) -> Response {
     let text = serde_json::to_vec(body).unwrap_or_default();

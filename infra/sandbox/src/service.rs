@@ -28,11 +28,19 @@ pub enum Service {
     Vietcombank,
     /// Central banks' reference rates.
     Frankfurter,
+    /// Hosted models of others; here those that speak.
+    Replicate,
+    /// A self-hosted OmniVoice behind omnivoice-server.
+    Omnivoice,
+    /// Whisper, OpenAI style.
+    Groq,
+    /// Scrapers of others.
+    Apify,
 }
 
 impl Service {
     /// Every service, in the order they are listed.
-    pub const ALL: [Service; 11] = [
+    pub const ALL: [Service; 15] = [
         Service::Clerk,
         Service::Fal,
         Service::Comfyui,
@@ -44,6 +52,10 @@ impl Service {
         Service::Trongrid,
         Service::Vietcombank,
         Service::Frankfurter,
+        Service::Replicate,
+        Service::Omnivoice,
+        Service::Groq,
+        Service::Apify,
     ];
 
     /// The name used in paths and in fault orders.
@@ -60,6 +72,10 @@ impl Service {
             Service::Trongrid => "trongrid",
             Service::Vietcombank => "vietcombank",
             Service::Frankfurter => "frankfurter",
+            Service::Replicate => "replicate",
+            Service::Omnivoice => "omnivoice",
+            Service::Groq => "groq",
+            Service::Apify => "apify",
         }
     }
 

@@ -13,6 +13,7 @@ use tower::ServiceExt;
 use crate::{Sandbox, SandboxConfig};
 
 mod anthropic;
+mod apify;
 mod bank;
 mod calendar;
 mod chain;
@@ -22,11 +23,16 @@ mod deepseek;
 mod fal;
 mod faults;
 mod feeds;
+mod groq;
 mod memory;
+mod multipart;
+mod omnivoice;
 mod progress;
+mod replicate;
 mod sepay;
 mod sepay_api;
 mod sepay_ipn;
+mod sound;
 mod viet_qr;
 mod wire;
 
@@ -142,6 +148,13 @@ fn serve(router: Router, listener: tokio::net::TcpListener) {
             });
         }
     });
+}
+
+/// Lets the sandbox and its product work until it is so.
+async fn until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -31,10 +31,8 @@ impl Asked {
         if let Some(pace) = call.header("x-sandbox-pace") {
             asked.pace_ms = pace.parse().ok();
         }
-        if let Ok(body) = std::str::from_utf8(&call.body) {
-            for order in body.split(MARKER).skip(1).filter_map(|rest| rest.split("]]").next()) {
-                asked.add(service, order)?;
-            }
+        for order in call.text().split(MARKER).skip(1).filter_map(|rest| rest.split("]]").next()) {
+            asked.add(service, order)?;
         }
         Ok(asked)
     }

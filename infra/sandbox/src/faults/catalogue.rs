@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::Service;
 use crate::Service::{Anthropic, Bank, Clerk, Comfyui, Deepseek, Fal, Sepay, Trongrid, Tronscan};
+use crate::Service::{Apify, Groq, Omnivoice, Replicate};
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
@@ -16,9 +17,10 @@ pub(crate) struct CatalogueLine {
 }
 
 const ALL: &[Service] = &Service::ALL;
-const CHAT: &[Service] = &[Deepseek, Anthropic];
-const QUEUED: &[Service] = &[Fal, Comfyui];
-const MAKING: &[Service] = &[Fal, Comfyui, Deepseek, Anthropic];
+const STREAMS: &[Service] = &[Deepseek, Anthropic, Omnivoice];
+const QUEUED: &[Service] = &[Fal, Comfyui, Replicate, Apify];
+const FILES: &[Service] = &[Fal, Comfyui, Replicate];
+const MAKING: &[Service] = &[Fal, Comfyui, Deepseek, Anthropic, Replicate, Apify];
 
 /// Every fault.
 pub(crate) const CATALOGUE: &[CatalogueLine] = &[
@@ -35,25 +37,35 @@ pub(crate) const CATALOGUE: &[CatalogueLine] = &[
         "status=200 headers={} content_type=application/json body= then=end|cut|hang",
         "exactly this answer; nothing is accepted",
     ),
-    line("cut_stream", CHAT, "after=3", "the connection breaks after n content pieces"),
-    line("end_early", CHAT, "after=3", "a clean end without the final events"),
+    line("cut_stream", STREAMS, "after=3", "the connection breaks after n content pieces"),
+    line("end_early", STREAMS, "after=3", "a clean end without the final events"),
     line("error_frame", MAKING, "after=3", "an error inside the 200 stream; a queued job fails"),
-    line("stall", CHAT, "ms=60000 after=3", "the stream pauses"),
+    line("stall", STREAMS, "ms=60000 after=3", "the stream pauses"),
     line("empty", ALL, "", "a complete answer without content: no keys, transfers or rates"),
-    line("content_filter", &[Fal, Deepseek, Anthropic], "", "the vendor's content rules stop it"),
+    line("content_filter", &[Fal, Deepseek, Anthropic, Replicate], "", "the vendor's content rules stop it"),
     line("late", QUEUED, "polls=5", "the job waits some looks longer"),
-    line("lost", &[Clerk, Fal, Comfyui, Sepay, Bank], "", "the job disappears; the webhook is never sent"),
+    line(
+        "lost",
+        &[Clerk, Fal, Comfyui, Sepay, Bank, Replicate, Apify],
+        "",
+        "the job disappears; the webhook is never sent",
+    ),
     line("result_504", &[Fal], "", "the first result call answers 504, then it works"),
     line("nsfw", &[Fal], "", "has_nsfw_concepts is true and the image black"),
     line(
         "duplicate",
-        &[Clerk, Deepseek, Anthropic, Sepay, Bank, Tronscan, Trongrid],
+        &[Clerk, Deepseek, Anthropic, Sepay, Bank, Tronscan, Trongrid, Replicate, Apify],
         "",
         "webhooks twice; the usage event twice; the rows of the chain's list twice",
     ),
     line("unmarked", &[Tronscan, Trongrid, Sepay], "", "a page does not say that its list goes on"),
-    line("not_an_image", QUEUED, "", "the output's address serves an HTML page"),
-    line("huge", QUEUED, "announced=true", "the output is larger than 64 MiB"),
+    line("not_an_image", FILES, "", "the output's address serves an HTML page"),
+    line("huge", FILES, "announced=true", "the output is larger than 64 MiB"),
+    line("early", &[Replicate, Apify], "", "done and told by webhook before the submit is answered"),
+    line("out_of_order", &[Replicate], "", "all webhooks at the end, the last event first"),
+    line("forged", &[Replicate, Apify], "", "somebody else sends a webhook too, before the true one"),
+    line("no_speech", &[Omnivoice, Groq], "", "a drone in place of a voice; text heard in silence"),
+    line("error_rows", &[Apify], "", "the rows say what went wrong in place of data"),
 ];
 
 const fn line(

@@ -111,6 +111,16 @@ pub enum Fault {
         #[serde(default = "yes")]
         announced: bool,
     },
+    /// The work is done, and its webhook delivered, before the submit is answered.
+    Early,
+    /// All webhooks come at the end, the last event first.
+    OutOfOrder,
+    /// Somebody else sends a webhook too, before the true one.
+    Forged,
+    /// Sound without speech: a drone is made, or text is heard in silence.
+    NoSpeech,
+    /// The rows of a finished run say what went wrong in place of data.
+    ErrorRows,
 }
 
 /// How a scripted answer ends.
@@ -152,6 +162,11 @@ impl Fault {
             Fault::Unmarked => "unmarked",
             Fault::NotAnImage => "not_an_image",
             Fault::Huge { .. } => "huge",
+            Fault::Early => "early",
+            Fault::OutOfOrder => "out_of_order",
+            Fault::Forged => "forged",
+            Fault::NoSpeech => "no_speech",
+            Fault::ErrorRows => "error_rows",
         }
     }
 
