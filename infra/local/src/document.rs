@@ -20,6 +20,7 @@ fn parts() -> Vec<OpenApi> {
         function_runs::Api::openapi(),
         function_sepay_webhook::Api::openapi(),
         function_top_ups::Api::openapi(),
+        function_uploads::Api::openapi(),
     ]
 }
 

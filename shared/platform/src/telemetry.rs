@@ -28,7 +28,7 @@ pub struct LogSettings {
 }
 
 /// Where our lines come from: the shared crates, and the functions by their crates' names.
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
     "citipen",
     "account",
     "admin",
@@ -44,6 +44,7 @@ const OURS: [&str; 15] = [
     "sepay_webhook",
     "top_ups",
     "tron_poll",
+    "uploads",
 ];
 
 const LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
