@@ -32,4 +32,5 @@ mod rights;
 mod settings;
 mod streams;
 mod template;
+mod uploads;
 mod world;
