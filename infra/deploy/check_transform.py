@@ -60,6 +60,7 @@ TTL = {
     "RunJobsTable": "ttl",
     "ToolPricingTable": None,
     "TopUpsTable": None,
+    "UploadsTable": "ttl",
     "UsageLogTable": "ttl",
     "UsersTable": "ttl",
 }
@@ -395,17 +396,20 @@ def check_media(document):
         return
     sealed = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Fn::GetAtt": ["DataKey", "Arn"]}}
     encryption = [{"BucketKeyEnabled": True, "ServerSideEncryptionByDefault": sealed}]
-    lifecycle = {
-        "Id": "temporary-media",
-        "Status": "Enabled",
-        "Prefix": "tmp30/",
-        "ExpirationInDays": {"Fn::FindInMap": ["Profiles", {"Ref": "Profile"}, "MediaDays"]},
-        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
-        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
-    }
+    lifecycle = [
+        {
+            "Id": name,
+            "Status": "Enabled",
+            "Prefix": prefix,
+            "ExpirationInDays": {"Fn::FindInMap": ["Profiles", {"Ref": "Profile"}, days]},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+        }
+        for name, prefix, days in [("temporary-media", "tmp30/", "MediaDays"), ("uploads", "up30/", "UploadDays")]
+    ]
     cors = {
         "AllowedOrigins": {"Ref": "AllowedOrigins"},
-        "AllowedMethods": ["GET", "HEAD"],
+        "AllowedMethods": ["GET", "HEAD", "POST"],
         "ExposedHeaders": ["ETag"],
         "MaxAge": 3000,
     }
@@ -415,15 +419,16 @@ def check_media(document):
         ),
         "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
         "BucketEncryption": {"ServerSideEncryptionConfiguration": encryption},
-        "LifecycleConfiguration": {"Rules": [lifecycle]},
+        "LifecycleConfiguration": {"Rules": lifecycle},
         "CorsConfiguration": {"CorsRules": [cors]},
         # In a versioned bucket an expiry only hides.
         "VersioningConfiguration": None,
     }
     yield from differs("MediaBucket", buckets["MediaBucket"], wanted)
     yield from check_kept("MediaBucket", document["Resources"]["MediaBucket"])
-    if not document["Mappings"]["Profiles"]["citipen"]["MediaDays"] == 30:
-        yield "MediaBucket: outputs are not gone after 30 days"
+    days = document["Mappings"]["Profiles"]["citipen"]
+    if not days["MediaDays"] == days["UploadDays"] == 30:
+        yield "MediaBucket: outputs and uploads are not gone after 30 days"
 
 
 # ---- the size

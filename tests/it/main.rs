@@ -33,4 +33,5 @@ mod rights;
 mod settings;
 mod streams;
 mod template;
+mod uploads;
 mod world;

@@ -8,7 +8,8 @@ use edge::{Permission, ROUTES};
 use serde_json::{Value, json};
 
 /// What a suspended person is refused, beside what only administrators may.
-const BITES: [&str; 4] = ["post /v1/quotes", "post /v1/runs", "post /v1/top-ups", "post /v1/top-ups/claims"];
+const BITES: [&str; 5] =
+    ["post /v1/quotes", "post /v1/runs", "post /v1/top-ups", "post /v1/top-ups/claims", "post /v1/uploads"];
 
 /// One route that asks for a sign-in.
 struct Route {
@@ -54,6 +55,9 @@ fn fitting(route: &Route) -> Value {
         "post /v1/runs" | "post /v1/quotes" => script("a red kite"),
         "post /v1/top-ups" => json!({ "method": "viet_qr", "credits": credit(500) }),
         "post /v1/top-ups/claims" => json!({ "transaction_id": "ab".repeat(32) }),
+        "post /v1/uploads" => {
+            json!({ "kind": "image", "content_type": "image/png", "bytes": 1, "sha256": "ab".repeat(32) })
+        }
         "patch /v1/account" => json!({ "name": "Ann" }),
         name if name.ends_with("/assign") => json!({ "account_id": "user_sandbox_bob", "note": "theirs" }),
         name if name.ends_with("/dismiss") => json!({ "note": "no top-up" }),

@@ -36,6 +36,16 @@ network_per_minute_max = 60
 
 [media]
 output_days = 7
+upload_days = 3
+uploads_open_max = 2
+upload_day_bytes_max = 100000
+image_bytes_max = 10000
+audio_bytes_max = 20000
+video_bytes_max = 30000
+side_max = 100
+pixels_max = 5000
+audio_seconds_max = 10
+video_seconds_max = 5
 
 [runs]
 quote_seconds = 30

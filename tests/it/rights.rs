@@ -15,6 +15,7 @@ async fn every_function_that_people_call_shares_how_often_it_was_called() {
         ("ann", "GET", "/v1/account"),
         ("ann", "GET", "/v1/top-ups"),
         ("ann", "POST", "/v1/top-ups/claims"),
+        ("ann", "POST", "/v1/uploads"),
         ("admin", "GET", "/v1/admin/payments"),
     ] {
         let world = World::with(&limits).await;

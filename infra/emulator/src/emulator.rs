@@ -7,7 +7,7 @@ use crate::logs::Logs;
 use crate::outside::{self, Addresses};
 use crate::scheduler::{self, TickError};
 use crate::template::{Deployment, Given, TemplateError};
-use citipen::stores::{Elsewhere, LifecycleRule, Place, REGION, StoreStartError, Stores};
+use citipen::stores::{Elsewhere, Place, REGION, StoreStartError, Stores};
 use citipen::{MEDIA_BUCKET, local_env, tables};
 use platform::{InvalidSettings, Platform};
 use primitives::{Clock, random_bytes};
@@ -89,7 +89,7 @@ impl Emulator {
             authority: authority.file().display().to_string(),
         };
         let clock = Clock::system();
-        let rules = [LifecycleRule { prefix: "tmp30/".to_owned(), days: 30 }];
+        let rules = citipen::media_rules();
         let prefix = options.table_prefix.as_deref().unwrap_or(TABLE_PREFIX);
         let (elsewhere, place, tables) = (options.elsewhere.clone(), Place::Memory, tables());
         let opened = Stores::open_beside(elsewhere, &place, &tables, prefix, MEDIA_BUCKET, &rules, &clock);

@@ -13,9 +13,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use citipen::stores::Stores;
+use citipen::stores::{PostedForm, Stores};
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -128,32 +129,48 @@ async fn objects(State(stores): State<Stores>, request: Request) -> Response {
 /// Lets a function do what its role may. A function that is in no template may do everything.
 async fn as_allowed(State(door): State<Door>, request: Request, next: Next) -> Response {
     let Door { iam, names, takes_sessions } = door;
-    if takes_sessions && !has_session(&request) {
-        let refusal = r#"{"__type":"UnrecognizedClientException","message":"The security token included in the request is invalid."}"#;
-        return dynamo_json(refusal.to_owned());
-    }
-    let header = request.headers().get("authorization").and_then(|header| header.to_str().ok());
-    let function = signer(header, request.uri().query()).filter(|function| iam.knows(function));
-    let Some(function) = function.map(str::to_owned) else { return next.run(request).await };
     let (head, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
+    let kind = head.headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let form = PostedForm::read(kind, &body);
+    if takes_sessions && !has_session(&head, form.as_ref()) {
+        let refusal = r#"{"__type":"UnrecognizedClientException","message":"The security token included in the request is invalid."}"#;
+        return dynamo_json(refusal.to_owned());
+    }
+    let header = head.headers.get("authorization").and_then(|header| header.to_str().ok());
+    let function = match &form {
+        Some(form) => form.field("x-amz-credential").and_then(|credential| credential.split('/').next()),
+        None => signer(header, head.uri.query()),
+    };
+    let function = function.filter(|function| iam.knows(function)).map(str::to_owned);
     let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let call = Call { method: head.method.as_str(), path: head.uri.path(), target, body: &body };
-    match iam.check(&function, call.needs(&names)) {
-        Ok(()) => next.run(Request::from_parts(head, Body::from(body))).await,
-        Err(refusal) if target.is_some() => dynamo_json(refusal.json().to_string()),
-        Err(refusal) => refused_object(&refusal),
+    let is_of_tables = target.is_some();
+    let refusal = function.and_then(|function| {
+        let needs = match &form {
+            Some(form) => Call::of_form(head.uri.path(), form.field("key").unwrap_or_default(), &names),
+            None => {
+                let (method, path, query) = (head.method.as_str(), head.uri.path(), head.uri.query());
+                Call { method, path, query, target, body: &body }.needs(&names)
+            }
+        };
+        iam.check(&function, needs).err()
+    });
+    match refusal {
+        None => next.run(Request::from_parts(head, Body::from(body))).await,
+        Some(refusal) if is_of_tables => dynamo_json(refusal.json().to_string()),
+        Some(refusal) => refused_object(&refusal),
     }
 }
 
-/// In a header, or in the query of a signed link.
-fn has_session(request: &Request) -> bool {
-    let in_header = request.headers().get("x-amz-security-token").is_some_and(|token| token == SESSION_TOKEN);
+/// In a header, in the query of a signed link, or in a field of a form.
+fn has_session(head: &Parts, form: Option<&PostedForm>) -> bool {
+    let in_header = head.headers.get("x-amz-security-token").is_some_and(|token| token == SESSION_TOKEN);
     let in_query = format!("X-Amz-Security-Token={SESSION_TOKEN}");
-    let query = request.uri().query();
-    in_header || query.is_some_and(|query| query.split('&').any(|part| part == in_query))
+    let in_form = form.and_then(|form| form.field("x-amz-security-token")) == Some(SESSION_TOKEN);
+    let query = head.uri.query();
+    in_header || in_form || query.is_some_and(|query| query.split('&').any(|part| part == in_query))
 }
 
 fn dynamo_json(body: String) -> Response {

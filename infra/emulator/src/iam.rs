@@ -1,8 +1,9 @@
 //! IAM, as far as the template uses it: what each function may do, and what a request to AWS asks for.
 //!
 //! A right is `(function, place, action)`. Places are the template's own words: a table (`accounts`), an index of one
-//! (`accounts/index/by-due`), the temporary outputs (`outputs`), a secret (`secret FAL_KEY`), or the use of our key by
-//! a service in the function's name (`key via dynamodb`).
+//! (`accounts/index/by-due`), the temporary outputs (`outputs`), what people upload (`uploads`) and the list of it
+//! (`uploads list`), a secret (`secret FAL_KEY`), or the use of our key by a service in the function's name
+//! (`key via dynamodb`).
 
 mod policies;
 mod request;
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use policies::{TEMPORARY_OUTPUTS, policies};
+pub use policies::{TEMPORARY_OUTPUTS, UPLOADS, policies};
 pub use request::{Call, Names, signer};
 
 /// `(function, place, action)`, e.g. `("Runs", "usage_log", "dynamodb:Query")`.

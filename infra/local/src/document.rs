@@ -21,6 +21,7 @@ fn parts() -> Vec<OpenApi> {
         function_provider_webhook::Api::openapi(),
         function_sepay_webhook::Api::openapi(),
         function_top_ups::Api::openapi(),
+        function_uploads::Api::openapi(),
     ]
 }
 

@@ -13,7 +13,7 @@ pub mod stores;
 
 pub use document::openapi;
 pub use local::{Local, StartError};
-pub use router::{functions, functions_in_roles, sections, tables, with_source_ip};
+pub use router::{functions, functions_in_roles, media_rules, sections, tables, with_source_ip};
 pub use settings::local_env;
 pub use stopping::{Stopped, Stopper, Stops};
 

@@ -1,7 +1,7 @@
 use crate::args::Options;
 use crate::stopping::{self, Stopped, Stops};
-use crate::stores::{Elsewhere, LifecycleRule, Place, StoreStartError, Stores};
-use crate::{MEDIA_BUCKET, functions, local_env, schedules, server, tables, with_source_ip};
+use crate::stores::{Elsewhere, Place, StoreStartError, Stores};
+use crate::{MEDIA_BUCKET, functions, local_env, media_rules, schedules, server, tables, with_source_ip};
 use axum::Router;
 use platform::{InvalidSettings, Platform, StoreError};
 use primitives::Clock;
@@ -58,7 +58,7 @@ impl Local {
             listener.local_addr().map_err(|source| StartError::Listen { port: options.port, source })?;
         let base = format!("http://{address}");
         let place = if options.memory { Place::Memory } else { Place::Disk(options.data.clone()) };
-        let rules = [LifecycleRule { prefix: "tmp30/".to_owned(), days: 30 }];
+        let rules = media_rules();
         let prefix = prefix_of(&given);
         let clock = Clock::system();
         let elsewhere = Elsewhere::read(&given);

@@ -1,3 +1,4 @@
+use crate::stores::LifecycleRule;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::{Next, from_fn};
@@ -16,8 +17,14 @@ pub fn tables() -> Vec<TableSpec> {
         providers::TABLES,
         payments::TABLES,
         rates::TABLES,
+        media::TABLES,
     ];
     owned.concat()
+}
+
+/// When the objects of each class end in the embedded bucket, as in every profile's days and in `template.yaml`.
+pub fn media_rules() -> [LifecycleRule; 2] {
+    ["tmp30/", "up30/"].map(|prefix| LifecycleRule { prefix: prefix.to_owned(), days: 30 })
 }
 
 /// Every section of a profile, as their owners declare them.
@@ -52,7 +59,8 @@ pub fn functions_in_roles(
         .merge(function_pricing::router(&role("pricing")?)?)
         .merge(function_run_tool::router(&role("run-tool")?)?)
         .merge(function_runs::router(&role("runs")?)?)
-        .merge(function_top_ups::router(&role("top-ups")?)?);
+        .merge(function_top_ups::router(&role("top-ups")?)?)
+        .merge(function_uploads::router(&role("uploads")?)?);
     let of_services = Router::new()
         .merge(function_identity_webhook::router(&role("identity-webhook")?)?)
         .merge(function_provider_webhook::router(&role("provider-webhook")?)?)

@@ -10,6 +10,7 @@ mod dynamo;
 mod elsewhere;
 mod engine;
 mod error;
+mod form;
 mod home;
 mod lifecycle;
 mod links;
@@ -35,6 +36,7 @@ use tokio::sync::OnceCell;
 
 pub use elsewhere::Elsewhere;
 pub use error::{Damage, StoreError, StoreStartError};
+pub use form::PostedForm;
 pub use links::{LINKS_CORS, LinksCors};
 
 /// The key of the local run, and the secret by which the embedded S3 verifies signatures, whichever key they name.
@@ -241,8 +243,8 @@ impl Stores {
         self.0.objects.as_ref().map(|bucket| bucket.s3.clone())
     }
 
-    /// `/{bucket}/{*key}` for presigned links; pages of `origins` may read the answers. Merge it, don't nest
-    /// it: the path is part of the signature. Links to a bucket elsewhere need no route here.
+    /// `/{bucket}/{*key}` for presigned links, and `/{bucket}` for forms with a file; pages of `origins` may read the
+    /// answers. Merge it, don't nest it: the path is part of the signature. Links to a bucket elsewhere need no route here.
     pub fn s3_router(&self, origins: &[String]) -> axum::Router {
         let Some(bucket) = &self.0.objects else { return axum::Router::new() };
         links::router(bucket.s3.clone(), &self.0.bucket, self.0.clock.clone(), origins)
@@ -256,7 +258,8 @@ impl Stores {
         Ok(sweep.await??)
     }
 
-    /// Removes objects whose rule's days are over, as S3 does once a day, and tells how many.
+    /// Removes objects whose rule's days are over, and parts of files that were not completed within a day, as S3 does once a
+    /// day. Tells how many objects and unfinished files.
     pub async fn sweep_media(&self, now: Timestamp) -> Result<usize, StoreError> {
         let stores = self.0.clone();
         let sweep = move || match &stores.objects {

@@ -15,13 +15,13 @@ pub enum Permission {
     Public,
     /// Nothing that the edge could look at: another service calls, and the function believes it by what it signed.
     Signed,
-    /// To see what is one's own: balance, history, runs and their outputs, orders.
+    /// To see what is one's own: balance, history, runs and their outputs, orders, uploads.
     Look,
-    /// To correct one's own data and to give up an order.
+    /// To correct one's own data, to give up an order, and to remove an upload.
     Change,
     /// To have a price bound.
     AskPrice,
-    /// To start what costs or brings credit: orders, claims.
+    /// To start what costs or brings credit, or leads to a run: orders, claims, uploads.
     Spend,
     /// To start a run: as `Spend`, but decided by the reserving write ([`crate::Runner`]).
     Run,

@@ -48,6 +48,9 @@ pub const ROUTES: &[Route] = &[
     get("/v1/top-ups/{id}/checkout", Public),
     get("/v1/top-ups/{id}/qr.png", Public),
     get("/v1/top-ups/{id}/qr.svg", Public),
+    post("/v1/uploads", Spend),
+    delete("/v1/uploads/{id}", Change),
+    get("/v1/uploads/{id}", Look),
     post("/v1/webhooks/clerk", Signed),
     post("/v1/webhooks/providers/fal/{id}", Signed),
     post("/v1/webhooks/sepay/bank", Signed),
@@ -64,6 +67,10 @@ pub(crate) const fn post(path: &'static str, permission: Permission) -> Route {
 
 pub(crate) const fn patch(path: &'static str, permission: Permission) -> Route {
     Route { method: Method::PATCH, path, permission }
+}
+
+pub(crate) const fn delete(path: &'static str, permission: Permission) -> Route {
+    Route { method: Method::DELETE, path, permission }
 }
 
 /// The routes of one function.

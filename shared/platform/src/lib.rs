@@ -7,6 +7,7 @@ mod conditional;
 mod env;
 mod error;
 mod items;
+mod outside;
 mod page;
 mod profile;
 mod profiles;
@@ -30,6 +31,7 @@ pub use conditional::{ConditionalWrite, conditional_write, unless_condition_fail
 pub use env::{Env, InvalidSettings, Settings};
 pub use error::StoreError;
 pub use items::{Attributes, Item, ItemBuilder, Key, key, number, text};
+pub use outside::{FetchLimits, Fetched, Lookup, Outside, OutsideError, OutsideUrl, SystemLookup, is_public};
 pub use page::{Page, query_all, query_at_most, query_page, scan_all};
 pub use profile::{LogRules, Profile, SECTIONS};
 pub use seal::{SealError, Sealer};
@@ -55,6 +57,7 @@ struct Inner {
     shared_connector: OnceLock<SharedHttpClient>,
     s3: OnceLock<aws_sdk_s3::Client>,
     http: OnceLock<reqwest::Client>,
+    outside: OnceLock<Outside>,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -91,6 +94,7 @@ impl Platform {
             shared_connector: OnceLock::new(),
             s3: OnceLock::new(),
             http: OnceLock::new(),
+            outside: OnceLock::new(),
             tasks,
             stopping: CancellationToken::new(),
         };

@@ -28,7 +28,7 @@ pub struct LogSettings {
 }
 
 /// Where our lines come from: the shared crates, and the functions by their crates' names.
-const OURS: [&str; 17] = [
+const OURS: [&str; 18] = [
     "citipen",
     "account",
     "admin",
@@ -46,6 +46,7 @@ const OURS: [&str; 17] = [
     "sepay_webhook",
     "top_ups",
     "tron_poll",
+    "uploads",
 ];
 
 const LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];

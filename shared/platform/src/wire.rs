@@ -1,6 +1,7 @@
 //! The process's one HTTP client, and the AWS SDK's requests through it: one TLS stack, one pool of connections, one
 //! set of certificate authorities, built once.
 
+use crate::outside::Vetted;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
@@ -9,6 +10,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
 use primitives::times;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Speaks HTTPS with ring, follows no redirect by itself and knows no proxy.
@@ -18,7 +20,7 @@ pub(crate) fn http_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = match has_roots_of_its_own() {
         true => reqwest::Client::builder(),
-        false => reqwest::Client::builder().tls_backend_preconfigured(compiled_in_roots()),
+        false => reqwest::Client::builder().tls_backend_preconfigured(trusting(compiled_in_roots())),
     };
     builder
         .connect_timeout(times::CONNECT.limit)
@@ -26,6 +28,24 @@ pub(crate) fn http_client() -> reqwest::Client {
         // have an unknown outcome.
         .pool_idle_timeout(Duration::from_secs(20))
         .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .user_agent("citipen/0.1")
+        .build()
+        .expect("the HTTP client has only constant settings")
+}
+
+/// For addresses that people give: it connects to what the resolver has judged, keeps no connection for later, and takes
+/// content as it is sent. A client of its own, because a resolver belongs to a client.
+#[expect(clippy::disallowed_methods, reason = "fetching from strangers has a resolver of its own")]
+pub(crate) fn outside_client(resolver: Vetted, roots: Option<rustls::RootCertStore>) -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(trusting(roots.unwrap_or_else(compiled_in_roots)))
+        .dns_resolver(Arc::new(resolver))
+        .connect_timeout(times::CONNECT.limit)
+        .pool_max_idle_per_host(0)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
         .no_proxy()
         .user_agent("citipen/0.1")
         .build()
@@ -40,8 +60,11 @@ fn has_roots_of_its_own() -> bool {
 }
 
 /// Mozilla's authorities as constants. Reading the system's opens up to 300 files and takes a cold start 20 ms.
-fn compiled_in_roots() -> rustls::ClientConfig {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+fn compiled_in_roots() -> rustls::RootCertStore {
+    rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
+}
+
+fn trusting(roots: rustls::RootCertStore) -> rustls::ClientConfig {
     let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config

@@ -154,6 +154,61 @@ ulid_id!(
     "a top-up id is a ULID: 26 characters of 0-9 and A-Z without I, L, O and U"
 );
 
+/// One upload: a ULID behind `upload_`, so that it can't be taken for a run's id in an input.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UploadId(Ulid);
+
+const UPLOAD_PREFIX: &str = "upload_";
+const UPLOAD_MESSAGE: InvalidId =
+    InvalidId("an upload id is `upload_` and a ULID: 26 characters of 0-9 and A-Z without I, L, O and U");
+
+impl UploadId {
+    /// A new id that sorts by `now`.
+    pub fn mint(now: Timestamp) -> UploadId {
+        UploadId(mint(now))
+    }
+
+    /// The moment written inside the id.
+    pub fn minted_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.timestamp_ms())
+    }
+}
+
+impl FromStr for UploadId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<UploadId, InvalidId> {
+        let ulid = text.strip_prefix(UPLOAD_PREFIX).and_then(|ulid| Ulid::from_string(ulid).ok());
+        let id = ulid.map(UploadId).ok_or(UPLOAD_MESSAGE)?;
+        // One spelling per id, as with the others.
+        if id.to_string() == text { Ok(id) } else { Err(UPLOAD_MESSAGE) }
+    }
+}
+
+impl fmt::Display for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{UPLOAD_PREFIX}{}", self.0)
+    }
+}
+
+impl fmt::Debug for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for UploadId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for UploadId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<UploadId, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 impl From<RunId> for EntryId {
     /// A run has one entry, which carries the run's own id.
     fn from(run: RunId) -> EntryId {
@@ -165,5 +220,22 @@ impl From<EntryId> for RunId {
     /// Only meaningful for an entry that is a run's outcome.
     fn from(entry: EntryId) -> RunId {
         RunId(entry.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_id_has_one_spelling_and_is_no_other_id() {
+        let id = UploadId::mint(Timestamp::from_seconds(1_800_000_000));
+        let text = id.to_string();
+        assert_eq!(text.parse(), Ok(id));
+        assert_eq!(id.minted_at(), Timestamp::from_seconds(1_800_000_000));
+        for other in [text.to_lowercase(), text[7..].to_owned(), format!("{text}0"), "upload_".to_owned()] {
+            assert!(other.parse::<UploadId>().is_err(), "{other}");
+        }
+        assert!(text.parse::<RunId>().is_err());
     }
 }

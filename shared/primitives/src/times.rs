@@ -71,8 +71,14 @@ pub static HEALTH: Wait = wait("a look at the providers' health", ms(1_000), &[I
 /// The largest picture there is takes a tenth of it.
 pub static MEDIA_TRY: Wait = wait("one try of the media store", ms(6_000), &[Inside::Wait(&MEDIA_CALL)]);
 /// All tries of one call of the media store, with the pauses between them.
-pub static MEDIA_CALL: Wait =
-    wait("a call of the media store", ms(13_000), &[Inside::Wait(&RUN_AFTER), Inside::AnyRequest]);
+pub static MEDIA_CALL: Wait = wait(
+    "a call of the media store",
+    ms(13_000),
+    &[Inside::Wait(&UPLOAD_LOOK), Inside::Wait(&RUN_AFTER), Inside::AnyRequest],
+);
+
+/// Reading an uploaded file from its beginning to its end, and storing a picture once more without its metadata.
+pub static UPLOAD_LOOK: Wait = wait("a look at an upload", ms(14_000), &[Inside::Function("Uploads")]);
 
 // ---- a start, and what a request may need besides
 
@@ -175,6 +181,7 @@ pub static ALL: &[&Wait] = &[
     &HEALTH,
     &MEDIA_TRY,
     &MEDIA_CALL,
+    &UPLOAD_LOOK,
     &WARM_UP,
     &SECRETS_TRY,
     &SECRETS_LOOK,
@@ -209,6 +216,8 @@ pub static IN_A_ROW: &[(&[&Wait], Inside)] = &[
     (&[&SECRETS_LOOK, &SIGN_IN_CALL, &STORE_CALL, &CONFLICTS], Inside::Wait(&RUN_BEFORE)),
     // The output, the decision, the usage log, the account.
     (&[&MEDIA_CALL, &CONFLICTS, &STORE_CALL, &CONFLICTS], Inside::Wait(&RUN_AFTER)),
+    // Its row, the file, and the row once more.
+    (&[&STORE_CALL, &UPLOAD_LOOK, &STORE_CALL], Inside::Function("Uploads")),
     // A card's order is asked for before it is believed.
     (&[&SECRETS_LOOK, &IPN_QUESTIONS, &STORE_CALL], Inside::Function("SepayWebhook")),
 ];

@@ -151,6 +151,13 @@ problem_codes! {
          claim is noted; support decides and writes to you.";
     AccountClosed = 409 "account_closed", Unchanged, "The account is closed",
         "The account's person was deleted, so it can't be given credit.";
+    UploadNotReady = 409 "upload_not_ready", NotTaken, "The file was not uploaded yet",
+        "Nothing has come for this upload. Send the file by its form, or begin a new upload if the form has ended.";
+    UploadRefused = 422 "upload_refused", NotTaken, "The uploaded file can't be used",
+        "The file that was uploaded can't be used. Upload another one.";
+    TooManyUploads = 429 "too_many_uploads", NotTaken, "Too many uploads",
+        "As many uploads as the account may have are open, or a day's amount was announced. Wait as long as \
+         `Retry-After` says.";
     ProcessorUnavailable = 502 "processor_unavailable", Unchanged, "The payment processor can't be asked",
         "The payment processor did not answer. Nothing is lost; try again shortly.";
     NotAdministrator = 403 "not_administrator", Unchanged, "Only administrators may do this",

@@ -194,6 +194,18 @@ pub(crate) fn vietnamese(code: ProblemCode) -> (&'static str, &'static str) {
         Code::AccountClosed => {
             ("Tài khoản đã đóng", "Người dùng của tài khoản đã bị xóa, nên không thể cộng số dư.")
         }
+        Code::UploadNotReady => (
+            "Tệp chưa được tải lên",
+            "Chưa nhận được tệp nào cho lần tải lên này. Hãy gửi tệp bằng biểu mẫu của nó, hoặc bắt đầu lại nếu biểu mẫu đã hết hạn.",
+        ),
+        Code::UploadRefused => (
+            "Không dùng được tệp đã tải lên",
+            "Tệp đã tải lên không dùng được. Hãy tải lên tệp khác. Bạn chưa bị trừ tiền.",
+        ),
+        Code::TooManyUploads => (
+            "Tải lên quá nhiều",
+            "Tài khoản đã mở số lần tải lên tối đa, hoặc đã khai báo đủ dung lượng của một ngày. Hãy đợi rồi thử lại.",
+        ),
         Code::ProcessorUnavailable => (
             "Không hỏi được cổng thanh toán",
             "Cổng thanh toán không trả lời. Không mất gì cả; hãy thử lại sau ít phút.",
@@ -247,8 +259,13 @@ pub(crate) fn hint(code: ProblemCode) -> Option<&'static str> {
         Code::InsufficientCredit => {
             "`price` and `available` are in `unit`s of the ledger. After a top-up the same request may be sent again."
         }
-        Code::RateLimited | Code::GivenBackTooMuch | Code::TooManyOpenRuns | Code::TooManyTopUps => {
-            "Wait `retry_after_seconds`."
+        Code::RateLimited
+        | Code::GivenBackTooMuch
+        | Code::TooManyOpenRuns
+        | Code::TooManyTopUps
+        | Code::TooManyUploads => "Wait `retry_after_seconds`.",
+        Code::UploadNotReady => {
+            "Post `form.fields` and then the file, as `file`, to `form.url`; `GET /v1/uploads/{id}` tells what came of it."
         }
         Code::StoreUnavailable | Code::NoAnswer | Code::TimedOut => {
             "Send the same request with the same `run_id` or `Idempotency-Key`: nothing is done twice."

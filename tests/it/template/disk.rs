@@ -53,7 +53,7 @@ pub(super) fn function_sources() -> BTreeMap<String, String> {
 }
 
 /// All Rust below a folder, without its tests.
-pub(super) fn source_below(folder: &Path) -> String {
+fn source_below(folder: &Path) -> String {
     let mut entries: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();

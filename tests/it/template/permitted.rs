@@ -4,6 +4,7 @@ use edge::{Permission, Role};
 
 /// The class of outputs that expire (`media::output_key`).
 pub(super) use emulator::iam::TEMPORARY_OUTPUTS as TEMPORARY;
+pub(super) use emulator::iam::UPLOADS;
 
 /// When a function without a route ticks.
 pub(super) struct Tick {

@@ -3,6 +3,7 @@
 use super::*;
 use citipen::stores::LINKS_CORS;
 use payments::{Rail, TopUpRules};
+use primitives::Timestamp;
 
 #[test]
 fn every_table_is_as_its_crate_declares_it_and_the_reverse() {
@@ -48,6 +49,12 @@ fn media_is_private_sealed_and_gone_after_its_days() {
         ("LifecycleConfiguration/Rules/0/ExpirationInDays", json!(31), "LifecycleConfiguration"),
         ("LifecycleConfiguration/Rules/0/Prefix", json!("tmp/"), "LifecycleConfiguration"),
         ("LifecycleConfiguration/Rules/0/Status", json!("Disabled"), "LifecycleConfiguration"),
+        ("LifecycleConfiguration/Rules/1/ExpirationInDays", json!(31), "LifecycleConfiguration"),
+        (
+            "LifecycleConfiguration/Rules/0/AbortIncompleteMultipartUpload/DaysAfterInitiation",
+            json!(7),
+            "LifecycleConfiguration",
+        ),
         ("PublicAccessBlockConfiguration/BlockPublicPolicy", json!(false), "PublicAccessBlock"),
         ("CorsConfiguration/CorsRules/0/AllowedOrigins", json!(["*"]), "CorsConfiguration"),
         ("CorsConfiguration/CorsRules/0/AllowedMethods/1", json!("PUT"), "CorsConfiguration"),
@@ -95,11 +102,9 @@ fn only_the_account_and_its_own_logs_and_alarms_may_use_the_keys() {
 
 #[test]
 fn outputs_lie_where_the_rule_and_the_rights_look() {
-    let format = format!("format!(\"{TEMPORARY}{{account}}/");
-    assert!(
-        source_below(&root().join("shared/media/src")).contains(&format),
-        "`output_key` has another prefix"
-    );
+    let (account, now) = ("user_ann".parse().unwrap(), Timestamp::from_seconds(1_800_000_000));
+    let key = media::output_key(&account, "run-hold-1", media::FileType::Png, now);
+    assert!(key.starts_with(&format!("{TEMPORARY}{account}/")), "`output_key` has another prefix: {key}");
 }
 
 #[test]
@@ -223,14 +228,9 @@ fn check_media(template: &Value) -> Complaints {
             "BucketKeyEnabled": true,
             "ServerSideEncryptionByDefault": { "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key },
         }] },
-        "LifecycleConfiguration": { "Rules": [{
-            "Id": "temporary-media",
-            "Status": "Enabled",
-            "Prefix": TEMPORARY,
-            "ExpirationInDays": of_profile("MediaDays"),
-            "NoncurrentVersionExpiration": { "NoncurrentDays": 1 },
-            "AbortIncompleteMultipartUpload": { "DaysAfterInitiation": 1 },
-        }] },
+        "LifecycleConfiguration": { "Rules": [
+            ending("temporary-media", TEMPORARY, "MediaDays"), ending("uploads", UPLOADS, "UploadDays"),
+        ] },
         "CorsConfiguration": { "CorsRules": [{
             "AllowedOrigins": { "Ref": "AllowedOrigins" },
             // As `cargo run` does it, and with no request headers.
@@ -271,6 +271,18 @@ fn check_media(template: &Value) -> Complaints {
         complaints.push("MediaBucketPolicy allows something: only functions have rights".to_owned());
     }
     complaints
+}
+
+/// A rule that ends the objects of a class after the profile's days, and parts of unfinished ones after a day.
+fn ending(id: &str, prefix: &str, days: &str) -> Value {
+    json!({
+        "Id": id,
+        "Status": "Enabled",
+        "Prefix": prefix,
+        "ExpirationInDays": of_profile(days),
+        "NoncurrentVersionExpiration": { "NoncurrentDays": 1 },
+        "AbortIncompleteMultipartUpload": { "DaysAfterInitiation": 1 },
+    })
 }
 
 /// Without the keys there are no data and no logs, so they are kept. Who may use `DataKey` is said
@@ -327,9 +339,11 @@ fn check_profiles(template: &Value, profiles: &[Platform]) -> Complaints {
     let wanted: Map<String, Value> = profiles
         .iter()
         .map(|platform| {
-            let media_days = platform.rules(MediaRules::read).unwrap().output_days;
+            let media = platform.rules(MediaRules::read).unwrap();
             let logs_days = platform.rules(LogRules::read).unwrap().days;
-            let mut of_profile = json!({ "MediaDays": media_days, "LogsDays": logs_days });
+            let mut of_profile = json!({
+                "MediaDays": media.output_days, "UploadDays": media.upload_days, "LogsDays": logs_days,
+            });
             let offered = platform.rules(TopUpRules::read).unwrap().methods;
             for rail in Rail::ALL {
                 let word = if offered.contains(rail) { OFFERED } else { NOT_OFFERED };

@@ -7,11 +7,13 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use emulator::iam::{Allowed, Call, Iam, Names, Refusal, Right, signer};
+use citipen::stores::PostedForm;
+use emulator::iam::{Allowed, Call, Iam, Names, Needs, Refusal, Right, signer};
 use platform::Env;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -71,10 +73,26 @@ impl Guard {
 
     /// The one who signs is the one who is refused: a link does what its function may.
     pub(crate) async fn check_link(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-        let call =
-            Call { method: request.method().as_str(), path: request.uri().path(), target: None, body: &[] };
-        match signer(None, request.uri().query()).map_or(Ok(()), |function| guard.check(function, &call)) {
-            Ok(()) => next.run(request).await,
+        let kind = request.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or_default().to_owned();
+        let (head, body) = request.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        let judged = match PostedForm::read(&kind, &body) {
+            Some(form) => {
+                let function =
+                    form.field("x-amz-credential").and_then(|credential| credential.split('/').next());
+                let needs =
+                    Call::of_form(head.uri.path(), form.field("key").unwrap_or_default(), &guard.names);
+                guard.check_needs(function.unwrap_or_default(), needs)
+            }
+            None => {
+                let (method, path, query) = (head.method.as_str(), head.uri.path(), head.uri.query());
+                let call = Call { method, path, query, target: None, body: &[] };
+                signer(None, query).map_or(Ok(()), |function| guard.check(function, &call))
+            }
+        };
+        match judged {
+            Ok(()) => next.run(Request::from_parts(head, Body::from(body))).await,
             Err(refusal) => (StatusCode::FORBIDDEN, refusal.xml()).into_response(),
         }
     }
@@ -104,8 +122,12 @@ impl Guard {
     }
 
     fn check(&self, function: &str, call: &Call<'_>) -> Result<(), Refusal> {
+        self.check_needs(function, call.needs(&self.names))
+    }
+
+    fn check_needs(&self, function: &str, needs: Needs) -> Result<(), Refusal> {
         // The test itself has another key.
-        if self.iam.knows(function) { self.iam.check(function, call.needs(&self.names)) } else { Ok(()) }
+        if self.iam.knows(function) { self.iam.check(function, needs) } else { Ok(()) }
     }
 
     fn check_request(&self, request: &HttpRequest) -> Result<(), Refusal> {
@@ -115,6 +137,7 @@ impl Guard {
         let call = Call {
             method: request.method(),
             path: uri.path(),
+            query: uri.query(),
             target: header("x-amz-target"),
             body: request.body().bytes().unwrap_or_default(),
         };

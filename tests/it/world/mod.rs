@@ -13,7 +13,7 @@ pub(crate) use person::{
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use citipen::stores::{Elsewhere, LifecycleRule, Place, Stores};
+use citipen::stores::{Elsewhere, Place, Stores};
 use citipen::{MEDIA_BUCKET, functions_in_roles, local_env, tables, with_source_ip};
 use emulator::iam::Names;
 use guard::Guard;
@@ -118,7 +118,7 @@ impl World {
         ];
         let settings: HashMap<String, String> =
             quick.iter().chain(settings).map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let rules = [LifecycleRule { prefix: "tmp30/".to_owned(), days: 30 }];
+        let rules = citipen::media_rules();
         let clock = Clock::manual(a_morning());
         let elsewhere = elsewhere();
         let prefix = prefix_of_a_world(&elsewhere);

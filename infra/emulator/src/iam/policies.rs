@@ -3,6 +3,8 @@ use serde_json::{Value, json};
 
 /// The class of outputs that expire (`media::output_key`).
 pub const TEMPORARY_OUTPUTS: &str = "tmp30/";
+/// The class of what people upload.
+pub const UPLOADS: &str = "up30/";
 
 /// Where the secrets of this deployment begin; what follows is the name of one.
 const SECRETS: &str = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SecretsPath}";
@@ -55,8 +57,14 @@ fn actions(statement: &Value) -> Result<Vec<String>, String> {
     Err(format!("{statement} does not allow actions by their names"))
 }
 
-/// Only tables of ours, their indexes, the temporary outputs, single secrets and the key, each by its own reference.
+/// Only tables of ours, their indexes, the temporary outputs, the uploads and their list, single secrets and the key, each by
+/// its own reference.
 fn places(statement: &Value) -> Result<Vec<String>, String> {
+    if statement["Condition"] == json!({ "StringLike": { "s3:prefix": format!("{UPLOADS}*") } }) {
+        let is_bucket = statement["Resource"] == json!({ "Fn::GetAtt": ["MediaBucket", "Arn"] });
+        let listed = || vec!["uploads list".to_owned()];
+        return is_bucket.then(listed).ok_or(format!("{statement} lists what is no bucket of ours"));
+    }
     let via = via(&statement["Condition"])?;
     let resources = one_or_many(&statement["Resource"]);
     if resources.is_empty() || !statement["NotResource"].is_null() {
@@ -85,6 +93,9 @@ fn places(statement: &Value) -> Result<Vec<String>, String> {
                     }
                     None if name == "MediaBucket" && rest == format!("{TEMPORARY_OUTPUTS}*") => {
                         Some("outputs".to_owned())
+                    }
+                    None if name == "MediaBucket" && rest == format!("{UPLOADS}*") => {
+                        Some("uploads".to_owned())
                     }
                     _ => None,
                 })

@@ -1,11 +1,12 @@
-use super::{Needs, TEMPORARY_OUTPUTS};
+use super::{Needs, TEMPORARY_OUTPUTS, UPLOADS};
 use serde_json::Value;
 
 /// A request to AWS as it leaves a function.
 pub struct Call<'a> {
     pub method: &'a str,
-    /// Of S3: `/bucket/key`.
+    /// Of S3: `/bucket/key`. A form that is posted to a bucket is the put of the key that it names.
     pub path: &'a str,
+    pub query: Option<&'a str>,
     /// The header `x-amz-target`; S3's requests have none.
     pub target: Option<&'a str>,
     pub body: &'a [u8],
@@ -19,8 +20,15 @@ pub struct Names {
 }
 
 const DECRYPT: &str = "kms:Decrypt";
+const GENERATE: &str = "kms:GenerateDataKey";
 
 impl Call<'_> {
+    /// What the signer of a form must be allowed that is posted to a bucket: to put the object it names.
+    pub fn of_form(bucket_path: &str, key: &str, names: &Names) -> Needs {
+        let path = format!("/{}/{key}", bucket_path.trim_matches('/'));
+        Call { method: "PUT", path: &path, query: None, target: None, body: &[] }.needs(names)
+    }
+
     /// Everything the caller must be allowed: of a transaction and a batch each part, and the key that opens a store.
     pub fn needs(&self, names: &Names) -> Needs {
         match self.target.map(|target| target.split_once('.').unwrap_or_default()) {
@@ -58,22 +66,42 @@ impl Call<'_> {
     }
 
     /// Source: S3 User Guide, "Required permissions for S3 API operations" and "Using server-side encryption with
-    /// KMS": who writes an object needs GenerateDataKey, who reads it Decrypt.
+    /// KMS": who writes an object needs GenerateDataKey, who reads it Decrypt, who writes it in parts both.
     fn of_s3(&self, names: &Names) -> Needs {
         let path = self.path.trim_start_matches('/');
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        if self.method == "GET" && key.is_empty() {
+            return vec![(self.listed(bucket, names), "s3:ListBucket".to_owned())];
+        }
         let place = match key {
             key if bucket == names.bucket && key.starts_with(TEMPORARY_OUTPUTS) => "outputs".to_owned(),
+            key if bucket == names.bucket && key.starts_with(UPLOADS) => "uploads".to_owned(),
             key => format!("object {bucket}/{key}"),
         };
-        let (action, key_action) = match self.method {
-            "GET" | "HEAD" => ("s3:GetObject", Some(DECRYPT)),
-            "PUT" => ("s3:PutObject", Some("kms:GenerateDataKey")),
-            "DELETE" => ("s3:DeleteObject", None),
-            _ => ("s3:Unknown", None),
+        let in_parts = self.parameter("uploads").or(self.parameter("uploadId")).is_some();
+        let (action, key_actions): (&str, &[&str]) = match self.method {
+            "GET" | "HEAD" => ("s3:GetObject", &[DECRYPT]),
+            "PUT" | "POST" if in_parts => ("s3:PutObject", &[DECRYPT, GENERATE]),
+            "PUT" => ("s3:PutObject", &[GENERATE]),
+            "DELETE" if in_parts => ("s3:AbortMultipartUpload", &[]),
+            "DELETE" => ("s3:DeleteObject", &[]),
+            _ => ("s3:Unknown", &[]),
         };
-        let key = key_action.map(|action| ("key via s3".to_owned(), action.to_owned()));
-        [(place, action.to_owned())].into_iter().chain(key).collect()
+        let keys = key_actions.iter().map(|action| ("key via s3".to_owned(), (*action).to_owned()));
+        [(place, action.to_owned())].into_iter().chain(keys).collect()
+    }
+
+    /// What is listed, by the prefix that is asked for.
+    fn listed(&self, bucket: &str, names: &Names) -> String {
+        let prefix = self.parameter("prefix").unwrap_or_default().replace("%2F", "/");
+        let is_ours = bucket == names.bucket && prefix.starts_with(UPLOADS);
+        if is_ours { "uploads list".to_owned() } else { format!("list of {bucket}/{prefix}") }
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let parts = self.query.unwrap_or_default().split('&');
+        let mut pairs = parts.map(|part| part.split_once('=').unwrap_or((part, "")));
+        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     fn of_ssm(&self, operation: &str) -> Needs {
@@ -115,7 +143,8 @@ mod tests {
     fn dynamo(operation: &str, body: &Value) -> Vec<String> {
         let target = format!("DynamoDB_20120810.{operation}");
         let body = body.to_string();
-        let call = Call { method: "POST", path: "/", target: Some(&target), body: body.as_bytes() };
+        let target = Some(target.as_str());
+        let call = Call { method: "POST", path: "/", query: None, target, body: body.as_bytes() };
         told(call.needs(&names()))
     }
 
@@ -172,7 +201,9 @@ mod tests {
 
     #[test]
     fn an_object_needs_its_prefix_and_a_secret_its_key() {
-        let object = |method, path| told(Call { method, path, target: None, body: &[] }.needs(&names()));
+        let ask =
+            |method, path, query| told(Call { method, path, query, target: None, body: &[] }.needs(&names()));
+        let object = |method, path| ask(method, path, None);
         assert_eq!(
             object("PUT", "/media/tmp30/ann/kite.png"),
             ["s3:PutObject on outputs", "kms:GenerateDataKey on key via s3"]
@@ -183,10 +214,24 @@ mod tests {
         );
         assert_eq!(object("GET", "/media/kept/kite.png")[0], "s3:GetObject on object media/kept/kite.png");
         assert_eq!(object("GET", "/other/tmp30/kite.png")[0], "s3:GetObject on object other/tmp30/kite.png");
+        assert_eq!(object("DELETE", "/media/up30/ann/1"), ["s3:DeleteObject on uploads"]);
+        let both =
+            ["s3:PutObject on outputs", "kms:Decrypt on key via s3", "kms:GenerateDataKey on key via s3"];
+        for (method, query) in
+            [("POST", "uploads"), ("PUT", "partNumber=1&uploadId=x"), ("POST", "uploadId=x")]
+        {
+            assert_eq!(ask(method, "/media/tmp30/ann/kite.mp4", Some(query)), both, "{method} {query}");
+        }
+        let given_up = ask("DELETE", "/media/tmp30/ann/kite.mp4", Some("uploadId=x"));
+        assert_eq!(given_up, ["s3:AbortMultipartUpload on outputs"]);
+        let listed = ask("GET", "/media", Some("list-type=2&prefix=up30%2Fann%2F1"));
+        assert_eq!(listed, ["s3:ListBucket on uploads list"]);
+        assert_eq!(ask("GET", "/media/", Some("list-type=2")), ["s3:ListBucket on list of media/"]);
         let body = json!({ "Names": ["/citipen/FAL_KEY"] }).to_string();
         let call = Call {
             method: "POST",
             path: "/",
+            query: None,
             target: Some("AmazonSSM.GetParameters"),
             body: body.as_bytes(),
         };

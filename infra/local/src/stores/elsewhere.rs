@@ -1,10 +1,11 @@
 //! Stores that run elsewhere: where they are, and making there what the product needs.
 
+use super::lifecycle::UNFINISHED_DAYS;
 use super::{LINKS_CORS, LifecycleRule, SECRET_KEY, StoreStartError, tables};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{
-    BucketLifecycleConfiguration, CorsConfiguration, CorsRule, ExpirationStatus, LifecycleExpiration,
-    LifecycleRule as S3Rule, LifecycleRuleFilter,
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, CorsConfiguration, CorsRule,
+    ExpirationStatus, LifecycleExpiration, LifecycleRule as S3Rule, LifecycleRuleFilter,
 };
 use platform::{Platform, TableSpec};
 use std::collections::HashMap;
@@ -115,6 +116,11 @@ fn endings(rules: &[LifecycleRule]) -> BucketLifecycleConfiguration {
             .filter(LifecycleRuleFilter::builder().prefix(&rule.prefix).build())
             .expiration(
                 LifecycleExpiration::builder().days(i32::try_from(rule.days).unwrap_or(i32::MAX)).build(),
+            )
+            .abort_incomplete_multipart_upload(
+                AbortIncompleteMultipartUpload::builder()
+                    .days_after_initiation(i32::try_from(UNFINISHED_DAYS).unwrap_or(i32::MAX))
+                    .build(),
             )
             .build()
             .expect("a rule has a status")

@@ -6,18 +6,21 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Removes the objects whose rule's days are over. Of several rules that fit, the shortest counts.
+/// How long parts wait for the rest of their file; every rule of `template.yaml` says so.
+pub(super) const UNFINISHED_DAYS: u32 = 1;
+
+/// Removes the objects whose rule's days are over, of several rules that fit by the shortest, and files that were begun in
+/// parts and never completed.
 pub(super) fn sweep(
     folder: &ObjectFolder,
     bucket: &str,
     rules: &[LifecycleRule],
     now: Timestamp,
 ) -> io::Result<usize> {
-    let mut removed = 0;
+    let mut removed = folder.give_up_unfinished(now.before(days(UNFINISHED_DAYS)))?;
     for (key, stored_at) in objects(&folder.bucket(bucket))? {
-        let days = rules.iter().filter(|rule| key.starts_with(&rule.prefix)).map(|rule| rule.days).min();
-        let over =
-            days.is_some_and(|days| now.since(stored_at) >= Duration::from_secs(86_400 * u64::from(days)));
+        let kept = rules.iter().filter(|rule| key.starts_with(&rule.prefix)).map(|rule| rule.days).min();
+        let over = kept.is_some_and(|kept| now.since(stored_at) >= days(kept));
         if over {
             fs::remove_file(folder.object(bucket, &key))?;
             folder.forget(bucket, &key);
@@ -25,6 +28,10 @@ pub(super) fn sweep(
         }
     }
     Ok(removed)
+}
+
+fn days(number: u32) -> Duration {
+    Duration::from_secs(86_400 * u64::from(number))
 }
 
 /// Every object of the bucket with the time it was stored.

@@ -1,10 +1,11 @@
+use super::form::PostedForm;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use primitives::{Clock, Timestamp};
 use s3s::service::S3Service;
 use std::time::Duration;
@@ -31,12 +32,15 @@ pub struct LinksCors {
     pub max_age_seconds: u32,
 }
 
-/// No request headers: a page gets an object by its address alone.
+/// No request headers: a page gets an object by its address alone, and sends one by a form.
 pub const LINKS_CORS: LinksCors =
-    LinksCors { methods: &["GET", "HEAD"], exposed_headers: &["ETag"], max_age_seconds: 3000 };
+    LinksCors { methods: &["GET", "HEAD", "POST"], exposed_headers: &["ETag"], max_age_seconds: 3000 };
+
+/// The longest form that is taken in; the policy of each says how long its own file is.
+const FORM_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 pub(super) fn router(s3: S3Service, bucket: &str, clock: Clock, origins: &[String]) -> Router {
-    let path = format!("/{bucket}/{{*key}}");
+    let (path, form) = (format!("/{bucket}/{{*key}}"), format!("/{bucket}"));
     let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
     let browsers = CorsLayer::new()
         .allow_origin(origins.collect::<Vec<_>>())
@@ -51,13 +55,36 @@ pub(super) fn router(s3: S3Service, bucket: &str, clock: Clock, origins: &[Strin
                 .collect::<Vec<HeaderName>>(),
         )
         .max_age(Duration::from_secs(LINKS_CORS.max_age_seconds.into()));
-    Router::new().route(&path, get(serve).put(serve)).layer(browsers).with_state(Links { s3, clock })
+    let router = Router::new().route(&path, get(serve).put(serve)).route(&form, post(take_in));
+    router.layer(browsers).with_state(Links { s3, clock })
+}
+
+/// A form with a file. Its signature and the conditions of its policy are S3's to check.
+async fn take_in(State(links): State<Links>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, FORM_BYTES_MAX).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let ends_at = PostedForm::read(kind, &body).and_then(|form| form.ends_at());
+    if ends_at.is_some_and(|end| end <= links.clock.now()) {
+        return expired();
+    }
+    ask(&links, Request::from_parts(head, Body::from(body))).await
 }
 
 async fn serve(State(links): State<Links>, request: Request) -> Response {
     if has_ended(request.uri().query().unwrap_or_default(), links.clock.now()) {
-        return (StatusCode::FORBIDDEN, [(CONTENT_TYPE, "application/xml")], EXPIRED).into_response();
+        return expired();
     }
+    ask(&links, request).await
+}
+
+fn expired() -> Response {
+    (StatusCode::FORBIDDEN, [(CONTENT_TYPE, "application/xml")], EXPIRED).into_response()
+}
+
+async fn ask(links: &Links, request: Request) -> Response {
     match links.s3.call(request.map(s3s::Body::http_body_unsync)).await {
         Ok(response) => response.map(Body::new),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -25,6 +25,9 @@ const LIFECYCLE: &str = "lifecycle.xml";
 const CORS: &str = "cors.xml";
 const PUBLIC_ACCESS: &str = "public-access.xml";
 
+/// What parts of an object are counted in, told with every answer as S3 does: a player asks for parts only then.
+const RANGES: &str = "bytes";
+
 pub(super) struct Objects {
     files: FileSystem,
     folder: ObjectFolder,
@@ -152,7 +155,8 @@ impl S3 for Objects {
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         check_key(&request.input.bucket, &request.input.key, 0)?;
         let condition = request.input.if_none_match.clone();
-        let response = self.files.get_object(request).await?;
+        let mut response = self.files.get_object(request).await?;
+        response.output.accept_ranges = Some(RANGES.to_owned());
         unless_unchanged(condition.as_ref(), response.output.e_tag.as_ref())?;
         Ok(response)
     }
@@ -163,7 +167,8 @@ impl S3 for Objects {
     ) -> S3Result<S3Response<HeadObjectOutput>> {
         self.require_object(&request.input.bucket, &request.input.key)?;
         let condition = request.input.if_none_match.clone();
-        let response = self.files.head_object(request).await?;
+        let mut response = self.files.head_object(request).await?;
+        response.output.accept_ranges = Some(RANGES.to_owned());
         unless_unchanged(condition.as_ref(), response.output.e_tag.as_ref())?;
         Ok(response)
     }
@@ -210,7 +215,28 @@ impl S3 for Objects {
         request: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         check_key(&request.input.bucket, &request.input.key, UPLOAD_SUFFIX)?;
-        self.files.create_multipart_upload(request).await
+        self.require_bucket(&request.input.bucket)?;
+        let response = self.files.create_multipart_upload(request).await?;
+        let id = response.output.upload_id.as_deref().unwrap_or_default();
+        self.folder.date_unfinished(id, self.clock.now()).map_err(S3Error::internal_error)?;
+        Ok(response)
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        request: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        let bucket = request.input.bucket;
+        self.require_bucket(&bucket)?;
+        let unfinished = self.folder.unfinished(&bucket).map_err(S3Error::internal_error)?;
+        let upload =
+            |(key, id)| MultipartUpload { key: Some(key), upload_id: Some(id), ..Default::default() };
+        let uploads = unfinished.into_iter().map(upload).collect();
+        Ok(S3Response::new(ListMultipartUploadsOutput {
+            bucket: Some(bucket),
+            uploads: Some(uploads),
+            ..Default::default()
+        }))
     }
 
     async fn complete_multipart_upload(

@@ -15,6 +15,9 @@ const NAME_MAX: usize = 255;
 /// What `s3s-fs` adds to the name of a note while parts are being uploaded.
 pub(super) const UPLOAD_SUFFIX: usize = ".upload-00000000-0000-0000-0000-000000000000".len();
 
+/// How `s3s-fs` begins the name of its note about a file that comes in parts; its id follows.
+const UNFINISHED: &str = ".upload-";
+
 /// How `s3s-fs` lays objects out: a folder per bucket, the key as path, and notes beside the buckets.
 #[derive(Debug, Clone)]
 pub(crate) struct ObjectFolder {
@@ -76,6 +79,47 @@ impl ObjectFolder {
             let _ = fs::remove_file(&draft);
         }
         moved
+    }
+
+    /// Dates a file that was begun in parts by our clock: its age decides when it is given up.
+    pub(super) fn date_unfinished(&self, id: &str, now: Timestamp) -> io::Result<()> {
+        let note = self.root.join(format!("{UNFINISHED}{id}.json"));
+        File::options().write(true).open(note)?.set_modified(moment(now))
+    }
+
+    /// Key and id of every file of the bucket that was begun in parts and not completed.
+    pub(super) fn unfinished(&self, bucket: &str) -> io::Result<Vec<(String, String)>> {
+        let start = format!(".bucket-{}.object-", URL_SAFE_NO_PAD.encode(bucket));
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.root)? {
+            let name = entry?.file_name();
+            let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(&start)) else { continue };
+            let parts = rest.strip_suffix(".metadata.json").and_then(|rest| rest.split_once(UNFINISHED));
+            let Some((key, id)) = parts else { continue };
+            let key = URL_SAFE_NO_PAD.decode(key).ok().and_then(|key| String::from_utf8(key).ok());
+            found.extend(key.map(|key| (key, id.to_owned())));
+        }
+        Ok(found)
+    }
+
+    /// Removes files that were begun in parts before this moment, with all their parts, and tells how many.
+    pub(crate) fn give_up_unfinished(&self, before: Timestamp) -> io::Result<usize> {
+        let (mut old, mut names) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(&self.root)? {
+            let entry = entry?;
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+            let id = name.strip_prefix(UNFINISHED).and_then(|rest| rest.strip_suffix(".json"));
+            if let Some(id) = id
+                && entry.metadata()?.modified()? <= moment(before)
+            {
+                old.push(id.to_owned());
+            }
+            names.push(name);
+        }
+        for name in names.iter().filter(|name| old.iter().any(|id| name.contains(id.as_str()))) {
+            fs::remove_file(self.root.join(name))?;
+        }
+        Ok(old.len())
     }
 
     /// Dates the object by our clock: its age decides when it ends.

@@ -1,7 +1,9 @@
 use super::folder::ObjectFolder;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt;
 use primitives::Timestamp;
-use s3s::crypto::{Checksum, Md5};
+use s3s::crypto::{Checksum, Md5, Sha256};
 use s3s::dto::{ETag, PutObjectInput, PutObjectOutput, StreamingBlob};
 use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use serde_json::{Value, json};
@@ -10,7 +12,8 @@ use std::io;
 
 const BYTES_MAX: i64 = 16 * 1024 * 1024;
 
-/// A put as the product makes them: an output that fits in memory, no conditions, no checksums.
+/// A put as the product makes them, or a page by a form: a file that fits in memory, without conditions, of which at most a
+/// SHA-256 is given. `s3s-fs` would store a file with another one first, and refuse it then.
 ///
 /// `s3s-fs` hands each of some twenty file operations to another thread; one hand-over for all of them
 /// costs a run a fraction of that. The files are the same, and the object appears last, complete.
@@ -18,6 +21,8 @@ pub(super) struct PlainPut {
     bucket: String,
     key: String,
     length: i64,
+    /// In base64.
+    sha256: Option<String>,
     attributes: Value,
     body: StreamingBlob,
 }
@@ -30,9 +35,9 @@ impl PlainPut {
             return Err(Box::new(request));
         };
         let attributes = attributes(&request.input);
-        let PutObjectInput { bucket, key, body, .. } = request.input;
+        let PutObjectInput { bucket, key, body, checksum_sha256: sha256, .. } = request.input;
         let body = body.unwrap_or_else(|| StreamingBlob::from(Body::empty()));
-        Ok(PlainPut { bucket, key, length, attributes, body })
+        Ok(PlainPut { bucket, key, length, sha256, attributes, body })
     }
 
     pub(super) async fn store(
@@ -40,7 +45,7 @@ impl PlainPut {
         folder: ObjectFolder,
         now: Timestamp,
     ) -> S3Result<S3Response<PutObjectOutput>> {
-        let PlainPut { bucket, key, length, attributes, body } = self;
+        let PlainPut { bucket, key, length, sha256, attributes, body } = self;
         let content = Body::from(body)
             .collect()
             .await
@@ -49,7 +54,14 @@ impl PlainPut {
         if i64::try_from(content.len()).ok() != Some(length) {
             return Err(s3_error!(IncompleteBody));
         }
-        let writing = move || write(&folder, (&bucket, &key), &attributes, &content, now);
+        let has_other_content = |sha256: &String| *sha256 != STANDARD.encode(Sha256::checksum(&content));
+        if sha256.as_ref().is_some_and(has_other_content) {
+            return Err(s3_error!(
+                BadDigest,
+                "The SHA256 you specified did not match the calculated checksum."
+            ));
+        }
+        let writing = move || write(&folder, (&bucket, &key), sha256.as_deref(), &attributes, &content, now);
         let etag = tokio::task::spawn_blocking(writing).await.map_err(S3Error::internal_error)?;
         let etag = etag.map_err(|error| {
             tracing::error!("an object can't be written to the data folder: {error}");
@@ -66,7 +78,6 @@ fn is_plain(input: &PutObjectInput) -> bool {
         &input.checksum_crc32c,
         &input.checksum_crc64nvme,
         &input.checksum_sha1,
-        &input.checksum_sha256,
         &input.content_md5,
         &input.website_redirect_location,
     ];
@@ -76,7 +87,10 @@ fn is_plain(input: &PutObjectInput) -> bool {
         && input.if_none_match.is_none()
         && input.storage_class.is_none()
         && input.expires.is_none()
-        && input.content_length.is_some_and(|length| (0..=BYTES_MAX).contains(&length))
+        && input.content_length.is_some_and(|length| {
+            // The file of a form is in memory already.
+            (0..=BYTES_MAX).contains(&length) || input.checksum_sha256.is_some()
+        })
 }
 
 /// As `s3s-fs` writes them down (its `ObjectAttributes`).
@@ -94,6 +108,7 @@ fn attributes(input: &PutObjectInput) -> Value {
 fn write(
     folder: &ObjectFolder,
     (bucket, key): (&str, &str),
+    sha256: Option<&str>,
     attributes: &Value,
     content: &[u8],
     now: Timestamp,
@@ -105,7 +120,11 @@ fn write(
     }
     let note = |kind: &str| folder.note(bucket, Some(key), kind);
     folder.put(&note("metadata.json"), attributes.to_string().as_bytes(), now)?;
-    folder.put(&note("internal.json"), json!({ "e_tag": etag }).to_string().as_bytes(), now)?;
+    let internal = match sha256 {
+        None => json!({ "e_tag": etag }),
+        Some(sha256) => json!({ "e_tag": etag, "checksum_sha256": sha256 }),
+    };
+    folder.put(&note("internal.json"), internal.to_string().as_bytes(), now)?;
     match fs::remove_file(note("tagging.xml")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -3,7 +3,7 @@ use crate::stores::{LifecycleRule, Place, Stores};
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{Tag, Tagging};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Tag, Tagging};
 use platform::Platform;
 use primitives::{Clock, Timestamp};
 use std::time::{Duration, UNIX_EPOCH};
@@ -86,7 +86,7 @@ async fn a_page_may_do_with_objects_what_the_bucket_allows_it_in_the_cloud() {
     let ours = ask("https://app.example").await.unwrap();
     assert_eq!(ours.status(), 200);
     assert_eq!(ours.headers()["access-control-allow-origin"], "https://app.example");
-    assert_eq!(ours.headers()["access-control-allow-methods"], "GET,HEAD");
+    assert_eq!(ours.headers()["access-control-allow-methods"], "GET,HEAD,POST");
     assert!(!ours.headers().contains_key("access-control-allow-headers"));
     assert_eq!(ours.headers()["access-control-max-age"], "3000");
     let other = ask("https://evil.example").await.unwrap();
@@ -151,4 +151,52 @@ async fn the_sweep_removes_exactly_the_old_objects_of_the_prefix() {
     assert_eq!(keys(&platform).await, ["kept/ann/old.txt", "tmp30/ann/new.txt"]);
     let get = platform.s3().get_object().bucket(BUCKET).key("tmp30/ann/old.txt").send().await;
     assert!(get.unwrap_err().into_service_error().is_no_such_key());
+}
+
+#[tokio::test]
+async fn a_file_in_parts_is_there_when_it_is_complete_and_given_up_after_a_day() {
+    let clock = Clock::manual(Timestamp::from_seconds(1_900_000_000));
+    let stores = Stores::open(&Place::Memory, &[], "test-", BUCKET, &[], &clock).await.unwrap();
+    let platform = platform(&stores);
+    let s3 = platform.s3();
+    let begin = async |key: &str| {
+        let begun =
+            s3.create_multipart_upload().bucket(BUCKET).key(key).content_type("video/mp4").send().await;
+        begun.unwrap().upload_id.unwrap()
+    };
+    let send = async |key: &str, id: &str, number: i32, part: Vec<u8>| {
+        let part =
+            s3.upload_part().bucket(BUCKET).key(key).upload_id(id).part_number(number).body(part.into());
+        let tag = part.send().await.unwrap().e_tag.unwrap();
+        CompletedPart::builder().part_number(number).e_tag(tag).build()
+    };
+    let unfinished = async || {
+        let listed = s3.list_multipart_uploads().bucket(BUCKET).send().await.unwrap();
+        listed.uploads().iter().filter_map(|upload| upload.key().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let old = begin("tmp30/ann/old.mp4").await;
+    send("tmp30/ann/old.mp4", &old, 1, vec![1; 6 * 1024 * 1024]).await;
+    clock.advance(Duration::from_secs(86_399));
+    let id = begin("tmp30/ann/new.mp4").await;
+    let parts = [
+        send("tmp30/ann/new.mp4", &id, 1, vec![1; 6 * 1024 * 1024]).await,
+        send("tmp30/ann/new.mp4", &id, 2, vec![2]).await,
+    ];
+    assert_eq!(stores.sweep_media(clock.now()).await.unwrap(), 0);
+    assert_eq!(unfinished().await.len(), 2);
+    assert!(keys(&platform).await.is_empty(), "parts are no object");
+
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(stores.sweep_media(clock.now()).await.unwrap(), 1);
+    assert_eq!(unfinished().await, ["tmp30/ann/new.mp4"]);
+    let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.to_vec())).build();
+    let complete = s3.complete_multipart_upload().bucket(BUCKET).key("tmp30/ann/new.mp4").upload_id(id);
+    complete.multipart_upload(parts).send().await.unwrap();
+    assert!(unfinished().await.is_empty());
+    let last =
+        s3.get_object().bucket(BUCKET).key("tmp30/ann/new.mp4").range("bytes=-1").send().await.unwrap();
+    assert_eq!(last.content_type.as_deref(), Some("video/mp4"));
+    assert_eq!(last.body.collect().await.unwrap().to_vec(), [2]);
+    let begun = s3.upload_part().bucket(BUCKET).key("tmp30/ann/old.mp4").upload_id(old).part_number(2);
+    assert!(begun.body(vec![1].into()).send().await.is_err(), "what was given up takes no more parts");
 }
