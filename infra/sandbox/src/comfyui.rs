@@ -62,8 +62,8 @@ fn view(world: &World, call: &Call) -> Response {
     }
     let kind = if part("type").is_empty() { "output" } else { part("type") };
     match world.comfyui.file(kind, subfolder, name) {
-        Some((picture, serving)) => {
-            let response = world.pictures.serve(picture, serving);
+        Some((media, serving)) => {
+            let response = media.serve(world, serving, call);
             reply::with_header(response, "content-disposition", &format!("filename=\"{name}\""))
         }
         None => reply::empty(404),

@@ -3,8 +3,10 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use reqwest::redirect::Policy;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use url::{Host, Url};
 
 use crate::{Fault, Service, World, calendar};
 
@@ -61,11 +63,22 @@ impl Delivery {
         about: &'static str,
         fault: Option<&Fault>,
     ) -> Option<Outcome> {
-        let target = world.config.webhook_target.as_ref()?;
+        let url = format!("{}{}", world.config.webhook_target.as_ref()?, self.path);
+        Some(self.send_to(world, service, &url, about, fault.map(Fault::name)).await)
+    }
+
+    /// One attempt at an address of its own, noted in the journal under its path.
+    pub(crate) async fn send_to(
+        &self,
+        world: &World,
+        service: Service,
+        url: &str,
+        about: &'static str,
+        fault: Option<&'static str>,
+    ) -> Outcome {
         let at = world.now();
-        let ticket = world.journal.sent(service, self, fault.map(Fault::name), at);
-        let answer = post(&format!("{target}{}", self.path), &self.headers, self.body.clone()).await;
-        let (status, error) = match answer {
+        let ticket = world.journal.sent(service, self, fault, at);
+        let (status, error) = match post(url, &self.headers, self.body.clone()).await {
             Ok(status) => {
                 world.journal.answered(ticket, status);
                 (Some(status), None)
@@ -75,8 +88,28 @@ impl Delivery {
                 (None, Some(error))
             }
         };
-        Some(Outcome { about: about.to_owned(), at: calendar::text(at), status, error })
+        Outcome { about: about.to_owned(), at: calendar::text(at), status, error }
     }
+}
+
+impl Outcome {
+    /// Whether the product has taken it.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.status.is_some_and(|status| (200..300).contains(&status))
+    }
+}
+
+/// Whether an address leads to this machine itself, so that something may be sent there or fetched from there.
+pub(crate) fn is_on_this_machine(address: &str) -> bool {
+    let Ok(url) = Url::parse(address) else { return false };
+    let is_web = matches!(url.scheme(), "http" | "https");
+    is_web
+        && match url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            None => false,
+        }
 }
 
 /// How often a webhook goes out under a fault.
@@ -99,6 +132,21 @@ pub(crate) async fn post(url: &str, headers: &[(String, String)], body: Vec<u8>)
     answer.map(|answer| answer.status().as_u16()).map_err(|error| error.to_string())
 }
 
+/// Fetches a file; `None` if it has more than `bytes_max` bytes, an error if there is none.
+pub(crate) async fn fetch(url: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, String> {
+    let client = CLIENT.as_ref().ok_or("no HTTP client")?;
+    let answer = client.get(url).send().await.and_then(reqwest::Response::error_for_status);
+    let mut answer = answer.map_err(|error| error.to_string())?;
+    let mut file = Vec::new();
+    while let Some(piece) = answer.chunk().await.map_err(|error| error.to_string())? {
+        if file.len() + piece.len() > bytes_max {
+            return Ok(None);
+        }
+        file.extend_from_slice(&piece);
+    }
+    Ok(Some(file))
+}
+
 #[expect(clippy::disallowed_methods, reason = "the sandbox stands for another company's process")]
 fn client() -> Option<reqwest::Client> {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
@@ -107,6 +155,8 @@ fn client() -> Option<reqwest::Client> {
         .ok()?
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
+    // A redirect could lead to another machine.
+    let client =
+        reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().redirect(Policy::none());
     client.timeout(Duration::from_secs(DELIVERY_SECONDS)).build().ok()
 }

@@ -20,13 +20,17 @@ mod clerk;
 mod comfyui;
 mod deepseek;
 mod fal;
+mod fal_video;
+mod fal_webhook;
 mod faults;
 mod feeds;
+mod files;
 mod memory;
 mod progress;
 mod sepay;
 mod sepay_api;
 mod sepay_ipn;
+mod video;
 mod viet_qr;
 mod wire;
 

@@ -11,7 +11,7 @@ pub(super) use job::Job;
 
 use super::workflow::Plan;
 use crate::Fault;
-use crate::picture::{Picture, Serving};
+use crate::media::{Media, Serving};
 use crate::progress::Phase;
 use crate::shelf::Shelf;
 
@@ -30,7 +30,7 @@ struct State {
     jobs: Shelf<Job>,
     /// Ids that were not done at the last look, oldest first.
     unfinished: Vec<String>,
-    files: Shelf<(Picture, Serving)>,
+    files: Shelf<(Media, Serving)>,
     number: u64,
     file_number: u64,
 }
@@ -132,7 +132,7 @@ impl Jobs {
         }
     }
 
-    pub(super) fn file(&self, kind: &str, subfolder: &str, name: &str) -> Option<(Picture, Serving)> {
+    pub(super) fn file(&self, kind: &str, subfolder: &str, name: &str) -> Option<(Media, Serving)> {
         self.lock().files.get(&files::place(kind, subfolder, name)).copied()
     }
 

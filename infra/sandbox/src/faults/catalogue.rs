@@ -47,13 +47,22 @@ pub(crate) const CATALOGUE: &[CatalogueLine] = &[
     line("nsfw", &[Fal], "", "has_nsfw_concepts is true and the image black"),
     line(
         "duplicate",
-        &[Clerk, Deepseek, Anthropic, Sepay, Bank, Tronscan, Trongrid],
+        &[Clerk, Fal, Deepseek, Anthropic, Sepay, Bank, Tronscan, Trongrid],
         "",
         "webhooks twice; the usage event twice; the rows of the chain's list twice",
     ),
     line("unmarked", &[Tronscan, Trongrid, Sepay], "", "a page does not say that its list goes on"),
     line("not_an_image", QUEUED, "", "the output's address serves an HTML page"),
     line("huge", QUEUED, "announced=true", "the output is larger than 64 MiB"),
+    line("large", QUEUED, "mb=100", "a whole video of this size, byte ranges included"),
+    line("cut_file", QUEUED, "", "the output's address breaks off half way; a later part is answered whole"),
+    line(
+        "webhook",
+        &[Fal],
+        "how=lost|forged|stale|early|after_cancel|error|payload_error|other_gateway",
+        "what the webhook about the job has of wrong",
+    ),
+    line("keys", &[Fal], "show=padded|other|none", "the key set for webhooks looks different"),
 ];
 
 const fn line(

@@ -3,12 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use crate::comfyui::workflow::{Output, Plan};
-use crate::picture::{Picture, Serving};
+use crate::media::{Media, Serving};
+use crate::picture::Picture;
 use crate::shelf::Shelf;
 
 /// Puts the pictures on the shelf; answers `outputs` of the history.
 pub(super) fn lay_out(
-    files: &mut Shelf<(Picture, Serving)>,
+    files: &mut Shelf<(Media, Serving)>,
     counter: &mut u64,
     plan: &Plan,
     serving: Serving,
@@ -20,7 +21,7 @@ pub(super) fn lay_out(
                 *counter += 1;
                 let (subfolder, name) = file_name(output, *counter);
                 let seed = plan.seed.wrapping_add(u64::from(place_in_batch));
-                let picture = Picture::of(&plan.prompt, seed, plan.width, plan.height);
+                let picture = Media::Picture(Picture::of(&plan.prompt, seed, plan.width, plan.height));
                 files.put(place(output.folder, subfolder, &name), (picture, serving));
                 json!({ "filename": name, "subfolder": subfolder, "type": output.folder })
             })
