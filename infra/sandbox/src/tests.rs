@@ -18,6 +18,8 @@ mod calendar;
 mod chain;
 mod clerk;
 mod comfyui;
+mod comfyui_jobs;
+mod comfyui_video;
 mod deepseek;
 mod fal;
 mod fal_video;
