@@ -5,9 +5,12 @@ use http::Method;
 use serde_json::{Value, json};
 
 mod jobs;
+mod list;
+mod multipart;
 mod nodes;
 mod refusal;
 mod submit;
+mod uploads;
 mod workflow;
 
 pub(crate) use jobs::Jobs;
@@ -22,6 +25,9 @@ pub(crate) fn answer(world: &World, call: &Call, mood: &Mood) -> Response {
         return refusal(401);
     }
     let mut segments = call.segments();
+    if let ["api", "jobs", rest @ ..] = segments.as_slice() {
+        return list::answer(world, call, rest);
+    }
     if segments.first() == Some(&"api") {
         segments.remove(0);
     }
@@ -30,15 +36,16 @@ pub(crate) fn answer(world: &World, call: &Call, mood: &Mood) -> Response {
         (&Method::GET, ["prompt"]) => {
             reply::json(200, &json!({ "exec_info": { "queue_remaining": world.comfyui.unfinished() } }))
         }
-        (&Method::GET, ["queue"]) => reply::json(200, &world.comfyui.queue()),
+        (&Method::GET, ["queue"]) => reply::json(200, &world.comfyui.queue(world.now_ms())),
         (&Method::POST, ["queue"]) => told(call, |order| world.comfyui.drop_waiting(order)),
         (&Method::GET, ["history"]) => reply::json(200, &world.comfyui.histories()),
-        (&Method::GET, ["history", id]) => reply::json(200, &world.comfyui.history(id)),
+        (&Method::GET, ["history", id]) => reply::json(200, &world.comfyui.history(id, world.now_ms())),
         (&Method::POST, ["history"]) => told(call, |order| world.comfyui.forget(order)),
         (&Method::POST, ["interrupt"]) => {
-            told(call, |order| world.comfyui.interrupt(order["prompt_id"].as_str()))
+            told(call, |order| world.comfyui.interrupt(order["prompt_id"].as_str(), world.now_ms()))
         }
-        (&Method::GET, ["view"]) => view(world, call),
+        (&Method::GET | &Method::HEAD, ["view"]) => view(world, call),
+        (&Method::POST, ["upload", "image"]) => uploads::take(world, call),
         (&Method::GET, ["system_stats"]) => reply::json(200, &system_stats()),
         _ => reply::text(404, "404: Not Found"),
     }
@@ -61,13 +68,13 @@ fn view(world: &World, call: &Call) -> Response {
         return reply::empty(403);
     }
     let kind = if part("type").is_empty() { "output" } else { part("type") };
-    match world.comfyui.file(kind, subfolder, name) {
-        Some((picture, serving)) => {
-            let response = world.pictures.serve(picture, serving);
-            reply::with_header(response, "content-disposition", &format!("filename=\"{name}\""))
-        }
-        None => reply::empty(404),
-    }
+    let shown = match world.comfyui.file(kind, subfolder, name) {
+        Some((media, serving)) => Some(media.serve(world, serving, call)),
+        None => world.comfyui.uploads.serve(kind, subfolder, name, call),
+    };
+    let Some(response) = shown else { return reply::empty(404) };
+    let response = reply::with_header(response, "x-content-type-options", "nosniff");
+    reply::with_header(response, "content-disposition", &format!("filename=\"{name}\""))
 }
 
 fn system_stats() -> Value {

@@ -7,13 +7,14 @@ use reqwest::redirect::Policy;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Fault, Service, World, calendar, outside};
+use crate::{Fault, Service, World, calendar};
 
 /// Svix waits this long for an answer, and SePay so long for a connection.
 const DELIVERY_SECONDS: u64 = 15;
 
-/// Webhooks go to a local product, so the client trusts no certificate authority at all.
-static CLIENT: LazyLock<Option<reqwest::Client>> = LazyLock::new(|| client(Policy::default()));
+/// Webhooks go to a local product, so the client trusts no certificate authority at all. It follows no redirect: the vendors'
+/// webhooks do not, and a redirect could lead off this machine.
+static CLIENT: LazyLock<Option<reqwest::Client>> = LazyLock::new(build);
 
 /// One signed webhook request, for whoever wants to carry it to the product.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(crate) struct Outcome {
     /// Vietnam's time.
     at: String,
     /// The product's answer; `None` when nobody answered.
-    status: Option<u16>,
+    pub(crate) status: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -62,11 +63,22 @@ impl Delivery {
         about: &'static str,
         fault: Option<&Fault>,
     ) -> Option<Outcome> {
-        let target = world.config.webhook_target.as_ref()?;
+        let url = format!("{}{}", world.config.webhook_target.as_ref()?, self.path);
+        Some(self.send_to(world, service, &url, about, fault.map(Fault::name)).await)
+    }
+
+    /// One attempt at an address of its own, noted in the journal under its path.
+    pub(crate) async fn send_to(
+        &self,
+        world: &World,
+        service: Service,
+        url: &str,
+        about: &'static str,
+        fault: Option<&'static str>,
+    ) -> Outcome {
         let at = world.now();
-        let ticket = world.journal.sent(service, self, fault.map(Fault::name), at);
-        let answer = post(&format!("{target}{}", self.path), &self.headers, self.body.clone()).await;
-        let (status, error) = match answer {
+        let ticket = world.journal.sent(service, self, fault, at);
+        let (status, error) = match post(url, &self.headers, self.body.clone()).await {
             Ok(status) => {
                 world.journal.answered(ticket, status);
                 (Some(status), None)
@@ -76,29 +88,14 @@ impl Delivery {
                 (None, Some(error))
             }
         };
-        Some(Outcome { about: about.to_owned(), at: calendar::text(at), status, error })
+        Outcome { about: about.to_owned(), at: calendar::text(at), status, error }
     }
+}
 
-    /// One attempt at an address that came with the work, noted in the journal; `None` when nobody has answered or
-    /// the address is not on this machine.
-    pub(crate) async fn send_to(
-        &self,
-        world: &World,
-        service: Service,
-        url: &str,
-        fault: Option<&Fault>,
-    ) -> Option<u16> {
-        let ticket = world.journal.sent(service, self, fault.map(Fault::name), world.now());
-        match outside::post(url, &self.headers, self.body.clone()).await {
-            Ok(status) => {
-                world.journal.answered(ticket, status);
-                Some(status)
-            }
-            Err(error) => {
-                tracing::warn!(webhook.service = service.name(), "the webhook found nobody: {error}");
-                None
-            }
-        }
+impl Outcome {
+    /// Whether the product has taken it.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.status.is_some_and(|status| (200..300).contains(&status))
     }
 }
 
@@ -113,8 +110,7 @@ pub(crate) fn times(fault: Option<&Fault>, wished: u32) -> u32 {
 
 /// Posts and answers the status, or why there is none.
 pub(crate) async fn post(url: &str, headers: &[(String, String)], body: Vec<u8>) -> Result<u16, String> {
-    let client = CLIENT.as_ref().ok_or("no HTTP client")?;
-    let mut request = client.post(url);
+    let mut request = client()?.post(url);
     for (name, value) in headers {
         request = request.header(name, value);
     }
@@ -122,14 +118,20 @@ pub(crate) async fn post(url: &str, headers: &[(String, String)], body: Vec<u8>)
     answer.map(|answer| answer.status().as_u16()).map_err(|error| error.to_string())
 }
 
+/// The one client of the sandbox.
+pub(crate) fn client() -> Result<&'static reqwest::Client, String> {
+    CLIENT.as_ref().ok_or_else(|| "no HTTP client".to_owned())
+}
+
 #[expect(clippy::disallowed_methods, reason = "the sandbox stands for another company's process")]
-pub(crate) fn client(redirects: Policy) -> Option<reqwest::Client> {
+fn build() -> Option<reqwest::Client> {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .ok()?
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().redirect(redirects);
+    let client =
+        reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().redirect(Policy::none());
     client.timeout(Duration::from_secs(DELIVERY_SECONDS)).build().ok()
 }

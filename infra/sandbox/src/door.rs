@@ -25,6 +25,8 @@ pub(crate) struct Mood {
     pub(crate) fault: Option<Fault>,
     /// The gap between two pieces of a stream; 0 sends all at once.
     pub(crate) pace_ms: u64,
+    /// After how long a job with a webhook ends by itself, if the call says so.
+    pub(crate) finish_ms: Option<u64>,
 }
 
 /// Answers `/sandbox/<service>/…`.
@@ -47,7 +49,8 @@ pub(crate) async fn enter(State(world): State<Arc<World>>, request: Request) -> 
 
     let ticket = world.journal.arrived(service, &call, fault.as_ref().map(Fault::name), world.now());
     let pace_ms = asked.pace_ms.unwrap_or_else(|| world.pace_ms());
-    match disturbed(&world, service, &call, fault, pace_ms).await {
+    let mood = Mood { fault, pace_ms, finish_ms: asked.finish_ms };
+    match disturbed(&world, service, &call, mood).await {
         Some(response) => {
             world.journal.answered(ticket, response.status().as_u16());
             response
@@ -57,15 +60,9 @@ pub(crate) async fn enter(State(world): State<Arc<World>>, request: Request) -> 
 }
 
 /// Shows the faults that are the same everywhere; `None` means the connection is dropped.
-async fn disturbed(
-    world: &Arc<World>,
-    service: Service,
-    call: &Call,
-    fault: Option<Fault>,
-    pace_ms: u64,
-) -> Option<Response> {
-    let calm = Mood { fault: None, pace_ms };
-    match fault {
+async fn disturbed(world: &Arc<World>, service: Service, call: &Call, mood: Mood) -> Option<Response> {
+    let calm = Mood { fault: None, ..mood };
+    match mood.fault {
         None => Some(answer(world, service, call, &calm).await),
         Some(Fault::Slow { ms }) => {
             tokio::time::sleep(Duration::from_millis(ms)).await;
@@ -91,7 +88,7 @@ async fn disturbed(
         Some(Fault::Scripted { status, headers, content_type, body, then }) => {
             Some(scripted(status, headers, content_type, body, then))
         }
-        fault => Some(answer(world, service, call, &Mood { fault, pace_ms }).await),
+        fault => Some(answer(world, service, call, &Mood { fault, ..calm }).await),
     }
 }
 
@@ -101,7 +98,7 @@ async fn answer(world: &Arc<World>, service: Service, call: &Call, mood: &Mood) 
     }
     match service {
         Service::Clerk => clerk::answer(world, call, mood).await,
-        Service::Fal => fal::answer(world, call, mood),
+        Service::Fal => fal::answer(world, call, mood).await,
         Service::Comfyui => comfyui::answer(world, call, mood),
         Service::Deepseek => deepseek::answer(world, call, mood),
         Service::Anthropic => anthropic::answer(world, call, mood),
@@ -173,6 +170,7 @@ fn refusal(service: Service, status: u16) -> Response {
 fn moment(service: Service, call: &Call) -> Moment {
     match service {
         Service::Clerk => clerk::moment(call),
+        Service::Fal => fal::moment(call),
         Service::Sepay => sepay::moment(call),
         Service::Bank => bank::moment(call),
         Service::Tronscan => tronscan::moment(call),

@@ -11,7 +11,7 @@ mod fault;
 
 pub(crate) use asked::{Asked, NotUnderstood, understand};
 pub(crate) use catalogue::CATALOGUE;
-pub use fault::{Fault, Then};
+pub use fault::{Fault, KeySet, Then, WebhookFault};
 
 use crate::Service;
 use crate::call::Call;
@@ -56,6 +56,8 @@ pub(crate) enum Moment {
     Work,
     /// Asks about something that exists.
     Read,
+    /// Asks for the keys that webhooks are checked with.
+    Keys,
     /// The sandbox sends a webhook.
     Delivery,
     /// A control call of the sandbox itself: never disturbed.

@@ -10,16 +10,18 @@ use crate::{Delivery, Service};
 
 const KEPT: usize = 2_000;
 const BODY_BYTES_KEPT: usize = 64 * 1024;
-const WATCHED: [&str; 17] = [
+const WATCHED: [&str; 19] = [
     "authorization",
     "x-api-key",
     "anthropic-version",
     "content-type",
     "accept",
+    "range",
     "idempotency-key",
     "x-fal-request-timeout",
     "x-fal-no-retry",
     "x-fal-store-io",
+    "x-fal-webhook-signature",
     "x-secret-key",
     "x-sepay-signature",
     "x-sepay-timestamp",

@@ -15,6 +15,7 @@ mod chain;
 mod civil;
 mod clerk;
 mod comfyui;
+mod content;
 mod control;
 mod course;
 mod credentials;
@@ -29,6 +30,7 @@ mod groq;
 mod ids;
 mod journal;
 mod language;
+mod media;
 mod memory;
 mod multipart;
 mod omnivoice;
@@ -47,6 +49,7 @@ mod shelf;
 mod sound;
 #[cfg(test)]
 mod tests;
+mod video;
 mod vietcombank;
 mod webhooks;
 
@@ -60,7 +63,7 @@ pub use credentials::{
 pub use credentials::{APIFY_TOKEN, GROQ_KEY, OMNIVOICE_KEY, REPLICATE_API_TOKEN, REPLICATE_WEBHOOK_SECRET};
 pub use credentials::{TRON_API_KEY, TRON_WALLET, USDT_CONTRACT};
 pub use delivery::Delivery;
-pub use faults::{Fault, FaultRule, Faults, Then};
+pub use faults::{Fault, FaultRule, Faults, KeySet, Then, WebhookFault};
 pub use journal::JournalEntry;
 pub use sepay::{CardRefusal, IpnKind};
 pub use service::Service;
@@ -116,7 +119,9 @@ impl Sandbox {
     /// The world as the file remembers it; what happens from now on is written there. The file is made when it is missing.
     pub fn remembering(config: SandboxConfig, file: &Path) -> io::Result<Sandbox> {
         let (memory, remembered) = memory::Memory::open(file)?;
+        let fal = fal::Jobs::remembering(remembered.fal_jobs, memory.clone(), &config);
         let mut world = World::new(config);
+        world.fal = fal;
         world.people = clerk::People::remembering(remembered.people, memory.clone());
         world.sepay = sepay::Orders::remembering(remembered.card_orders, memory.clone());
         world.bank = bank::Transfers::remembering(remembered.transfers, memory.clone());
@@ -179,6 +184,11 @@ impl World {
             REAL_CLOCK => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs()),
             set => set,
         }
+    }
+
+    /// Unix milliseconds, as exact as the clock's seconds.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now().saturating_mul(1_000)
     }
 
     /// The public address of `path` (which starts with a slash) under a service.

@@ -1,8 +1,9 @@
-//! What the sandbox remembers when it ends: people, bank transfers, card orders and the chain, in a file of its own.
+//! What the sandbox remembers when it ends: people, bank transfers, card orders, the chain and fal's jobs, in a file of
+//! its own.
 //!
 //! The product keeps what the outside world told it, so an outside world that forgets would look like lost money. The
 //! file holds a line for each thing as it was after each change, written before anyone is told of it; the last line
-//! about a thing counts. Jobs at providers are not in it: a run that was under way ends with the product's process.
+//! about a thing counts. ComfyUI's jobs are not in it, as that server forgets its own too.
 
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -11,7 +12,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{bank, chain, clerk, sepay};
+use crate::{bank, chain, clerk, fal, sepay};
+
+/// Nobody asks for older ones.
+const FAL_JOBS_KEPT: usize = 500;
 
 /// A line of the file.
 #[derive(Serialize, Deserialize)]
@@ -21,6 +25,7 @@ pub(crate) enum Kept {
     Transfer(bank::Transfer),
     CardOrder(sepay::Order),
     Usdt(Vec<chain::Transfer>),
+    FalJob(fal::KeptJob),
 }
 
 /// Everything of a file, in its order.
@@ -30,6 +35,7 @@ pub(crate) struct Remembered {
     pub(crate) transfers: Vec<bank::Transfer>,
     pub(crate) card_orders: Vec<sepay::Order>,
     pub(crate) usdt: Vec<chain::Transfer>,
+    pub(crate) fal_jobs: Vec<fal::KeptJob>,
 }
 
 /// Where changes are written down; without a file, nowhere. Cloning shares it.
@@ -94,6 +100,7 @@ impl Remembered {
                 Ok(Kept::Transfer(transfer)) => remembered.transfers.push(transfer),
                 Ok(Kept::CardOrder(order)) => remembered.card_orders.push(order),
                 Ok(Kept::Usdt(transfers)) => remembered.usdt.extend(transfers),
+                Ok(Kept::FalJob(job)) => remembered.fal_jobs.push(job),
                 // A full disk or a kill leaves half a line.
                 Err(_) => unreadable += 1,
             }
@@ -110,6 +117,9 @@ impl Remembered {
         latest(&mut self.people, |person| person.name.clone());
         latest(&mut self.transfers, |transfer| transfer.id);
         latest(&mut self.card_orders, |order| order.invoice.clone());
+        latest(&mut self.fal_jobs, |job| job.id().to_owned());
+        let forgotten = self.fal_jobs.len().saturating_sub(FAL_JOBS_KEPT);
+        self.fal_jobs.drain(..forgotten);
     }
 
     fn lines(&self) -> impl Iterator<Item = Vec<u8>> {
@@ -117,7 +127,8 @@ impl Remembered {
         let transfers = self.transfers.iter().cloned().map(Kept::Transfer);
         let orders = self.card_orders.iter().cloned().map(Kept::CardOrder);
         let usdt = self.usdt.chunks(1_000).map(|rows| Kept::Usdt(rows.to_vec()));
-        people.chain(transfers).chain(orders).chain(usdt).filter_map(|kept| line(&kept).ok())
+        let fal_jobs = self.fal_jobs.iter().cloned().map(Kept::FalJob);
+        people.chain(transfers).chain(orders).chain(usdt).chain(fal_jobs).filter_map(|kept| line(&kept).ok())
     }
 }
 

@@ -1,14 +1,8 @@
 //! Calls to addresses that a request has named: only this machine is ever called, so nothing leaves it.
 
-use std::sync::LazyLock;
-
-use reqwest::redirect::Policy;
 use url::{Host, Position, Url};
 
-use crate::delivery;
-
-/// Follows no redirect: the vendors' webhooks do not, and a redirect could lead off this machine.
-static CLIENT: LazyLock<Option<reqwest::Client>> = LazyLock::new(|| delivery::client(Policy::none()));
+use crate::{Delivery, Fault, Service, World, delivery};
 
 /// What came of fetching an address.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,14 +31,21 @@ pub(crate) fn path_of(url: &str) -> String {
         .map_or_else(|_| url.to_owned(), |url| url[Position::BeforePath..Position::AfterQuery].to_owned())
 }
 
-/// Posts to an address on this machine and answers the status.
-pub(crate) async fn post(url: &str, headers: &[(String, String)], body: Vec<u8>) -> Result<u16, String> {
-    let mut request = client(url)?.post(url);
-    for (name, value) in headers {
-        request = request.header(name, value);
+/// One attempt of a webhook at an address that came with the work, noted in the journal; `None` when nobody has answered or
+/// the address is not on this machine.
+pub(crate) async fn send(
+    delivery: &Delivery,
+    world: &World,
+    service: Service,
+    url: &str,
+    fault: Option<&Fault>,
+) -> Option<u16> {
+    if let Err(error) = client(url) {
+        world.journal.sent(service, delivery, fault.map(Fault::name), world.now());
+        tracing::warn!(webhook.service = service.name(), "the webhook found nobody: {error}");
+        return None;
     }
-    let answer = request.body(body).send().await;
-    answer.map(|answer| answer.status().as_u16()).map_err(|error| error.to_string())
+    delivery.send_to(world, service, url, service.name(), fault.map(Fault::name)).await.status
 }
 
 /// Fetches a file of up to `bytes_max` bytes from an address on this machine.
@@ -79,5 +80,5 @@ fn client(url: &str) -> Result<&'static reqwest::Client, String> {
             parsed.host_str().unwrap_or("nobody")
         ));
     }
-    CLIENT.as_ref().ok_or_else(|| "no HTTP client".to_owned())
+    delivery::client()
 }

@@ -3,23 +3,21 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use axum::body::{Body, Bytes};
-use axum::response::Response;
-use http::{HeaderValue, header};
+use axum::body::Bytes;
 
-use crate::{Fault, ids, reply};
+use crate::ids;
 
 mod palette;
+mod seen;
+
+pub(crate) use palette::colours;
+pub(crate) use seen::Seen;
 
 /// The largest side any vendor here accepts.
 pub(crate) const SIDE_MAX: u32 = 14_142;
 const PALETTES: u64 = 64;
 const CACHED: usize = 256;
 const CACHED_BYTES_MAX: usize = 4 * 1024 * 1024;
-const HUGE_CHUNK: usize = 64 * 1024;
-/// 65 MiB, just above what a careful reader takes.
-const HUGE_CHUNKS: usize = 65 * 16;
-const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// A picture to be drawn; equal pictures have equal bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,15 +28,6 @@ pub(crate) struct Picture {
     pub(crate) palette: Option<u8>,
 }
 
-/// How its address behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Serving {
-    Honest,
-    Html,
-    Huge,
-    HugeUnannounced,
-}
-
 /// Drawn pictures, kept because benchmarks ask for the same ones.
 #[derive(Default)]
 pub(crate) struct Pictures {
@@ -47,20 +36,13 @@ pub(crate) struct Pictures {
 
 impl Picture {
     pub(crate) fn of(prompt: &str, seed: u64, width: u32, height: u32) -> Picture {
-        let palette = ids::hash(prompt).wrapping_add(seed) % PALETTES;
-        Picture { width, height, palette: u8::try_from(palette).ok() }
+        Picture { width, height, palette: Some(palette_of(prompt, seed)) }
     }
 }
 
-impl Serving {
-    pub(crate) fn after(fault: Option<&Fault>) -> Serving {
-        match fault {
-            Some(Fault::NotAnImage) => Serving::Html,
-            Some(Fault::Huge { announced: true }) => Serving::Huge,
-            Some(Fault::Huge { announced: false }) => Serving::HugeUnannounced,
-            _ => Serving::Honest,
-        }
-    }
+/// The palette that follows from a prompt and a seed.
+pub(crate) fn palette_of(prompt: &str, seed: u64) -> u8 {
+    u8::try_from(ids::hash(prompt).wrapping_add(seed) % PALETTES).unwrap_or(0)
 }
 
 impl Pictures {
@@ -79,30 +61,6 @@ impl Pictures {
         }
         bytes
     }
-
-    /// The answer of the file's address.
-    pub(crate) fn serve(&self, picture: Picture, serving: Serving) -> Response {
-        match serving {
-            Serving::Honest => reply::with_type(200, "image/png", self.bytes(picture)),
-            Serving::Html => reply::html(200, "<!doctype html><title>Not found</title><h1>File expired</h1>"),
-            Serving::Huge => huge(true),
-            Serving::HugeUnannounced => huge(false),
-        }
-    }
-}
-
-/// A body that starts like a PNG and does not end before 65 MiB.
-fn huge(announced: bool) -> Response {
-    let mut first = vec![0; HUGE_CHUNK];
-    first[..PNG_SIGNATURE.len()].copy_from_slice(PNG_SIGNATURE);
-    let chunks = std::iter::once(Bytes::from(first))
-        .chain(std::iter::repeat_n(Bytes::from(vec![0; HUGE_CHUNK]), HUGE_CHUNKS - 1));
-    let body = Body::from_stream(futures_util::stream::iter(chunks.map(Ok::<Bytes, std::io::Error>)));
-    let mut response = reply::with_type(200, "image/png", body);
-    if announced {
-        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(HUGE_CHUNK * HUGE_CHUNKS));
-    }
-    response
 }
 
 /// Four bits a pixel and sixteen colours, so that a large picture is drawn in a moment.

@@ -1,4 +1,4 @@
-//! How far a queued job is: it moves when somebody looks, never with the clock.
+//! How far a queued job is: it moves when somebody looks, or when it is told to end.
 
 /// The stages of a job, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -8,19 +8,33 @@ pub(crate) enum Phase {
     Done,
 }
 
-/// Counts the looks through up to two windows (ComfyUI is watched through its queue and its history).
+/// Counts the looks through up to three windows (ComfyUI is watched through its queue, its history and its list of jobs).
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
-    looks: [u32; 2],
-    late: u32,
+    looks: [u32; 3],
+    /// How many looks find it waiting.
+    waiting: u32,
+    /// How many looks after those find it running.
+    running: u32,
     instant: bool,
     shown: Phase,
 }
 
 impl Progress {
-    /// `late` looks are answered "waiting" first; an `instant` job is then done, others run for a look.
+    /// `late` looks are answered "waiting" first; an `instant` job is then done, others wait and run for a look.
     pub(crate) fn new(late: u32, instant: bool) -> Progress {
-        Progress { looks: [0; 2], late, instant, shown: Phase::Waiting }
+        Progress::lasting(late, instant, 1)
+    }
+
+    /// A job of minutes: it waits and runs for three looks.
+    pub(crate) fn long(late: u32, instant: bool) -> Progress {
+        Progress::lasting(late, instant, 3)
+    }
+
+    fn lasting(late: u32, instant: bool, looks: u32) -> Progress {
+        let looks = if instant { 0 } else { looks };
+        let waiting = late.saturating_add(looks);
+        Progress { looks: [0; 3], waiting, running: looks, instant, shown: Phase::Waiting }
     }
 
     /// Looks through a window: the answer never goes back, whatever window showed more before.
@@ -32,16 +46,32 @@ impl Progress {
 
     /// The stage without counting as a look.
     pub(crate) fn peek(&self) -> Phase {
-        let looked = self.looks[0].max(self.looks[1]);
-        if self.instant { self.shown.max(self.phase_after(looked)) } else { self.shown }
+        if self.instant { self.shown.max(self.phase_after(self.looked())) } else { self.shown }
+    }
+
+    /// The job ends now, however few have looked.
+    pub(crate) fn finish(&mut self) {
+        self.shown = Phase::Done;
+    }
+
+    /// How many others stand before it in the queue: one fewer with each look, none at the last one that finds it waiting.
+    pub(crate) fn ahead(&self) -> u32 {
+        self.waiting.saturating_sub(self.looked().max(1))
+    }
+
+    /// How many steps of its work were seen; at least one, as soon as it runs.
+    pub(crate) fn steps(&self) -> u32 {
+        self.looked().saturating_sub(self.waiting).clamp(1, self.running.max(1))
+    }
+
+    fn looked(&self) -> u32 {
+        self.looks.into_iter().max().unwrap_or(0)
     }
 
     fn phase_after(&self, looks: u32) -> Phase {
-        match looks.checked_sub(self.late) {
+        match looks.checked_sub(self.waiting) {
             None => Phase::Waiting,
-            Some(_) if self.instant => Phase::Done,
-            Some(0) => Phase::Waiting,
-            Some(1) => Phase::Running,
+            Some(past) if past < self.running => Phase::Running,
             Some(_) => Phase::Done,
         }
     }

@@ -212,5 +212,5 @@ pub(super) async fn send(world: &World, due: Option<Due>) {
 
 /// One attempt; answers the product's status.
 pub(super) async fn post(world: &World, call: &Ring, fault: Option<&Fault>) -> Option<u16> {
-    call.delivery.send_to(world, Service::Apify, &call.url, fault).await
+    outside::send(&call.delivery, world, Service::Apify, &call.url, fault).await
 }

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::jobs::Job;
+use super::jobs::{Job, Place};
 use super::refusal::{invalid, reason, server_trouble};
 use super::workflow;
 use crate::call::Call;
@@ -21,12 +21,13 @@ pub(super) fn submit(world: &World, call: &Call, mood: &Mood) -> Response {
         Value::String(id) if ids::is_uuid(id) => id.clone(),
         _ => return wrong_id(),
     };
-    let plan = match workflow::check(&nodes) {
+    let plan = match workflow::check(&nodes, &|name| world.comfyui.uploads.seen(name)) {
         Ok(plan) => plan,
         Err(why) => return invalid(&why.error, &why.node_errors),
     };
-    let job = Job::new(&id, Value::Object(nodes), &plan, mood.fault.as_ref(), world.config.zero_latency);
-    let number = world.comfyui.add(job, &plan, mood.fault.as_ref());
+    let mut job = Job::new(&id, Value::Object(nodes), &plan, mood.fault.as_ref(), world.config.zero_latency);
+    job.submitted(&body, world.now_ms());
+    let number = world.comfyui.add(job, &plan, mood.fault.as_ref(), Place::asked(&body));
     reply::json(200, &json!({ "prompt_id": id, "number": number, "node_errors": {} }))
 }
 

@@ -1,9 +1,23 @@
 //! The models known here, and what they accept.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
+use super::form::Form;
+use super::source::{Source, Sources};
 use crate::ids;
 use crate::picture::SIDE_MAX;
+use crate::video::Video;
+
+/// Kling's limit for a prompt, in characters.
+const KLING_PROMPT_MAX: usize = 2_500;
+/// Wan's limits.
+const WAN_PROMPT_MAX: usize = 1_500;
+const WAN_NEGATIVE_MAX: usize = 500;
+/// Kling's least side of a start picture, in pixels.
+const KLING_SIDE_MIN: u32 = 300;
+const KLING_SECONDS: [&str; 13] = ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15"];
+const ASPECTS: [&str; 3] = ["16:9", "9:16", "1:1"];
+const RESOLUTIONS: [&str; 3] = ["480p", "720p", "1080p"];
 
 /// One model of one application.
 #[derive(Debug)]
@@ -11,23 +25,72 @@ pub(super) struct Model {
     /// `owner/app`: the part that status and result addresses keep.
     pub(super) app: &'static str,
     path: &'static str,
-    steps_max: i64,
+    makes: Makes,
+    /// Fields with addresses of pictures.
+    pub(super) pictures: &'static [&'static str],
 }
 
-const MODELS: [Model; 2] = [
-    Model { app: "fal-ai/flux", path: "dev", steps_max: 50 },
-    Model { app: "fal-ai/flux", path: "schnell", steps_max: 12 },
+/// What a model makes, and of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Makes {
+    Pictures { steps_max: i64 },
+    PicturesOfAPicture,
+    KlingVideo,
+    KlingVideoOfAPicture,
+    WanVideo,
+    WanVideoOfAPicture,
+}
+
+const MODELS: [Model; 7] = [
+    model("fal-ai/flux", "dev", Makes::Pictures { steps_max: 50 }, &[]),
+    model("fal-ai/flux", "schnell", Makes::Pictures { steps_max: 12 }, &[]),
+    model("fal-ai/flux", "dev/image-to-image", Makes::PicturesOfAPicture, &["image_url"]),
+    model("fal-ai/kling-video", "v3/pro/text-to-video", Makes::KlingVideo, &[]),
+    model(
+        "fal-ai/kling-video",
+        "v3/pro/image-to-video",
+        Makes::KlingVideoOfAPicture,
+        &["start_image_url", "end_image_url"],
+    ),
+    model("fal-ai/wan-25-preview", "text-to-video", Makes::WanVideo, &[]),
+    model("fal-ai/wan-25-preview", "image-to-video", Makes::WanVideoOfAPicture, &["image_url"]),
 ];
 
-/// What a text-to-image job will make.
+const fn model(
+    app: &'static str,
+    path: &'static str,
+    makes: Makes,
+    pictures: &'static [&'static str],
+) -> Model {
+    Model { app, path, makes, pictures }
+}
+
+/// What a job will make.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) enum Wanted {
+    Pictures(Pictures),
+    Film(Film),
+}
+
+/// Pictures.
+#[derive(Clone, Debug)]
+pub(super) struct Pictures {
     pub(super) prompt: String,
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) images: u64,
     pub(super) seed: u64,
     pub(super) inline: bool,
+}
+
+/// A video.
+#[derive(Clone, Debug)]
+pub(super) struct Film {
+    pub(super) prompt: String,
+    pub(super) seed: u64,
+    pub(super) video: Video,
+    /// Whether the answer describes the video and repeats seed and prompt, as Wan's does and Kling's does not.
+    pub(super) is_described: bool,
 }
 
 impl Model {
@@ -37,166 +100,170 @@ impl Model {
         })
     }
 
+    /// The model of an id as [`Model::id`] writes it.
+    pub(super) fn of_id(id: &str) -> Option<&'static Model> {
+        MODELS.iter().find(|model| model.id() == id)
+    }
+
     pub(super) fn is_app(app: &str) -> bool {
         MODELS.iter().any(|model| model.app == app)
     }
 
+    /// The whole id, e.g. `fal-ai/flux/dev`.
+    pub(super) fn id(&self) -> String {
+        format!("{}/{}", self.app, self.path)
+    }
+
+    /// Videos take minutes.
+    pub(super) fn is_slow(&self) -> bool {
+        !matches!(self.makes, Makes::Pictures { .. } | Makes::PicturesOfAPicture)
+    }
+
     /// Reads the input; the error is the list under `detail`.
-    pub(super) fn read(&self, input: &Value) -> Result<Wanted, Value> {
-        let Some(fields) = input.as_object() else {
-            let text = "Input should be a valid dictionary or object to extract fields from";
-            return Err(Value::from(vec![detail(&[], text, "model_attributes_type", input, None)]));
-        };
-        let mut form = Form { fields, complaints: Vec::new() };
-        let prompt = form.text("prompt").unwrap_or_default();
-        let (width, height) = form.size();
-        let images = form.integer("num_images", 1, 4).unwrap_or(1);
-        form.integer("num_inference_steps", 1, self.steps_max);
-        let seed =
-            form.integer("seed", 0, i64::MAX).map_or_else(|| ids::hash(&prompt) >> 32, i64::cast_unsigned);
-        form.number("guidance_scale");
-        form.choice("output_format", &["jpeg", "png"]);
-        form.choice("acceleration", &["none", "regular", "high"]);
-        let inline = form.flag("sync_mode");
-        form.flag("enable_safety_checker");
-        if form.complaints.is_empty() {
-            return Ok(Wanted { prompt, width, height, images: images.cast_unsigned(), seed, inline });
+    pub(super) fn read(&self, input: &Value, sources: &Sources) -> Result<Wanted, Value> {
+        let form = Form::of(input, sources)?;
+        match self.makes {
+            Makes::Pictures { steps_max } => pictures(form, steps_max),
+            Makes::PicturesOfAPicture => pictures_of_a_picture(form),
+            Makes::KlingVideo => kling(form, false),
+            Makes::KlingVideoOfAPicture => kling(form, true),
+            Makes::WanVideo => wan(form, false),
+            Makes::WanVideoOfAPicture => wan(form, true),
         }
-        Err(Value::from(form.complaints))
     }
 }
 
-/// Reads fields and collects what is wrong with them, in pydantic's words.
-struct Form<'a> {
-    fields: &'a Map<String, Value>,
-    complaints: Vec<Value>,
+fn pictures(mut form: Form, steps_max: i64) -> Result<Wanted, Value> {
+    let prompt = form.text("prompt").unwrap_or_default();
+    let size = form.size();
+    let images = form.integer("num_images", 1, 4).unwrap_or(1);
+    form.integer("num_inference_steps", 1, steps_max);
+    flux(form, prompt, size, images)
 }
 
-impl<'a> Form<'a> {
-    fn text(&mut self, name: &str) -> Option<String> {
-        match self.fields.get(name) {
-            None => {
-                let whole = Value::from(self.fields.clone());
-                self.complaints.push(detail(&[name], "Field required", "missing", &whole, None));
-                None
-            }
-            Some(Value::String(text)) => Some(text.clone()),
-            Some(other) => {
-                self.complain(&[name], "Input should be a valid string", "string_type", other);
-                None
-            }
+/// The result has the size of the picture, as far as it is known.
+fn pictures_of_a_picture(mut form: Form) -> Result<Wanted, Value> {
+    let prompt = form.text("prompt").unwrap_or_default();
+    let source = form.needed_picture("image_url");
+    form.number_within("strength", 0.01, 1.0);
+    let images = form.integer("num_images", 1, 4).unwrap_or(1);
+    form.integer("num_inference_steps", 10, 50);
+    let (width, height) = source.and_then(|source| source.size).unwrap_or((1024, 768));
+    flux(form, prompt, (width.min(SIDE_MAX), height.min(SIDE_MAX)), images)
+}
+
+/// What both of flux's models read.
+fn flux(mut form: Form, prompt: String, (width, height): (u32, u32), images: i64) -> Result<Wanted, Value> {
+    let seed = seed(&mut form, &prompt);
+    form.number("guidance_scale");
+    form.choice("output_format", &["jpeg", "png"]);
+    form.choice("acceleration", &["none", "regular", "high"]);
+    let inline = form.flag("sync_mode");
+    form.flag("enable_safety_checker");
+    let images = images.cast_unsigned();
+    form.finish(Wanted::Pictures(Pictures { prompt, width, height, images, seed, inline }))
+}
+
+fn kling(mut form: Form, is_of_a_picture: bool) -> Result<Wanted, Value> {
+    let prompt = kling_prompt(&mut form);
+    let size = if is_of_a_picture {
+        let source = form.needed_picture("start_image_url");
+        form.picture("end_image_url");
+        large_enough(&mut form, source);
+        like(source, (1_920, 1_080))
+    } else {
+        framed((1_920, 1_080), 1_440, form.choice("aspect_ratio", &ASPECTS))
+    };
+    let seconds = seconds(form.choice("duration", &KLING_SECONDS));
+    form.optional_text("negative_prompt", KLING_PROMPT_MAX);
+    form.number_within("cfg_scale", 0.0, 1.0);
+    form.flag("generate_audio");
+    form.choice("shot_type", &["customize", "intelligent"]);
+    form.finish(film(prompt, None, size, seconds, false))
+}
+
+/// Either one prompt or a list of prompts, one for each shot.
+fn kling_prompt(form: &mut Form) -> String {
+    let shots = form.present("multi_prompt").and_then(Value::as_array).filter(|shots| !shots.is_empty());
+    match (form.present("prompt"), shots) {
+        (Some(_), None) => form.short_text("prompt", KLING_PROMPT_MAX).unwrap_or_default(),
+        (None, Some(shots)) => {
+            let texts: Vec<&str> = shots.iter().filter_map(|shot| shot["prompt"].as_str()).collect();
+            texts.join(" ")
         }
-    }
-
-    fn integer(&mut self, name: &str, min: i64, max: i64) -> Option<i64> {
-        let value = self.present(name)?;
-        let Some(number) = value.as_i64() else {
-            self.complain(&[name], "Input should be a valid integer", "int_type", value);
-            return None;
-        };
-        self.within(&[name], number, min, max)
-    }
-
-    fn number(&mut self, name: &str) {
-        if let Some(value) = self.present(name).filter(|value| !value.is_number()) {
-            self.complain(&[name], "Input should be a valid number", "float_type", value);
+        _ => {
+            let text = "Value error, Either prompt or multi_prompt must be provided, but not both";
+            let whole = form.whole();
+            form.complain(&[], text, "value_error", &whole);
+            String::new()
         }
-    }
-
-    fn flag(&mut self, name: &str) -> bool {
-        match self.present(name) {
-            None => false,
-            Some(Value::Bool(flag)) => *flag,
-            Some(other) => {
-                self.complain(&[name], "Input should be a valid boolean", "bool_type", other);
-                false
-            }
-        }
-    }
-
-    fn choice(&mut self, name: &str, choices: &[&str]) {
-        let Some(value) = self.present(name) else { return };
-        if !value.as_str().is_some_and(|value| choices.contains(&value)) {
-            let expected =
-                choices.iter().map(|choice| format!("'{choice}'")).collect::<Vec<_>>().join(" or ");
-            let text = format!("Input should be {expected}");
-            let context = json!({ "expected": expected });
-            self.complaints.push(detail(&[name], &text, "literal_error", value, Some(context)));
-        }
-    }
-
-    fn size(&mut self) -> (u32, u32) {
-        match self.present("image_size") {
-            None => (1024, 768),
-            Some(Value::String(name)) => named_size(name).unwrap_or_else(|| {
-                let text = "Input should be 'square_hd', 'square', 'portrait_4_3', 'portrait_16_9', \
-                            'landscape_4_3' or 'landscape_16_9'";
-                self.complain(&["image_size"], text, "enum", &Value::from(name.as_str()));
-                (1, 1)
-            }),
-            Some(Value::Object(size)) => (self.side(size, "width"), self.side(size, "height")),
-            Some(other) => {
-                let text = "Input should be a valid dictionary or object to extract fields from";
-                self.complain(&["image_size"], text, "model_attributes_type", other);
-                (1, 1)
-            }
-        }
-    }
-
-    fn side(&mut self, size: &Map<String, Value>, name: &str) -> u32 {
-        let place = ["image_size", name];
-        let Some(value) = size.get(name) else { return 512 };
-        let Some(side) = value.as_i64() else {
-            self.complain(&place, "Input should be a valid integer", "int_type", value);
-            return 1;
-        };
-        let side = self.within(&place, side, 1, i64::from(SIDE_MAX));
-        side.and_then(|side| u32::try_from(side).ok()).unwrap_or(1)
-    }
-
-    fn within(&mut self, place: &[&str], number: i64, min: i64, max: i64) -> Option<i64> {
-        let (text, kind, context) = if number < min {
-            let text = format!("Input should be greater than or equal to {min}");
-            (text, "greater_than_equal", json!({ "ge": min }))
-        } else if number > max {
-            let text = format!("Input should be less than or equal to {max}");
-            (text, "less_than_equal", json!({ "le": max }))
-        } else {
-            return Some(number);
-        };
-        self.complaints.push(detail(place, &text, kind, &Value::from(number), Some(context)));
-        None
-    }
-
-    fn complain(&mut self, place: &[&str], text: &str, kind: &str, input: &Value) {
-        self.complaints.push(detail(place, text, kind, input, None));
-    }
-
-    /// The field, unless absent or null.
-    fn present(&self, name: &str) -> Option<&'a Value> {
-        self.fields.get(name).filter(|value| !value.is_null())
     }
 }
 
-/// One entry of a model error's `detail`, with the offending input echoed.
-pub(super) fn detail(place: &[&str], text: &str, kind: &str, input: &Value, context: Option<Value>) -> Value {
-    let loc: Vec<&str> = std::iter::once("body").chain(place.iter().copied()).collect();
-    let url = format!("https://docs.fal.ai/errors#{kind}");
-    let mut detail = json!({ "loc": loc, "msg": text, "type": kind, "url": url, "input": input });
-    if let Some(context) = context {
-        detail["ctx"] = context;
+fn large_enough(form: &mut Form, source: Option<Source>) {
+    let Some((width, height)) = source.and_then(|source| source.size) else { return };
+    if width.min(height) < KLING_SIDE_MIN {
+        form.too_small("start_image_url", KLING_SIDE_MIN);
     }
-    detail
 }
 
-fn named_size(name: &str) -> Option<(u32, u32)> {
-    match name {
-        "square_hd" => Some((1024, 1024)),
-        "square" => Some((512, 512)),
-        "portrait_4_3" => Some((768, 1024)),
-        "portrait_16_9" => Some((576, 1024)),
-        "landscape_4_3" => Some((1024, 768)),
-        "landscape_16_9" => Some((1024, 576)),
-        _ => None,
+fn wan(mut form: Form, is_of_a_picture: bool) -> Result<Wanted, Value> {
+    let prompt = form.short_text("prompt", WAN_PROMPT_MAX).unwrap_or_default();
+    let source = if is_of_a_picture { form.needed_picture("image_url") } else { None };
+    let aspect = if is_of_a_picture { None } else { form.choice("aspect_ratio", &ASPECTS) };
+    let (wide, square) = match form.choice("resolution", &RESOLUTIONS) {
+        Some("480p") => ((832, 480), 624),
+        Some("720p") => ((1_280, 720), 960),
+        _ => ((1_920, 1_080), 1_440),
+    };
+    let size = if is_of_a_picture { like(source, wide) } else { framed(wide, square, aspect) };
+    let seconds = seconds(form.choice("duration", &["5", "10"]));
+    form.optional_text("negative_prompt", WAN_NEGATIVE_MAX);
+    form.flag("enable_prompt_expansion");
+    form.flag("enable_safety_checker");
+    let seed = seed(&mut form, &prompt);
+    form.finish(film(prompt, Some(seed), size, seconds, true))
+}
+
+fn film(
+    prompt: String,
+    seed: Option<u64>,
+    (width, height): (u32, u32),
+    seconds: u32,
+    is_described: bool,
+) -> Wanted {
+    let seed = seed.unwrap_or_else(|| seed_of(&prompt));
+    let video = Video::of(&prompt, seed, width, height).lasting(seconds);
+    Wanted::Film(Film { prompt, seed, video, is_described })
+}
+
+/// The seed of the input, or one that follows from the prompt.
+fn seed(form: &mut Form, prompt: &str) -> u64 {
+    form.integer("seed", 0, i64::MAX).map_or_else(|| seed_of(prompt), i64::cast_unsigned)
+}
+
+fn seed_of(prompt: &str) -> u64 {
+    ids::hash(prompt) >> 32
+}
+
+/// Five seconds, unless told otherwise.
+fn seconds(duration: Option<&str>) -> u32 {
+    duration.and_then(|seconds| seconds.parse().ok()).unwrap_or(5)
+}
+
+fn framed((long, short): (u32, u32), square: u32, aspect: Option<&str>) -> (u32, u32) {
+    match aspect {
+        Some("9:16") => (short, long),
+        Some("1:1") => (square, square),
+        _ => (long, short),
     }
+}
+
+/// The picture's proportions with about as many pixels as `usual`; a picture of unknown size counts as `usual`.
+fn like(source: Option<Source>, usual: (u32, u32)) -> (u32, u32) {
+    let Some((width, height)) = source.and_then(|source| source.size) else { return usual };
+    let pixels = u64::from(usual.0) * u64::from(usual.1);
+    let tall = (pixels * u64::from(height) / u64::from(width).max(1)).isqrt().max(1);
+    let side = |side: u64| u32::try_from(side).unwrap_or(u32::MAX);
+    (side(pixels / tall), side(tall))
 }

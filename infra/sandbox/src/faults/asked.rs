@@ -15,6 +15,8 @@ pub(crate) struct Asked {
     pub(crate) fault: Option<Fault>,
     /// The gap between two stream pieces.
     pub(crate) pace_ms: Option<u64>,
+    /// After how long a job with a webhook ends by itself.
+    pub(crate) finish_ms: Option<u64>,
 }
 
 /// A fault that does not exist or does not fit; the body lists those that do.
@@ -37,7 +39,8 @@ impl Asked {
         Ok(asked)
     }
 
-    /// Adds `name key=value …`, or `service.name …` for one service only; the last one wins.
+    /// Adds `name key=value …`, or `service.name …` for one service only; the last one wins. `pace` and `finish` are no
+    /// faults and stand beside one.
     fn add(&mut self, service: Service, order: &str) -> Result<(), NotUnderstood> {
         let mut words = order.split_whitespace();
         let name = words.next().unwrap_or_default();
@@ -47,10 +50,10 @@ impl Asked {
             None => name,
         };
         let parts: Map<String, Value> = words.filter_map(parameter).collect();
-        if name == "pace" {
-            self.pace_ms = parts.get("ms").and_then(Value::as_u64);
-        } else {
-            self.fault = Some(understand(service, name, parts)?);
+        match name {
+            "pace" => self.pace_ms = parts.get("ms").and_then(Value::as_u64),
+            "finish" => self.finish_ms = parts.get("ms").and_then(Value::as_u64),
+            _ => self.fault = Some(understand(service, name, parts)?),
         }
         Ok(())
     }

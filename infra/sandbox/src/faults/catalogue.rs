@@ -54,7 +54,7 @@ pub(crate) const CATALOGUE: &[CatalogueLine] = &[
     line("nsfw", &[Fal], "", "has_nsfw_concepts is true and the image black"),
     line(
         "duplicate",
-        &[Clerk, Deepseek, Anthropic, Sepay, Bank, Tronscan, Trongrid, Replicate, Apify],
+        &[Clerk, Fal, Deepseek, Anthropic, Sepay, Bank, Tronscan, Trongrid, Replicate, Apify],
         "",
         "webhooks twice; the usage event twice; the rows of the chain's list twice",
     ),
@@ -66,6 +66,15 @@ pub(crate) const CATALOGUE: &[CatalogueLine] = &[
     line("forged", &[Replicate, Apify], "", "somebody else sends a webhook too, before the true one"),
     line("no_speech", &[Omnivoice, Groq], "", "a drone in place of a voice; text heard in silence"),
     line("error_rows", &[Apify], "", "the rows say what went wrong in place of data"),
+    line("large", QUEUED, "mb=100", "a whole video of this size, byte ranges included"),
+    line("cut_file", QUEUED, "", "the output's address breaks off half way; a later part is answered whole"),
+    line(
+        "webhook",
+        &[Fal],
+        "how=lost|forged|stale|early|after_cancel|error|payload_error|other_gateway",
+        "what the webhook about the job has of wrong",
+    ),
+    line("keys", &[Fal], "show=padded|other|none", "the key set for webhooks looks different"),
 ];
 
 const fn line(

@@ -121,6 +121,62 @@ pub enum Fault {
     NoSpeech,
     /// The rows of a finished run say what went wrong in place of data.
     ErrorRows,
+    /// The video is whole and plays, and it is large.
+    Large {
+        /// Its size in MiB, at most 4000.
+        #[serde(default = "hundred")]
+        mb: u32,
+    },
+    /// The output's address breaks off in the middle of an answer; a later part is answered whole.
+    CutFile,
+    /// The webhook about the job is not what it should be.
+    Webhook {
+        /// What is wrong with it.
+        #[serde(default)]
+        how: WebhookFault,
+    },
+    /// The key set that webhooks are checked with looks different.
+    Keys {
+        /// How it looks.
+        #[serde(default)]
+        show: KeySet,
+    },
+}
+
+/// What can be wrong with a webhook from fal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WebhookFault {
+    /// It is never sent.
+    #[default]
+    Lost,
+    /// It is signed with a key that is in no key set.
+    Forged,
+    /// Its signature is right, and ten minutes old.
+    Stale,
+    /// It is sent before the submit is answered.
+    Early,
+    /// It tells of success although the job was cancelled. Without this a cancelled job sends nothing.
+    AfterCancel,
+    /// It tells of a failure of fal's own machinery, and the result is there all the same.
+    Error,
+    /// It says that the result could not be put into it.
+    PayloadError,
+    /// Its `gateway_request_id` is another one, as after a repeat by fal itself.
+    OtherGateway,
+}
+
+/// How fal's key set can look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeySet {
+    /// The keys are written with `=` at their end.
+    #[default]
+    Padded,
+    /// The key that signs is missing.
+    Other,
+    /// No key at all.
+    None,
 }
 
 /// How a scripted answer ends.
@@ -167,6 +223,10 @@ impl Fault {
             Fault::Forged => "forged",
             Fault::NoSpeech => "no_speech",
             Fault::ErrorRows => "error_rows",
+            Fault::Large { .. } => "large",
+            Fault::CutFile => "cut_file",
+            Fault::Webhook { .. } => "webhook",
+            Fault::Keys { .. } => "keys",
         }
     }
 
@@ -181,7 +241,8 @@ impl Fault {
         match moment {
             Moment::Control => false,
             Moment::Delivery => matches!(self, Fault::Duplicate | Fault::Lost),
-            Moment::Work => true,
+            Moment::Work => !matches!(self, Fault::Keys { .. }),
+            Moment::Keys => self.is_about_the_call() || matches!(self, Fault::Keys { .. }),
             Moment::Read => {
                 self.is_about_the_call()
                     || (*self == Fault::Empty && has_empty_reads(service))
@@ -246,6 +307,10 @@ fn three() -> usize {
 
 fn five() -> u32 {
     5
+}
+
+fn hundred() -> u32 {
+    100
 }
 
 fn yes() -> bool {

@@ -1,7 +1,7 @@
 //! Sixteen colours from one number, in integers.
 
 /// Sky from dark to light in one hue, then the sun from its rim to its heart in the opposite one.
-pub(super) fn colours(palette: Option<u8>) -> Vec<u8> {
+pub(crate) fn colours(palette: Option<u8>) -> Vec<u8> {
     let Some(palette) = palette else { return vec![0; 48] };
     let hue = u32::from(palette) * 360 / 64;
     let sky = (0..8).map(|step| rgb(hue, 190 - step * 14, 60 + step * 22));

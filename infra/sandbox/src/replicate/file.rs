@@ -4,7 +4,7 @@ use axum::response::Response;
 
 use super::prediction::KEPT_SECONDS;
 use super::refusal;
-use crate::picture::Serving;
+use crate::media::Serving;
 use crate::sound::{self, Melody};
 use crate::{World, ids, reply};
 
@@ -18,6 +18,8 @@ pub(super) fn name(melody: Melody, serving: Serving, now: u64) -> String {
         Serving::Html => "h",
         Serving::Huge => "l",
         Serving::HugeUnannounced => "u",
+        // Of videos alone: Replicate offers neither of the two.
+        Serving::Large { .. } | Serving::Cut => "a",
     };
     ids::tagged(&format!("{:x}-{}-{behaviour}-{now}-", melody.seed, melody.millis)) + ".wav"
 }

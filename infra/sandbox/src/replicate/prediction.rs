@@ -7,7 +7,7 @@ use super::model::{Model, Shape};
 use super::webhook::{Due, Event, Hook, Notice};
 use crate::civil::Civil;
 use crate::course::Course;
-use crate::picture::Serving;
+use crate::media::Serving;
 use crate::progress::Phase;
 use crate::sound::Melody;
 use crate::{Fault, Service, World, decimal};

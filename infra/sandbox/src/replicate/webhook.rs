@@ -129,5 +129,5 @@ pub(super) async fn post(
     delivery: &Delivery,
     fault: Option<&Fault>,
 ) -> Option<u16> {
-    delivery.send_to(world, Service::Replicate, url, fault).await
+    outside::send(delivery, world, Service::Replicate, url, fault).await
 }

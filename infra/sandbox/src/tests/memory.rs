@@ -3,7 +3,8 @@
 use crate::bank::TransferWish;
 use crate::chain::UsdtWish;
 use crate::memory::{Kept, Memory};
-use crate::{Sandbox, SandboxConfig, ids};
+use crate::{Fault, FaultRule, Sandbox, SandboxConfig, Service, ids};
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 struct Place(PathBuf);
@@ -93,4 +94,43 @@ fn half_a_line_costs_only_what_it_was_about() {
 #[test]
 fn without_a_file_nothing_is_asked_for() {
     Memory::default().note(|| -> Kept { panic!("nobody keeps it") });
+}
+
+/// fal remembers its jobs for a month, and a product that was killed asks for its own again.
+#[tokio::test]
+async fn jobs_of_fal_are_there_after_a_restart_with_what_has_become_of_them() {
+    use super::fal_video::{KLING, fal, follow, submit};
+    let place = Place::new();
+    let before = place.start();
+    let order = format!("{KLING}?fal_webhook=http%3A//127.0.0.1%3A9/hook");
+    let done = submit(&before, &order, json!({ "prompt": "a kite", "duration": "3" })).await;
+    let result = follow(&before, "GET", &done, "response_url").await;
+    let id = done["request_id"].as_str().unwrap().to_owned();
+    let told = before.fal_webhook(&id, None).unwrap();
+    let mut others = Vec::new();
+    for fault in [Fault::Late { polls: 2 }, Fault::Late { polls: 9 }, Fault::ContentFilter, Fault::Lost] {
+        before.faults().set(Service::Fal, FaultRule::once(fault));
+        others.push(submit(&before, KLING, json!({ "prompt": "x" })).await);
+    }
+    follow(&before, "PUT", &others[1], "cancel_url").await;
+    before.finish_fal_job(others[0]["request_id"].as_str().unwrap());
+    drop(before);
+
+    let after = place.start();
+
+    let again = follow(&after, "GET", &done, "response_url").await;
+    assert_eq!((again.status, again.body), (200, result.body));
+    assert_eq!(after.fal_webhook(&id, None).unwrap().body, told.body);
+    let mut seen = Vec::new();
+    for job in &others {
+        let answer = follow(&after, "GET", job, "response_url").await;
+        seen.push((answer.status, answer.header("x-fal-error-type").to_owned()));
+    }
+    let expected = [(200, ""), (400, "request_cancelled"), (422, "content_policy_violation"), (404, "")];
+    assert_eq!(seen, expected.map(|(status, kind)| (status, kind.to_owned())));
+    assert_eq!(after.fal_jobs().len(), 5);
+    let unknown = fal(&after, "GET /sandbox/fal/fal-ai/kling-video/requests/none", &Value::Null).await;
+    assert_eq!(unknown.status, 404);
+    let lines = std::fs::read_to_string(place.file()).unwrap();
+    assert_eq!(lines.lines().count(), 5, "only the last line about a job is kept: {lines}");
 }
