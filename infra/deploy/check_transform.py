@@ -547,7 +547,7 @@ MISTAKES = [
     ("Api.Properties.TracingEnabled", True, "the stage: TracingEnabled"),
     ("Api.Properties.AccessLogSetting", GONE, "the stage has no access log"),
     (
-        "Api.Properties.MethodSettings.2.Fn::If.1.ResourcePath",
+        "Api.Properties.MethodSettings.3.Fn::If.1.ResourcePath",
         "/v1/webhooks/sepay/bank",
         "the webhook sepay~1bank shares",
     ),

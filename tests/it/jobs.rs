@@ -247,3 +247,53 @@ async fn nothing_of_a_job_can_be_read_in_the_table() {
         assert!(!text.contains(secret), "{secret} lies open");
     }
 }
+
+/// Takes the welcome credit back while a run holds some of it: the account owes what is held.
+pub(crate) async fn take_the_welcome_back(world: &World, ann: &Person) {
+    let id: primitives::AccountId = ann.id().parse().unwrap();
+    let welcome = books::entries(world, &id).await[0].id;
+    let cents = |units| primitives::Credits::new(units).unwrap();
+    let key = credits::OnceKey::new("test", "taken back");
+    let reversal = credits::Posting::Reversal { of: welcome, amount: cents(100), unspent: cents(100), key };
+    world.advance(Duration::from_secs(1));
+    let ledger = credits::Ledger::new(&world.product.platform).unwrap();
+    ledger.post(&id, &reversal, world.now()).await.unwrap();
+    assert_eq!(ann.balance().await, (0, 4, 4));
+}
+
+#[tokio::test]
+async fn credit_that_the_poll_gives_back_pays_a_debt_first() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    let run = new_run_id();
+    begin_and_vanish(&world, &ann, &run, NEVER).await;
+    take_the_welcome_back(&world, &ann).await;
+    world.advance(Duration::from_secs(300));
+    assert_eq!(poll(&world).await.ended, 1);
+    assert_eq!(ann.balance().await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn what_a_poll_fetched_while_the_sweep_gave_the_credit_back_is_a_gift() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    let run = new_run_id();
+    begin_and_vanish(&world, &ann, &run, LATE).await;
+    world.advance(Duration::from_secs(61));
+    let poller = world.instance(&[]).await;
+    poller.meddler.plan(0, Fault::LateWriteTo("credit_transactions"));
+    let role = poller.role("RunPoll");
+    let overtaking = async {
+        poller.meddler.holding_back().await;
+        world.advance_and_sweep().await;
+        poller.meddler.let_go();
+    };
+    let (polled, ()) = tokio::join!(run_poll::handle(&role), overtaking);
+    assert_eq!(polled.unwrap().ended, 1);
+    let shown = shown(&ann, &run).await;
+    assert_eq!((&shown["status"], &shown["gift"]), (&json!("failed"), &json!(true)), "{shown}");
+    assert_eq!(ann.balance().await, (100, 0, 0));
+    books::check_settled(&world).await;
+}

@@ -14,6 +14,7 @@ mod failures;
 mod front_door;
 mod hanging;
 mod identity;
+mod job_webhooks;
 mod jobs;
 mod lambda;
 mod ledger;

@@ -171,8 +171,10 @@ def place_of(resource, via):
         return f"key via {via}"
     if secret := re.search(r"parameter\$\{SecretsPath\}(\w+)$", resource):
         return f"secret {secret[1]}"
+    if resource == "!GetAtt MediaBucket.Arn":
+        return "uploads list"
     if resource.startswith("!Sub ${MediaBucket.Arn}/"):
-        return "outputs"
+        return "uploads" if resource.endswith("/up30/*") else "outputs"
     table = re.fullmatch(r"!GetAtt (\w+)Table\.Arn|!Sub \$\{(\w+)Table\.Arn\}(/index/[\w-]+)", resource)
     name = re.sub(r"(?<!^)([A-Z])", r"_\1", table[1] or table[2]).lower()
     return name + (table[3] or "")
