@@ -144,6 +144,29 @@ pub static JOB_VISIT: Wait = wait(
 );
 /// Default of `PROVIDER_FIRST_CONTENT_MS_IMAGE`.
 pub static IMAGE: Wait = wait("a finished image", ms(120_000), &[Inside::Wait(&PROVIDER_ATTEMPT)]);
+/// Default of `PROVIDER_FIRST_CONTENT_MS_SPEECH`.
+pub static SPEECH: Wait = wait("a finished speech", ms(110_000), &[Inside::Wait(&PROVIDER_ATTEMPT)]);
+/// Default of `PROVIDER_FIRST_CONTENT_MS_CAPTIONS`.
+pub static CAPTIONS: Wait = wait("a video's captions", ms(150_000), &[Inside::Wait(&PROVIDER_ATTEMPT)]);
+/// Default of `PROVIDER_FIRST_CONTENT_MS_HEARING`: hours of sound, in parts.
+pub static HEARING: Wait = wait("a finished transcript", ms(210_000), &[Inside::Wait(&PROVIDER_ATTEMPT)]);
+/// Default of `PROVIDER_FIRST_CONTENT_MS_VIDEO`.
+pub static VIDEO: Wait = wait("a finished video", ms(1_200_000), &[Inside::Wait(&VIDEO_RUN)]);
+/// Default of `PROVIDER_FIRST_CONTENT_MS_ROWS`.
+pub static ROWS: Wait = wait("gathered rows", ms(600_000), &[Inside::Wait(&RESEARCH_RUN)]);
+/// A file that is passed on in pieces: from piece to piece.
+pub static FILE_GAP: Wait = wait("the next piece of a file", ms(15_000), &[Inside::Wait(&LARGE_FILE)]);
+/// A finished job's large file, on its way into the media store.
+pub static LARGE_FILE: Wait = wait("a large file", ms(240_000), &[Inside::Function("RunPoll")]);
+/// All providers of a video.
+pub static VIDEO_RUN: Wait = wait("the providers of a video", ms(2_700_000), &[Inside::Wait(&VIDEO_HOLD)]);
+/// How long a video's credit is held at most.
+pub static VIDEO_HOLD: Wait = wait("a video's reservation", ms(3_600_000), &[]);
+/// All providers of a research, its text included.
+pub static RESEARCH_RUN: Wait =
+    wait("the providers of a research", ms(1_200_000), &[Inside::Wait(&RESEARCH_HOLD)]);
+/// How long a research's credit is held at most.
+pub static RESEARCH_HOLD: Wait = wait("a research's reservation", ms(1_800_000), &[]);
 /// Default of `PROVIDER_FIRST_CONTENT_MS_CHAT`.
 /// Milliseconds until a chat's first token, before its fallback is asked: several times what these models need on a
 /// bad day, and still short enough for a person who waits.
@@ -198,6 +221,17 @@ pub static ALL: &[&Wait] = &[
     &IMAGE_FILE,
     &JOB_VISIT,
     &IMAGE,
+    &SPEECH,
+    &CAPTIONS,
+    &HEARING,
+    &VIDEO,
+    &ROWS,
+    &FILE_GAP,
+    &LARGE_FILE,
+    &VIDEO_RUN,
+    &VIDEO_HOLD,
+    &RESEARCH_RUN,
+    &RESEARCH_HOLD,
     &FIRST_CHAT_TOKEN,
     &FIRST_REASONER_TOKEN,
     &STREAM_GAP,

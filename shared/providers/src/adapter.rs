@@ -2,7 +2,7 @@ use crate::at_worst::StepPrice;
 use crate::failure::Failure;
 use crate::job::JobAdapter;
 use crate::outlet::Outlet;
-use crate::{Ending, Job, ProviderName, Request, Usage};
+use crate::{Ending, Job, ProviderName, Request, RowsRequest, Subject, Usage};
 use async_trait::async_trait;
 use primitives::CostCents;
 use std::sync::Arc;
@@ -67,6 +67,13 @@ impl Step {
 pub(crate) enum Kind {
     Text,
     Image,
+    Video,
+    Speech,
+    Captions,
+    Hearing,
+    Videos,
+    Channels,
+    Market,
 }
 
 impl Kind {
@@ -74,6 +81,15 @@ impl Kind {
         match request {
             Request::Text(_) => Kind::Text,
             Request::Image(_) => Kind::Image,
+            Request::Video(_) => Kind::Video,
+            Request::Speech(_) => Kind::Speech,
+            Request::Captions(_) => Kind::Captions,
+            Request::Hearing(_) => Kind::Hearing,
+            Request::Rows(RowsRequest { subject, .. }) => match subject {
+                Subject::Videos(_) => Kind::Videos,
+                Subject::Channels(_) => Kind::Channels,
+                Subject::Market { .. } => Kind::Market,
+            },
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::prices::{BilledTokens, TokenPrices};
 use crate::settings::ProviderSettings;
-use crate::{ImageRequest, Request, TextRequest};
+use crate::{Request, TextRequest, steps};
 use platform::{InvalidSettings, Platform};
 use primitives::CostCents;
 
@@ -19,8 +19,28 @@ const PIXELS_PER_UNIT: u64 = 1_000_000;
 /// What the cost of a request depends on; never its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    Text { prompt_bytes: u64, output_tokens_max: u32 },
-    Image { width: u32, height: u32 },
+    Text {
+        prompt_bytes: u64,
+        output_tokens_max: u32,
+    },
+    Image {
+        width: u32,
+        height: u32,
+        count: u32,
+    },
+    Video {
+        seconds: u32,
+    },
+    Speech {
+        chars: u64,
+    },
+    Captions,
+    Hearing {
+        seconds: u32,
+    },
+    Rows {
+        rows: u32,
+    },
 }
 
 /// What a step is paid for, and how much of it costs.
@@ -28,35 +48,33 @@ pub enum Measure {
 pub(crate) enum StepPrice {
     Tokens(TokenPrices),
     Megapixels(CostCents),
+    /// Each picture.
     Image(CostCents),
+    /// Each begun second; a video lasts a moment longer than asked.
+    VideoSeconds(CostCents),
+    /// Each video, however long.
+    Video(CostCents),
+    /// Each begun thousand characters.
+    Characters(CostCents),
+    /// Each video's captions.
+    Captions(CostCents),
+    /// An hour of sound. Begun tens of seconds count whole.
+    SoundHours(CostCents),
+    /// A start and each row.
+    Rows {
+        start: CostCents,
+        row: CostCents,
+    },
 }
 
 /// The most that each step of a chain can cost, by this deployment's settings. Asks nobody.
-#[derive(Debug, Clone, Copy)]
-pub struct WorstCosts {
-    pub(crate) chat: StepPrice,
-    pub(crate) reasoner: StepPrice,
-    pub(crate) premium: StepPrice,
-    pub(crate) flux_dev: StepPrice,
-    pub(crate) flux_schnell: StepPrice,
-    pub(crate) comfyui: StepPrice,
-}
+#[derive(Debug, Clone)]
+pub struct WorstCosts(Vec<(&'static str, StepPrice)>);
 
 impl WorstCosts {
     pub fn new(platform: &Platform) -> Result<WorstCosts, InvalidSettings> {
-        platform.env().section(|settings| WorstCosts::of(&ProviderSettings::read(settings)))
-    }
-
-    pub(crate) fn of(settings: &ProviderSettings) -> WorstCosts {
-        WorstCosts {
-            chat: StepPrice::Tokens(settings.deepseek.chat.prices),
-            reasoner: StepPrice::Tokens(settings.deepseek.reasoner.prices),
-            premium: StepPrice::Tokens(settings.anthropic.premium.prices),
-            flux_dev: StepPrice::Megapixels(settings.fal.flux_dev.unit_price),
-            flux_schnell: StepPrice::Megapixels(settings.fal.flux_schnell.unit_price),
-            // Without ComfyUI nothing is paid for it.
-            comfyui: StepPrice::Image(settings.comfyui.as_ref().map_or(CostCents::ZERO, |own| own.cost)),
-        }
+        let specs = platform.env().section(|settings| steps::specs(&ProviderSettings::read(settings)))?;
+        Ok(WorstCosts(specs.into_iter().map(|spec| (spec.name, spec.price)).collect()))
     }
 
     /// What one attempt of `step` costs at worst. `None`: there is no such step, or it makes something else.
@@ -72,33 +90,35 @@ impl WorstCosts {
     }
 
     fn price(&self, step: &str) -> Option<StepPrice> {
-        Some(match step {
-            "deepseek/chat" => self.chat,
-            "deepseek/reasoner" => self.reasoner,
-            "anthropic/premium" => self.premium,
-            "fal/flux-dev" => self.flux_dev,
-            "fal/flux-schnell" => self.flux_schnell,
-            "comfyui/image" => self.comfyui,
-            _ => return None,
-        })
+        self.0.iter().find(|(name, _)| *name == step).map(|(_, price)| *price)
     }
 }
 
 impl StepPrice {
     /// `None` when the step does not make this kind of thing.
     pub(crate) fn at_worst(self, measure: Measure) -> Option<CostCents> {
-        match (self, measure) {
+        let times = |unit: CostCents, count: u64| unit.scaled_half_up(count, 1).unwrap_or(CostCents::MAX);
+        Some(match (self, measure) {
             (StepPrice::Tokens(prices), Measure::Text { prompt_bytes, output_tokens_max }) => {
                 let output = u64::from(output_tokens_max);
-                Some(prices.at_worst(input_tokens_max(prompt_bytes), output))
+                prices.at_worst(input_tokens_max(prompt_bytes), output)
             }
-            (StepPrice::Megapixels(unit), Measure::Image { width, height }) => {
-                Some(unit.scaled_half_up(megapixels(width, height), 1).unwrap_or(CostCents::MAX))
+            (StepPrice::Megapixels(unit), Measure::Image { width, height, count }) => {
+                times(unit, megapixels(width, height).saturating_mul(u64::from(count)))
             }
-            (StepPrice::Image(cost), Measure::Image { .. }) => Some(cost),
-            (StepPrice::Tokens(_), Measure::Image { .. })
-            | (StepPrice::Megapixels(_) | StepPrice::Image(_), Measure::Text { .. }) => None,
-        }
+            (StepPrice::Image(cost), Measure::Image { count, .. }) => times(cost, u64::from(count)),
+            (StepPrice::VideoSeconds(unit), Measure::Video { seconds }) => {
+                times(unit, u64::from(seconds) + 1)
+            }
+            (StepPrice::Video(cost), Measure::Video { .. }) => cost,
+            (StepPrice::Characters(unit), Measure::Speech { chars }) => times(unit, chars.div_ceil(1_000)),
+            (StepPrice::Captions(cost), Measure::Captions) => cost,
+            (StepPrice::SoundHours(hour), Measure::Hearing { seconds }) => sound_cost(hour, seconds),
+            (StepPrice::Rows { start, row }, Measure::Rows { rows }) => {
+                start.saturating_add(times(row, u64::from(rows)))
+            }
+            _ => return None,
+        })
     }
 
     /// The request as this step may serve it for `cost_max`: a text as long as is paid for. `None`: too little is.
@@ -124,9 +144,14 @@ impl Request {
                 prompt_bytes: prompt.expose().len() as u64,
                 output_tokens_max: *output_tokens_max,
             },
-            Request::Image(ImageRequest { width, height, .. }) => {
-                Measure::Image { width: *width, height: *height }
+            Request::Image(image) => {
+                Measure::Image { width: image.width, height: image.height, count: image.count }
             }
+            Request::Video(video) => Measure::Video { seconds: video.seconds },
+            Request::Speech(speech) => Measure::Speech { chars: speech.text.expose().chars().count() as u64 },
+            Request::Captions(_) => Measure::Captions,
+            Request::Hearing(hearing) => Measure::Hearing { seconds: hearing.seconds },
+            Request::Rows(rows) => Measure::Rows { rows: rows.rows_max },
         }
     }
 
@@ -139,6 +164,14 @@ impl Request {
             (request, _) => request.clone(),
         }
     }
+}
+
+/// What `seconds` of sound cost at a price for an hour: at least ten seconds, begun tens counting whole, rounded up to a
+/// millionth of a cent.
+pub(crate) fn sound_cost(hour: CostCents, seconds: u32) -> CostCents {
+    let billed = u64::from(seconds.max(1).div_ceil(10)) * 10;
+    let exact = (u128::from(hour.micro_cents()) * u128::from(billed)).div_ceil(3_600);
+    CostCents::from_micro_cents(u64::try_from(exact).unwrap_or(u64::MAX))
 }
 
 /// A token of a byte-level vocabulary stands for one byte at least.
@@ -196,9 +229,25 @@ mod tests {
             (1024, 1024, "5"),
             (2000, 1001, "7.5"),
         ] {
-            let worst = dev.at_worst(Measure::Image { width, height });
+            let worst = dev.at_worst(Measure::Image { width, height, count: 1 });
             assert_eq!(worst, Some(cents(cost)), "{width} x {height}");
         }
+    }
+
+    #[test]
+    fn what_is_counted_is_paid_as_often() {
+        let cost = |text: &str| Some(cents(text));
+        let image = |count| Measure::Image { width: 1024, height: 1024, count };
+        assert_eq!(StepPrice::Megapixels(cents("2.5")).at_worst(image(3)), cost("15"));
+        assert_eq!(StepPrice::Image(cents("0.2")).at_worst(image(4)), cost("0.8"));
+        assert_eq!(StepPrice::VideoSeconds(cents("10")).at_worst(Measure::Video { seconds: 5 }), cost("60"));
+        let speech = |chars| StepPrice::Characters(cents("3")).at_worst(Measure::Speech { chars });
+        assert_eq!((speech(1), speech(1_000), speech(1_001)), (cost("3"), cost("3"), cost("6")));
+        let hour = |seconds| StepPrice::SoundHours(cents("11.1")).at_worst(Measure::Hearing { seconds });
+        assert_eq!((hour(1), hour(10), hour(11)), (hour(10), cost("0.030834"), cost("0.061667")));
+        assert_eq!(hour(3_600), cost("11.1"));
+        let rows = StepPrice::Rows { start: cents("0.5"), row: cents("0.1") };
+        assert_eq!(rows.at_worst(Measure::Rows { rows: 25 }), cost("3"));
     }
 
     #[test]
@@ -209,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_step_makes_one_kind_of_thing() {
-        let image = Measure::Image { width: 1, height: 1 };
+        let image = Measure::Image { width: 1, height: 1, count: 1 };
         let text = Measure::Text { prompt_bytes: 1, output_tokens_max: 1 };
         assert_eq!(StepPrice::Tokens(claude()).at_worst(image), None);
         assert_eq!(StepPrice::Megapixels(cents("1")).at_worst(text), None);

@@ -5,12 +5,14 @@ mod answers;
 mod workflow;
 
 use crate::failure::{Failure, FailureClass};
-use crate::job::{Finished, Found, JobAdapter, JobOrder, Place, RemoteFile, Sign, Tell, Ticket, Watched};
+use crate::job::{
+    Brought, Finished, Found, JobAdapter, JobOrder, Place, RemoteFile, Sign, Submitted, Tell, Ticket, Watched,
+};
 use crate::pace::{Looks, Sight};
 use crate::settings::{ComfyuiSettings, Timing};
 use crate::status::ErrorAnswer;
 use crate::wire::{self, Unanswered};
-use crate::{Artifact, ImageRequest, Usage, download, lenient};
+use crate::{ImageRequest, Made, Usage, download, lenient};
 use answers::{Ended, ImageFile, class_of_node_errors, class_of_refusal, place_in};
 use async_trait::async_trait;
 use platform::Platform;
@@ -110,7 +112,8 @@ impl Comfyui {
             .append_pair("subfolder", &file.subfolder)
             .append_pair("type", &file.kind);
         Ok(Finished {
-            files: vec![RemoteFile(url)],
+            brought: Brought::Files(vec![RemoteFile(url)]),
+            id: None,
             usage: Usage::default(),
             cost: self.settings.cost,
             cost_is_estimated: false,
@@ -177,9 +180,9 @@ impl JobAdapter for Comfyui {
         self.settings.cost
     }
 
-    async fn submit(&self, order: &JobOrder, limit: Instant) -> Result<Ticket, Failure> {
+    async fn submit(&self, order: &JobOrder, limit: Instant) -> Result<Submitted, Failure> {
         let image = order.request.image().ok_or(FailureClass::BadInput)?;
-        Ok(ticket(self.submitted(image, order.run, limit).await?))
+        Ok(Submitted::Taken(ticket(self.submitted(image, order.run, limit).await?)))
     }
 
     /// The prompt has the id that we chose: whether the server has it, its list and history tell.
@@ -217,8 +220,14 @@ impl JobAdapter for Comfyui {
         }
     }
 
-    async fn fetch(&self, file: &RemoteFile, limit: Instant) -> Result<Artifact, Failure> {
-        download::image(&self.platform, &file.0, &self.headers, self.settings.timing.poll, limit).await
+    async fn fetch(
+        &self,
+        finished: &Finished,
+        _: &JobOrder,
+        limit: Instant,
+    ) -> Result<Vec<Made>, Failure> {
+        let Brought::Files(files) = &finished.brought else { return Err(FailureClass::Unavailable.into()) };
+        download::pictures(&self.platform, files, &self.headers, self.settings.timing.poll, limit).await
     }
 }
 
@@ -229,7 +238,7 @@ fn ticket(prompt: String) -> Ticket {
 fn prompt(ticket: &Ticket) -> Result<&str, Failure> {
     match &ticket.place {
         Place::Comfyui { prompt } => Ok(prompt),
-        Place::Fal { .. } => Err(FailureClass::UnknownOutcome.into()),
+        _ => Err(FailureClass::UnknownOutcome.into()),
     }
 }
 

@@ -1,5 +1,6 @@
-use crate::Artifact;
+use crate::{Artifact, Made};
 use crate::failure::{Failure, FailureClass};
+use crate::job::RemoteFile;
 use crate::pace::{Looks, Sight};
 use crate::wire::{self, Unread};
 use platform::Platform;
@@ -11,6 +12,21 @@ use url::Url;
 
 /// Larger than any image we ask for, and small enough for the function's memory.
 const FILE_MAX: usize = 25 * 1024 * 1024;
+
+/// Fetches finished pictures, one after the other.
+pub(crate) async fn pictures(
+    platform: &Platform,
+    files: &[RemoteFile],
+    headers: &HeaderMap,
+    pause: Duration,
+    limit: Instant,
+) -> Result<Vec<Made>, Failure> {
+    let mut made = Vec::with_capacity(files.len());
+    for file in files {
+        made.push(Made::Picture(image(platform, &file.0, headers, pause, limit).await?));
+    }
+    Ok(made)
+}
 
 /// Fetches a finished file. A fresh one can be unknown, incomplete or slow for a moment, so all but a definite refusal
 /// is asked again until `limit`, first `pause` apart.

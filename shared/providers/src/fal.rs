@@ -6,11 +6,13 @@ mod queue_job;
 mod webhook;
 
 use crate::failure::{Failure, FailureClass};
-use crate::job::{Finished, Found, JobAdapter, JobOrder, RemoteFile, Tell, Ticket, Watched};
+use crate::job::{
+    Brought, Finished, Found, JobAdapter, JobOrder, RemoteFile, Submitted as Asked, Tell, Ticket, Watched,
+};
 use crate::settings::{FalModel, FalSettings, Timing};
 use crate::status::ErrorAnswer;
 use crate::wire::{self, Unanswered};
-use crate::{Artifact, ImageRequest, Usage, download, lenient, words};
+use crate::{ImageRequest, Made, ProviderName, Usage, download, lenient, words};
 use answers::{Problem, Submitted};
 use async_trait::async_trait;
 use hosts::Hosts;
@@ -115,7 +117,7 @@ impl Fal {
     /// fal tells us when the job is finished, where it can reach us.
     fn submit_to(&self, order: &JobOrder) -> Url {
         let mut url = self.submit.clone();
-        if let Some(notify) = &order.notify {
+        if let Some(notify) = order.webhook(ProviderName::Fal) {
             url.query_pairs_mut().append_pair("fal_webhook", notify.as_str());
         }
         url
@@ -133,7 +135,8 @@ impl Fal {
             return Err(spent(FailureClass::Unavailable));
         };
         Ok(Finished {
-            files: vec![RemoteFile(url)],
+            brought: Brought::Files(vec![RemoteFile(url)]),
+            id: None,
             usage: Usage { billable_units: outcome.units, ..Usage::default() },
             cost,
             cost_is_estimated,
@@ -179,9 +182,9 @@ impl JobAdapter for Fal {
         order.request.image().map_or(CostCents::ZERO, |image| self.estimated_cost(image))
     }
 
-    async fn submit(&self, order: &JobOrder, limit: Instant) -> Result<Ticket, Failure> {
+    async fn submit(&self, order: &JobOrder, limit: Instant) -> Result<Asked, Failure> {
         let image = order.request.image().ok_or(FailureClass::BadInput)?;
-        self.submitted(order, image, limit).await
+        self.submitted(order, image, limit).await.map(Asked::Taken)
     }
 
     /// fal lists no jobs. Its webhook may still tell of one.
@@ -215,8 +218,14 @@ impl JobAdapter for Fal {
         outcome.map(|outcome| self.finished(image, outcome)).transpose()
     }
 
-    async fn fetch(&self, file: &RemoteFile, limit: Instant) -> Result<Artifact, Failure> {
-        download::image(&self.platform, &file.0, &HeaderMap::new(), self.timing.poll, limit).await
+    async fn fetch(
+        &self,
+        finished: &Finished,
+        _: &JobOrder,
+        limit: Instant,
+    ) -> Result<Vec<Made>, Failure> {
+        let Brought::Files(files) = &finished.brought else { return Err(FailureClass::Unavailable.into()) };
+        download::pictures(&self.platform, files, &HeaderMap::new(), self.timing.poll, limit).await
     }
 }
 

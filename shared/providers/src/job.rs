@@ -2,13 +2,19 @@
 
 use crate::failure::{Failure, FailureClass};
 use crate::settings::Timing;
-use crate::{Artifact, Request, Usage};
+use crate::{Made, ProviderName, Request, Transcript, Usage};
 use async_trait::async_trait;
-use primitives::{AccountId, CostCents, RunId, Timestamp};
+use bytes::Bytes;
+use primitives::{AccountId, CostCents, Private, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
+
+/// The share of a job's patience in which it must have been taken, and the longest of that.
+const SUBMIT_SHARE: u32 = 4;
+const SUBMIT_MAX: Duration = Duration::from_secs(30);
 
 /// One run's work for a provider that does it apart from our call.
 #[derive(Debug, Clone)]
@@ -21,8 +27,15 @@ pub struct JobOrder {
     pub request: Request,
     /// All attempts together may cost this much: a step that could cost more is left out.
     pub cost_max: CostCents,
-    /// Where the provider tells that it is finished, if it can and we can be reached.
-    pub notify: Option<Url>,
+    /// Below it providers tell that they are finished, if they can and we can be reached; it ends with a slash.
+    pub webhooks: Option<Url>,
+}
+
+impl JobOrder {
+    /// Where `provider` tells that this job is finished.
+    pub(crate) fn webhook(&self, provider: ProviderName) -> Option<Url> {
+        self.webhooks.as_ref()?.join(&format!("{provider}/{}", self.run)).ok()
+    }
 }
 
 /// What a provider calls a job of ours, and where it is looked at. It can be stored: any process goes on from it. It
@@ -47,6 +60,30 @@ pub(crate) enum Place {
     Comfyui {
         prompt: String,
     },
+    Replicate {
+        prediction: String,
+    },
+    Apify {
+        run: String,
+    },
+    /// Nowhere: the answer came with the call, and only whoever made it has it.
+    Answered,
+}
+
+/// What came of asking for work.
+#[derive(Debug)]
+pub(crate) enum Submitted {
+    /// The provider has it, and is looked at from now on.
+    Taken(Ticket),
+    /// It answered with what it made.
+    Done(Finished),
+}
+
+impl Ticket {
+    /// Of work whose result came with the provider's answer; `id` names the call there.
+    pub(crate) fn answered(id: Option<String>) -> Ticket {
+        Ticket { id, place: Place::Answered }
+    }
 }
 
 impl fmt::Debug for Ticket {
@@ -64,18 +101,34 @@ pub enum Found {
     Nowhere,
     /// There is no way to know.
     Unknowable,
+    /// Whatever became of it, nobody can have it any more: the answer went with its connection.
+    Lost,
 }
 
 /// What a provider made, before it is fetched.
 #[derive(Debug, Clone)]
 pub struct Finished {
-    pub(crate) files: Vec<RemoteFile>,
+    pub(crate) brought: Brought,
+    /// What the provider calls the work, where its answer tells.
+    pub(crate) id: Option<String>,
     /// What the provider says it used.
     pub usage: Usage,
     /// What it costs us.
     pub cost: CostCents,
     /// The provider did not tell its cost.
     pub cost_is_estimated: bool,
+}
+
+/// What there is to be fetched.
+#[derive(Debug, Clone)]
+pub(crate) enum Brought {
+    /// Files at the provider.
+    Files(Vec<RemoteFile>),
+    /// A sound that came with the answer.
+    Sound(Private<Bytes>),
+    Transcript(Transcript),
+    /// Rows in a store of the provider's, by its name there.
+    Dataset(String),
 }
 
 /// A file at a provider.
@@ -131,11 +184,16 @@ pub(crate) trait JobAdapter: Send + Sync {
 
     fn timing(&self) -> &Timing;
 
+    /// How long the provider may take to say that it took the work.
+    fn submit_patience(&self) -> Duration {
+        (self.timing().first_content / SUBMIT_SHARE).min(SUBMIT_MAX)
+    }
+
     /// What the job costs if the provider does not tell.
     fn estimate(&self, order: &JobOrder) -> CostCents;
 
     /// Asks for the work, once. `unknown_outcome`: it may have been taken.
-    async fn submit(&self, order: &JobOrder, limit: Instant) -> Result<Ticket, Failure>;
+    async fn submit(&self, order: &JobOrder, limit: Instant) -> Result<Submitted, Failure>;
 
     /// Whether the provider has the work, when its answer was lost.
     async fn find(&self, order: &JobOrder, asked_at: Timestamp, limit: Instant) -> Found;
@@ -161,6 +219,11 @@ pub(crate) trait JobAdapter: Send + Sync {
         limit: Instant,
     ) -> Result<Option<Finished>, Failure>;
 
-    /// Fetches a finished file; it is paid, so it is asked for again until `limit`.
-    async fn fetch(&self, file: &RemoteFile, limit: Instant) -> Result<Artifact, Failure>;
+    /// Fetches what was made, as far as it is not passed on in pieces; it is paid, so it is asked for again until `limit`.
+    async fn fetch(
+        &self,
+        finished: &Finished,
+        order: &JobOrder,
+        limit: Instant,
+    ) -> Result<Vec<Made>, Failure>;
 }

@@ -6,15 +6,13 @@ use crate::chain::Chain;
 use crate::course::with_jitter;
 use crate::failure::Failure;
 use crate::health::Incident;
-use crate::job::{JobAdapter, Sign, Tell, Watched};
-use crate::{Artifact, Attempt, Ending, FailureClass, Finished, Found, JobOrder, Served, Ticket, Work};
+use crate::job::{JobAdapter, Sign, Submitted, Tell, Watched};
+use crate::{Attempt, Ending, FailureClass, Finished, Found, JobOrder, Made, ProviderName, Served, Ticket, Work};
 use primitives::{CostCents, Timestamp, times};
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-/// The share of a step's patience in which it must have answered that it took the work.
-const SUBMIT_SHARE: u32 = 4;
 /// The share in which a job is taken back, or its file fetched.
 const END_SHARE: u32 = 4;
 /// How much longer than a call may take whoever makes it is left alone: the time to store what came of it.
@@ -70,6 +68,15 @@ impl Choice {
     }
 }
 
+/// What came of asking a provider.
+#[derive(Debug)]
+pub struct Asked {
+    /// The state that follows.
+    pub work: Work,
+    /// What the provider made, if its answer brought that: only whoever asked has it.
+    pub finished: Option<Finished>,
+}
+
 /// What a visit to a provider brought.
 #[derive(Debug)]
 pub enum Visited {
@@ -99,7 +106,7 @@ impl Chain {
                 );
                 continue;
             }
-            let choice = Choice { step: place, lease: submit_patience(adapter) + LEASE_MARGIN };
+            let choice = Choice { step: place, lease: adapter.submit_patience() + LEASE_MARGIN };
             if (work.is_retry() && place == work.step()) || self.shared.breaker.admits(step.provider).await {
                 return Ok(choice);
             }
@@ -119,11 +126,24 @@ impl Chain {
     }
 
     /// Asks the provider that `work` says is being asked, once.
-    pub async fn ask(&self, work: &Work, order: &JobOrder, visit: Visit) -> Work {
-        let Some((step, adapter)) = self.job_step(work) else { return self.without_adapter(work) };
-        match adapter.submit(order, visit.at_most(submit_patience(adapter))).await {
-            Ok(ticket) => work.taken(ticket, visit.now(), adapter.timing().first_content),
-            Err(failure) => self.failed(work, step, adapter, order, failure, visit.now()).await,
+    pub async fn ask(&self, work: &Work, order: &JobOrder, visit: Visit) -> Asked {
+        let Some((step, adapter)) = self.job_step(work) else {
+            return Asked { work: self.without_adapter(work), finished: None };
+        };
+        let patience = adapter.timing().first_content;
+        match adapter.submit(order, visit.at_most(adapter.submit_patience())).await {
+            Ok(Submitted::Taken(ticket)) => {
+                Asked { work: work.taken(ticket, visit.now(), patience), finished: None }
+            }
+            Ok(Submitted::Done(finished)) => {
+                self.shared.breaker.succeeded(step.provider).await;
+                let ticket = Ticket::answered(finished.id.clone());
+                Asked { work: work.taken(ticket, visit.now(), patience), finished: Some(finished) }
+            }
+            Err(failure) => {
+                let work = self.failed(work, step, adapter, order, failure, visit.now()).await;
+                Asked { work, finished: None }
+            }
         }
     }
 
@@ -140,6 +160,7 @@ impl Chain {
                 );
             }
             Found::Nowhere => Failure::not_sent(),
+            Found::Lost => Failure::new(FailureClass::BrokenStream).costing(adapter.estimate(order), true),
             Found::Unknowable => {
                 Failure::new(FailureClass::UnknownOutcome).costing(adapter.estimate(order), true)
             }
@@ -148,8 +169,8 @@ impl Chain {
     }
 
     /// The job that the provider itself told us of by its id, while nothing better is known of it.
-    pub fn told(&self, work: &Work, id: &str, now: Timestamp) -> Option<Work> {
-        let (_, adapter) = self.job_step(work)?;
+    pub fn told(&self, work: &Work, provider: ProviderName, id: &str, now: Timestamp) -> Option<Work> {
+        let (_, adapter) = self.job_step(work).filter(|(step, _)| step.provider == provider)?;
         let asked_at = work.asked_at()?;
         let patience = now.since(asked_at) + adapter.timing().first_content;
         (work.lacks_a_ticket())
@@ -232,23 +253,39 @@ impl Chain {
         finished: &Finished,
         order: &JobOrder,
         visit: Visit,
-    ) -> Result<Vec<Artifact>, Work> {
-        let Some((step, adapter)) = self.job_step(work) else { return Err(self.without_adapter(work)) };
+    ) -> Result<Vec<Made>, Work> {
+        let Some((_, adapter)) = self.job_step(work) else { return Err(self.without_adapter(work)) };
         let patience = times::IMAGE_FILE.limit.min(adapter.timing().first_content / END_SHARE);
-        let limit = Instant::now() + patience;
-        let mut files = Vec::with_capacity(finished.files.len());
-        for file in &finished.files {
-            match adapter.fetch(file, limit).await {
-                Ok(artifact) => files.push(artifact),
-                Err(failure) => {
-                    let failure = failure
-                        .costing(finished.cost, finished.cost_is_estimated)
-                        .with_request_id(work.ticket().and_then(|ticket| ticket.id.clone()));
-                    return Err(self.failed(work, step, adapter, order, failure, visit.now()).await);
-                }
-            }
+        match adapter.fetch(finished, order, Instant::now() + patience).await {
+            Ok(made) => Ok(made),
+            Err(failure) => Err(self.not_had(work, finished, order, failure, visit.now()).await),
         }
-        Ok(files)
+    }
+
+    /// The state after what was made broke off while it was passed on, again and again; it is paid all the same.
+    pub async fn broken_off(
+        &self,
+        work: &Work,
+        finished: &Finished,
+        order: &JobOrder,
+        now: Timestamp,
+    ) -> Work {
+        self.not_had(work, finished, order, FailureClass::Unavailable.into(), now).await
+    }
+
+    async fn not_had(
+        &self,
+        work: &Work,
+        finished: &Finished,
+        order: &JobOrder,
+        failure: Failure,
+        now: Timestamp,
+    ) -> Work {
+        let Some((step, adapter)) = self.job_step(work) else { return self.without_adapter(work) };
+        let failure = failure
+            .costing(finished.cost, finished.cost_is_estimated)
+            .with_request_id(work.ticket().and_then(|ticket| ticket.id.clone()));
+        self.failed(work, step, adapter, order, failure, now).await
     }
 
     /// How it was served, the attempt that served among all others.
@@ -335,8 +372,4 @@ fn attempt(work: &Work, step: &Step, adapter: &dyn JobAdapter, now: Timestamp) -
 /// What the attempts so far cost us.
 fn spent(work: &Work) -> CostCents {
     work.attempts().iter().fold(CostCents::ZERO, |sum, attempt| sum.saturating_add(attempt.cost))
-}
-
-fn submit_patience(adapter: &dyn JobAdapter) -> Duration {
-    adapter.timing().first_content / SUBMIT_SHARE
 }

@@ -20,6 +20,7 @@ mod items;
 mod job;
 mod jobs;
 mod lenient;
+mod made;
 mod outcome;
 mod outlet;
 mod pace;
@@ -27,8 +28,10 @@ mod prices;
 mod providers;
 mod request;
 mod settings;
+mod source;
 mod sse;
 mod status;
+mod steps;
 mod stream;
 mod text;
 mod wire;
@@ -48,8 +51,13 @@ pub use failure::FailureClass;
 pub use fal::{FalWebhook, Forged};
 pub use items::{PROVIDER_HEALTH, TABLES};
 pub use job::{Finished, Found, JobOrder, Sign, Ticket};
-pub use jobs::{Choice, Visit, Visited};
+pub use jobs::{Asked, Choice, Visit, Visited};
+pub use made::{BrokenOff, Made, MadeFile, Segment, Transcript};
 pub use outcome::{Attempt, Ending, Failed, ProviderName, Served, Usage};
 pub use providers::Providers;
-pub use request::{ImageRequest, Job, Request, TextRequest};
+pub use request::{
+    CaptionsRequest, HearingRequest, ImageRequest, Job, Painted, Request, RowsRequest, SpeechRequest, Subject,
+    TextRequest, VideoRequest, VideoShape, Voice,
+};
+pub use source::SourceFile;
 pub use work::{GivenUp, Next, Work};

@@ -11,6 +11,10 @@ pub enum ProviderName {
     Anthropic,
     Fal,
     Comfyui,
+    Replicate,
+    Omnivoice,
+    Groq,
+    Apify,
 }
 
 /// What the provider says it used; 0 where a number does not apply to the kind of work.
@@ -28,7 +32,7 @@ pub struct Usage {
     pub billable_units: Option<String>,
 }
 
-/// How a text ended; an image is always complete.
+/// How a text ended; all else is always complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     Complete,
@@ -82,8 +86,16 @@ pub struct Failed {
 }
 
 impl ProviderName {
-    pub(crate) const ALL: [ProviderName; 4] =
-        [ProviderName::Deepseek, ProviderName::Anthropic, ProviderName::Fal, ProviderName::Comfyui];
+    pub(crate) const ALL: [ProviderName; 8] = [
+        ProviderName::Deepseek,
+        ProviderName::Anthropic,
+        ProviderName::Fal,
+        ProviderName::Comfyui,
+        ProviderName::Replicate,
+        ProviderName::Omnivoice,
+        ProviderName::Groq,
+        ProviderName::Apify,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -91,6 +103,10 @@ impl ProviderName {
             ProviderName::Anthropic => "anthropic",
             ProviderName::Fal => "fal",
             ProviderName::Comfyui => "comfyui",
+            ProviderName::Replicate => "replicate",
+            ProviderName::Omnivoice => "omnivoice",
+            ProviderName::Groq => "groq",
+            ProviderName::Apify => "apify",
         }
     }
 }

@@ -1,14 +1,9 @@
-use crate::adapter::{Adapter, Kind, Step, Worker};
-use crate::anthropic::Anthropic;
-use crate::at_worst::WorstCosts;
+use crate::UnknownStep;
+use crate::adapter::Step;
 use crate::breaker::Breaker;
 use crate::chain::{Chain, Shared};
-use crate::comfyui::Comfyui;
-use crate::deepseek::Deepseek;
-use crate::fal::Fal;
-use crate::job::JobAdapter;
 use crate::settings::ProviderSettings;
-use crate::{ProviderName, UnknownStep};
+use crate::steps::steps;
 use platform::{InvalidSettings, Platform};
 use std::sync::Arc;
 
@@ -50,39 +45,5 @@ impl Providers {
     /// Meant to run beside the reserve, so that it costs a run no wait. A table that fails changes nothing.
     pub async fn refresh_health(&self) {
         self.shared.breaker.refresh().await;
-    }
-}
-
-fn steps(platform: &Platform, settings: ProviderSettings) -> Vec<Arc<Step>> {
-    let worst = WorstCosts::of(&settings);
-    let (chat, reasoner) =
-        pair(Deepseek::models(platform, settings.deepseek).map(|models| models.map(stream)));
-    let (flux_dev, flux_schnell) = pair(Fal::models(platform, settings.fal).map(|models| models.map(job)));
-    let premium = Anthropic::new(platform, settings.anthropic).map(stream);
-    let image = settings.comfyui.map(|settings| job(Comfyui::new(platform, settings)));
-
-    let step = |name, provider, kind, price, worker| Arc::new(Step { name, provider, kind, price, worker });
-    vec![
-        step("deepseek/chat", ProviderName::Deepseek, Kind::Text, worst.chat, chat),
-        step("deepseek/reasoner", ProviderName::Deepseek, Kind::Text, worst.reasoner, reasoner),
-        step("anthropic/premium", ProviderName::Anthropic, Kind::Text, worst.premium, premium),
-        step("fal/flux-dev", ProviderName::Fal, Kind::Image, worst.flux_dev, flux_dev),
-        step("fal/flux-schnell", ProviderName::Fal, Kind::Image, worst.flux_schnell, flux_schnell),
-        step("comfyui/image", ProviderName::Comfyui, Kind::Image, worst.comfyui, image),
-    ]
-}
-
-fn stream(adapter: impl Adapter + 'static) -> Worker {
-    Worker::Stream(Arc::new(adapter))
-}
-
-fn job(adapter: impl JobAdapter + 'static) -> Worker {
-    Worker::Job(Arc::new(adapter))
-}
-
-fn pair(models: Option<[Worker; 2]>) -> (Option<Worker>, Option<Worker>) {
-    match models {
-        Some([first, second]) => (Some(first), Some(second)),
-        None => (None, None),
     }
 }

@@ -13,6 +13,10 @@ pub(crate) struct ProviderSettings {
     pub(crate) anthropic: AnthropicSettings,
     pub(crate) fal: FalSettings,
     pub(crate) comfyui: Option<ComfyuiSettings>,
+    pub(crate) replicate: ReplicateSettings,
+    pub(crate) omnivoice: Option<OmnivoiceSettings>,
+    pub(crate) groq: GroqSettings,
+    pub(crate) apify: ApifySettings,
     /// `PROVIDER_BACKOFF_MS`: our pause before the same provider is asked again, about.
     pub(crate) backoff: Duration,
 }
@@ -52,8 +56,24 @@ pub(crate) struct FalSettings {
     pub(crate) flux_dev: FalModel,
     /// `FAL_FLUX_SCHNELL_MODEL`, `FAL_FLUX_SCHNELL_UNIT_PRICE_CENTS`
     pub(crate) flux_schnell: FalModel,
+    /// `FAL_FLUX_DEV_FROM_PICTURE_MODEL`: makes pictures from a picture, at the price of `flux_dev`.
+    pub(crate) from_picture: Url,
+    /// `FAL_KLING_MODEL`, `FAL_KLING_UNIT_PRICE_CENTS`: a second of a video.
+    pub(crate) kling: FalModel,
+    /// `FAL_KLING_FROM_PICTURE_MODEL`
+    pub(crate) kling_from_picture: FalModel,
+    /// `FAL_WAN_MODEL`, `FAL_WAN_UNIT_PRICE_CENTS`: a second of a video.
+    pub(crate) wan: FalModel,
+    /// `FAL_WAN_FROM_PICTURE_MODEL`
+    pub(crate) wan_from_picture: FalModel,
     pub(crate) timing: Timing,
+    pub(crate) video_timing: Timing,
 }
+
+const KLING: &str = "fal-ai/kling-video/v3/pro/text-to-video";
+const KLING_FROM_PICTURE: &str = "fal-ai/kling-video/v3/pro/image-to-video";
+const WAN: &str = "fal-ai/wan-25-preview/text-to-video";
+const WAN_FROM_PICTURE: &str = "fal-ai/wan-25-preview/image-to-video";
 
 pub(crate) struct FalModel {
     pub(crate) model: String,
@@ -70,6 +90,91 @@ pub(crate) struct ComfyuiSettings {
     pub(crate) checkpoint: String,
     /// `COMFYUI_COST_CENTS`: what one image costs us in machine time.
     pub(crate) cost: CostCents,
+    /// `COMFYUI_VIDEO_MODEL`: the file of the diffusion model that makes videos.
+    pub(crate) video_model: String,
+    /// `COMFYUI_VIDEO_COST_CENTS`: what one video costs us in machine time.
+    pub(crate) video_cost: CostCents,
+    pub(crate) timing: Timing,
+    pub(crate) video_timing: Timing,
+}
+
+pub(crate) struct ReplicateSettings {
+    /// `REPLICATE_API_TOKEN`
+    pub(crate) key: Option<HeaderValue>,
+    /// `REPLICATE_URL`, with its version
+    pub(crate) url: Url,
+    /// `REPLICATE_FILE_HOSTS`: files are taken from these hosts and their subdomains only.
+    pub(crate) file_hosts: Vec<String>,
+    /// `REPLICATE_XTTS_VERSION`: 64 hex digits.
+    pub(crate) xtts_version: String,
+    /// `REPLICATE_VIXTTS_VERSION`: the model that speaks Vietnamese; absent: it is not spoken here.
+    pub(crate) vixtts_version: Option<String>,
+    /// `REPLICATE_SPEAKER_URL`: the recording whose voice speaks when nobody brought one.
+    pub(crate) speaker: Option<Url>,
+    /// `REPLICATE_SPEECH_COST_CENTS`: what a thousand characters cost at most; a job that would cost more is ended.
+    pub(crate) speech_cost: CostCents,
+    /// `REPLICATE_SECOND_CENTS`: what a second of the machine costs.
+    pub(crate) second_cost: CostCents,
+    pub(crate) timing: Timing,
+}
+
+pub(crate) struct OmnivoiceSettings {
+    /// `OMNIVOICE_URL`; absent: not configured.
+    pub(crate) url: Url,
+    /// `OMNIVOICE_API_KEY`
+    pub(crate) key: Option<HeaderValue>,
+    /// `OMNIVOICE_MODEL`
+    pub(crate) model: String,
+    /// `OMNIVOICE_COST_CENTS`: what a thousand characters cost us in machine time.
+    pub(crate) cost: CostCents,
+    pub(crate) timing: Timing,
+}
+
+pub(crate) struct GroqSettings {
+    /// `GROQ_API_KEY`
+    pub(crate) key: Option<HeaderValue>,
+    /// `GROQ_URL`
+    pub(crate) url: Url,
+    /// `GROQ_WHISPER_MODEL`
+    pub(crate) model: String,
+    /// `GROQ_HOUR_CENTS`: what an hour of sound costs.
+    pub(crate) hour_cost: CostCents,
+    /// `GROQ_FILE_BYTES_MAX`: what is longer is sent in parts.
+    pub(crate) file_bytes_max: u64,
+    pub(crate) timing: Timing,
+}
+
+pub(crate) struct ApifySettings {
+    /// `APIFY_TOKEN`
+    pub(crate) key: Option<HeaderValue>,
+    /// `APIFY_URL`
+    pub(crate) url: Url,
+    pub(crate) captions: Captions,
+    /// `APIFY_VIDEOS_{ACTOR,START_CENTS,ROW_CENTS}`
+    pub(crate) videos: Gatherer,
+    /// `APIFY_CHANNELS_{ACTOR,START_CENTS,ROW_CENTS}`
+    pub(crate) channels: Gatherer,
+    /// `APIFY_MARKET_{ACTOR,START_CENTS,ROW_CENTS}`
+    pub(crate) market: Gatherer,
+    /// `APIFY_WEBHOOK_SECRET`: Apify signs nothing, so its messages carry this; absent: it is only looked at.
+    pub(crate) webhook_secret: Option<Secret>,
+}
+
+/// An actor that reads captions.
+pub(crate) struct Captions {
+    /// `APIFY_CAPTIONS_ACTOR`, as `user~actor`
+    pub(crate) actor: String,
+    /// `APIFY_CAPTIONS_COST_CENTS`: what the captions of a video may cost at most; Apify keeps to it.
+    pub(crate) cost: CostCents,
+    pub(crate) timing: Timing,
+}
+
+/// An actor that gathers rows.
+pub(crate) struct Gatherer {
+    /// As `user~actor`
+    pub(crate) actor: String,
+    pub(crate) start: CostCents,
+    pub(crate) row: CostCents,
     pub(crate) timing: Timing,
 }
 
@@ -82,7 +187,8 @@ pub(crate) struct TextModel {
 /// How long one attempt may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timing {
-    /// `PROVIDER_FIRST_CONTENT_MS_{CHAT,REASONER,IMAGE}`: to the first token, or to the finished image.
+    /// `PROVIDER_FIRST_CONTENT_MS_{CHAT,REASONER,IMAGE,VIDEO,SPEECH,CAPTIONS,HEARING,ROWS}`: to the first token, or to the
+    /// finished work.
     pub(crate) first_content: Duration,
     /// `PROVIDER_STREAM_GAP_MS`: from token to token; keep-alives are none.
     pub(crate) gap: Duration,
@@ -99,6 +205,10 @@ impl ProviderSettings {
             anthropic: AnthropicSettings::read(settings),
             fal: FalSettings::read(settings),
             comfyui: ComfyuiSettings::read(settings),
+            replicate: ReplicateSettings::read(settings),
+            omnivoice: OmnivoiceSettings::read(settings),
+            groq: GroqSettings::read(settings),
+            apify: ApifySettings::read(settings),
             backoff: millis(settings, "PROVIDER_BACKOFF_MS", 500),
         }
     }
@@ -153,17 +263,25 @@ impl AnthropicSettings {
 impl FalSettings {
     fn read(settings: &mut Settings<'_>) -> FalSettings {
         let base = settings.url_or("FAL_QUEUE_URL", "https://queue.fal.run");
-        let mut file_hosts = settings.list("FAL_FILE_HOSTS");
-        if file_hosts.is_empty() {
-            file_hosts.push("fal.media".to_owned());
-        }
         FalSettings {
             key: header(settings, "FAL_KEY", "Key "),
             queue: endpoint(settings, "FAL_QUEUE_URL", &base),
-            file_hosts: file_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            file_hosts: hosts(settings, "FAL_FILE_HOSTS", "fal.media"),
             flux_dev: fal_model(settings, &base, "FLUX_DEV", "fal-ai/flux/dev", 2_500_000),
             flux_schnell: fal_model(settings, &base, "FLUX_SCHNELL", "fal-ai/flux/schnell", 300_000),
+            from_picture: fal_address(
+                settings,
+                &base,
+                "FLUX_DEV_FROM_PICTURE",
+                "fal-ai/flux/dev/image-to-image",
+            )
+            .1,
+            kling: fal_model(settings, &base, "KLING", KLING, 28_000_000),
+            kling_from_picture: fal_model(settings, &base, "KLING_FROM_PICTURE", KLING_FROM_PICTURE, 28_000_000),
+            wan: fal_model(settings, &base, "WAN", WAN, 10_000_000),
+            wan_from_picture: fal_model(settings, &base, "WAN_FROM_PICTURE", WAN_FROM_PICTURE, 10_000_000),
             timing: Timing::read(settings, "IMAGE", &times::IMAGE),
+            video_timing: Timing::read(settings, "VIDEO", &times::VIDEO),
         }
     }
 }
@@ -177,9 +295,100 @@ impl ComfyuiSettings {
             token: header(settings, "COMFYUI_TOKEN", "Bearer "),
             checkpoint: settings.text_or("COMFYUI_CHECKPOINT", "z8.safetensors"),
             cost: cents(settings, "COMFYUI_COST_CENTS", 200_000),
+            video_model: settings.text_or("COMFYUI_VIDEO_MODEL", "wan2.2_ti2v_5B_fp16.safetensors"),
+            video_cost: cents(settings, "COMFYUI_VIDEO_COST_CENTS", 10_000_000),
             timing: Timing::read(settings, "IMAGE", &times::IMAGE),
+            video_timing: Timing::read(settings, "VIDEO", &times::VIDEO),
         })
     }
+}
+
+impl ReplicateSettings {
+    fn read(settings: &mut Settings<'_>) -> ReplicateSettings {
+        let base = settings.url_or("REPLICATE_URL", "https://api.replicate.com/v1");
+        let speaker = settings.optional("REPLICATE_SPEAKER_URL");
+        ReplicateSettings {
+            key: header(settings, "REPLICATE_API_TOKEN", "Bearer "),
+            url: endpoint(settings, "REPLICATE_URL", &format!("{base}/")),
+            file_hosts: hosts(settings, "REPLICATE_FILE_HOSTS", "replicate.delivery"),
+            xtts_version: settings.text_or(
+                "REPLICATE_XTTS_VERSION",
+                "684bc3855b37866c0c65add2ff39c78f3dea3f4ff103a436465326e0f438d55e",
+            ),
+            vixtts_version: settings.optional("REPLICATE_VIXTTS_VERSION"),
+            speaker: speaker.map(|speaker| endpoint(settings, "REPLICATE_SPEAKER_URL", &speaker)),
+            speech_cost: cents(settings, "REPLICATE_SPEECH_COST_CENTS", 6_000_000),
+            second_cost: cents(settings, "REPLICATE_SECOND_CENTS", 97_500),
+            timing: Timing::read(settings, "SPEECH", &times::SPEECH),
+        }
+    }
+}
+
+impl OmnivoiceSettings {
+    fn read(settings: &mut Settings<'_>) -> Option<OmnivoiceSettings> {
+        settings.optional("OMNIVOICE_URL")?;
+        let base = settings.url("OMNIVOICE_URL");
+        Some(OmnivoiceSettings {
+            url: endpoint(settings, "OMNIVOICE_URL", &format!("{base}/")),
+            key: header(settings, "OMNIVOICE_API_KEY", "Bearer "),
+            model: settings.text_or("OMNIVOICE_MODEL", "omnivoice"),
+            cost: cents(settings, "OMNIVOICE_COST_CENTS", 1_000_000),
+            timing: Timing::read(settings, "SPEECH", &times::SPEECH),
+        })
+    }
+}
+
+impl GroqSettings {
+    fn read(settings: &mut Settings<'_>) -> GroqSettings {
+        let base = settings.url_or("GROQ_URL", "https://api.groq.com/openai/v1");
+        GroqSettings {
+            key: header(settings, "GROQ_API_KEY", "Bearer "),
+            url: endpoint(settings, "GROQ_URL", &format!("{base}/")),
+            model: settings.text_or("GROQ_WHISPER_MODEL", "whisper-large-v3"),
+            hour_cost: cents(settings, "GROQ_HOUR_CENTS", 11_100_000),
+            file_bytes_max: settings.parsed_or("GROQ_FILE_BYTES_MAX", 25_000_000, "a number of bytes"),
+            timing: Timing::read(settings, "HEARING", &times::HEARING),
+        }
+    }
+}
+
+impl ApifySettings {
+    fn read(settings: &mut Settings<'_>) -> ApifySettings {
+        let base = settings.url_or("APIFY_URL", "https://api.apify.com/v2");
+        let captions = Captions {
+            actor: settings.text_or("APIFY_CAPTIONS_ACTOR", "pintostudio~youtube-transcript-scraper"),
+            cost: cents(settings, "APIFY_CAPTIONS_COST_CENTS", 2_000_000),
+            timing: Timing::read(settings, "CAPTIONS", &times::CAPTIONS),
+        };
+        ApifySettings {
+            key: header(settings, "APIFY_TOKEN", "Bearer "),
+            url: endpoint(settings, "APIFY_URL", &format!("{base}/")),
+            captions,
+            videos: gatherer(settings, "VIDEOS", "streamers~youtube-scraper", [0, 500_000]),
+            channels: gatherer(settings, "CHANNELS", "streamers~youtube-channel-scraper", [0, 500_000]),
+            market: gatherer(settings, "MARKET", "apify~google-search-scraper", [500_000, 350_000]),
+            webhook_secret: settings.optional_secret("APIFY_WEBHOOK_SECRET"),
+        }
+    }
+}
+
+fn gatherer(settings: &mut Settings<'_>, name: &str, actor: &str, defaults: [u64; 2]) -> Gatherer {
+    let [start, row] = defaults;
+    Gatherer {
+        actor: settings.text_or(&format!("APIFY_{name}_ACTOR"), actor),
+        start: cents(settings, &format!("APIFY_{name}_START_CENTS"), start),
+        row: cents(settings, &format!("APIFY_{name}_ROW_CENTS"), row),
+        timing: Timing::read(settings, "ROWS", &times::ROWS),
+    }
+}
+
+/// Small letters; `default` where none are given.
+fn hosts(settings: &mut Settings<'_>, name: &str, default: &str) -> Vec<String> {
+    let mut hosts = settings.list(name);
+    if hosts.is_empty() {
+        hosts.push(default.to_owned());
+    }
+    hosts.iter().map(|host| host.to_ascii_lowercase()).collect()
 }
 
 impl Timing {
@@ -203,11 +412,18 @@ fn deepseek_prices(settings: &mut Settings<'_>, tier: &str, defaults: [u64; 3]) 
     }
 }
 
-fn fal_model(settings: &mut Settings<'_>, base: &str, name: &str, model: &str, price: u64) -> FalModel {
+/// The model's id and where it is asked.
+fn fal_address(settings: &mut Settings<'_>, base: &str, name: &str, model: &str) -> (String, Url) {
     let variable = format!("FAL_{name}_MODEL");
     let model = settings.text_or(&variable, model);
+    let submit = endpoint(settings, &variable, &format!("{base}/{model}"));
+    (model, submit)
+}
+
+fn fal_model(settings: &mut Settings<'_>, base: &str, name: &str, model: &str, price: u64) -> FalModel {
+    let (model, submit) = fal_address(settings, base, name, model);
     FalModel {
-        submit: endpoint(settings, &variable, &format!("{base}/{model}")),
+        submit,
         unit_price: cents(settings, &format!("FAL_{name}_UNIT_PRICE_CENTS"), price),
         model,
     }

@@ -65,7 +65,7 @@ impl RunJob {
             account: self.account.clone(),
             request: self.plan.input()?.request(self.run(), self.plan.output_tokens_max),
             cost_max: self.plan.cost_max,
-            notify: webhooks.and_then(|base| base.join(&format!("fal/{}", self.run())).ok()),
+            webhooks: webhooks.cloned(),
         })
     }
 

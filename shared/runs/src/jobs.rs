@@ -81,21 +81,22 @@ impl Jobs {
         visit: Visit,
         tell: &Teller,
     ) -> Result<JobEnd, RunsError> {
-        let (chain, order) = (self.chain(&job)?, job.order(self.webhooks.as_ref())?);
-        job.work = match chain.choose(&job.work, &order).await {
+        let round = self.round(&job, visit, Some(tell))?;
+        job.work = match round.chain.choose(&job.work, &round.order).await {
             Ok(choice) => choice.asking(&job.work, visit.now()),
             Err(nobody) => nobody,
         };
-        let writer = Writer::new();
-        if !self.store.create(&job, &writer, visit.now().after(LOOK_AFTER)).await? {
+        if !self.store.create(&job, &round.writer, visit.now().after(LOOK_AFTER)).await? {
             // Somebody else has begun the same run.
             return Ok(JobEnd::GoesOn(Box::new(job)));
         }
         if matches!(job.work.next(visit.now()), Next::Wait { .. }) {
-            let asked = ask(&chain, &job.work, &order, visit, Some(tell)).await;
-            self.go_on(&mut job, &asked, &writer).await?;
+            let (from, visited) = round.ask(&job.work).await;
+            if let Some(end) = self.heed(&round, &mut job, &from, visited).await? {
+                return Ok(end);
+            }
         }
-        self.visit_as(job, visit, Some(tell), &writer).await
+        self.go_round(&round, job).await
     }
 
     /// Does what can be done for a stored job during the visit.
@@ -105,25 +106,21 @@ impl Jobs {
         visit: Visit,
         tell: Option<&Teller>,
     ) -> Result<JobEnd, RunsError> {
-        self.visit_as(job, visit, tell, &Writer::new()).await
+        let round = self.round(&job, visit, tell)?;
+        self.go_round(&round, job).await
     }
 
     /// Does what can be done during the visit, and leaves the rest to whoever comes next.
-    async fn visit_as(
-        &self,
-        mut job: RunJob,
-        visit: Visit,
-        tell: Option<&Teller>,
-        writer: &Writer,
-    ) -> Result<JobEnd, RunsError> {
-        let (chain, order) = (self.chain(&job)?, job.order(self.webhooks.as_ref())?);
+    async fn go_round(&self, round: &Round<'_>, mut job: RunJob) -> Result<JobEnd, RunsError> {
+        let Round { chain, order, visit, tell, writer } = round;
+        let visit = *visit;
         loop {
             if job.is_over {
                 return self.obey(job).await;
             }
-            let seen = job.work.clone();
+            let mut seen = job.work.clone();
             let visited = match seen.next(visit.now()) {
-                Next::GiveUp(why) => return self.give_back(&job, why, visit, tell).await,
+                Next::GiveUp(why) => return self.give_back(&job, why, visit, *tell).await,
                 Next::Wait { .. } if seen.is_doubtful() || visit.is_over() => {
                     return Ok(JobEnd::GoesOn(Box::new(job)));
                 }
@@ -132,44 +129,71 @@ impl Jobs {
                     job = self.again(job).await?;
                     continue;
                 }
-                Next::Ask => match chain.choose(&seen, &order).await {
+                Next::Ask => match chain.choose(&seen, order).await {
                     Ok(choice) => {
                         if !self.go_on(&mut job, &choice.asking(&seen, visit.now()), writer).await? {
                             continue;
                         }
-                        Visited::Next(ask(&chain, &job.work, &order, visit, tell).await)
+                        let visited;
+                        (seen, visited) = round.ask(&job.work).await;
+                        visited
                     }
                     Err(nobody) => Visited::Next(nobody),
                 },
-                Next::Find { since } => Visited::Next(chain.find(&seen, &order, since, visit).await),
+                Next::Find { since } => Visited::Next(chain.find(&seen, order, since, visit).await),
                 Next::Watch { .. } if visit.is_over() => return Ok(JobEnd::GoesOn(Box::new(job))),
                 Next::Watch { ticket, until } => {
-                    let mut note = |sign| job.sign = Some(told(sign, tell));
-                    chain.watch(&seen, ticket, &order, visit, visit.until(until), &mut note).await
+                    let mut note = |sign| job.sign = Some(told(sign, *tell));
+                    chain.watch(&seen, ticket, order, visit, visit.until(until), &mut note).await
                 }
-                Next::Withdraw { ticket } => chain.withdraw(&seen, ticket, &order, visit).await,
+                Next::Withdraw { ticket } => chain.withdraw(&seen, ticket, order, visit).await,
             };
-            match visited {
-                Visited::GoesOn => {}
-                Visited::Next(next) => {
-                    self.go_on(&mut job, &next, writer).await?;
-                }
-                Visited::Finished(finished) => {
-                    if !self.go_on(&mut job, &seen.finishing(visit.now(), FINISHING_LEASE), writer).await? {
-                        continue;
-                    }
-                    if let Some(tell) = tell {
-                        tell.reach(Stage::Storing);
-                    }
-                    match chain.fetch(&job.work, &finished, &order, visit).await {
-                        Ok(files) => return self.deliver(&chain, &job, finished, files, visit, tell).await,
-                        Err(next) => {
-                            self.go_on(&mut job, &next, writer).await?;
-                        }
-                    }
-                }
+            if let Some(end) = self.heed(round, &mut job, &seen, visited).await? {
+                return Ok(end);
             }
         }
+    }
+
+    /// Stores what a provider's word leads to from the state `from`, and books what it made.
+    async fn heed(
+        &self,
+        round: &Round<'_>,
+        job: &mut RunJob,
+        from: &Work,
+        visited: Visited,
+    ) -> Result<Option<JobEnd>, RunsError> {
+        let finished = match visited {
+            Visited::GoesOn => return Ok(None),
+            Visited::Next(next) => {
+                self.go_on(job, &next, &round.writer).await?;
+                return Ok(None);
+            }
+            Visited::Finished(finished) => finished,
+        };
+        let finishing = from.finishing(round.visit.now(), FINISHING_LEASE);
+        if !self.go_on(job, &finishing, &round.writer).await? {
+            return Ok(None);
+        }
+        if let Some(tell) = round.tell {
+            tell.reach(Stage::Storing);
+        }
+        match round.chain.fetch(&job.work, &finished, &round.order, round.visit).await {
+            Ok(made) => self.deliver(round, job, finished, made).await,
+            Err(next) => {
+                self.go_on(job, &next, &round.writer).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn round<'a>(
+        &self,
+        job: &RunJob,
+        visit: Visit,
+        tell: Option<&'a Teller>,
+    ) -> Result<Round<'a>, RunsError> {
+        let (chain, order) = (self.chain(job)?, job.order(self.webhooks.as_ref())?);
+        Ok(Round { chain, order, visit, tell, writer: Writer::new() })
     }
 
     /// Stores the next state. False: somebody else has stored another one, which is now the job's.
@@ -198,39 +222,40 @@ impl Jobs {
         Ok(JobEnd::Over { outcome: Box::new(outcome), balance: None, output })
     }
 
-    /// The output is stored first: nothing is charged that can't be fetched.
+    /// The outputs are stored first: nothing is charged that can't be fetched. `None`: what the provider made broke off, and
+    /// the next state is stored.
     async fn deliver(
         &self,
-        chain: &Chain,
-        job: &RunJob,
+        round: &Round<'_>,
+        job: &mut RunJob,
         finished: Finished,
-        files: Vec<Artifact>,
-        visit: Visit,
-        tell: Option<&Teller>,
-    ) -> Result<JobEnd, RunsError> {
-        let now = visit.now();
-        let served = chain.served(&job.work, &finished, now).ok_or(RunsError::Malformed("a run's job"))?;
-        let mut receipt = self.receipt(job, &served, now, tell);
-        let stored = match files.into_iter().next() {
-            Some(file) => self.store_file(job, file).await,
-            None => Err(RunsError::Malformed("an output")),
-        };
-        let output = match stored {
-            Ok(output) => output,
-            Err(error) => {
+        made: Vec<Made>,
+    ) -> Result<Option<JobEnd>, RunsError> {
+        let now = round.visit.now();
+        let served = round.chain.served(&job.work, &finished, now);
+        let served = served.ok_or(RunsError::Malformed("a run's job"))?;
+        let mut receipt = self.receipt(job, &served, now, round.tell);
+        let outputs = match self.store_all(job, made, now).await {
+            Ok(outputs) => outputs,
+            Err(NotStored::BrokenOff) => {
+                let next = round.chain.broken_off(&job.work, &finished, &round.order, round.visit.now()).await;
+                self.go_on(job, &next, &round.writer).await?;
+                return Ok(None);
+            }
+            Err(NotStored::Ours(error)) => {
                 tracing::error!(
                     run.id = %job.run(), error = %with_causes(&error),
                     "an output could not be stored; the credit goes back"
                 );
                 let (lost, text) = (receipt.whole_cost(), receipt.to_text());
                 let decision = Decision::release_for_our_fault(&job.hold, OUTPUT_LOST, lost, text);
-                return self.end(job, &decision, None).await;
+                return self.end(job, &decision, Vec::new()).await.map(Some);
             }
         };
         crate::conduct::warn_of_loss(job.run(), &receipt, job.plan.cost_max);
-        receipt.output = Some(output.clone());
+        receipt.outputs.clone_from(&outputs);
         let decision = Decision::charge(&job.hold, job.hold.amount, receipt.to_text())?;
-        self.end(job, &decision, Some(output)).await
+        self.end(job, &decision, outputs).await.map(Some)
     }
 
     async fn give_back(

@@ -13,4 +13,4 @@ mod pictures;
 mod stand;
 mod store;
 mod work;
-mod world;
+pub(crate) mod world;

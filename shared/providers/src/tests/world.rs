@@ -1,7 +1,7 @@
 use super::stand::{Received, Reply, Stand};
 use super::store::Store;
 use crate::{
-    Artifact, Chain, Event, Failed, FailureClass, GivenUp, ImageRequest, Job, JobOrder, Next, Providers,
+    Artifact, Chain, Event, Failed, FailureClass, GivenUp, ImageRequest, Job, JobOrder, Made, Next, Providers,
     Request, Served, Sign, TextRequest, Visit, Visited, Work,
 };
 use platform::{Env, Platform};
@@ -23,6 +23,8 @@ pub(super) struct Told {
     pub(super) events: Vec<Event>,
     /// What a job brought.
     pub(super) files: Vec<Artifact>,
+    /// Everything that a job brought.
+    pub(super) made: Vec<Made>,
     /// Where a job was said to be.
     pub(super) signs: Vec<Sign>,
 }
@@ -70,12 +72,12 @@ impl World {
                 events.push(event);
             }
         }
-        Told { outcome, events, files: Vec::new(), signs: Vec::new() }
+        Told { outcome, events, files: Vec::new(), made: Vec::new(), signs: Vec::new() }
     }
 
     /// Goes the whole way of a job, as one visitor who stores nothing.
     pub(super) async fn order(&self, steps: &[&str], order: JobOrder) -> Told {
-        let (chain, mut files, mut signs) = (self.chain(steps), Vec::new(), Vec::new());
+        let (chain, mut made, mut signs) = (self.chain(steps), Vec::new(), Vec::new());
         let visit = Visit::new(self.clock.now(), Duration::from_secs(20), Duration::from_secs(20));
         let at = |seconds| visit.now().after(Duration::from_secs(seconds));
         let mut work = Work::new(visit.now(), at(15), at(900));
@@ -88,10 +90,19 @@ impl World {
                     tokio::time::sleep_until(visit.until(until)).await;
                     Visited::GoesOn
                 }
-                Next::Ask => Visited::Next(match chain.choose(&work, &order).await {
-                    Ok(choice) => chain.ask(&choice.asking(&work, visit.now()), &order, visit).await,
-                    Err(nobody) => nobody,
-                }),
+                Next::Ask => match chain.choose(&work, &order).await {
+                    Ok(choice) => {
+                        let asked = chain.ask(&choice.asking(&work, visit.now()), &order, visit).await;
+                        match asked.finished {
+                            Some(finished) => {
+                                work = asked.work;
+                                Visited::Finished(finished)
+                            }
+                            None => Visited::Next(asked.work),
+                        }
+                    }
+                    Err(nobody) => Visited::Next(nobody),
+                },
                 Next::Find { since } => Visited::Next(chain.find(&work, &order, since, visit).await),
                 Next::Watch { ticket, until } => {
                     let mut tell = |sign| signs.push(sign);
@@ -106,7 +117,7 @@ impl World {
                 Visited::Next(next) => work = next,
                 Visited::Finished(finished) => match chain.fetch(&work, &finished, &order, visit).await {
                     Ok(fetched) => {
-                        files = fetched;
+                        made = fetched;
                         break Ok(chain.served(&work, &finished, visit.now()).unwrap());
                     }
                     Err(next) => work = next,
@@ -115,7 +126,12 @@ impl World {
         };
         let attempts = work.attempts().to_vec();
         let outcome = outcome.map_err(|class| Failed { class, content_was_sent: false, attempts });
-        Told { outcome, events: Vec::new(), files, signs }
+        let picture = |made: &Made| match made {
+            Made::Picture(artifact) => Some(artifact.clone()),
+            _ => None,
+        };
+        let files = made.iter().filter_map(picture).collect();
+        Told { outcome, events: Vec::new(), files, made, signs }
     }
 
     fn chain(&self, steps: &[&str]) -> Chain {
@@ -145,7 +161,7 @@ impl Told {
     }
 }
 
-pub(super) fn env(host: &str) -> Env {
+pub(crate) fn env(host: &str) -> Env {
     let text = |text: &str| text.to_owned();
     [
         ("AWS_REGION", text("test-1")),
@@ -174,7 +190,7 @@ pub(super) fn text() -> Request {
 
 pub(super) fn image() -> Request {
     let prompt = Private::new(PROMPT.to_owned());
-    Request::Image(ImageRequest { prompt, width: 1024, height: 768, seed: 7 })
+    Request::Image(ImageRequest { prompt, width: 1024, height: 768, seed: 7, count: 1, source: None })
 }
 
 pub(super) fn job(request: Request) -> Job {
@@ -190,5 +206,5 @@ pub(super) fn job(request: Request) -> Job {
 
 pub(super) fn order(request: Request) -> JobOrder {
     let Job { run, account, request, cost_max, .. } = job(request);
-    JobOrder { run, account, request, cost_max, notify: None }
+    JobOrder { run, account, request, cost_max, webhooks: None }
 }
