@@ -184,6 +184,7 @@ async fn reserve(ledger: &Ledger, world: &World, id: &AccountId, run: RunId, pri
         price: credits(price),
         tool: "script/chat".to_owned(),
         fingerprint: Fingerprint::of(&[b"x"]),
+        lifetime: ledger.hold_lifetime(),
     };
     ledger.reserve(&wish, world.now()).await.unwrap().unwrap().hold
 }

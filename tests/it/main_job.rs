@@ -197,6 +197,7 @@ async fn thirteen_open_holds_do_not_make_a_run_dearer() {
             price: primitives::Credits::new(4).unwrap(),
             tool: "image/flux-schnell".to_owned(),
             fingerprint: primitives::Fingerprint::of(&[b"x"]),
+            lifetime: ledger.hold_lifetime(),
         };
         ledger.reserve(&wish, world.now()).await.unwrap().unwrap();
     }

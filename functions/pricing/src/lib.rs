@@ -11,10 +11,12 @@ use edge::{Caller, JsonBody, ProblemResponse, Routes};
 use platform::{InvalidSettings, Platform};
 use primitives::{Language, Private};
 use rates::{Rates, Reference};
-use runs::{ImageInput, OrderError, PriceView, QuoteView, ScriptInput, Shop, ToolForm, ToolInput};
+use runs::{OrderError, PriceView, QuoteView, Shop, ToolForm, ToolInput, ToolRequests};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use utoipa::{OpenApi, ToSchema};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{OpenApi, PartialSchema, ToSchema};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,10 +27,6 @@ use utoipa::{OpenApi, ToSchema};
         PriceView,
         Reference,
         QuoteRequestSchema,
-        ScriptQuote,
-        ImageQuote,
-        ScriptInput,
-        ImageInput,
         QuoteView,
         edge::ProblemDocument
     ))
@@ -76,55 +74,23 @@ struct QuoteRequest {
     input: Private<Value>,
 }
 
-// `QuoteRequest` as OpenAPI describes it; nothing is read by it.
-/// What to price: `tool` says which input belongs to it.
-#[derive(ToSchema)]
-#[serde(untagged)]
-#[schema(
-    as = QuoteRequest,
-    discriminator(property_name = "tool", mapping(
-        ("script" = "#/components/schemas/ScriptQuote"),
-        ("image" = "#/components/schemas/ImageQuote"),
-    ))
-)]
-#[expect(dead_code, reason = "only described")]
-enum QuoteRequestSchema {
-    Script(ScriptQuote),
-    Image(ImageQuote),
+/// `QuoteRequest` as OpenAPI describes it.
+struct QuoteRequestSchema;
+
+impl PartialSchema for QuoteRequestSchema {
+    fn schema() -> RefOr<Schema> {
+        ToolRequests::of("Quote", &Map::new()).any
+    }
 }
 
-/// The price of a text.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "only described")]
-struct ScriptQuote {
-    #[schema(inline)]
-    tool: ScriptTool,
-    input: ScriptInput,
-}
+impl ToSchema for QuoteRequestSchema {
+    fn name() -> Cow<'static, str> {
+        "QuoteRequest".into()
+    }
 
-/// The price of a picture.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "only described")]
-struct ImageQuote {
-    #[schema(inline)]
-    tool: ImageTool,
-    input: ImageInput,
-}
-
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "only described")]
-enum ScriptTool {
-    Script,
-}
-
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "only described")]
-enum ImageTool {
-    Image,
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.extend(ToolRequests::of("Quote", &Map::new()).components);
+    }
 }
 
 /// Every tool with its parameters and its exact price, and a form for each. Needs no sign-in.

@@ -9,7 +9,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use edge::{
     AcceptKind, Caller, IdempotencyKey, JsonBody, Problem, ProblemCode, ProblemResponse, RUN_ID, RequestId,
     Routes, Runner, Wording, sse,
@@ -18,12 +18,11 @@ use last_event_id::LastEventId;
 use platform::{InvalidSettings, Platform};
 use primitives::{Credits, CreditsView, Language, Private, RunId, Unit};
 use runs::{
-    Heard, ImageInput, Order, OrderError, OutputType, Place, RunEvent, RunView, Runs, ScriptInput, ToolInput,
-    Who,
+    Heard, Order, OrderError, OutputType, Place, RunEvent, RunView, Runs, ToolInput, Who,
 };
 use schema::{
-    DeltaEvent, DoneEvent, FailedEvent, GoesOnEvent, ImageRun, OutputEvent, ProgressEvent, RunBegunEvent,
-    RunEventSchema, RunRequestSchema, ScriptRun,
+    DeltaEvent, DoneEvent, FailedEvent, GoesOnEvent, OutputEvent, ProgressEvent, RunBegunEvent, RunEventSchema,
+    RunRequestSchema,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,13 +31,9 @@ use utoipa::OpenApi;
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(run_tool, cancel),
+    paths(run_tool, follow, cancel),
     components(schemas(
         RunRequestSchema,
-        ScriptRun,
-        ImageRun,
-        ScriptInput,
-        ImageInput,
         RunEventSchema,
         RunBegunEvent,
         ProgressEvent,
@@ -57,6 +52,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     let desk = Desk { runs: Runs::new(platform)?, unit: platform.profile().unit };
     Routes::new()
         .route("/v1/runs", post(run_tool))
+        .route("/v1/runs/{id}/events", get(follow))
         .route("/v1/runs/{id}/cancel", post(cancel))
         .finish(platform, desk)
 }
@@ -130,20 +126,44 @@ async fn run_tool(
         Ok(understood) => understood,
         Err(problem) => return Err(runner.refusal(problem).await.into()),
     };
-    let (caller, own) = (runner.caller(), |text: &str| text.to_owned());
-    let who = Who {
-        user: caller.user().clone(),
-        account: caller.account().clone(),
-        country: caller.country().map(own),
-        network: caller.network().map(own),
-    };
-    let events = desk.runs.start(who, order);
+    let events = desk.runs.start(who(runner.caller()), order);
     match accept {
         AcceptKind::EventStream => {
             Ok(stream(events, Listener { request, language, unit: desk.unit, heard }).await?)
         }
         AcceptKind::Json => Ok(collect(events).await?),
     }
+}
+
+/// Follow one of your runs.
+///
+/// Its story as a stream of events, as `POST /v1/runs` tells it: from its beginning, or behind the event whose `id` is sent as
+/// `Last-Event-ID`. It makes no difference which request began the run, and whether that is still there. After a few minutes
+/// `goes_on` ends the stream of a run that goes on: ask again.
+#[utoipa::path(
+    get, path = "/v1/runs/{id}/events", operation_id = "follow_run", tag = "runs",
+    params(("id" = String, Path, description = "The run's id"),
+           ("Last-Event-ID" = Option<String>, Header, description = "the `id` of the last event that came, to go on behind it")),
+    responses(
+        (status = 200, description = "The run's events", body = RunEventSchema, content_type = "text/event-stream"),
+        (status = 204, description = "The client has heard the whole story of the run already",
+            headers(("X-Run-Id" = String, description = "The run's id"))),
+        (status = "default", description = "Refused, failed or not yours", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("sign_in_token" = []))
+)]
+async fn follow(
+    State(desk): State<Desk>,
+    (Extension(request), Extension(language)): (Extension<RequestId>, Extension<Language>),
+    caller: Caller,
+    LastEventId(heard): LastEventId,
+    Path(id): Path<String>,
+) -> Result<Response, ProblemResponse> {
+    let run = id.parse::<RunId>().map_err(|_| Problem::new(ProblemCode::NotFound))?;
+    let events = desk.runs.follow(who(&caller), run);
+    let heard = heard.filter(|heard| heard.run == run);
+    Ok(stream(events, Listener { request, language, unit: desk.unit, heard }).await?)
 }
 
 /// Cancel one of your runs.
@@ -169,6 +189,16 @@ async fn cancel(
     let run = id.parse::<RunId>().map_err(|_| Problem::new(ProblemCode::NotFound))?;
     let view = desk.runs.cancel(caller.account(), run).await.map_err(|error| error.problem())?;
     Ok(about(view.id, axum::Json(view).into_response()))
+}
+
+fn who(caller: &Caller) -> Who {
+    let own = |text: &str| text.to_owned();
+    Who {
+        user: caller.user().clone(),
+        account: caller.account().clone(),
+        country: caller.country().map(own),
+        network: caller.network().map(own),
+    }
 }
 
 fn understood(
@@ -206,7 +236,7 @@ async fn stream(
         Some(_) | None => return Err(Problem::new(ProblemCode::Internal)),
     };
     let run = begun.id;
-    listener.heard = listener.heard.filter(|heard| begun.replayed && heard.run == run);
+    listener.heard = listener.heard.filter(|heard| heard.run == run);
     if listener.heard.is_some_and(|heard| heard.heard == Heard::End) {
         return Ok(about(run, StatusCode::NO_CONTENT.into_response()));
     }
@@ -286,7 +316,7 @@ impl Story {
         let id = &self.told;
         match event {
             RunEvent::Run(begun) => sse::numbered_event("run", id, &begun),
-            RunEvent::Progress { stage } => sse::event("progress", &json!({ "stage": stage })),
+            RunEvent::Progress(progress) => sse::event("progress", &progress),
             RunEvent::Delta(text) => sse::numbered_event("delta", id, &json!({ "text": text.expose() })),
             RunEvent::Output(output) => sse::numbered_event("output", id, &output),
             RunEvent::GoesOn(view) => sse::event("goes_on", &view),
@@ -309,7 +339,7 @@ async fn collect(mut events: UnboundedReceiver<RunEvent>) -> Result<Response, Pr
     let mut text = String::new();
     while let Some(event) = events.recv().await {
         match event {
-            RunEvent::Run(_) | RunEvent::Progress { .. } | RunEvent::Output(_) => {}
+            RunEvent::Run(_) | RunEvent::Progress(_) | RunEvent::Output(_) => {}
             RunEvent::Delta(piece) => text.push_str(piece.expose()),
             RunEvent::Failed(problem) => return Err(*problem),
             RunEvent::GoesOn(view) => return Ok(goes_on(&view)),

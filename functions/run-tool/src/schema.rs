@@ -2,60 +2,51 @@
 
 use edge::ProblemDocument;
 use primitives::CreditsView;
-use runs::{ImageInput, OutputView, RunBegun, RunView, ScriptInput, Stage};
-use utoipa::ToSchema;
+use runs::{OutputView, Progress, RunBegun, RunView, ToolRequests};
+use serde_json::{Map, json};
+use std::borrow::Cow;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-/// A wish to run a tool: `tool` says which input belongs to it.
-#[derive(ToSchema)]
-#[serde(untagged)]
-#[schema(
-    as = RunRequest,
-    discriminator(property_name = "tool", mapping(
-        ("script" = "#/components/schemas/ScriptRun"),
-        ("image" = "#/components/schemas/ImageRun"),
-    ))
-)]
-#[expect(dead_code, reason = "only described")]
-pub(crate) enum RunRequestSchema {
-    Script(ScriptRun),
-    Image(ImageRun),
+/// A wish to run a tool.
+pub(crate) struct RunRequestSchema;
+
+impl RunRequestSchema {
+    fn all() -> ToolRequests {
+        let beside = json!({
+            "quote_id": {
+                "type": ["string", "null"],
+                "description": "From `POST /v1/quotes`: the price it named holds.",
+            },
+            "price": {
+                "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/CreditsView" }],
+                "description": "The price you were shown: the run is refused with 409 if it is another one by now.",
+            },
+            "run_id": {
+                "type": ["string", "null"],
+                "description": "A ULID made by the client within the last day: sending it again gives the same run.",
+                "example": "01KABCDEFGHJKMNPQRSTVWXYZ0",
+                "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$",
+            },
+        });
+        ToolRequests::of("Run", beside.as_object().unwrap_or(&Map::new()))
+    }
 }
 
-macro_rules! run {
-    ($(#[$doc:meta])* $name:ident, $tool:ident :: $variant:ident, $input:ty) => {
-        #[derive(ToSchema)]
-        #[schema(rename_all = "snake_case")]
-        #[expect(dead_code, reason = "only described")]
-        enum $tool {
-            $variant,
-        }
-
-        $(#[$doc])*
-        #[derive(ToSchema)]
-        #[serde(deny_unknown_fields)]
-        #[expect(dead_code, reason = "only described")]
-        pub(crate) struct $name {
-            #[schema(inline)]
-            tool: $tool,
-            input: $input,
-            /// From `POST /v1/quotes`: the price it named holds.
-            quote_id: Option<String>,
-            /// The price you were shown: the run is refused with 409 if it is another one by now.
-            price: Option<CreditsView>,
-            /// A ULID made by the client within the last day: sending it again gives the same run.
-            #[schema(example = "01KABCDEFGHJKMNPQRSTVWXYZ0", pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
-            run_id: Option<String>,
-        }
-    };
+impl PartialSchema for RunRequestSchema {
+    fn schema() -> RefOr<Schema> {
+        RunRequestSchema::all().any
+    }
 }
 
-run! {
-    /// A text.
-    ScriptRun, ScriptTool::Script, ScriptInput
-}
-run! {
-    /// A picture.
-    ImageRun, ImageTool::Image, ImageInput
+impl ToSchema for RunRequestSchema {
+    fn name() -> Cow<'static, str> {
+        "RunRequest".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.extend(RunRequestSchema::all().components);
+    }
 }
 
 /// One event of the stream, as a reader of server-sent events hands it out: `event` is its name, `id` goes into
@@ -120,7 +111,7 @@ event! {
     DeltaEvent, DeltaName::Delta, Delta
 }
 event! {
-    /// The output is stored and booked. Once.
+    /// An output is stored and booked. Once for each.
     OutputEvent, OutputName::Output, OutputView
 }
 event! {
@@ -134,13 +125,6 @@ event! {
 event! {
     /// Last: the run did not succeed.
     FailedEvent, FailedName::Failed, FailedRun
-}
-
-/// Where the run is.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only described")]
-pub(crate) struct Progress {
-    stage: Stage,
 }
 
 /// A piece of the text.

@@ -69,6 +69,8 @@ pub struct Reservation {
     pub tool: String,
     /// Of the run's input.
     pub fingerprint: Fingerprint,
+    /// How long it is held: the ledger's usual time, or longer for work that takes longer.
+    pub lifetime: Duration,
 }
 
 /// Why nothing was reserved.
@@ -125,11 +127,11 @@ impl Block {
 }
 
 impl Reservation {
-    pub(crate) fn hold(&self, nonce: Nonce, now: Timestamp, lifetime: Duration) -> Hold {
+    pub(crate) fn hold(&self, nonce: Nonce, now: Timestamp) -> Hold {
         Hold {
             run: self.run,
             amount: self.price,
-            expires_at: Timestamp::from_seconds(now.after(lifetime).seconds()),
+            expires_at: Timestamp::from_seconds(now.after(self.lifetime).seconds()),
             fingerprint: self.fingerprint,
             nonce,
             tool: self.tool.clone(),

@@ -145,7 +145,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Result<(Account, Hold), Refusal>, StoreError> {
         let nonce = ours.last().copied().unwrap_or_else(Nonce::random);
-        let hold = wish.hold(nonce, now, self.hold_lifetime());
+        let hold = wish.hold(nonce, now);
         let ((unpaid_open_max, open_max), (lost_base, lost_max)) =
             (self.ceilings.open_holds(), self.ceilings.losses());
         let update = self
@@ -170,7 +170,7 @@ impl Ledger {
             .expression_attribute_values(":price", number(wish.price.get()))
             .expression_attribute_values(":hold", text(hold.encode()))
             .expression_attribute_values(":shard", text(sweep_shard(&wish.account)))
-            .expression_attribute_values(":due", number(hold.expires_at.seconds()))
+            .expression_attribute_values(":due", number(self.mark(hold.expires_at, now).seconds()))
             .expression_attribute_values(":zero", number(0_u32))
             .expression_attribute_values(":one", number(1_u32))
             .expression_attribute_values(":unpaid_open_max", number(unpaid_open_max))
@@ -458,13 +458,19 @@ impl Ledger {
         query_at_most(query, max).await?.iter().map(read).collect()
     }
 
+    /// When the sweep looks at an account whose earliest hold ends at `earliest`. A mark stands until somebody looks, so it
+    /// never lies behind the end of a hold that is made meanwhile and lives as long as is usual.
+    fn mark(&self, earliest: Timestamp, now: Timestamp) -> Timestamp {
+        earliest.min(now.after(self.hold_lifetime()))
+    }
+
     /// Marks the account for its next hold's expiry, or takes the mark away when none is open.
     ///
     /// Reading the account again is part of it, so that a hold made meanwhile keeps its mark.
     pub async fn remark(&self, id: &AccountId, now: Timestamp) -> Result<(), StoreError> {
         let Some(account) = self.account(id).await? else { return Ok(()) };
         let Some(due) = account.due else { return Ok(()) };
-        let earliest = account.holds.iter().map(|hold| hold.expires_at.seconds()).min();
+        let earliest = account.holds.iter().map(|hold| hold.expires_at).min();
         let mut removed: Vec<String> = account.stale_minutes(now).into_iter().map(minute_counter).collect();
         removed.extend(account.stale_ended(now).into_iter().map(ended_in));
         removed.extend(account.stale_days(now).into_iter().map(day_counter));
@@ -478,7 +484,7 @@ impl Ledger {
             Some(earliest) => {
                 update = update
                     .condition_expression("due = :seen")
-                    .expression_attribute_values(":due", number(earliest));
+                    .expression_attribute_values(":due", number(self.mark(earliest, now).seconds()));
                 "SET due = :due"
             }
             None => {

@@ -60,11 +60,12 @@ fn wish(price: u64) -> Reservation {
         price: credits(price),
         tool: "script/chat".to_owned(),
         fingerprint: Fingerprint::of(&[b"a red kite"]),
+        lifetime: Duration::from_secs(900),
     }
 }
 
 fn hold(price: u64) -> Hold {
-    wish(price).hold(Nonce::random(), start(), Duration::from_secs(900))
+    wish(price).hold(Nonce::random(), start())
 }
 
 #[test]
@@ -329,7 +330,7 @@ impl Book {
         let a = &self.account;
         let can = a.available >= wish.price && a.holds.len() < 64 && a.block.is_none() && a.debt.is_zero();
         can.then(|| {
-            let hold = wish.hold(Nonce::random(), self.now, Duration::from_secs(900));
+            let hold = wish.hold(Nonce::random(), self.now);
             self.account.available = self.account.available.checked_sub(hold.amount).unwrap();
             self.account.holds.push(hold.clone());
             hold

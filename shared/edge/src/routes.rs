@@ -38,6 +38,7 @@ pub const ROUTES: &[Route] = &[
     post("/v1/runs", Run),
     get("/v1/runs/{id}", Look),
     post("/v1/runs/{id}/cancel", Change),
+    get("/v1/runs/{id}/events", Look),
     get("/v1/top-ups", Look),
     post("/v1/top-ups", Spend),
     post("/v1/top-ups/claims", Spend),

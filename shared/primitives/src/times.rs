@@ -188,6 +188,10 @@ pub static RUN_AFTER: Wait = wait("a run after its providers", ms(45_000), &[Ins
 /// Gateway puts up with.
 pub static RUN_ANSWER: Wait =
     wait("a run's one answer", ms(297_000), &[Inside::Function("RunTool"), Inside::Reservation]);
+/// How often who writes a text asks whether it is listened to elsewhere, and shows it there.
+pub static LIVE_TEXT: Wait = wait("a text shown elsewhere", ms(2_000), &[Inside::Wait(&RUN_PROGRESS)]);
+/// A text about gathered rows, by all of its providers.
+pub static SUMMARY: Wait = wait("a text about gathered rows", ms(200_000), &[Inside::Function("RunPoll")]);
 /// Default of `RUN_PROGRESS_MS`.
 pub static RUN_PROGRESS: Wait =
     wait("a stream without an event", ms(10_000), &[Inside::Wait(&STREAM_COMMENT)]);
@@ -239,6 +243,8 @@ pub static ALL: &[&Wait] = &[
     &RUN_BUDGET,
     &RUN_AFTER,
     &RUN_ANSWER,
+    &LIVE_TEXT,
+    &SUMMARY,
     &RUN_PROGRESS,
     &STREAM_COMMENT,
 ];

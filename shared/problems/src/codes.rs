@@ -152,7 +152,8 @@ problem_codes! {
     AccountClosed = 409 "account_closed", Unchanged, "The account is closed",
         "The account's person was deleted, so it can't be given credit.";
     UploadNotReady = 409 "upload_not_ready", NotTaken, "The file was not uploaded yet",
-        "Nothing has come for this upload. Send the file by its form, or begin a new upload if the form has ended.";
+        "Nothing has come for this upload, or it was not looked at yet. Send the file by its form, then ask \
+         GET /v1/uploads/{id} until it is ready; begin a new upload if the form has ended.";
     UploadRefused = 422 "upload_refused", NotTaken, "The uploaded file can't be used",
         "The file that was uploaded can't be used. Upload another one.";
     TooManyUploads = 429 "too_many_uploads", NotTaken, "Too many uploads",

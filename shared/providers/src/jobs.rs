@@ -44,6 +44,11 @@ impl Visit {
         self.looks_until <= Instant::now()
     }
 
+    /// Whether all calls of the visit must be over.
+    pub fn is_out_of_time(&self) -> bool {
+        self.limit <= Instant::now()
+    }
+
     /// The moment `at`, or when the visitor has looked long enough.
     pub fn until(&self, at: Timestamp) -> Instant {
         self.looks_until.min(self.began_at + at.since(self.began))

@@ -33,6 +33,13 @@ pub struct Work {
     /// Its owner wants it to end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     must_end: bool,
+    /// How often somebody has begun to fetch and book what a provider made.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    finishings: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -96,7 +103,7 @@ impl Work {
     /// Of a run whose credit is held until `held_until`, and whose providers have until `deadline`.
     pub fn new(now: Timestamp, deadline: Timestamp, held_until: Timestamp) -> Work {
         let phase = Phase::Idle { from: now };
-        Work { step: 0, tries: 0, phase, attempts: Vec::new(), deadline, held_until, must_end: false }
+        Work { step: 0, tries: 0, phase, attempts: Vec::new(), deadline, held_until, must_end: false, finishings: 0 }
     }
 
     /// What whoever comes now does.
@@ -202,7 +209,13 @@ impl Work {
             return self.clone();
         };
         let (ticket, since, until) = (ticket.clone(), *since, now.after(lease));
-        Work { phase: Phase::Finishing { ticket, since, until }, ..self.clone() }
+        let finishings = self.finishings.saturating_add(1);
+        Work { phase: Phase::Finishing { ticket, since, until }, finishings, ..self.clone() }
+    }
+
+    /// How often somebody has begun to fetch and book what a provider made.
+    pub fn finishings(&self) -> u32 {
+        self.finishings
     }
 
     /// The attempt is over and has failed. The same provider is asked again only if it surely did no work, another one

@@ -88,6 +88,11 @@ impl Catalog {
         })
     }
 
+    /// What a step of a row costs at worst.
+    pub(crate) fn worst_costs(&self) -> &WorstCosts {
+        &self.0.worst_costs
+    }
+
     /// Writes the profile's rows where the table has none; rows that were edited stay.
     pub(crate) async fn seed(&self) -> Result<(), StoreError> {
         for row in &self.0.seeds {
@@ -129,7 +134,11 @@ impl Catalog {
                     // A row of an older version says nothing of it.
                     let stretch =
                         row.prompt_bytes_per_unit.or(seed.and_then(|seed| seed.prompt_bytes_per_unit));
-                    rows.insert(row.name(), PriceRow { prompt_bytes_per_unit: stretch, ..row });
+                    let each = row.amount_per_unit.or(seed.and_then(|seed| seed.amount_per_unit));
+                    rows.insert(
+                        row.name(),
+                        PriceRow { prompt_bytes_per_unit: stretch, amount_per_unit: each, ..row },
+                    );
                 }
                 Err(error) => {
                     let name = price_name(&item)?;

@@ -2,7 +2,7 @@ use crate::problem::EXPIRED;
 use crate::receipt::Receipt;
 use crate::usage::UsageLog;
 use crate::view::BalanceView;
-use crate::{FailedRun, RunsError};
+use crate::{FailedRun, RunsError, tools};
 use credits::{Decided, Decision, Hold, Ledger, Outcome, SWEEP_SHARDS};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
@@ -219,11 +219,13 @@ impl Closing {
             cost: CostCents::ZERO,
             markup: None,
             chars: None,
+            consent: false,
             fp: hold.fingerprint.encode(),
-            reserved_at: hold.expires_at.before(self.ledger.hold_lifetime()).millis(),
+            reserved_at: hold.expires_at.before(tools::hold_lifetime(&hold.tool, self.ledger.hold_lifetime())).millis(),
             first_at: None,
             finished_at: self.now().millis(),
             served: None,
+            summed: None,
             output: None,
             more: Vec::new(),
             tried: Vec::new(),

@@ -4,38 +4,23 @@ use crate::problem::{EXPIRED, OUTPUT_LOST, STOPPED};
 use crate::receipt::Receipt;
 use crate::reserving::Started;
 use crate::runs::{Order, Priced, Runs, Who};
-use crate::telling::{RunEvent, Stage, Teller};
+use crate::telling::{Progress, RunEvent, Stage, Teller};
+use crate::tools::{Pace, Sources};
 use crate::view::{BalanceView, OutputView, RunBegun, RunStatus, RunView};
+use crate::writing::{Gathered, Writing, Written};
 use crate::{FailedRun, RunsError, Tried};
 use credits::{Decision, Hold, Outcome, RunOutcome};
 use media::{OutputKind, StoredOutput};
 use platform::with_causes;
 use primitives::{AccountId, CostCents, Private, RunId, Timestamp, Unit};
-use providers::{Event, Failed, FailureClass, Job, Served, Visit, Work};
-use tokio::sync::mpsc;
+use providers::{Failed, FailureClass, Job, Request, Served, Visit, Work};
+use std::time::Duration;
 
 /// Drives one run from its reservation to its end. Nobody else needs to be there.
 pub(crate) struct Conduct {
     pub(crate) runs: Runs,
     pub(crate) who: Who,
     pub(crate) tell: Teller,
-}
-
-/// What the provider's events left in our hands.
-#[derive(Default)]
-struct Gathered {
-    text: String,
-    first_at: Option<Timestamp>,
-    is_cut: bool,
-}
-
-/// More than any language needs for a token.
-pub(crate) const BYTES_PER_TOKEN_MAX: usize = 16;
-
-/// Also bounds what a listener that reads slowly, or not at all, can make us keep: pieces are never empty, so at most
-/// this many wait in the channel.
-fn text_bytes_max(priced: &Priced) -> usize {
-    priced.row.output_tokens_max() as usize * BYTES_PER_TOKEN_MAX
 }
 
 impl Conduct {
@@ -99,27 +84,25 @@ impl Conduct {
 
     /// Provider, store, settle. From here on every end is an outcome in the ledger, or left to the sweep.
     async fn serve(&self, priced: &Priced, hold: &Hold) -> Result<(), RunsError> {
-        if priced.input.is_made_apart() {
+        if priced.input.pace() != Pace::Written {
             return self.serve_apart(priced, hold).await;
         }
         let job = Job {
             run: hold.run,
             account: priced.account.clone(),
-            request: priced.input.request(hold.run, priced.row.output_tokens_max()),
+            request: self.request(priced, hold)?,
             budget: self.runs.0.settings.budget,
-            cost_max: self.cost_paid_by(hold),
+            cost_max: priced.cost_max,
         };
-        let (sender, receiver) = mpsc::channel(64);
-        let work = async {
-            let result = tokio::select! {
-                biased;
-                result = priced.chain.run(&job, &sender) => Some(result),
-                () = self.runs.0.platform.stopped() => None,
-            };
-            drop(sender);
-            result
+        let writing = Writing {
+            platform: &self.runs.0.platform,
+            live: &self.runs.0.live,
+            chain: &priced.chain,
+            job: &job,
+            tell: Some(&self.tell),
+            output_tokens_max: priced.row.output_tokens_max(),
         };
-        let (result, gathered) = tokio::join!(work, self.gather(priced, receiver));
+        let Written { result, gathered } = writing.write().await;
         match result {
             Some(Ok(served)) => self.deliver(priced, hold, &served, gathered).await,
             Some(Err(failed)) => self.fail(priced, hold, &failed, gathered.first_at).await,
@@ -143,27 +126,9 @@ impl Conduct {
         Err(FailedRun::BrokenOff { run: hold.run }.into())
     }
 
-    /// Passes text on as it comes and keeps all of it.
-    async fn gather(&self, priced: &Priced, mut events: mpsc::Receiver<Event>) -> Gathered {
-        let mut gathered = Gathered::default();
-        while let Some(event) = events.recv().await {
-            match event {
-                // Of reasoning only that there is some: it is not content, and another provider may still take over.
-                Event::Thinking => self.tell.reach(Stage::Thinking),
-                // A fallback is silent: the stage goes back without a word.
-                Event::Asked => {
-                    self.tell.note(Stage::Waiting);
-                }
-                Event::Delta(text) if gathered.takes(&text, text_bytes_max(priced)) => {
-                    gathered.first_at.get_or_insert_with(|| self.runs.now());
-                    self.tell.note(Stage::Writing);
-                    gathered.text.push_str(&text);
-                    self.tell.tell(RunEvent::Delta(Private::new(text)));
-                }
-                Event::Delta(_) => {}
-            }
-        }
-        gathered
+    fn request(&self, priced: &Priced, hold: &Hold) -> Result<Request, RunsError> {
+        let request = priced.input.request(hold.run, priced.row.output_tokens_max(), &Sources::default());
+        request.ok_or(RunsError::Malformed("an order"))
     }
 
     /// The output is stored first: nothing is charged that can't be fetched.
@@ -182,7 +147,7 @@ impl Conduct {
             return self.give_back(priced, hold, receipt, FailureClass::BrokenStream).await;
         }
         let (kind, content) = (OutputKind::Text, Private::new(gathered.text.into_bytes()));
-        self.tell.note(Stage::Storing);
+        self.tell.note(Progress::at(Stage::Storing));
         // Named after the hold, so that nothing but this decision ever writes to it.
         let name = format!("{}-{}", hold.run, hold.nonce.encode());
         let stored = self.runs.0.media.store(&priced.account, &name, kind, content, self.runs.now()).await;
@@ -212,16 +177,20 @@ impl Conduct {
 
     /// The provider works apart from us: what is needed to finish the run is stored, so that anybody can.
     async fn serve_apart(&self, priced: &Priced, hold: &Hold) -> Result<(), RunsError> {
-        let (now, settings) = (self.runs.now(), &self.runs.0.settings);
-        let deadline = now.after(settings.budget).min(hold.expires_at);
+        let (now, pace) = (self.runs.now(), priced.input.pace());
+        let usual = self.runs.0.settings.budget;
+        let budget = if let Pace::Long { budget, .. } = pace { budget } else { usual };
+        let deadline = now.after(budget).min(hold.expires_at);
         let job = RunJob {
             account: priced.account.clone(),
             hold: hold.clone(),
             plan: RunPlan {
                 input: priced.input.to_value(),
+                materials: priced.materials.clone(),
                 chain: priced.row.chain.clone(),
                 output_tokens_max: priced.row.output_tokens_max(),
-                cost_max: self.cost_paid_by(hold),
+                cost_max: priced.cost_max,
+                summary: priced.summary.clone(),
                 receipt: self.receipt(priced, hold, None),
             },
             work: Work::new(now, deadline, hold.expires_at),
@@ -229,7 +198,9 @@ impl Conduct {
             version: 0,
             is_over: false,
         };
-        let visit = Visit::new(now, settings.budget, settings.budget);
+        // Nobody waits for what takes minutes: it is asked for, and left to whoever comes.
+        let looking = if matches!(pace, Pace::Long { .. }) { Duration::ZERO } else { usual };
+        let visit = Visit::new(now, looking, usual);
         let visited = tokio::select! {
             biased;
             visited = self.runs.0.jobs.begin(job, visit, &self.tell) => visited,
@@ -260,8 +231,8 @@ impl Conduct {
     }
 
     /// Tells that the run goes on without this process.
-    async fn leave(&self, hold: &Hold) -> Result<(), RunsError> {
-        let view = RunView::of_hold(hold, self.runs.hold_lifetime(), self.unit());
+    pub(crate) async fn leave(&self, hold: &Hold) -> Result<(), RunsError> {
+        let view = RunView::of_hold(hold, self.runs.hold_lifetime(&hold.tool), self.unit());
         self.tell.tell(RunEvent::GoesOn(Box::new(view)));
         Ok(())
     }
@@ -351,7 +322,7 @@ impl Conduct {
         Err(FailedRun::NotServed { run: hold.run, class }.into())
     }
 
-    fn unit(&self) -> Unit {
+    pub(crate) fn unit(&self) -> Unit {
         self.runs.0.platform.profile().unit
     }
 
@@ -364,25 +335,18 @@ impl Conduct {
             cost: priced.cost,
             markup: Some(priced.markup),
             chars: Some(priced.input.chars() as u64),
+            consent: priced.input.consents(),
             fp: hold.fingerprint.encode(),
-            reserved_at: hold.expires_at.before(self.runs.hold_lifetime()).millis(),
+            reserved_at: hold.expires_at.before(self.runs.hold_lifetime(&hold.tool)).millis(),
             first_at: first_at.map(Timestamp::millis),
             finished_at: self.runs.now().millis(),
             served: None,
+            summed: None,
             output: None,
             more: Vec::new(),
             tried: Vec::new(),
             left: self.tell.is_unheard(),
         }
-    }
-}
-
-impl Gathered {
-    /// A provider that ignores the limit it was given must not fill our memory. After the first piece that is too much
-    /// the text is over: a smaller one that follows would leave a hole.
-    fn takes(&mut self, text: &str, bytes_max: usize) -> bool {
-        self.is_cut |= self.text.len() + text.len() > bytes_max;
-        !self.is_cut
     }
 }
 
@@ -395,21 +359,5 @@ pub(crate) fn warn_of_loss(run: RunId, receipt: &Receipt, paid: CostCents) {
             metric = "run_below_cost", run.id = %run, provider.name = by, cost = %cost, price = %paid,
             "a run cost more than its price"
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn after_the_first_dropped_piece_nothing_more_is_taken() {
-        let mut gathered = Gathered::default();
-        for piece in ["12345", "678901", "6", ""] {
-            if gathered.takes(piece, 10) {
-                gathered.text.push_str(piece);
-            }
-        }
-        assert_eq!((gathered.text.as_str(), gathered.is_cut), ("12345", true));
     }
 }

@@ -1,6 +1,6 @@
 use crate::FieldError;
 use credits::{CreditsError, ExceedsReservation, Refusal};
-use media::MediaError;
+use media::{MediaError, UploadError};
 use platform::StoreError;
 use primitives::{Credits, Overflow, RunId, Timestamp};
 use providers::FailureClass;
@@ -46,6 +46,9 @@ pub enum OrderError {
     ToolDisabled,
     #[error("the input does not fit the tool")]
     InvalidInput(Vec<FieldError>),
+    /// A file that the input names can't be used (yet).
+    #[error(transparent)]
+    Upload(UploadError),
     #[error("the run id's time is too far from now")]
     RunIdOutOfTime,
     #[error("a run id and an idempotency key were sent together")]

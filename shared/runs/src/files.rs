@@ -27,8 +27,12 @@ impl NewFile {
     }
 }
 
-/// The files of one thing that was made. `family`: what a file must be that comes in pieces.
-pub(crate) fn of(made: Made, family: FileFamily) -> Vec<NewFile> {
+/// The files of all that was made. `family`: what a file must be that comes in pieces.
+pub(crate) fn files_of(made: Vec<Made>, family: FileFamily) -> Vec<NewFile> {
+    made.into_iter().flat_map(|made| of(made, family)).collect()
+}
+
+fn of(made: Made, family: FileFamily) -> Vec<NewFile> {
     match made {
         Made::Picture(picture) => {
             vec![NewFile::Here { bytes: Private::new(picture.bytes.into()), family: FileFamily::Image }]

@@ -1,6 +1,8 @@
+use crate::job_store::Signs;
+use crate::telling::Progress;
 use crate::usage::{UsageLog, UsageRow};
 use crate::view::{OutputView, RunPage, RunStatus, RunSummary, RunView};
-use crate::{Receipt, RunsError};
+use crate::{Receipt, RunsError, tools};
 use credits::{Hold, Ledger, Outcome};
 use media::{FileType, Media, MediaError, OutputLinks, StoredOutput};
 use platform::{InvalidSettings, Platform, with_causes};
@@ -17,6 +19,7 @@ pub struct History {
     ledger: Ledger,
     media: Media,
     usage: UsageLog,
+    signs: Signs,
 }
 
 impl History {
@@ -25,6 +28,7 @@ impl History {
             ledger: Ledger::new(platform)?,
             media: Media::new(platform)?,
             usage: UsageLog::new(platform)?,
+            signs: Signs::new(platform),
             platform: platform.clone(),
         })
     }
@@ -45,13 +49,20 @@ impl History {
             return self.finished_view(&outcome).await;
         }
         if let Some(hold) = holder.as_ref().and_then(|holder| holder.hold(run)) {
-            return Ok(RunView::of_hold(hold, self.ledger.hold_lifetime(), self.unit()));
+            let mut view = self.running_view(hold);
+            view.progress = self.signs.of(run).await?.map(Progress::of);
+            return Ok(view);
         }
         // Between the two reads the run may have ended: its hold is gone because its outcome is there.
         match self.ledger.outcome(account, run).await? {
             Some(outcome) => self.finished_view(&outcome).await,
             None => Err(RunsError::NotFound),
         }
+    }
+
+    fn running_view(&self, hold: &Hold) -> RunView {
+        let lifetime = tools::hold_lifetime(&hold.tool, self.ledger.hold_lifetime());
+        RunView::of_hold(hold, lifetime, self.unit())
     }
 
     /// A finished run with its output's text and a fresh link.
@@ -126,7 +137,7 @@ impl History {
         };
         let holds = holder.map(|holder| holder.holds).unwrap_or_default();
         let running = holds.iter().filter(|hold| is_of_page(hold));
-        let shown = |hold| RunSummary::of(RunView::of_hold(hold, self.ledger.hold_lifetime(), self.unit()));
+        let shown = |hold| RunSummary::of(self.running_view(hold));
         let mut runs: Vec<RunSummary> = running.map(shown).collect();
         runs.extend(self.finished(account, &page.items, before).await?);
         runs.sort_by_key(|run| std::cmp::Reverse(run.id));

@@ -54,6 +54,9 @@ pub(crate) fn price_item(row: &PriceRow) -> Attributes {
         .number("promptCharsMax", row.prompt_chars_max)
         .maybe_number("promptBytesPerUnit", row.prompt_bytes_per_unit)
         .maybe_number("outputTokensMax", row.output_tokens_max)
+        .maybe_number("amountPerUnit", row.amount_per_unit)
+        .maybe_number("amountMax", row.amount_max)
+        .value("summaryChain", AttributeValue::L(row.summary_chain.iter().map(text).collect()))
         .number("position", row.position)
         .build()
 }
@@ -70,6 +73,11 @@ pub(crate) fn read_price(attributes: &Attributes, ledger_unit: Unit) -> Result<P
         Some(AttributeValue::L(steps)) => steps.iter().map(|step| step.as_s().cloned()).collect(),
         _ => return Err(item.corrupt("chain")),
     };
+    let summary_chain: Result<Vec<String>, _> = match attributes.get("summaryChain") {
+        None => Ok(Vec::new()),
+        Some(AttributeValue::L(steps)) => steps.iter().map(|step| step.as_s().cloned()).collect(),
+        Some(_) => return Err(item.corrupt("summaryChain")),
+    };
     Ok(PriceRow {
         tool: item.text("tool")?.to_owned(),
         option: item.text("option")?.to_owned(),
@@ -82,6 +90,9 @@ pub(crate) fn read_price(attributes: &Attributes, ledger_unit: Unit) -> Result<P
         prompt_chars_max: item.number("promptCharsMax")?,
         prompt_bytes_per_unit: item.maybe_number("promptBytesPerUnit")?,
         output_tokens_max: item.maybe_number("outputTokensMax")?,
+        amount_per_unit: item.maybe_number("amountPerUnit")?,
+        amount_max: item.maybe_number("amountMax")?,
+        summary_chain: summary_chain.map_err(|_| item.corrupt("summaryChain"))?,
         position: item.maybe_number("position")?.unwrap_or(u32::MAX),
     })
 }

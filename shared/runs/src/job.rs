@@ -1,8 +1,8 @@
 //! A run whose provider works apart from us, as data: all that any process needs to finish it.
 
-use crate::{Receipt, RunsError, ToolInput};
+use crate::tools::{Materials, Sources};
+use crate::{PriceRow, Receipt, RunsError, Tool, ToolInput};
 use credits::Hold;
-use media::FileFamily;
 use primitives::{AccountId, CostCents, RunId, Timestamp};
 use providers::{JobOrder, Sign, Work};
 use serde::{Deserialize, Serialize};
@@ -16,13 +16,34 @@ use url::Url;
 pub(crate) struct RunPlan {
     /// As `POST /v1/runs` takes it.
     pub(crate) input: Value,
+    /// The files that it names, as they were found.
+    #[serde(default)]
+    pub(crate) materials: Materials,
     /// The steps that may serve it, in order.
     pub(crate) chain: Vec<String>,
     pub(crate) output_tokens_max: u32,
     /// The provider's cost that the price pays for.
     pub(crate) cost_max: CostCents,
+    /// Who writes the text about gathered rows.
+    #[serde(default)]
+    pub(crate) summary: Option<SummaryPlan>,
     /// As far as it was known at the beginning.
     pub(crate) receipt: Receipt,
+}
+
+/// Who writes the text about gathered rows, and what that may cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SummaryPlan {
+    pub(crate) chain: Vec<String>,
+    /// Of one try.
+    pub(crate) cost_max: CostCents,
+}
+
+impl SummaryPlan {
+    pub(crate) fn of(row: &PriceRow, cost_max: CostCents) -> Option<SummaryPlan> {
+        let chain = row.summary_chain.clone();
+        (!chain.is_empty()).then_some(SummaryPlan { chain, cost_max })
+    }
 }
 
 /// One such run, as it is stored.
@@ -48,7 +69,7 @@ impl fmt::Debug for RunJob {
 
 impl RunPlan {
     /// What was ordered, checked again as it was when it came.
-    fn input(&self) -> Result<ToolInput, RunsError> {
+    pub(crate) fn input(&self) -> Result<ToolInput, RunsError> {
         let input = ToolInput::parse(&self.receipt.tool, &self.input);
         input.ok().flatten().ok_or(RunsError::Malformed("a stored order"))
     }
@@ -60,21 +81,22 @@ impl RunJob {
         &self.plan.receipt.tool
     }
 
-    /// What a file must be that the provider makes.
-    pub(crate) fn family(&self) -> FileFamily {
-        FileFamily::Image
+    /// What a file must be that the provider makes, and how long it takes.
+    pub(crate) fn kind(&self) -> Result<Tool, RunsError> {
+        self.tool().parse().map_err(|_| RunsError::Malformed("a stored order"))
     }
 
     pub(crate) fn run(&self) -> RunId {
         self.hold.run
     }
 
-    /// What the provider gets.
-    pub(crate) fn order(&self, webhooks: Option<&Url>) -> Result<JobOrder, RunsError> {
+    /// What the provider gets; `sources` are the files of the plan's materials.
+    pub(crate) fn order(&self, webhooks: Option<&Url>, sources: &Sources) -> Result<JobOrder, RunsError> {
+        let request = self.plan.input()?.request(self.run(), self.plan.output_tokens_max, sources);
         Ok(JobOrder {
             run: self.run(),
             account: self.account.clone(),
-            request: self.plan.input()?.request(self.run(), self.plan.output_tokens_max),
+            request: request.ok_or(RunsError::Malformed("a stored order"))?,
             cost_max: self.plan.cost_max,
             webhooks: webhooks.cloned(),
         })

@@ -202,6 +202,28 @@ impl JobStore {
     }
 }
 
+/// Where jobs were when somebody last looked: all that may be read without the keys.
+#[derive(Clone)]
+pub(crate) struct Signs {
+    dynamo: Client,
+    table: String,
+}
+
+impl Signs {
+    pub(crate) fn new(platform: &Platform) -> Signs {
+        Signs { dynamo: platform.dynamo().clone(), table: platform.table(&RUN_JOBS) }
+    }
+
+    /// `None`: the run has no job, or nobody has told.
+    pub(crate) async fn of(&self, run: RunId) -> Result<Option<Sign>, StoreError> {
+        let get = self.dynamo.get_item().table_name(&self.table).set_key(Some(job_key(run)));
+        let answer = get.projection_expression("sign").send().await.map_err(StoreError::of_sdk)?;
+        let Some(row) = answer.item() else { return Ok(None) };
+        let sign = Item::new(RUN_JOBS.name, row).maybe_text("sign")?.map(str::to_owned);
+        Ok(sign.and_then(|sign| serde_json::from_str(&sign).ok()))
+    }
+}
+
 fn unreadable(what: &str) -> StoreError {
     StoreError::Corrupt { table: RUN_JOBS.name, what: what.to_owned() }
 }

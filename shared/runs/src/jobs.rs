@@ -2,21 +2,27 @@
 //! webhook, the poll, the sweep) does what [`Work::next`] says is due, and stores the next state before anything else: of
 //! two who come at the same moment one goes on, and the other obeys.
 
-use crate::job::RunJob;
+use crate::job::{RunJob, SummaryPlan};
 use crate::job_store::{JobStore, Writer};
 use crate::problem::{CANCELLED, OUTPUT_LOST};
 use crate::receipt::Receipt;
+use crate::files::{NewFile, files_of};
+use crate::live::Live;
+use crate::pricing::SUMMARY_TRIES;
 use crate::storing::NotStored;
-use crate::telling::{Stage, Teller};
+use crate::telling::{Progress, Stage, Teller};
+use crate::tools::{Material, Materials, Pace, Source, Sources};
 use crate::view::BalanceView;
-use crate::{Closing, RunsError};
+use crate::writing::{Writing, Written};
+use crate::{Closing, RunsError, Tried};
 use credits::{Decision, Ledger, Outcome, RunOutcome};
 use futures_util::{FutureExt, StreamExt};
-use media::{Media, StoredOutput};
+use media::{FileFamily, Media, StoredOutput};
 use platform::{InvalidSettings, Platform, Settings, with_causes};
-use primitives::{AccountId, RunId, Timestamp, times};
+use primitives::{AccountId, Private, RunId, Timestamp, times};
 use providers::{
-    Chain, Finished, GivenUp, JobOrder, Made, Next, ProviderName, Providers, Served, Sign, Visit, Visited, Work,
+    Chain, Failed, FailureClass, Finished, GivenUp, Job, JobOrder, Made, Next, ProviderName, Providers, Request,
+    Served, Sign, SourceFile, TextRequest, Visit, Visited, Work,
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -25,6 +31,10 @@ use url::Url;
 
 /// How long whoever fetches and books an output is left alone.
 const FINISHING_LEASE: Duration = Duration::from_secs(60);
+/// The same, of what may bring a large file or has a text written about it.
+const LONG_LEASE: Duration = Duration::from_secs(330);
+/// How long a provider may read the files that it is given.
+const SOURCE_LINK: Duration = Duration::from_secs(3600);
 /// How soon somebody looks after a run whose visitor may have been lost.
 const LOOK_AFTER: Duration = Duration::from_secs(60);
 /// How often a visitor looks whether another one is through.
@@ -42,6 +52,7 @@ pub(crate) struct Jobs {
     providers: Providers,
     pub(crate) media: Media,
     closing: Closing,
+    live: Live,
     store: JobStore,
     /// `API_URL`: where providers reach us; absent, they are only looked at.
     webhooks: Option<Url>,
@@ -61,13 +72,31 @@ pub(crate) enum JobEnd {
     GoesOn(Box<RunJob>),
 }
 
+/// What became of a text about what was gathered.
+enum Summed {
+    Text { text: String, served: Served, is_cut: bool },
+    /// Nobody wrote it.
+    Failed(Failed),
+    /// The process ends.
+    Stopped,
+}
+
 /// One visitor's round: who may be asked for what, until when, and who hears of it.
 struct Round<'a> {
     chain: Chain,
     order: JobOrder,
     visit: Visit,
     tell: Option<&'a Teller>,
+    haste: Haste,
     writer: Writer,
+}
+
+/// Whether somebody waits for the visitor's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Haste {
+    None,
+    /// A provider that has told of a job: what takes long is left to whoever comes next.
+    AnswerWaits,
 }
 
 impl Round<'_> {
@@ -75,7 +104,7 @@ impl Round<'_> {
     async fn ask(&self, work: &Work) -> (Work, Visited) {
         let asked = self.chain.ask(work, &self.order, self.visit).await;
         if let (Some(_), Some(tell)) = (asked.work.ticket(), self.tell) {
-            tell.reach(Stage::Queued);
+            tell.reach(Progress::at(Stage::Queued));
         }
         let visited = match asked.finished {
             Some(finished) => Visited::Finished(finished),
@@ -91,6 +120,7 @@ impl Jobs {
             ledger: Ledger::new(platform)?,
             media: Media::new(platform)?,
             closing: Closing::new(platform)?,
+            live: Live::new(platform)?,
             store: JobStore::new(platform)?,
             webhooks: platform.env().section(webhooks_url)?,
             providers: providers.clone(),
@@ -105,7 +135,7 @@ impl Jobs {
         visit: Visit,
         tell: &Teller,
     ) -> Result<JobEnd, RunsError> {
-        let round = self.round(&job, visit, Some(tell))?;
+        let round = self.round(&job, visit, Some(tell), Haste::None).await?;
         job.work = match round.chain.choose(&job.work, &round.order).await {
             Ok(choice) => choice.asking(&job.work, visit.now()),
             Err(nobody) => nobody,
@@ -130,13 +160,18 @@ impl Jobs {
         visit: Visit,
         tell: Option<&Teller>,
     ) -> Result<JobEnd, RunsError> {
-        let round = self.round(&job, visit, tell)?;
+        let round = self.round(&job, visit, tell, Haste::None).await?;
         self.go_round(&round, job).await
+    }
+
+    /// The job as it is stored; `None`: the run has none, or it is another account's.
+    pub(crate) async fn of_account(&self, account: &AccountId, run: RunId) -> Result<Option<RunJob>, RunsError> {
+        Ok(self.store.get(run).await?.filter(|job| job.account == *account))
     }
 
     /// Does what can be done during the visit, and leaves the rest to whoever comes next.
     async fn go_round(&self, round: &Round<'_>, mut job: RunJob) -> Result<JobEnd, RunsError> {
-        let Round { chain, order, visit, tell, writer } = round;
+        let Round { chain, order, visit, tell, writer, .. } = round;
         let visit = *visit;
         loop {
             if job.is_over {
@@ -194,12 +229,19 @@ impl Jobs {
             }
             Visited::Finished(finished) => finished,
         };
-        let finishing = from.finishing(round.visit.now(), FINISHING_LEASE);
+        let is_long = matches!(job.kind()?.pace(), Pace::Long { .. });
+        if is_long && round.haste == Haste::AnswerWaits {
+            // It may take longer than whoever told of it waits.
+            self.store.look_again(job, round.visit.now()).await?;
+            return Ok(Some(JobEnd::GoesOn(Box::new(job.clone()))));
+        }
+        let lease = if is_long { LONG_LEASE } else { FINISHING_LEASE };
+        let finishing = from.finishing(round.visit.now(), lease);
         if !self.go_on(job, &finishing, &round.writer).await? {
             return Ok(None);
         }
         if let Some(tell) = round.tell {
-            tell.reach(Stage::Storing);
+            tell.reach(Progress::at(Stage::Storing));
         }
         match round.chain.fetch(&job.work, &finished, &round.order, round.visit).await {
             Ok(made) => self.deliver(round, job, finished, made).await,
@@ -210,14 +252,35 @@ impl Jobs {
         }
     }
 
-    fn round<'a>(
+    async fn round<'a>(
         &self,
         job: &RunJob,
         visit: Visit,
         tell: Option<&'a Teller>,
+        haste: Haste,
     ) -> Result<Round<'a>, RunsError> {
-        let (chain, order) = (self.chain(job)?, job.order(self.webhooks.as_ref())?);
-        Ok(Round { chain, order, visit, tell, writer: Writer::new() })
+        let sources = self.sources(&job.plan.materials, visit.now()).await?;
+        let (chain, order) = (self.chain(job)?, job.order(self.webhooks.as_ref(), &sources)?);
+        Ok(Round { chain, order, visit, tell, haste, writer: Writer::new() })
+    }
+
+    /// Links by which a provider can read the files that were ordered with, for a while.
+    async fn sources(&self, materials: &Materials, now: Timestamp) -> Result<Sources, RunsError> {
+        let mut sources = Vec::new();
+        for Material { id, kind, facts } in &materials.0 {
+            let upload = self.media.known_upload(*id, *kind, facts.clone());
+            let link = upload.provider_link(SOURCE_LINK, now).await?;
+            let link = Url::parse(link.expose()).map_err(|_| RunsError::Malformed("a link"))?;
+            let file = SourceFile {
+                link: Private::new(link),
+                media_type: facts.file_type.media_type(),
+                extension: facts.file_type.extension(),
+                bytes: facts.bytes,
+                pixels: facts.pixels,
+            };
+            sources.push(Source { id: *id, file, seconds: materials.seconds(*id) });
+        }
+        Ok(Sources(sources))
     }
 
     /// Stores the next state. False: somebody else has stored another one, which is now the job's.
@@ -257,9 +320,31 @@ impl Jobs {
         let now = round.visit.now();
         let served = round.chain.served(&job.work, &finished, now);
         let served = served.ok_or(RunsError::Malformed("a run's job"))?;
-        let receipt = self.receipt(job, &served, now, round.tell);
-        let outputs = match self.store_all(job, made, round.visit).await {
+        let mut receipt = self.receipt(job, &served, now, round.tell);
+        let question = question_about(job, &made)?;
+        let mut files = files_of(made, job.kind()?.family());
+        if let Some((plan, question)) = question {
+            match self.sum_up(job, &plan, question, round.tell).await? {
+                Summed::Text { text, served, is_cut } => {
+                    receipt.tried.extend(Tried::all(&served.attempts, receipt.reserved_at()));
+                    receipt.summed = Some(Receipt::served_of(&served, is_cut));
+                    files.insert(0, NewFile::here(text, FileFamily::Text));
+                }
+                Summed::Failed(failed) => {
+                    receipt.tried.extend(Tried::all(&failed.attempts, receipt.reserved_at()));
+                    let (lost, text) = (receipt.whole_cost(), receipt.to_text());
+                    let decision = Decision::release(&job.hold, failed.class.as_str(), lost, text);
+                    return self.end(job, &decision, Vec::new()).await.map(Some);
+                }
+                Summed::Stopped => return Ok(Some(JobEnd::GoesOn(Box::new(job.clone())))),
+            }
+        }
+        let outputs = match self.store_all(job, files, round.visit).await {
             Ok(outputs) => outputs,
+            // Whoever has more time takes it from its beginning.
+            Err(NotStored::BrokenOff) if round.visit.is_out_of_time() => {
+                return Ok(Some(JobEnd::GoesOn(Box::new(job.clone()))));
+            }
             Err(NotStored::BrokenOff) => {
                 let next = round.chain.broken_off(&job.work, &finished, &round.order, round.visit.now()).await;
                 self.go_on(job, &next, &round.writer).await?;
@@ -275,10 +360,49 @@ impl Jobs {
                 return self.end(job, &decision, Vec::new()).await.map(Some);
             }
         };
-        crate::conduct::warn_of_loss(job.run(), &receipt, job.plan.cost_max);
+        let paid = self.platform.profile().unit.cost_paid_by(job.hold.amount);
+        crate::conduct::warn_of_loss(job.run(), &receipt, paid);
         let text = receipt.with_outputs(&outputs).to_text();
         let decision = Decision::charge(&job.hold, job.hold.amount, text)?;
         self.end(job, &decision, outputs).await.map(Some)
+    }
+
+    /// Has a text written about what was gathered. It may be begun twice: a process that is lost in it is followed by one more.
+    async fn sum_up(
+        &self,
+        job: &RunJob,
+        plan: &SummaryPlan,
+        question: Private<String>,
+        tell: Option<&Teller>,
+    ) -> Result<Summed, RunsError> {
+        if job.work.finishings() > SUMMARY_TRIES {
+            let attempts = Vec::new();
+            return Ok(Summed::Failed(Failed { class: FailureClass::BrokenStream, content_was_sent: true, attempts }));
+        }
+        let chain = self.providers.chain(&plan.chain);
+        let chain = chain.map_err(|unknown| RunsError::UnknownChain(unknown.to_string()))?;
+        let output_tokens_max = job.plan.output_tokens_max;
+        let order = Job {
+            run: job.run(),
+            account: job.account.clone(),
+            request: Request::Text(TextRequest { prompt: question, output_tokens_max }),
+            budget: times::SUMMARY.limit,
+            cost_max: plan.cost_max,
+        };
+        let writing = Writing {
+            platform: &self.platform,
+            live: &self.live,
+            chain: &chain,
+            job: &order,
+            tell,
+            output_tokens_max,
+        };
+        let Written { result, gathered } = writing.write().await;
+        Ok(match result {
+            None => Summed::Stopped,
+            Some(Err(failed)) => Summed::Failed(failed),
+            Some(Ok(served)) => Summed::Text { text: gathered.text, served, is_cut: gathered.is_cut },
+        })
     }
 
     async fn give_back(
@@ -329,7 +453,7 @@ impl Jobs {
 
     fn receipt(&self, job: &RunJob, served: &Served, now: Timestamp, tell: Option<&Teller>) -> Receipt {
         let mut receipt = job.receipt(now);
-        receipt.tried = crate::Tried::all(&served.attempts, receipt.reserved_at());
+        receipt.tried = Tried::all(&served.attempts, receipt.reserved_at());
         receipt.first_at = Some(now.millis());
         receipt.served = Some(Receipt::served_of(served, false));
         receipt.left = tell.is_some_and(Teller::is_unheard);
@@ -352,12 +476,18 @@ fn webhooks_url(settings: &mut Settings<'_>) -> Option<Url> {
 /// Tells the listener where the job is.
 fn told(sign: Sign, tell: Option<&Teller>) -> Sign {
     if let Some(tell) = tell {
-        tell.reach(match sign {
-            Sign::Queued { .. } => Stage::Queued,
-            Sign::Working { .. } => Stage::Working,
-        });
+        tell.reach(Progress::of(sign));
     }
     sign
+}
+
+/// What a text provider is asked about rows, if it is asked.
+fn question_about(job: &RunJob, made: &[Made]) -> Result<Option<(SummaryPlan, Private<String>)>, RunsError> {
+    let Some(plan) = &job.plan.summary else { return Ok(None) };
+    let rows = made.iter().find_map(|made| if let Made::Rows(rows) = made { Some(rows) } else { None });
+    let Some(rows) = rows else { return Ok(None) };
+    let question = job.plan.input()?.question(rows);
+    Ok(question.map(|question| (plan.clone(), question)))
 }
 
 /// What a run brought that was charged.
@@ -398,7 +528,8 @@ impl Jobs {
             self.store.end(run).await?;
             return Ok(true);
         }
-        match self.visit(job, self.poll_visit(), None).await? {
+        let visit = self.poll_visit(&job)?;
+        match self.visit(job, visit, None).await? {
             JobEnd::Over { .. } => Ok(true),
             JobEnd::GoesOn(job) => {
                 self.store.look_again(&job, self.platform.now().after(LOOK_AFTER)).await?;
@@ -416,7 +547,7 @@ impl Jobs {
         id: &str,
     ) -> Result<JobNews, RunsError> {
         let Some(mut job) = self.store.get(run).await? else { return Ok(JobNews::Unknown) };
-        let visit = self.poll_visit();
+        let visit = Visit::new(self.platform.now(), POLL_LOOKS, times::JOB_VISIT.limit);
         if let Some(known) = self.chain(&job)?.told(&job.work, provider, id, visit.now()) {
             if job.is_over {
                 job.work = known;
@@ -431,7 +562,8 @@ impl Jobs {
         if job.is_over {
             return self.take_late(&job, visit).await;
         }
-        match self.visit(job, visit, None).await? {
+        let round = self.round(&job, visit, None, Haste::AnswerWaits).await?;
+        match self.go_round(&round, job).await? {
             JobEnd::Over { .. } => Ok(JobNews::Ended),
             JobEnd::GoesOn(_) => Ok(JobNews::GoesOn),
         }
@@ -444,7 +576,7 @@ impl Jobs {
         if !was_given_back || self.closing.has_gift(&outcome).await? {
             return Ok(JobNews::Ended);
         }
-        let (chain, order) = (self.chain(job)?, job.order(None)?);
+        let Round { chain, order, .. } = self.round(job, visit, None, Haste::AnswerWaits).await?;
         let Some(ticket) = job.work.ticket() else { return Ok(JobNews::Unknown) };
         let looked = chain
             .watch(
@@ -460,7 +592,8 @@ impl Jobs {
         let Ok(made) = chain.fetch(&job.work, &finished, &order, visit).await else {
             return Ok(JobNews::Ended);
         };
-        match self.store_all(job, made, visit).await {
+        // What is free has no text written about it.
+        match self.store_all(job, files_of(made, job.kind()?.family()), visit).await {
             Ok(outputs) => self.closing.deliver_late(&outcome, &outputs).await,
             Err(NotStored::BrokenOff) => {}
             Err(NotStored::Ours(error)) => return Err(error.into()),
@@ -477,15 +610,22 @@ impl Jobs {
             let ending = job.work.ending();
             self.go_on(&mut job, &ending, &writer).await?;
         }
-        match self.visit(job, self.poll_visit(), None).await? {
+        let visit = Visit::new(self.platform.now(), POLL_LOOKS, times::JOB_VISIT.limit);
+        let round = self.round(&job, visit, None, Haste::AnswerWaits).await?;
+        match self.go_round(&round, job).await? {
             JobEnd::Over { .. } => Ok(Cancelled::Over),
             JobEnd::GoesOn(job) if job.work.must_end() => Ok(Cancelled::Noted),
             JobEnd::GoesOn(_) => Ok(Cancelled::TooLate),
         }
     }
 
-    fn poll_visit(&self) -> Visit {
-        Visit::new(self.platform.now(), POLL_LOOKS, times::JOB_VISIT.limit)
+    /// What takes long may bring a large file.
+    fn poll_visit(&self, job: &RunJob) -> Result<Visit, RunsError> {
+        let patience = match job.kind()?.pace() {
+            Pace::Long { .. } => times::LARGE_FILE.limit,
+            Pace::Written | Pace::Waited => times::JOB_VISIT.limit,
+        };
+        Ok(Visit::new(self.platform.now(), POLL_LOOKS, patience))
     }
 }
 

@@ -74,7 +74,7 @@ impl Place {
     /// one of ours: then the piece is told whole.
     pub fn unheard(self, told: Place, event: RunEvent) -> Option<RunEvent> {
         match (event, self.heard, told.heard) {
-            (RunEvent::Run(_) | RunEvent::Progress { .. }, ..) => None,
+            (RunEvent::Run(_) | RunEvent::Progress(_), ..) => None,
             (RunEvent::Delta(_), Heard::Outputs(_), _) => None,
             (RunEvent::Output(_), Heard::Outputs(heard), told) if heard > told.outputs() => None,
             (RunEvent::Delta(_) | RunEvent::Output(_), Heard::End, _) => None,

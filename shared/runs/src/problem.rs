@@ -65,6 +65,7 @@ impl OrderError {
                 .detail("There is no such tool. GET /v1/pricing lists them. No credit was taken."),
             OrderError::ToolDisabled => Problem::new(ProblemCode::ToolDisabled),
             OrderError::InvalidInput(fields) => invalid_input(fields),
+            OrderError::Upload(error) => error.problem(),
             OrderError::RunIdOutOfTime => Problem::new(ProblemCode::InvalidRunId)
                 .pointer(
                     "/run_id",

@@ -26,6 +26,9 @@ pub struct Receipt {
     /// Characters of the prompt; unknown for a run that was never ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chars: Option<u64>,
+    /// Its owner has said that whoever is heard in the recording agrees that their voice is used.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub consent: bool,
     /// Fingerprint of the input.
     pub fp: String,
     pub reserved_at: u64,
@@ -34,6 +37,9 @@ pub struct Receipt {
     pub finished_at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub served: Option<ServedBy>,
+    /// Who wrote the text about what was gathered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summed: Option<ServedBy>,
     /// The first thing that it brought.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<StoredOutput>,
@@ -112,14 +118,19 @@ impl Receipt {
 
     /// All that the run cost us: what is lost if it is given back.
     pub(crate) fn whole_cost(&self) -> CostCents {
-        let served = self.served.as_ref().map_or(CostCents::ZERO, |served| served.cost);
-        Tried::failed_cost(&self.tried).saturating_add(served)
+        Tried::failed_cost(&self.tried).saturating_add(self.served_cost())
+    }
+
+    /// What those who served cost us.
+    pub(crate) fn served_cost(&self) -> CostCents {
+        let both = self.served.iter().chain(&self.summed);
+        both.fold(CostCents::ZERO, |sum, served| sum.saturating_add(served.cost))
     }
 
     /// What failed attempts cost us. Of a run that was given back it is what the ledger's entry calls lost, less what the
     /// provider that served got: of one whose end was not seen that is its price.
     pub(crate) fn failed_cost(&self, outcome: &Outcome) -> CostCents {
-        let served = self.served.as_ref().map_or(CostCents::ZERO, |served| served.cost);
+        let served = self.served_cost();
         let lost = outcome.run().map_or(CostCents::ZERO, RunOutcome::lost);
         Tried::failed_cost(&self.tried).max(lost.checked_sub(served).unwrap_or_default())
     }

@@ -5,12 +5,20 @@ use crate::idempotency::WAIT_MAX;
 use crate::reserving::known_run;
 use crate::runs::Order;
 use crate::telling::RunEvent;
-use crate::view::RunBegun;
+use crate::tools;
+use crate::view::{RunBegun, RunView};
 use crate::{FailedRun, OrderError, RunsError};
 use credits::{Block, Outcome, Refusal, RunOutcome};
-use primitives::{AccountId, Credits, Private, RunId};
+use primitives::{AccountId, Credits, RunId};
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// What a repeat waits for.
+enum Awaited {
+    Over(Box<Outcome>),
+    /// It takes minutes, and nobody waits for it.
+    Long(Box<RunView>),
+}
 
 impl Conduct {
     /// For an order that can't be priced (any more): the run its key stands for, or the refusal.
@@ -46,19 +54,32 @@ impl Conduct {
 
     /// Tells the run's story again; waits for its end if it is still going on.
     pub(crate) async fn replay(&self, account: &AccountId, run: RunId) -> Result<(), RunsError> {
-        let outcome = self.await_outcome(account, run).await?;
+        let outcome = match self.await_outcome(account, run).await? {
+            Awaited::Over(outcome) => *outcome,
+            Awaited::Long(view) => {
+                self.tell.begin(RunBegun::of_repeat(&view));
+                self.tell.tell(RunEvent::GoesOn(view));
+                return Ok(());
+            }
+        };
         let mut view = self.runs.0.history.finished_view(&outcome).await?;
         view.replayed = true;
         self.tell.begin(RunBegun::of_repeat(&view));
+        self.tell_end(&outcome, view)
+    }
+
+    /// The end of a run that is over: what it brought, as far as it was not told, and what it came to.
+    pub(crate) fn tell_end(&self, outcome: &Outcome, mut view: RunView) -> Result<(), RunsError> {
+        let run = view.id;
         if view.outputs.is_empty()
             && let Some(reason) = outcome.run().and_then(RunOutcome::failure)
         {
             let failed = FailedRun::of_release(run, reason);
-            return Err(FailedRun::Replayed(Box::new(failed)).into());
+            return Err(if view.replayed { FailedRun::Replayed(Box::new(failed)).into() } else { failed.into() });
         }
         for output in &mut view.outputs {
             if let Some(text) = output.text.take() {
-                self.tell.tell(RunEvent::Delta(Private::new(text)));
+                self.tell.tell_more_of(&text);
             }
             self.tell.tell(RunEvent::Output(Box::new(output.clone())));
         }
@@ -66,23 +87,27 @@ impl Conduct {
         Ok(())
     }
 
-    async fn await_outcome(&self, account: &AccountId, run: RunId) -> Result<Outcome, RunsError> {
+    async fn await_outcome(&self, account: &AccountId, run: RunId) -> Result<Awaited, RunsError> {
         let ledger = &self.runs.0.ledger;
         let mut pause = Duration::from_millis(100);
         let give_up_at = Instant::now() + WAIT_MAX;
         let mut has_place = false;
         loop {
             if let Some(outcome) = ledger.outcome(account, run).await? {
-                return Ok(outcome);
+                return Ok(Awaited::Over(Box::new(outcome)));
             }
             let holder = ledger.account(account).await?;
             let Some(hold) = holder.as_ref().and_then(|holder| holder.hold(run)) else {
                 // Ended between the two reads, or cancelled before it began.
-                return ledger.outcome(account, run).await?.ok_or(RunsError::NotFound);
+                let outcome = ledger.outcome(account, run).await?.ok_or(RunsError::NotFound)?;
+                return Ok(Awaited::Over(Box::new(outcome)));
             };
             if self.runs.now() > self.runs.0.closing.released_at(hold) {
                 self.runs.0.closing.finish_abandoned(account, hold).await?;
                 continue;
+            }
+            if tools::is_long(&hold.tool) {
+                return Ok(Awaited::Long(Box::new(self.runs.0.history.get(account, run).await?)));
             }
             has_place = has_place || self.runs.0.idempotency_keys.may_wait(account, self.runs.now()).await;
             if !has_place || Instant::now() >= give_up_at {

@@ -153,6 +153,7 @@ impl Conduct {
             price: priced.price,
             tool: priced.row.name(),
             fingerprint: priced.fingerprint,
+            lifetime: self.runs.hold_lifetime(&priced.row.name()),
         };
         let parts = &self.runs.0;
         let (reserved, earlier, recorded, ()) = tokio::join!(

@@ -43,6 +43,14 @@ pub struct ToolSeed {
     pub prompt_bytes_per_unit: Option<u32>,
     /// For text: the provider may write this many tokens.
     pub output_tokens_max: Option<u32>,
+    /// For what is counted in characters, seconds or rows: each begun stretch of so many costs `provider_cost_cents` once
+    /// more.
+    pub amount_per_unit: Option<u32>,
+    /// The most seconds that are taken, of what plays.
+    pub amount_max: Option<u32>,
+    /// For what gathers rows: who writes the text about them, as `chain`.
+    #[serde(default)]
+    pub summary_chain: Vec<String>,
 }
 
 impl RunRules {
@@ -86,7 +94,7 @@ impl ToolSeed {
                 complain("has an empty chain");
             }
             for step in &row.chain {
-                if steps.of_step(step, row.tool.least_work()).is_none() {
+                if row.tool.least_work().iter().all(|work| steps.of_step(step, *work).is_none()) {
                     complain(&format!(
                         "names the step `{step}`, which does not exist or makes something else"
                     ));

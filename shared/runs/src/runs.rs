@@ -2,8 +2,13 @@ use crate::conduct::Conduct;
 use crate::idempotency::IdempotencyKeys;
 use crate::items::TABLES;
 use crate::jobs::{Cancelled, Jobs};
+use crate::live::Live;
 use crate::telling::Teller;
 use crate::view::{RunStatus, RunView};
+use crate::job::SummaryPlan;
+use crate::pricing::SUMMARY_TRIES;
+use crate::shop::Offer;
+use crate::tools::{self, Materials};
 use crate::{Closing, History, OrderError, PriceRow, RunEvent, RunsError, Shop, ToolInput};
 use credits::Ledger;
 use media::Media;
@@ -35,6 +40,7 @@ pub(crate) struct Parts {
     pub(crate) history: History,
     pub(crate) closing: Closing,
     pub(crate) jobs: Jobs,
+    pub(crate) live: Live,
     shop: Shop,
 }
 
@@ -77,6 +83,7 @@ pub(crate) struct Priced {
     pub(crate) may_be_known: bool,
     pub(crate) key: Option<String>,
     pub(crate) input: ToolInput,
+    pub(crate) materials: Materials,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) row: PriceRow,
     pub(crate) price: Credits,
@@ -86,6 +93,10 @@ pub(crate) struct Priced {
     /// The number of the quote that fixed it.
     pub(crate) quote: Option<RunId>,
     pub(crate) chain: Chain,
+    /// The provider's cost that the price pays for; of what is summed up, without the summary's.
+    pub(crate) cost_max: CostCents,
+    /// Who writes the text about gathered rows.
+    pub(crate) summary: Option<SummaryPlan>,
 }
 
 impl RunsSettings {
@@ -128,6 +139,7 @@ impl Runs {
             ledger,
             signup: Signup::new(platform)?,
             jobs: Jobs::new(platform, &providers)?,
+            live: Live::new(platform)?,
             providers,
             media: Media::new(platform)?,
             idempotency_keys: IdempotencyKeys::new(platform)?,
@@ -174,8 +186,8 @@ impl Runs {
         if order.run.is_some() && order.idempotency_key.is_some() {
             return Err(OrderError::TwoKeys.into());
         }
-        let row = self.0.shop.sellable_row(&order.input, now).await?;
-        let listed = row.price_of(&order.input)?;
+        let Offer { row, materials } = self.0.shop.offer(&account, &order.input, now).await?;
+        let listed = row.price_of(&order.input, &materials)?;
         if let Some(expected) = order.price.filter(|expected| order.quote.is_none() && listed != *expected) {
             return Err(OrderError::PriceChanged { expected, now: listed }.into());
         }
@@ -185,12 +197,16 @@ impl Runs {
         };
         let (price, cost, markup) = match &quote {
             Some(quote) => (quote.price, quote.cost, quote.markup),
-            None => (listed, row.cost_of(&order.input)?, row.markup),
+            None => (listed, row.cost_of(&order.input, &materials)?, row.markup),
         };
         let chain = self.0.providers.chain(&row.chain);
         let chain = chain.map_err(|unknown| RunsError::UnknownChain(unknown.to_string()))?;
-        let measure = order.input.measure(row.output_tokens_max());
-        if !chain.is_paid_by(measure, row.ledger_unit.cost_paid_by(price)) {
+        let measure = order.input.measure(row.output_tokens_max(), &materials);
+        let summary = SummaryPlan::of(&row, self.0.shop.summary_cost(&row)?);
+        let kept = summary.as_ref().map_or(CostCents::ZERO, |summary| summary.cost_max);
+        let kept = (0..SUMMARY_TRIES).fold(CostCents::ZERO, |sum, _| sum.saturating_add(kept));
+        let cost_max = row.ledger_unit.cost_paid_by(price).checked_sub(kept).unwrap_or_default();
+        if !chain.is_paid_by(measure, cost_max) {
             tracing::error!(
                 metric = "tool_closed",
                 tool = row.name(),
@@ -211,12 +227,15 @@ impl Runs {
             key: order.idempotency_key.clone(),
             fingerprint: order.input.fingerprint(),
             input: order.input.clone(),
+            materials,
             row,
             price,
             cost,
             markup,
             quote: quote.map(|quote| quote.number),
             chain,
+            cost_max,
+            summary,
         })
     }
 
@@ -226,7 +245,8 @@ impl Runs {
         made.after(RUN_ID_AGE_MAX) >= now && made <= now.after(RUN_ID_AHEAD_MAX)
     }
 
-    pub(crate) fn hold_lifetime(&self) -> Duration {
-        self.0.ledger.hold_lifetime()
+    /// How long the credit of a run of `name` (`script/chat`) is held.
+    pub(crate) fn hold_lifetime(&self, name: &str) -> Duration {
+        tools::hold_lifetime(name, self.0.ledger.hold_lifetime())
     }
 }

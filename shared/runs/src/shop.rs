@@ -1,11 +1,14 @@
+use crate::tools::{Limits, Material, Materials};
 use crate::view::{PriceView, QuoteView};
 use crate::{
     Catalog, FieldError, OrderError, PriceRow, Quote, QuoteSeal, RunRules, RunsError, ToolForm, ToolInput,
     form,
 };
+use media::{FileFamily, Media, UploadError};
 use platform::{InvalidSettings, Platform, Settings, StoreError};
-use primitives::{AccountId, CreditsView, Language, RunId, Secret, Timestamp};
+use primitives::{AccountId, CostCents, CreditsView, Language, RunId, Secret, Timestamp};
 use problems::Wording;
+use providers::Hearable;
 use std::time::Duration;
 
 /// What can be bought and at which price. Reads `tool_pricing`, writes nothing.
@@ -14,6 +17,14 @@ pub struct Shop {
     catalog: Catalog,
     seal: QuoteSeal,
     quote_lifetime: Duration,
+    media: Media,
+    limits: Limits,
+}
+
+/// What is sold, by this row, for an input with these files.
+pub(crate) struct Offer {
+    pub(crate) row: PriceRow,
+    pub(crate) materials: Materials,
 }
 
 /// Settings of the shop.
@@ -35,6 +46,8 @@ impl Shop {
             catalog: Catalog::new(platform)?,
             seal: QuoteSeal::new(&settings.quote_secret),
             quote_lifetime: platform.rules(RunRules::read)?.quote_lifetime(),
+            media: Media::new(platform)?,
+            limits: Limits { hearable: Hearable::new(platform)? },
         })
     }
 
@@ -75,12 +88,12 @@ impl Shop {
         input: &ToolInput,
         now: Timestamp,
     ) -> Result<QuoteView, RunsError> {
-        let row = self.sellable_row(input, now).await?;
+        let Offer { row, materials } = self.offer(account, input, now).await?;
         let quote = Quote {
             account: account.clone(),
             name: row.name(),
-            price: row.price_of(input)?,
-            cost: row.cost_of(input)?,
+            price: row.price_of(input, &materials)?,
+            cost: row.cost_of(input, &materials)?,
             markup: row.markup,
             fingerprint: input.fingerprint_as(&row.option),
             expires_at: now.after(self.quote_lifetime),
@@ -95,13 +108,14 @@ impl Shop {
         })
     }
 
-    /// The row that sells this input.
-    pub(crate) async fn sellable_row(
+    /// What this input is sold by, and what is known of its files.
+    pub(crate) async fn offer(
         &self,
+        account: &AccountId,
         input: &ToolInput,
         now: Timestamp,
-    ) -> Result<PriceRow, RunsError> {
-        let row = self.catalog.row(input.tool(), input.option(), now).await?;
+    ) -> Result<Offer, RunsError> {
+        let row = self.catalog.row(input.tool().as_str(), input.option(), now).await?;
         let row = row.ok_or_else(|| {
             let why = Wording::new(
                 "name one of the models that GET /v1/pricing lists for this tool",
@@ -112,8 +126,36 @@ impl Shop {
         if !row.is_enabled {
             return Err(OrderError::ToolDisabled.into());
         }
-        row.check(input).map_err(OrderError::InvalidInput)?;
-        Ok(row)
+        let materials = self.materials(account, input, now).await?;
+        row.check(input, &materials, &self.limits).map_err(OrderError::InvalidInput)?;
+        Ok(Offer { row, materials })
+    }
+
+    /// What is known of the uploads that an input names. An input that names none asks nobody.
+    async fn materials(
+        &self,
+        account: &AccountId,
+        input: &ToolInput,
+        now: Timestamp,
+    ) -> Result<Materials, RunsError> {
+        let (mut materials, mut complaints) = (Vec::new(), Vec::new());
+        for (field, id, wanted) in input.uploads() {
+            match self.media.uploads().ready(account, id, now).await {
+                Ok((kind, facts)) if kind == wanted => materials.push(Material { id, kind, facts }),
+                Ok(_) => complaints.push(wrong_kind(field, wanted)),
+                Err(UploadError::NotFound) => complaints.push(no_such_upload(field)),
+                Err(error) => return Err(OrderError::Upload(error).into()),
+            }
+        }
+        match complaints.is_empty() {
+            true => Ok(Materials(materials)),
+            false => Err(OrderError::InvalidInput(complaints).into()),
+        }
+    }
+
+    /// What a text about gathered rows may cost, of a row that is sold.
+    pub(crate) fn summary_cost(&self, row: &PriceRow) -> Result<CostCents, RunsError> {
+        row.summary_cost(self.catalog.worst_costs()).map_err(|_| OrderError::ToolDisabled.into())
     }
 
     /// The quote, if it is ours and for this account, row and input, and still runs.
@@ -137,4 +179,21 @@ impl Shop {
         }
         Ok(quote)
     }
+}
+
+fn no_such_upload(field: &str) -> FieldError {
+    let why = Wording::new(
+        "there is no such upload of yours, or its days are over",
+        "không có tệp tải lên này, hoặc đã quá hạn",
+    );
+    FieldError::new(&format!("/input/{field}"), why)
+}
+
+fn wrong_kind(field: &str, wanted: FileFamily) -> FieldError {
+    let wanted = wanted.as_str();
+    let why = Wording::new(
+        format!("upload it as `kind` {wanted}"),
+        format!("hãy tải lên với `kind` là {wanted}"),
+    );
+    FieldError::new(&format!("/input/{field}"), why)
 }

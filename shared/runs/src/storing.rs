@@ -1,13 +1,13 @@
 //! What a provider made, on its way into the media store. It is stored before anything is charged.
 
-use crate::files::{self, NewFile};
+use crate::files::NewFile;
 use crate::job::RunJob;
 use crate::jobs::Jobs;
 use bytes::Bytes;
 use futures_util::stream;
 use media::{MediaError, NewOutput, StoredOutput, output_name};
 use primitives::{Private, times};
-use providers::{BrokenOff, Made, MadeFile, Visit};
+use providers::{BrokenOff, MadeFile, Visit};
 use std::convert::Infallible;
 
 /// The longest file that is taken from a provider.
@@ -25,14 +25,13 @@ pub(crate) enum NotStored {
 }
 
 impl Jobs {
-    /// Stores all that was made, each under a name of the hold's, so that nothing but the decision about it ever writes there.
+    /// Stores all files of a run, each under a name of the hold's, so that nothing but the decision about it ever writes there.
     pub(crate) async fn store_all(
         &self,
         job: &RunJob,
-        made: Vec<Made>,
+        files: Vec<NewFile>,
         visit: Visit,
     ) -> Result<Vec<StoredOutput>, NotStored> {
-        let files: Vec<NewFile> = made.into_iter().flat_map(|made| files::of(made, job.family())).collect();
         let is_one = files.len() == 1;
         let mut outputs = Vec::with_capacity(files.len());
         for (file, n) in files.into_iter().zip(1_u32..) {

@@ -4,6 +4,7 @@ use crate::RunsError;
 use crate::view::{OutputView, RunBegun, RunView};
 use primitives::{Private, RunId};
 use problems::{Problem, ProblemCode};
+use providers::Sign;
 use serde::Serialize;
 use std::pin::pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -19,9 +20,7 @@ pub enum RunEvent {
     Run(Box<RunBegun>),
     /// What happens now; told at every change that a person may wait for, and at least every
     /// [`crate::RunsSettings::progress`].
-    Progress {
-        stage: Stage,
-    },
+    Progress(Progress),
     /// The next piece of the text. From the first one on the provider does not change.
     Delta(Private<String>),
     Output(Box<OutputView>),
@@ -31,6 +30,31 @@ pub enum RunEvent {
     Done(Box<RunView>),
     /// The end: what happened, whether credit was taken, what to do.
     Failed(Box<Problem>),
+}
+
+/// Where a run is, and how far, where its provider tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Progress {
+    pub stage: Stage,
+    /// How many are before it, while it waits for its turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<u32>,
+    /// How much of it is done, in hundredths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u8>,
+}
+
+impl Progress {
+    pub(crate) fn at(stage: Stage) -> Progress {
+        Progress { stage, ahead: None, percent: None }
+    }
+
+    pub(crate) fn of(sign: Sign) -> Progress {
+        match sign {
+            Sign::Queued { ahead } => Progress { ahead, ..Progress::at(Stage::Queued) },
+            Sign::Working { percent } => Progress { percent, ..Progress::at(Stage::Working) },
+        }
+    }
 }
 
 /// Where a run is. It names no provider: until the first content a fallback is silent.
@@ -54,23 +78,41 @@ pub enum Stage {
 /// Tells one run's story to one listener.
 ///
 /// The channel is unbounded because a run never waits for its listener, and what it can hold is bounded all the same: the
-/// text by [`crate::conduct`]'s limit, everything else by the run's time.
+/// text by [`crate::writing`]'s limit, everything else by the run's time.
 pub(crate) struct Teller {
     events: mpsc::UnboundedSender<RunEvent>,
     every: Duration,
-    stage: Mutex<Stage>,
+    progress: Mutex<Progress>,
+    /// All text that was told.
+    told: Mutex<String>,
     /// Told as begun: what fails from here on failed with credit held.
     begun: OnceLock<RunId>,
 }
 
 impl Teller {
     pub(crate) fn new(events: mpsc::UnboundedSender<RunEvent>, every: Duration) -> Teller {
-        Teller { events, every, stage: Mutex::new(Stage::Waiting), begun: OnceLock::new() }
+        Teller { events, every, progress: Mutex::new(Progress::at(Stage::Waiting)), told: Mutex::default(), begun: OnceLock::new() }
     }
 
     /// The listener may be gone; the run goes on all the same.
     pub(crate) fn tell(&self, event: RunEvent) {
         let _ = self.events.send(event);
+    }
+
+    /// Tells what a text that grows has more than was told. A text that does not begin with that was begun anew, and is told
+    /// no more.
+    pub(crate) fn tell_more_of(&self, text: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rest) = text.strip_prefix(told.as_str()).filter(|rest| !rest.is_empty()) {
+            self.tell(RunEvent::Delta(Private::new(rest.to_owned())));
+            told.push_str(rest);
+        }
+    }
+
+    /// A piece of a text.
+    pub(crate) fn tell_piece(&self, piece: String) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push_str(&piece);
+        self.tell(RunEvent::Delta(Private::new(piece)));
     }
 
     pub(crate) fn begin(&self, begun: RunBegun) {
@@ -79,17 +121,17 @@ impl Teller {
         self.tell(RunEvent::Run(Box::new(begun)));
     }
 
-    /// Tells the stage if it is a new one.
-    pub(crate) fn reach(&self, stage: Stage) {
-        if self.note(stage) {
-            self.tell(RunEvent::Progress { stage });
+    /// Tells where the run is if that is news.
+    pub(crate) fn reach(&self, progress: Progress) {
+        if self.note(progress) {
+            self.tell(RunEvent::Progress(progress));
         }
     }
 
-    /// Remembers the stage for the next sign of life, where other events show it already. True: it is a new one.
-    pub(crate) fn note(&self, stage: Stage) -> bool {
-        let mut current = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *current, stage) != stage
+    /// Remembers where the run is for the next sign of life, where other events show it already. True: it is news.
+    pub(crate) fn note(&self, progress: Progress) -> bool {
+        let mut current = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, progress) != progress
     }
 
     /// The end of a run that failed, or of a request that never became one.
@@ -112,7 +154,7 @@ impl Teller {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                _ = beat.tick() => self.tell(RunEvent::Progress { stage: self.stage() }),
+                _ = beat.tick() => self.tell(RunEvent::Progress(self.progress())),
             }
         }
     }
@@ -122,8 +164,8 @@ impl Teller {
         self.events.is_closed()
     }
 
-    fn stage(&self) -> Stage {
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> Progress {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -141,7 +183,7 @@ mod tests {
 
     fn stages(listener: &mut mpsc::UnboundedReceiver<RunEvent>) -> Vec<Stage> {
         let told = std::iter::from_fn(|| listener.try_recv().ok());
-        told.map(|event| if let RunEvent::Progress { stage } = event { stage } else { panic!("{event:?}") })
+        told.map(|event| if let RunEvent::Progress(progress) = event { progress.stage } else { panic!("{event:?}") })
             .collect()
     }
 
@@ -159,10 +201,10 @@ mod tests {
     async fn a_stage_is_told_when_it_is_reached_and_once() {
         let (tell, mut listener) = teller();
         for stage in [Stage::Waiting, Stage::Thinking, Stage::Thinking, Stage::Storing] {
-            tell.reach(stage);
+            tell.reach(Progress::at(stage));
         }
         assert_eq!(stages(&mut listener), [Stage::Thinking, Stage::Storing]);
-        tell.note(Stage::Writing);
+        tell.note(Progress::at(Stage::Writing));
         tell.during(tokio::time::sleep(OFTEN * 5)).await;
         assert!(stages(&mut listener).contains(&Stage::Writing), "the next sign of life knows it");
     }
@@ -171,7 +213,7 @@ mod tests {
     fn what_a_listener_that_never_reads_can_make_us_keep_fits_a_small_function() {
         // The most any tool may write, in pieces of one byte, each with an allocation of its own.
         let (tokens, allocation) = (8_000, 32);
-        let bytes = tokens * crate::conduct::BYTES_PER_TOKEN_MAX * (size_of::<RunEvent>() + allocation);
+        let bytes = tokens * crate::writing::BYTES_PER_TOKEN_MAX * (size_of::<RunEvent>() + allocation);
         assert!(bytes < 12 * 1024 * 1024, "{bytes}");
     }
 

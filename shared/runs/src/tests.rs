@@ -104,6 +104,7 @@ fn longest_receipt(tried: Vec<Tried>) -> Receipt {
         cost: "123.456789".parse().unwrap(),
         markup: Some("12345/1000".parse().unwrap()),
         chars: Some(20_000),
+        consent: false,
         fp: Fingerprint::of(&[b"x"]).encode(),
         reserved_at: now().millis(),
         first_at: Some(now().millis()),
@@ -118,6 +119,7 @@ fn longest_receipt(tried: Vec<Tried>) -> Receipt {
             cut: true,
             filtered: false,
         }),
+        summed: None,
         output: Some(StoredOutput {
             kind: OutputKind::Text,
             key: format!("tmp30/user_{}/2026-11-22/{}-AbCdEf.txt", "x".repeat(27), RunId::mint(now())),

@@ -155,7 +155,7 @@ impl UsageRow {
     fn of(outcome: &Outcome) -> Option<UsageRow> {
         let run = outcome.run()?;
         let receipt = Receipt::parse(&run.receipt)?;
-        let failed_cost = receipt.failed_cost(outcome);
+        let (failed_cost, served_cost) = (receipt.failed_cost(outcome), receipt.served_cost());
         let served = receipt.served;
         let failure = run.failure().map(str::to_owned);
         Some(UsageRow {
@@ -168,7 +168,7 @@ impl UsageRow {
             failure,
             provider: served.as_ref().map(|served| served.by.clone()),
             model: served.as_ref().map(|served| served.model.clone()),
-            provider_cost: served.map(|served| served.cost),
+            provider_cost: served.map(|_| served_cost),
             failed_cost,
             attempts: receipt.tried,
             client_left: receipt.left,

@@ -2,8 +2,8 @@
 
 use crate::closed_sets::{AttemptOutcome, PictureSize, RunFailure};
 use crate::pricing::{Case, PriceCase};
-use crate::receipt::Receipt;
-use crate::{ImageSize, PriceRow, RunsError, Tried};
+use crate::receipt::{Receipt, ServedBy};
+use crate::{ImageSize, PriceRow, Progress, RunsError, Tool, Tried};
 use credits::{Balance, Hold, Outcome};
 use media::{FileFamily, OutputLinks, StoredOutput};
 use primitives::{Credits, CreditsView, RunId, Timestamp, Unit};
@@ -44,6 +44,9 @@ pub struct RunView {
     /// What it brought, in order; of most tools one file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<OutputView>,
+    /// Where it is, while it goes on, as far as that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
     pub timeline: Vec<TimelineStep>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptView>,
@@ -206,6 +209,12 @@ pub struct ReceiptView {
     /// The provider stopped at its length limit.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cut_at_limit: bool,
+    /// Who wrote the text about what was gathered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary_provider: Option<String>,
+    /// Its owner has said that whoever is heard in the recording agrees that their voice is used.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub consent: bool,
     /// How the output ended. Absent when nothing was served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ending: Option<OutputEnding>,
@@ -292,7 +301,7 @@ pub struct PriceView {
     pub parameters: Vec<ToolParameter>,
 }
 
-/// One price of a variant: of a size, or of prompts up to a length.
+/// One price of a variant, and the inputs that have it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PriceCaseView {
     pub price: CreditsView,
@@ -300,9 +309,24 @@ pub struct PriceCaseView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<PictureSize>)]
     pub size: Option<String>,
+    /// The parameter `count` that has this price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
     /// Prompts up to so many bytes (UTF-8), longer than those of the line before, have this price.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_bytes_max: Option<u64>,
+    /// Texts up to so many characters, longer than those of the line before, have this price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chars_max: Option<u64>,
+    /// Recordings up to so many seconds, longer than those of the line before, have this price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds_max: Option<u64>,
+    /// The parameter `seconds` that has this price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+    /// The parameter `rows` that has this price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -319,13 +343,17 @@ pub struct ToolParameter {
     pub default: Option<String>,
 }
 
-/// What a parameter takes; of a `choice` one of its `choices`.
+/// What a parameter takes; of a `choice` one of its `choices`, of an `upload` the id of one, of a `list` several texts, of a
+/// `statement` `true`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ParameterType {
     String,
     Integer,
     Choice,
+    Upload,
+    List,
+    Statement,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -438,6 +466,7 @@ impl RunView {
             finished_at: None,
             failure: None,
             outputs: Vec::new(),
+            progress: None,
             timeline: vec![TimelineStep::at(reserved_at, Milestone::Reserved).of(price)],
             receipt: None,
             balance: None,
@@ -463,6 +492,7 @@ impl RunView {
             input_chars: receipt.chars,
             created_at: receipt.reserved_at(),
             finished_at: Some(outcome.at),
+            progress: None,
             timeline: timeline(&receipt, outcome, failure.as_deref(), unit),
             failure,
             outputs: Vec::new(),
@@ -504,9 +534,11 @@ impl ReceiptView {
             price: CreditsView::new(receipt.price, unit),
             provider: served.map(|served| served.by.clone()),
             provider_model: served.map(|served| served.model.clone()),
-            input_tokens: served.map_or(0, |served| served.tokens_in),
-            output_tokens: served.map_or(0, |served| served.tokens_out),
+            input_tokens: tokens(receipt, |served| served.tokens_in),
+            output_tokens: tokens(receipt, |served| served.tokens_out),
             cut_at_limit: served.is_some_and(|served| served.cut),
+            summary_provider: receipt.summed.as_ref().map(|summed| summed.by.clone()),
+            consent: receipt.consent,
             ending: served.map(|served| OutputEnding::of(served.ending())),
             attempts: receipt
                 .tried
@@ -516,6 +548,10 @@ impl ReceiptView {
             failed_cost_cents: receipt.failed_cost(outcome).to_string(),
         }
     }
+}
+
+fn tokens(receipt: &Receipt, of: fn(&ServedBy) -> u64) -> u64 {
+    receipt.served.iter().chain(&receipt.summed).map(of).fold(0, u64::saturating_add)
 }
 
 impl OutputEnding {
@@ -563,11 +599,8 @@ impl AttemptView {
 impl PriceView {
     pub(crate) fn of(row: &PriceRow, is_default: bool) -> Result<PriceView, RunsError> {
         let cases = row.cases().map_err(|_| RunsError::Malformed("a price"))?;
-        let is_usual = |case: &&PriceCase| match case.of {
-            Case::Size(size) => size == ImageSize::DEFAULT,
-            Case::PromptBytesMax(_) => case.units == 1,
-        };
-        let usual = cases.iter().find(is_usual).ok_or(RunsError::Malformed("a price"))?;
+        let is_usual = |case: &&PriceCase| case.of == Case::Size(ImageSize::DEFAULT, 1);
+        let usual = cases.iter().find(is_usual).or(cases.first()).ok_or(RunsError::Malformed("a price"))?;
         Ok(PriceView {
             tool: row.tool.clone(),
             model: row.option.clone(),
@@ -583,36 +616,30 @@ impl PriceView {
 
 impl PriceCaseView {
     fn of(case: &PriceCase, unit: Unit) -> PriceCaseView {
-        let (size, prompt_bytes_max) = match case.of {
-            Case::Size(size) => (Some(size.as_str().to_owned()), None),
-            Case::PromptBytesMax(bytes) => (None, Some(bytes)),
+        let mut view = PriceCaseView {
+            price: CreditsView::new(case.price, unit),
+            size: None,
+            count: None,
+            prompt_bytes_max: None,
+            chars_max: None,
+            seconds_max: None,
+            seconds: None,
+            rows: None,
         };
-        PriceCaseView { price: CreditsView::new(case.price, unit), size, prompt_bytes_max }
+        match case.of {
+            Case::Any => {}
+            Case::Size(size, count) => (view.size, view.count) = (Some(size.as_str().to_owned()), Some(count)),
+            Case::PromptBytesMax(bytes) => view.prompt_bytes_max = Some(bytes),
+            Case::CharsMax(chars) => view.chars_max = Some(chars),
+            Case::SecondsMax(seconds) => view.seconds_max = Some(seconds),
+            Case::Seconds(seconds) => view.seconds = Some(seconds),
+            Case::Rows(rows) => view.rows = Some(rows),
+        }
+        view
     }
 }
 
 fn parameters(row: &PriceRow) -> Vec<ToolParameter> {
-    let parameter = |name: &str, kind, required| ToolParameter {
-        name: name.to_owned(),
-        kind,
-        required,
-        max_chars: None,
-        choices: Vec::new(),
-        default: None,
-    };
-    let prompt = ToolParameter {
-        max_chars: Some(row.prompt_chars_max),
-        ..parameter("prompt", ParameterType::String, true)
-    };
-    let mut parameters = vec![prompt];
-    if row.tool == "image" {
-        let size = ToolParameter {
-            choices: ImageSize::ALL.map(|size| size.as_str().to_owned()).to_vec(),
-            default: Some(ImageSize::DEFAULT.as_str().to_owned()),
-            ..parameter("size", ParameterType::Choice, false)
-        };
-        parameters.push(size);
-        parameters.push(parameter("seed", ParameterType::Integer, false));
-    }
-    parameters
+    let Ok(tool) = row.tool.parse::<Tool>() else { return Vec::new() };
+    tool.fields().iter().map(|field| field.parameter(row.prompt_chars_max)).collect()
 }

@@ -209,7 +209,7 @@ async fn an_upload_is_its_owners_alone_and_gone_after_thirty_days() {
     }
     let media = media::Media::new(&world.accountant).unwrap();
     let opened = async |person: &crate::world::Person| {
-        media.opened_upload(&person.id().parse().unwrap(), id_of(&path), world.now()).await
+        media.uploads().ready(&person.id().parse().unwrap(), id_of(&path), world.now()).await
     };
     assert!(opened(&ann).await.is_ok());
     assert!(matches!(opened(&bob).await, Err(media::UploadError::NotFound)));

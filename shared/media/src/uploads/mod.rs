@@ -49,15 +49,9 @@ struct Content {
 }
 
 impl Media {
-    /// An upload that a run's input names, ready to be read. The first use reads it from its beginning to its end; every
-    /// later one is a single read of its row.
-    pub async fn opened_upload(
-        &self,
-        account: &AccountId,
-        id: UploadId,
-        now: Timestamp,
-    ) -> Result<OpenedUpload, UploadError> {
-        self.uploads().open(account, id, now).await
+    /// An upload of which the facts are known, to be read. They were stored, so nothing is asked.
+    pub fn known_upload(&self, id: UploadId, kind: FileFamily, facts: UploadFacts) -> OpenedUpload {
+        OpenedUpload::new(self.clone(), id, kind, facts)
     }
 }
 
@@ -150,18 +144,19 @@ impl Uploads {
         }
     }
 
-    /// The upload, ready to be read.
-    pub async fn open(
+    /// What is known of an upload that was looked at before. Its file is not touched: whoever sent it asks `show` until it is
+    /// ready.
+    pub async fn ready(
         &self,
         account: &AccountId,
         id: UploadId,
         now: Timestamp,
-    ) -> Result<OpenedUpload, UploadError> {
-        let upload = self.show(account, id, now).await?;
+    ) -> Result<(FileFamily, UploadFacts), UploadError> {
+        let upload = self.upload(account, id, now).await?;
         match upload.state {
             UploadState::Waiting => Err(UploadError::NotUploaded),
             UploadState::Refused(refusal) => Err(UploadError::Refused(refusal)),
-            UploadState::Ready(facts) => Ok(OpenedUpload::new(self.media.clone(), id, upload.kind, facts)),
+            UploadState::Ready(facts) => Ok((upload.kind, facts)),
         }
     }
 

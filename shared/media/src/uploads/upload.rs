@@ -3,6 +3,7 @@ use crate::output::expiry;
 use crate::sniff::{Bounds, Facts, Flaw};
 use crate::{FileFamily, FileType, MediaRules};
 use primitives::{AccountId, Timestamp, UploadId};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The class of keys that uploads lie under; the bucket's rule for it ends them.
@@ -56,8 +57,8 @@ pub enum UploadState {
     Refused(UploadRefusal),
 }
 
-/// What a run may know of an upload without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a run may know of an upload without reading it. It can be stored beside what was ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadFacts {
     /// Judged by its bytes.
     pub file_type: FileType,
