@@ -118,7 +118,7 @@ impl World {
                 Visited::Finished(finished) => match chain.fetch(&work, &finished, &order, visit).await {
                     Ok(fetched) => {
                         made = fetched;
-                        break Ok(chain.served(&work, &finished, visit.now()).unwrap());
+                        break Ok(chain.served(&work, &order, &finished, visit.now()).unwrap());
                     }
                     Err(next) => work = next,
                 },
