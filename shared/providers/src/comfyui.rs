@@ -318,12 +318,7 @@ impl JobAdapter for Comfyui {
     }
 
     /// A video is passed on as it comes.
-    async fn fetch(
-        &self,
-        finished: &Finished,
-        _: &JobOrder,
-        limit: Instant,
-    ) -> Result<Vec<Made>, Failure> {
+    async fn fetch(&self, finished: &Finished, _: &JobOrder, limit: Instant) -> Result<Vec<Made>, Failure> {
         let Brought::Files(files) = &finished.brought else { return Err(FailureClass::Unavailable.into()) };
         if self.makes == Makes::Images {
             return download::pictures(&self.platform, files, &self.headers, self.timing().poll, limit).await;

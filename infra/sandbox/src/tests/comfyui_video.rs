@@ -176,7 +176,8 @@ async fn a_picture_of_an_uploaded_one_has_its_size() {
     outputs(&sandbox, nodes.clone()).await;
     assert_eq!(png_size(&view(&sandbox, "filename=cit_00001_.png").await.body), (400, 300));
 
-    nodes["41"] = json!({ "class_type": "RepeatLatentBatch", "inputs": { "samples": ["40", 0], "amount": 3 } });
+    nodes["41"] =
+        json!({ "class_type": "RepeatLatentBatch", "inputs": { "samples": ["40", 0], "amount": 3 } });
     nodes["3"]["inputs"]["latent_image"] = json!(["41", 0]);
     let made = outputs(&sandbox, nodes).await;
     assert_eq!(made["50"]["images"].as_array().map(Vec::len), Some(3), "it is repeated");

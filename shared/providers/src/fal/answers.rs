@@ -99,10 +99,10 @@ impl Problem {
         let names_prompt = |field: &Value| {
             field["loc"].as_array().is_some_and(|loc| loc.iter().any(|part| part.as_str() == Some("prompt")))
         };
-        let kinds: Vec<_> =
-            kinds.chain(lenient::text(&document["error_type"])).map(str::to_owned).collect();
+        let kinds: Vec<_> = kinds.chain(lenient::text(&document["error_type"])).map(str::to_owned).collect();
         Problem {
-            is_about_the_input: fields.iter().any(names_prompt) || kinds.iter().any(|kind| is_of_a_picture(kind)),
+            is_about_the_input: fields.iter().any(names_prompt)
+                || kinds.iter().any(|kind| is_of_a_picture(kind)),
             kinds,
             words: Words::of(document, prompt),
             says_something: ["detail", "error", "error_type"]
@@ -211,8 +211,16 @@ mod tests {
             (422, r#"{"detail":[{"type":"x"},{"type":"content_policy_violation"}]}"#, "content_rejected"),
             (422, r#"{"detail":[{"loc":["body","start_image_url"],"type":"image_too_small"}]}"#, "bad_input"),
             (422, r#"{"detail":[{"loc":["body","image_url"],"type":"file_too_large"}]}"#, "bad_input"),
-            (422, r#"{"detail":[{"loc":["body","image_url"],"type":"file_download_error"}]}"#, "request_refused"),
-            (422, r#"{"detail":[{"loc":["body","image_url"],"type":"image_load_error"}]}"#, "request_refused"),
+            (
+                422,
+                r#"{"detail":[{"loc":["body","image_url"],"type":"file_download_error"}]}"#,
+                "request_refused",
+            ),
+            (
+                422,
+                r#"{"detail":[{"loc":["body","image_url"],"type":"image_load_error"}]}"#,
+                "request_refused",
+            ),
             (422, r#"{"detail":[{"type":"generation_timeout"}]}"#, "unavailable"),
             (422, r#"{"detail":"a text"}"#, "request_refused"),
             (422, r#"{"detail":"Prompt flagged by content checker"}"#, "content_rejected"),
@@ -252,7 +260,11 @@ mod tests {
             (r#"{"images":[{"url":"a"}],"has_nsfw_concepts":true}"#, vec!["a"], true),
             (r#"{"images":[{"url":"a"}],"has_nsfw_concepts":["true"]}"#, vec!["a"], true),
             (r#"{"images":[{"url":"a"},{"url":"b"},{"url":"a"}]}"#, vec!["a", "b"], false),
-            (r#"{"images":[{"url":"a"},{"url":"b"}],"has_nsfw_concepts":[false,true]}"#, vec!["a", "b"], true),
+            (
+                r#"{"images":[{"url":"a"},{"url":"b"}],"has_nsfw_concepts":[false,true]}"#,
+                vec!["a", "b"],
+                true,
+            ),
             (r#"{"images":[]}"#, vec![], false),
             (r#"{"images":7}"#, vec![], false),
             (r#"{"video":{"url":"a"}}"#, vec![], false),

@@ -32,7 +32,8 @@ impl Family {
     /// Whether such a model takes the request at all: fal would tell only after its queue, and as an error of ours.
     pub(super) fn serves(self, wanted: Wanted<'_>) -> bool {
         let is_at_most = |characters_max: usize| wanted.prompt().chars().count() <= characters_max;
-        let side = wanted.picture().and_then(|picture| picture.pixels).map(|(width, height)| width.min(height));
+        let side =
+            wanted.picture().and_then(|picture| picture.pixels).map(|(width, height)| width.min(height));
         match (self, wanted) {
             (Family::Flux, Wanted::Images(image)) => FLUX_IMAGES.contains(&image.count),
             (Family::Kling, Wanted::Video(video)) => {

@@ -21,7 +21,8 @@ fn from_a_picture(world: &World, count: u32) -> JobOrder {
 
 /// A finished prompt with so many saved images.
 fn history(count: usize) -> Value {
-    let image = |place: usize| json!({"filename": format!("cit_{place}.png"), "subfolder": "", "type": "output"});
+    let image =
+        |place: usize| json!({"filename": format!("cit_{place}.png"), "subfolder": "", "type": "output"});
     let images: Vec<_> = (0..count).map(image).collect();
     json!({ID: {"outputs": {"9": {"images": images}}, "status": {"status_str": "success", "completed": true}}})
 }
@@ -90,12 +91,18 @@ async fn a_picture_is_sent_first_and_loaded_by_the_name_that_comes_back() {
 
         let requests = world.stand.requests();
         let paths: Vec<_> = requests.iter().map(|request| request.path.as_str()).take(3).collect();
-        assert_eq!(paths, ["/media/kite.png?signature=secret-link", "/comfyui/upload/image", "/comfyui/prompt"]);
+        assert_eq!(
+            paths,
+            ["/media/kite.png?signature=secret-link", "/comfyui/upload/image", "/comfyui/prompt"]
+        );
         assert_eq!(requests[0].header("authorization"), None, "our token stays with the server");
         let upload = &requests[1];
         assert_eq!(upload.header("authorization"), Some("Bearer comfy-token"));
         let boundary = format!("citipen-{RUN}");
-        assert_eq!(upload.header("content-type"), Some(format!("multipart/form-data; boundary={boundary}").as_str()));
+        assert_eq!(
+            upload.header("content-type"),
+            Some(format!("multipart/form-data; boundary={boundary}").as_str())
+        );
         let head = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"type\"\r\n\r\ntemp\r\n--{boundary}\r\n\
              Content-Disposition: form-data; name=\"image\"; filename=\"cit_{RUN}.png\"\r\n\
@@ -121,7 +128,10 @@ async fn the_picture_is_scaled_encoded_and_repeated_for_the_sampler() {
     let inputs = |node: &str| nodes[node]["inputs"].clone();
     let scaled = json!({"image": ["10", 0], "upscale_method": "lanczos", "width": 1024, "height": 768, "crop": "center"});
     assert_eq!((&nodes["11"]["class_type"], inputs("11")), (&json!("ImageScale"), scaled));
-    assert_eq!((&nodes["12"]["class_type"], inputs("12")), (&json!("VAEEncode"), json!({"pixels": ["11", 0], "vae": ["4", 2]})));
+    assert_eq!(
+        (&nodes["12"]["class_type"], inputs("12")),
+        (&json!("VAEEncode"), json!({"pixels": ["11", 0], "vae": ["4", 2]}))
+    );
     let repeated = json!({"samples": ["12", 0], "amount": 2});
     assert_eq!((&nodes["5"]["class_type"], inputs("5")), (&json!("RepeatLatentBatch"), repeated));
     assert_eq!((&inputs("3")["latent_image"], &inputs("3")["denoise"]), (&json!(["5", 0]), &json!(0.85)));

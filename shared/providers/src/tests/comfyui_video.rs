@@ -34,7 +34,9 @@ fn vendor(request: &Received, outputs: &Value) -> Reply {
     let path = request.path.split('?').next().unwrap();
     match (request.method.as_str(), path) {
         ("POST", "/comfyui/prompt") => json(200, &json!({"prompt_id": ID, "number": 1, "node_errors": {}})),
-        ("POST", "/comfyui/upload/image") => json(200, &json!({"name": "a.png", "subfolder": "", "type": "temp"})),
+        ("POST", "/comfyui/upload/image") => {
+            json(200, &json!({"name": "a.png", "subfolder": "", "type": "temp"}))
+        }
         ("GET", "/comfyui/queue") => json(200, &queue(ID)),
         ("GET", "/comfyui/view") => reply(200, &[], MP4),
         ("GET", path) if path.starts_with("/media/") => reply(200, &[], PNG),
@@ -98,7 +100,11 @@ async fn each_shape_has_a_size_and_a_first_picture_decides_it() {
         world.order(&["comfyui/video"], film(shape, picture)).await.served();
         let nodes = workflow(&world);
         let inputs = &nodes["5"]["inputs"];
-        assert_eq!((&inputs["width"], &inputs["height"]), (&json!(width), &json!(height)), "{shape:?} {pixels:?}");
+        assert_eq!(
+            (&inputs["width"], &inputs["height"]),
+            (&json!(width), &json!(height)),
+            "{shape:?} {pixels:?}"
+        );
         let (loaded, start) = match pixels {
             Some(_) => (json!("a.png [temp]"), json!(["10", 0])),
             None => (Value::Null, Value::Null),
@@ -173,7 +179,9 @@ async fn a_video_that_is_late_is_stopped_by_its_id_and_nobody_elses() {
 async fn a_video_that_was_finished_while_it_was_stopped_is_delivered() {
     let is_stopped = Arc::new(AtomicBool::new(false));
     let world = World::with(IMPATIENT, move |request| match request.path.as_str() {
-        path if path.starts_with("/comfyui/history/") && is_stopped.load(SeqCst) => json(200, &history(&saved())),
+        path if path.starts_with("/comfyui/history/") && is_stopped.load(SeqCst) => {
+            json(200, &history(&saved()))
+        }
         path if path.starts_with("/comfyui/history/") => json(200, &json!({})),
         path if path.ends_with("/cancel") => {
             is_stopped.store(true, SeqCst);
@@ -190,9 +198,17 @@ async fn a_video_that_was_finished_while_it_was_stopped_is_delivered() {
 async fn a_refused_video_has_a_class() {
     let table = [
         (400, r#"{"error":{"type":"missing_node_type"},"node_errors":{}}"#, "model_gone"),
-        (400, r#"{"error":{"type":"x"},"node_errors":{"37":{"errors":[{"type":"value_not_in_list"}]}}}"#, "model_gone"),
+        (
+            400,
+            r#"{"error":{"type":"x"},"node_errors":{"37":{"errors":[{"type":"value_not_in_list"}]}}}"#,
+            "model_gone",
+        ),
         (400, r#"{"error":{"type":"x"},"node_errors":{"6":{"errors":[{"type":"y"}]}}}"#, "bad_input"),
-        (400, r#"{"error":{"type":"x"},"node_errors":{"10":{"errors":[{"type":"custom_validation_failed"}]}}}"#, "request_refused"),
+        (
+            400,
+            r#"{"error":{"type":"x"},"node_errors":{"10":{"errors":[{"type":"custom_validation_failed"}]}}}"#,
+            "request_refused",
+        ),
         (401, "", "auth"),
         (500, "<html>", "unavailable"),
     ];

@@ -22,7 +22,8 @@ fn from_a_picture(world: &World, count: u32) -> JobOrder {
 /// As flux answers, with a file for each name.
 fn output(request: &Received, names: &[&str], flags: &[bool]) -> Value {
     let host = request.header("host").unwrap();
-    let image = |name: &&str| json!({"url": format!("http://{host}/fal/files/{name}"), "content_type": "image/png"});
+    let image =
+        |name: &&str| json!({"url": format!("http://{host}/fal/files/{name}"), "content_type": "image/png"});
     json!({"images": names.iter().map(image).collect::<Vec<_>>(), "seed": 7, "has_nsfw_concepts": flags})
 }
 
@@ -84,7 +85,8 @@ async fn more_images_than_were_asked_for_are_left_there() {
 async fn one_flagged_image_rejects_all_of_them() {
     let flags: [&'static [bool]; 2] = [&[false, true, false], &[true, true, true]];
     for flags in flags {
-        let world = World::start(move |request| at_fal(request, &["a.png", "b.png", "c.png"], flags, "3")).await;
+        let world =
+            World::start(move |request| at_fal(request, &["a.png", "b.png", "c.png"], flags, "3")).await;
         let told = world.order(CHAIN, order(images(3, None))).await;
         assert_eq!(told.failure(), ("content_rejected", vec!["content_rejected"]));
         assert!(told.files.is_empty());
@@ -109,7 +111,10 @@ async fn a_picture_of_a_picture_is_asked_of_its_own_model_at_its_own_price() {
     let told = world.order(CHAIN, from_a_picture(&world, 2)).await;
 
     let served = told.served();
-    assert_eq!((served.model.as_str(), served.cost), ("fal-ai/flux/dev/image-to-image", "4.5".parse().unwrap()));
+    assert_eq!(
+        (served.model.as_str(), served.cost),
+        ("fal-ai/flux/dev/image-to-image", "4.5".parse().unwrap())
+    );
     assert_eq!(served.attempts[0].model, served.model);
     assert_eq!(told.files.len(), 2);
     let requests = world.stand.requests();
@@ -125,12 +130,18 @@ async fn a_picture_of_a_picture_is_asked_of_its_own_model_at_its_own_price() {
 
 #[tokio::test]
 async fn the_change_is_written_as_a_decimal_of_two_digits() {
-    for (change, strength) in [(1, "0.01"), (10, "0.1"), (85, "0.85"), (100, "1.0"), (0, "0.01"), (255, "1.0")] {
+    for (change, strength) in
+        [(1, "0.01"), (10, "0.1"), (85, "0.85"), (100, "1.0"), (0, "0.01"), (255, "1.0")]
+    {
         let world = World::start(|request| at_fal(request, &["a.png"], &[], "1")).await;
         let painted = Painted { picture: source(&world, "kite.png"), change };
         world.order(CHAIN, order(images(1, Some(painted)))).await.served();
         let body = String::from_utf8(world.stand.requests()[0].body.clone()).unwrap();
-        assert!(body.contains(&format!("\"strength\":{strength}}}")) || body.contains(&format!("\"strength\":{strength},")), "{change}: {body}");
+        assert!(
+            body.contains(&format!("\"strength\":{strength}}}"))
+                || body.contains(&format!("\"strength\":{strength},")),
+            "{change}: {body}"
+        );
     }
 }
 
@@ -163,7 +174,11 @@ async fn a_picture_that_is_too_large_for_the_price_is_not_sent() {
         let picture = crate::SourceFile { pixels: Some((4_000, 3_000)), ..source(&world, "kite.png") };
         let of = order(images(1, Some(Painted { picture, change: 50 })));
         let told = world.order(chain, JobOrder { cost_max: cost_max.parse().unwrap(), ..of }).await;
-        assert_eq!((told.outcome.is_ok(), world.stand.count("POST") == 1), (is_asked, is_asked), "{cost_max}");
+        assert_eq!(
+            (told.outcome.is_ok(), world.stand.count("POST") == 1),
+            (is_asked, is_asked),
+            "{cost_max}"
+        );
     }
 }
 

@@ -59,7 +59,10 @@ async fn a_video_is_submitted_followed_priced_and_passed_on() {
     let told = world.order(&["fal/kling"], landscape()).await;
 
     let served = told.served();
-    assert_eq!((served.provider, served.model.as_str()), (ProviderName::Fal, "fal-ai/kling-video/v3/pro/text-to-video"));
+    assert_eq!(
+        (served.provider, served.model.as_str()),
+        (ProviderName::Fal, "fal-ai/kling-video/v3/pro/text-to-video")
+    );
     assert_eq!((served.cost, served.cost_is_estimated), ("140.224".parse().unwrap(), false));
     assert_eq!(served.usage.billable_units.as_deref(), Some("5.008"));
     assert_eq!(served.attempts[0].provider_request_id.as_deref(), Some("req-1"));
@@ -192,13 +195,25 @@ async fn a_video_fails_as_its_submit_or_its_result_says() {
         assert_eq!(world.order(&["fal/wan"], landscape()).await.failure().0, class, "{status} {body}");
     }
     let at_result = [
-        (422, r#"{"detail":[{"loc":["body","prompt"],"type":"content_policy_violation"}]}"#, &[] as Headers, "content_rejected", "0"),
+        (
+            422,
+            r#"{"detail":[{"loc":["body","prompt"],"type":"content_policy_violation"}]}"#,
+            &[] as Headers,
+            "content_rejected",
+            "0",
+        ),
         (500, r#"{"detail":[{"loc":["body"],"type":"internal_server_error"}]}"#, &[], "unavailable", "0"),
         (504, "{}", &[("x-fal-request-timeout-type", "user")], "unavailable", "0"),
         (200, r#"{"video":null}"#, &[], "unavailable", "50"),
         (200, r#"{"video":{"url":null},"seed":null}"#, &[("x-fal-billable-units", "5")], "unavailable", "50"),
         (200, r#"{"images":[{"url":"http://x.test/a.png"}]}"#, &[], "unavailable", "50"),
-        (200, r#"{"video":{"url":"http://elsewhere.test/v.mp4"}}"#, &[("x-fal-billable-units", "4")], "unavailable", "40"),
+        (
+            200,
+            r#"{"video":{"url":"http://elsewhere.test/v.mp4"}}"#,
+            &[("x-fal-billable-units", "4")],
+            "unavailable",
+            "40",
+        ),
         (200, r#"{"video":{"url":"file:///etc/passwd"}}"#, &[], "unavailable", "50"),
         (200, r#"{"detail":"flagged"}"#, &[], "content_rejected", "50"),
     ];
@@ -262,13 +277,18 @@ async fn a_file_that_breaks_off_says_so_and_leads_nowhere_else() {
         Box::new(|_| reply(404, &[], "")),
         Box::new(|_| reply(302, &[("location", "/fal/files/other.mp4")], "")),
         Box::new(|_| reply(206, &[], "part")),
-        Box::new(|_| vec![Say::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n\0\0".to_vec()), Say::Cut]),
+        Box::new(|_| {
+            vec![Say::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n\0\0".to_vec()), Say::Cut]
+        }),
     ];
     for (row, file) in table.into_iter().enumerate() {
-        let world = World::start(move |request| {
-            if request.path == "/fal/files/v.mp4" { file(request) } else { vendor(request) }
-        })
-        .await;
+        let world =
+            World::start(
+                move |request| {
+                    if request.path == "/fal/files/v.mp4" { file(request) } else { vendor(request) }
+                },
+            )
+            .await;
         let told = world.order(&["fal/kling"], landscape()).await;
         assert!(content(&told.made[0]).await.is_err(), "row {row}");
         assert_eq!(world.stand.count("GET /fal/files/other"), 0, "row {row}");
@@ -314,7 +334,10 @@ async fn without_a_webhook_a_submit_that_was_cut_by_a_kill_stays_in_doubt() {
     let asking = chain.choose(&work, &landscape()).await.unwrap().asking(&work, visit.now());
     let found = chain.find(&asking, &landscape(), visit.now(), visit).await;
     assert!(found.is_doubtful());
-    assert_eq!(found.attempts().last().and_then(|attempt| attempt.failure), Some(FailureClass::UnknownOutcome));
+    assert_eq!(
+        found.attempts().last().and_then(|attempt| attempt.failure),
+        Some(FailureClass::UnknownOutcome)
+    );
     assert!(world.stand.requests().is_empty());
 }
 

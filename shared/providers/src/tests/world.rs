@@ -1,8 +1,8 @@
 use super::stand::{Received, Reply, Stand};
 use super::store::Store;
 use crate::{
-    Artifact, BrokenOff, Chain, Event, Failed, FailureClass, GivenUp, ImageRequest, Job, JobOrder, Made, Next,
-    Providers, Request, Served, Sign, SourceFile, TextRequest, Visit, Visited, Work,
+    Artifact, BrokenOff, Chain, Event, Failed, FailureClass, GivenUp, ImageRequest, Job, JobOrder, Made,
+    Next, Providers, Request, Served, Sign, SourceFile, TextRequest, Visit, Visited, Work,
 };
 use futures_util::TryStreamExt;
 use platform::{Env, Platform};
