@@ -45,8 +45,15 @@ fn read_by_the_code() -> BTreeSet<String> {
         }
     }
     // Parts of names, and one without an underscore: which names they are parts of follows below.
-    let fal_models =
-        ["FLUX_DEV", "FLUX_SCHNELL", "FLUX_DEV_FROM_PICTURE", "KLING", "KLING_FROM_PICTURE", "WAN", "WAN_FROM_PICTURE"];
+    let fal_models = [
+        "FLUX_DEV",
+        "FLUX_SCHNELL",
+        "FLUX_DEV_FROM_PICTURE",
+        "KLING",
+        "KLING_FROM_PICTURE",
+        "WAN",
+        "WAN_FROM_PICTURE",
+    ];
     for part in fal_models {
         names.remove(part);
     }

@@ -255,7 +255,7 @@ impl Jobs {
         made: Vec<Made>,
     ) -> Result<Option<JobEnd>, RunsError> {
         let now = round.visit.now();
-        let served = round.chain.served(&job.work, &finished, now);
+        let served = round.chain.served(&job.work, &round.order, &finished, now);
         let served = served.ok_or(RunsError::Malformed("a run's job"))?;
         let receipt = self.receipt(job, &served, now, round.tell);
         let outputs = match self.store_all(job, made, round.visit).await {

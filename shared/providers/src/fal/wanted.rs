@@ -14,11 +14,7 @@ pub(super) enum Wanted<'a> {
 impl<'a> Wanted<'a> {
     /// `None`: no model of ours at fal makes such a thing.
     pub(super) fn of(request: &'a Request) -> Option<Wanted<'a>> {
-        match request {
-            Request::Image(image) => Some(Wanted::Images(image)),
-            Request::Video(video) => Some(Wanted::Video(video)),
-            _ => None,
-        }
+        request.image().map(Wanted::Images).or_else(|| request.video().map(Wanted::Video))
     }
 
     pub(super) fn prompt(self) -> &'a str {
