@@ -44,7 +44,17 @@ fn read_by_the_code() -> BTreeSet<String> {
             }
         }
     }
-    for part in ["FLUX_DEV", "FLUX_SCHNELL"] {
+    // Parts of names, and one without an underscore: which names they are parts of follows below.
+    let fal_models = [
+        "FLUX_DEV",
+        "FLUX_SCHNELL",
+        "FLUX_DEV_FROM_PICTURE",
+        "KLING",
+        "KLING_FROM_PICTURE",
+        "WAN",
+        "WAN_FROM_PICTURE",
+    ];
+    for part in fal_models {
         names.remove(part);
     }
     for tier in ["CHAT", "REASONER"] {
@@ -53,8 +63,10 @@ fn read_by_the_code() -> BTreeSet<String> {
         }
         names.insert(format!("PROVIDER_FIRST_CONTENT_MS_{tier}"));
     }
-    names.insert("PROVIDER_FIRST_CONTENT_MS_IMAGE".to_owned());
-    for model in ["FLUX_DEV", "FLUX_SCHNELL"] {
+    for kind in ["IMAGE", "VIDEO"] {
+        names.insert(format!("PROVIDER_FIRST_CONTENT_MS_{kind}"));
+    }
+    for model in fal_models {
         names.insert(format!("FAL_{model}_MODEL"));
         names.insert(format!("FAL_{model}_UNIT_PRICE_CENTS"));
     }

@@ -74,6 +74,7 @@ pub(crate) fn variables(at: &Addresses) -> BTreeMap<String, String> {
         ("DEEPSEEK_URL", service("deepseek")),
         ("ANTHROPIC_URL", service("anthropic")),
         ("FAL_QUEUE_URL", service("fal")),
+        ("FAL_JWKS_URL", service("fal") + "/.well-known/jwks.json"),
         ("SEPAY_CHECKOUT_URL", format!("{}/v1/checkout/init", service("sepay"))),
         ("SEPAY_API_URL", service("sepay")),
         ("SEPAY_BANK_API_URL", service("bank")),

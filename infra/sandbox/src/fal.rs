@@ -202,10 +202,11 @@ async fn submit(world: &Arc<World>, model: &'static Model, call: &Call, mood: &M
 /// A job with a webhook does not wait for somebody to look at it. With zero latency it does, so that a test decides.
 async fn end_by_itself(world: &Arc<World>, model: &Model, id: &str, mood: &Mood) {
     if mood.fault == Some(Fault::Webhook { how: WebhookFault::Early }) && webhook::end(world, id) {
-        let outcome = webhook::send(world, id, None).await;
-        if outcome.is_ok_and(|outcome| outcome.is_taken()) {
-            return;
+        let is_taken = webhook::send(world, id, None).await.is_ok_and(|outcome| outcome.is_taken());
+        if !is_taken && !world.config.zero_latency {
+            webhook::repeat_in_background(world, id);
         }
+        return;
     }
     if !world.config.zero_latency {
         let usual = if model.is_slow() { VIDEOS_TAKE } else { PICTURES_TAKE };

@@ -2,6 +2,8 @@
 //! `execution.py`).
 
 mod answers;
+mod prompt_id;
+mod upload;
 mod workflow;
 
 use crate::failure::{Failure, FailureClass};
@@ -12,57 +14,80 @@ use crate::pace::{Looks, Sight};
 use crate::settings::{ComfyuiSettings, Timing};
 use crate::status::ErrorAnswer;
 use crate::wire::{self, Unanswered};
-use crate::{ImageRequest, Made, Usage, download, lenient};
-use answers::{Ended, ImageFile, class_of_node_errors, class_of_refusal, place_in};
+use crate::{Made, MadeFile, Request, Usage, download, lenient};
+use answers::{Ended, SavedFile, class_of_node_errors, class_of_refusal, place_in};
 use async_trait::async_trait;
 use platform::Platform;
-use primitives::{CostCents, RunId, Timestamp, times};
+use primitives::{CostCents, Timestamp, times};
+use prompt_id::prompt_id;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
+use std::sync::Arc;
 use tokio::time::Instant;
+use tracing::warn;
 use url::Url;
-use workflow::{OUTPUT_NODE, Submission, prompt_id};
+use workflow::{OUTPUT_NODE, Submission};
 
 /// In neither queue nor history this often in a row: unknown, or lost in a crash.
 const MISSING_MAX: u32 = 2;
 
-/// Our own image server.
+/// Our own server, with one of its workflows.
 pub(crate) struct Comfyui {
     platform: Platform,
     headers: HeaderMap,
-    settings: ComfyuiSettings,
+    settings: Arc<ComfyuiSettings>,
+    makes: Makes,
     submit: Url,
     queue: Url,
+    upload: Url,
+}
+
+/// What a workflow makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Makes {
+    Images,
+    Videos,
 }
 
 /// Where a prompt is.
 enum Whereabouts {
     There(Sign),
-    Finished(Option<ImageFile>),
+    /// Over, with the files it saved.
+    Finished(Vec<SavedFile>),
     Nowhere,
     /// Not to be seen: says nothing about the prompt.
     Unseen(Sight),
 }
 
 impl Comfyui {
-    pub(crate) fn new(platform: &Platform, settings: ComfyuiSettings) -> Comfyui {
-        let headers = settings.token.iter().map(|token| (AUTHORIZATION, token.clone())).collect();
-        let (submit, queue) = (below(&settings.url, &["prompt"]), below(&settings.url, &["queue"]));
-        Comfyui { platform: platform.clone(), headers, settings, submit, queue }
+    /// What makes images, and what makes videos.
+    pub(crate) fn models(platform: &Platform, settings: ComfyuiSettings) -> [Comfyui; 2] {
+        let settings = Arc::new(settings);
+        let headers: HeaderMap = settings.token.iter().map(|token| (AUTHORIZATION, token.clone())).collect();
+        let at = |parts: &[&str]| below(&settings.url, parts);
+        [Makes::Images, Makes::Videos].map(|makes| Comfyui {
+            platform: platform.clone(),
+            headers: headers.clone(),
+            settings: Arc::clone(&settings),
+            makes,
+            submit: at(&["prompt"]),
+            queue: at(&["queue"]),
+            upload: at(&["upload", "image"]),
+        })
     }
 
     /// Gives the id to follow. When the answer is lost, the prompt is looked up by the id we chose.
-    async fn submitted(&self, image: &ImageRequest, run: RunId, limit: Instant) -> Result<String, Failure> {
-        let body = Submission::new(image, run, &self.settings.checkpoint);
-        let call = wire::post(self.submit.clone(), &self.headers, &body);
+    async fn submitted(&self, order: &JobOrder, limit: Instant) -> Result<String, Failure> {
+        let run = order.run;
+        let call = wire::post(self.submit.clone(), &self.headers, &self.submission(order, limit).await?);
         let response = match wire::send(&self.platform, call, limit).await {
             Ok(response) => response,
             Err(Unanswered::NotSent) => return Err(Failure::not_sent()),
             Err(Unanswered::MaybeSent) => return Ok(prompt_id(run)),
         };
         if !response.status().is_success() {
-            return Err(refused(response, image, limit).await);
+            return Err(refused(response, order.request.words(), limit).await);
         }
         let queued = wire::document(response, limit).await.unwrap_or_default();
         let id = lenient::text(&queued["prompt_id"]).map_or_else(|| prompt_id(run), str::to_owned);
@@ -76,13 +101,43 @@ impl Comfyui {
         }
     }
 
+    /// The workflow with the request's values; a picture that it begins with is sent before.
+    async fn submission(&self, order: &JobOrder, limit: Instant) -> Result<Submission, Failure> {
+        let source = match &order.request {
+            Request::Image(image) => image.source.as_ref().map(|source| &source.picture),
+            Request::Video(video) => video.first_picture.as_ref(),
+            _ => None,
+        };
+        let picture = match source {
+            Some(picture) => Some(self.upload(picture, order.run, limit).await?),
+            None => None,
+        };
+        match (self.makes, &order.request) {
+            (Makes::Images, Request::Image(image)) => {
+                let checkpoint = &self.settings.checkpoint;
+                Ok(Submission::of_images(image, picture.as_deref(), order.run, checkpoint))
+            }
+            (Makes::Videos, Request::Video(video)) => {
+                let model = &self.settings.video_model;
+                Ok(Submission::of_video(video, picture.as_deref(), order.run, model))
+            }
+            _ => Err(FailureClass::RequestRefused.into()),
+        }
+    }
+
     /// Looks until the prompt is finished, lost, or `limit`.
-    async fn followed(&self, id: &str, limit: Instant, tell: Tell<'_>) -> Result<Watched, Failure> {
-        let mut looks = Looks::new(self.settings.timing.poll, limit);
+    async fn followed(
+        &self,
+        id: &str,
+        order: &JobOrder,
+        limit: Instant,
+        tell: Tell<'_>,
+    ) -> Result<Watched, Failure> {
+        let mut looks = Looks::new(self.timing().poll, limit);
         let mut missing = 0;
         loop {
             match self.whereabouts(id, &looks).await {
-                Whereabouts::Finished(image) => return self.finished(image).map(Watched::Finished),
+                Whereabouts::Finished(files) => return self.finished(&files, order).map(Watched::Finished),
                 Whereabouts::Nowhere if missing + 1 >= MISSING_MAX => {
                     return Err(FailureClass::Unavailable.into());
                 }
@@ -103,21 +158,35 @@ impl Comfyui {
         }
     }
 
-    /// An image that failed costs nothing but the machine's time, and is not to be had.
-    fn finished(&self, image: Option<ImageFile>) -> Result<Finished, Failure> {
-        let file = image.ok_or(FailureClass::Unavailable)?;
+    /// Work that failed costs nothing but the machine's time, and is not to be had. Of several images all must be there:
+    /// those that are were made at our cost.
+    fn finished(&self, files: &[SavedFile], order: &JobOrder) -> Result<Finished, Failure> {
+        let wanted = order.request.image().map_or(1, |image| image.count);
+        let cost = self.estimate(order);
+        let wanted_files = usize::try_from(wanted).unwrap_or(usize::MAX);
+        if files.len() < wanted_files {
+            warn!(provider.name = "comfyui", "of {wanted} files {} were saved", files.len());
+            let made = u64::try_from(files.len()).unwrap_or(u64::MAX);
+            let spent = cost.scaled_half_up(made, wanted.max(1).into()).unwrap_or(cost);
+            return Err(Failure::new(FailureClass::Unavailable).costing(spent, false));
+        }
+        let files = files.iter().take(wanted_files).map(|file| RemoteFile(self.address(file)));
+        Ok(Finished {
+            brought: Brought::Files(files.collect()),
+            id: None,
+            usage: Usage::default(),
+            cost,
+            cost_is_estimated: false,
+        })
+    }
+
+    fn address(&self, file: &SavedFile) -> Url {
         let mut url = below(&self.settings.url, &["view"]);
         url.query_pairs_mut()
             .append_pair("filename", &file.filename)
             .append_pair("subfolder", &file.subfolder)
             .append_pair("type", &file.kind);
-        Ok(Finished {
-            brought: Brought::Files(vec![RemoteFile(url)]),
-            id: None,
-            usage: Usage::default(),
-            cost: self.settings.cost,
-            cost_is_estimated: false,
-        })
+        url
     }
 
     async fn whereabouts(&self, id: &str, looks: &Looks) -> Whereabouts {
@@ -125,7 +194,7 @@ impl Comfyui {
         match self.look(history, looks.until()).await {
             Err(sight) => return Whereabouts::Unseen(sight),
             Ok(history) => match Ended::of(&history[id]) {
-                Some(finished) => return Whereabouts::Finished(finished.image(OUTPUT_NODE)),
+                Some(ended) => return Whereabouts::Finished(self.saved(&ended)),
                 None if history[id].is_object() => {
                     return Whereabouts::There(Sign::Working { percent: None });
                 }
@@ -139,6 +208,13 @@ impl Comfyui {
                 Some(None) => Whereabouts::Nowhere,
                 None => Whereabouts::Unseen(Sight::Nothing),
             },
+        }
+    }
+
+    fn saved(&self, ended: &Ended<'_>) -> Vec<SavedFile> {
+        match self.makes {
+            Makes::Images => ended.images(OUTPUT_NODE),
+            Makes::Videos => ended.videos(OUTPUT_NODE),
         }
     }
 
@@ -158,31 +234,51 @@ impl Comfyui {
         }
     }
 
-    /// Best effort, and pending work only: an interrupt stops somebody else's run on older servers.
+    /// Best effort. Servers of 2026 stop a prompt by its id, older ones only take a pending one off the queue: their
+    /// interrupt would stop somebody else's.
     async fn take_back(&self, id: &str, limit: Instant) {
-        let body = serde_json::json!({ "delete": [id] });
-        let request = wire::post(self.queue.clone(), &self.headers, &body);
-        let _ = wire::send(&self.platform, request, limit).await;
+        let now = Instant::now();
+        let half = now + limit.saturating_duration_since(now) / 2;
+        let stop = below(&self.settings.url, &["api", "jobs", id, "cancel"]);
+        let off = serde_json::json!({ "delete": [id] });
+        for (request, limit) in [
+            (wire::post(stop, &self.headers, &serde_json::json!({})), half),
+            (wire::post(self.queue.clone(), &self.headers, &off), limit),
+        ] {
+            // What became of it is looked up afterwards.
+            let _ = wire::send(&self.platform, request, limit).await;
+        }
     }
 }
 
 #[async_trait]
 impl JobAdapter for Comfyui {
     fn model(&self) -> &str {
-        &self.settings.checkpoint
+        match self.makes {
+            Makes::Images => &self.settings.checkpoint,
+            Makes::Videos => &self.settings.video_model,
+        }
     }
 
     fn timing(&self) -> &Timing {
-        &self.settings.timing
+        match self.makes {
+            Makes::Images => &self.settings.timing,
+            Makes::Videos => &self.settings.video_timing,
+        }
     }
 
-    fn estimate(&self, _: &JobOrder) -> CostCents {
-        self.settings.cost
+    fn estimate(&self, order: &JobOrder) -> CostCents {
+        match (self.makes, order.request.image()) {
+            (Makes::Images, Some(image)) => {
+                self.settings.cost.scaled_half_up(image.count.into(), 1).unwrap_or(CostCents::MAX)
+            }
+            (Makes::Images, None) => self.settings.cost,
+            (Makes::Videos, _) => self.settings.video_cost,
+        }
     }
 
     async fn submit(&self, order: &JobOrder, limit: Instant) -> Result<Submitted, Failure> {
-        let image = order.request.image().ok_or(FailureClass::BadInput)?;
-        Ok(Submitted::Taken(ticket(self.submitted(image, order.run, limit).await?)))
+        Ok(Submitted::Taken(ticket(self.submitted(order, limit).await?)))
     }
 
     /// The prompt has the id that we chose: whether the server has it, its list and history tell.
@@ -198,36 +294,37 @@ impl JobAdapter for Comfyui {
     async fn watch(
         &self,
         ticket: &Ticket,
-        _: &JobOrder,
+        order: &JobOrder,
         limit: Instant,
         tell: Tell<'_>,
     ) -> Result<Watched, Failure> {
-        self.followed(prompt(ticket)?, limit, tell).await
+        self.followed(prompt(ticket)?, order, limit, tell).await
     }
 
-    /// Takes the prompt off the queue, unless it finished meanwhile. One that runs goes on; the machine is ours.
+    /// Stops the prompt or takes it off the queue, unless it finished meanwhile. On an older server one that runs goes on;
+    /// the machine is ours.
     async fn withdraw(
         &self,
         ticket: &Ticket,
-        _: &JobOrder,
+        order: &JobOrder,
         limit: Instant,
     ) -> Result<Option<Finished>, Failure> {
         let (id, now) = (prompt(ticket)?, Instant::now());
         self.take_back(id, now + limit.saturating_duration_since(now) / 2).await;
-        match self.whereabouts(id, &Looks::new(self.settings.timing.poll, limit)).await {
-            Whereabouts::Finished(Some(image)) => self.finished(Some(image)).map(Some),
+        match self.whereabouts(id, &Looks::new(self.timing().poll, limit)).await {
+            Whereabouts::Finished(files) if !files.is_empty() => self.finished(&files, order).map(Some),
             _ => Ok(None),
         }
     }
 
-    async fn fetch(
-        &self,
-        finished: &Finished,
-        _: &JobOrder,
-        limit: Instant,
-    ) -> Result<Vec<Made>, Failure> {
+    /// A video is passed on as it comes.
+    async fn fetch(&self, finished: &Finished, _: &JobOrder, limit: Instant) -> Result<Vec<Made>, Failure> {
         let Brought::Files(files) = &finished.brought else { return Err(FailureClass::Unavailable.into()) };
-        download::pictures(&self.platform, files, &self.headers, self.settings.timing.poll, limit).await
+        if self.makes == Makes::Images {
+            return download::pictures(&self.platform, files, &self.headers, self.timing().poll, limit).await;
+        }
+        let there = |file: &RemoteFile| MadeFile::there(&self.platform, file.0.clone(), self.headers.clone());
+        Ok(files.iter().map(there).map(Made::File).collect())
     }
 }
 
@@ -247,13 +344,13 @@ fn is_closed_door(status: StatusCode) -> bool {
     status.is_redirection() || status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN
 }
 
-async fn refused(response: Response, image: &ImageRequest, limit: Instant) -> Failure {
+async fn refused(response: Response, prompt: &str, limit: Instant) -> Failure {
     if is_closed_door(response.status()) {
         return FailureClass::Auth.into();
     }
     let answer = ErrorAnswer::read(response, limit).await;
     if answer.status != StatusCode::BAD_REQUEST {
-        return answer.failure(image.prompt.expose());
+        return answer.failure(prompt);
     }
     class_of_refusal(&lenient::document(&answer.body).unwrap_or_default()).into()
 }

@@ -182,6 +182,16 @@ pub(crate) trait JobAdapter: Send + Sync {
     /// The model asked for.
     fn model(&self) -> &str;
 
+    /// The model that `request` is made by, where it is not always the same.
+    fn model_for(&self, _request: &Request) -> &str {
+        self.model()
+    }
+
+    /// Whether it can do such work at all. A step that can't is left out, without being asked.
+    fn serves(&self, _request: &Request) -> bool {
+        true
+    }
+
     fn timing(&self) -> &Timing;
 
     /// How long the provider may take to say that it took the work.

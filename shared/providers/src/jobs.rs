@@ -11,7 +11,7 @@ use crate::{Attempt, Ending, FailureClass, Finished, Found, JobOrder, Made, Prov
 use primitives::{CostCents, Timestamp, times};
 use std::time::Duration;
 use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 /// The share in which a job is taken back, or its file fetched.
 const END_SHARE: u32 = 4;
@@ -99,12 +99,23 @@ impl Chain {
     pub async fn choose(&self, work: &Work, order: &JobOrder) -> Result<Choice, Work> {
         let measure = order.request.measure();
         let left = order.cost_max.checked_sub(spent(work)).unwrap_or_default();
-        let is_paid = |step: &Step| step.price.within(measure, left).is_some();
+        // The adapter knows more than the measure does: a picture made from another may be larger than was asked for.
+        let is_paid = |step: &Step, adapter: &dyn JobAdapter| {
+            step.price.within(measure, left).is_some() && adapter.estimate(order) <= left
+        };
         let (mut first_unadmitted, mut is_configured) = (None, false);
         for (place, step) in self.steps.iter().enumerate().skip(work.step()) {
             let Some(adapter) = step.job() else { continue };
             is_configured = true;
-            if !is_paid(step) {
+            if !adapter.serves(&order.request) {
+                info!(
+                    provider.name = step.provider.as_str(),
+                    run.id = %order.run,
+                    "run {}: {} does not make such a thing and is left out", order.run, step.name
+                );
+                continue;
+            }
+            if !is_paid(step, adapter) {
                 warn!(
                     provider.name = step.provider.as_str(),
                     run.id = %order.run,
@@ -295,17 +306,24 @@ impl Chain {
     }
 
     /// How it was served, the attempt that served among all others.
-    pub fn served(&self, work: &Work, finished: &Finished, now: Timestamp) -> Option<Served> {
+    pub fn served(
+        &self,
+        work: &Work,
+        order: &JobOrder,
+        finished: &Finished,
+        now: Timestamp,
+    ) -> Option<Served> {
         let (step, adapter) = self.job_step(work)?;
+        let model = adapter.model_for(&order.request);
         let mut attempts = work.attempts().to_vec();
-        let mut attempt = attempt(work, step, adapter, now);
+        let mut attempt = attempt(work, step, model, now);
         attempt.first_content_millis = Some(attempt.millis);
         attempt.provider_request_id = work.ticket().and_then(|ticket| ticket.id.clone());
         (attempt.cost, attempt.cost_is_estimated) = (finished.cost, finished.cost_is_estimated);
         attempts.push(attempt);
         Some(Served {
             provider: step.provider,
-            model: adapter.model().to_owned(),
+            model: model.to_owned(),
             usage: finished.usage.clone(),
             cost: finished.cost,
             cost_is_estimated: finished.cost_is_estimated,
@@ -353,18 +371,18 @@ impl Chain {
             provider_request_id: failure.request_id.clone(),
             cost: failure.cost,
             cost_is_estimated: failure.cost_is_estimated,
-            ..attempt(work, step, adapter, now)
+            ..attempt(work, step, adapter.model_for(&order.request), now)
         };
         work.failed(attempt, &failure, now, with_jitter(self.shared.backoff))
     }
 }
 
 /// The attempt that `work` is in the middle of, over by now; what came of it is to be filled in.
-fn attempt(work: &Work, step: &Step, adapter: &dyn JobAdapter, now: Timestamp) -> Attempt {
+fn attempt(work: &Work, step: &Step, model: &str, now: Timestamp) -> Attempt {
     let started_at = work.asked_at().unwrap_or(now);
     Attempt {
         provider: step.provider,
-        model: adapter.model().to_owned(),
+        model: model.to_owned(),
         started_at,
         millis: u64::try_from(now.since(started_at).as_millis()).unwrap_or(u64::MAX),
         first_content_millis: None,

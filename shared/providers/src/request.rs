@@ -1,5 +1,6 @@
 use crate::SourceFile;
 use primitives::{AccountId, CostCents, Private, RunId};
+use serde_json::Number;
 use std::time::Duration;
 
 /// A text to be written.
@@ -30,6 +31,15 @@ pub struct Painted {
     pub picture: SourceFile,
     /// How far from it, in hundredths: 1 hardly changes it, 100 forgets it.
     pub change: u8,
+}
+
+impl Painted {
+    /// `change` as providers write it: a decimal from 0.01 to 1, e.g. `0.85`.
+    pub(crate) fn strength(&self) -> Number {
+        let change = self.change.clamp(1, 100);
+        let text = format!("{}.{:02}", change / 100, change % 100);
+        text.parse().unwrap_or_else(|_| Number::from(1))
+    }
 }
 
 /// A video to be made.

@@ -56,15 +56,17 @@ pub(crate) struct FalSettings {
     pub(crate) flux_dev: FalModel,
     /// `FAL_FLUX_SCHNELL_MODEL`, `FAL_FLUX_SCHNELL_UNIT_PRICE_CENTS`
     pub(crate) flux_schnell: FalModel,
-    /// `FAL_FLUX_DEV_FROM_PICTURE_MODEL`: makes pictures from a picture, at the price of `flux_dev`.
-    pub(crate) from_picture: Url,
+    /// `FAL_FLUX_DEV_FROM_PICTURE_MODEL`, `FAL_FLUX_DEV_FROM_PICTURE_UNIT_PRICE_CENTS`: makes pictures from a picture. Like
+    /// its sisters below it is of the same application as the model that begins with words: a webhook names a job by its id
+    /// alone.
+    pub(crate) flux_dev_from_picture: FalModel,
     /// `FAL_KLING_MODEL`, `FAL_KLING_UNIT_PRICE_CENTS`: a second of a video.
     pub(crate) kling: FalModel,
-    /// `FAL_KLING_FROM_PICTURE_MODEL`
+    /// `FAL_KLING_FROM_PICTURE_MODEL`, `FAL_KLING_FROM_PICTURE_UNIT_PRICE_CENTS`
     pub(crate) kling_from_picture: FalModel,
     /// `FAL_WAN_MODEL`, `FAL_WAN_UNIT_PRICE_CENTS`: a second of a video.
     pub(crate) wan: FalModel,
-    /// `FAL_WAN_FROM_PICTURE_MODEL`
+    /// `FAL_WAN_FROM_PICTURE_MODEL`, `FAL_WAN_FROM_PICTURE_UNIT_PRICE_CENTS`
     pub(crate) wan_from_picture: FalModel,
     pub(crate) timing: Timing,
     pub(crate) video_timing: Timing,
@@ -263,26 +265,46 @@ impl AnthropicSettings {
 impl FalSettings {
     fn read(settings: &mut Settings<'_>) -> FalSettings {
         let base = settings.url_or("FAL_QUEUE_URL", "https://queue.fal.run");
+        let mut model = |name, model, price| fal_model(settings, &base, name, model, price);
+        let flux_dev = model("FLUX_DEV", "fal-ai/flux/dev", 2_500_000);
+        let flux_schnell = model("FLUX_SCHNELL", "fal-ai/flux/schnell", 300_000);
+        let flux_dev_from_picture =
+            model("FLUX_DEV_FROM_PICTURE", "fal-ai/flux/dev/image-to-image", 3_000_000);
+        let kling = model("KLING", KLING, 28_000_000);
+        let kling_from_picture = model("KLING_FROM_PICTURE", KLING_FROM_PICTURE, 28_000_000);
+        let wan = model("WAN", WAN, 10_000_000);
+        let wan_from_picture = model("WAN_FROM_PICTURE", WAN_FROM_PICTURE, 10_000_000);
+        for (name, words, picture) in [
+            ("FAL_FLUX_DEV_FROM_PICTURE_MODEL", &flux_dev, &flux_dev_from_picture),
+            ("FAL_KLING_FROM_PICTURE_MODEL", &kling, &kling_from_picture),
+            ("FAL_WAN_FROM_PICTURE_MODEL", &wan, &wan_from_picture),
+        ] {
+            if words.application() != picture.application() {
+                settings.complain(name, "is not of the application of the model that begins with words");
+            }
+        }
         FalSettings {
             key: header(settings, "FAL_KEY", "Key "),
             queue: endpoint(settings, "FAL_QUEUE_URL", &base),
             file_hosts: hosts(settings, "FAL_FILE_HOSTS", "fal.media"),
-            flux_dev: fal_model(settings, &base, "FLUX_DEV", "fal-ai/flux/dev", 2_500_000),
-            flux_schnell: fal_model(settings, &base, "FLUX_SCHNELL", "fal-ai/flux/schnell", 300_000),
-            from_picture: fal_address(
-                settings,
-                &base,
-                "FLUX_DEV_FROM_PICTURE",
-                "fal-ai/flux/dev/image-to-image",
-            )
-            .1,
-            kling: fal_model(settings, &base, "KLING", KLING, 28_000_000),
-            kling_from_picture: fal_model(settings, &base, "KLING_FROM_PICTURE", KLING_FROM_PICTURE, 28_000_000),
-            wan: fal_model(settings, &base, "WAN", WAN, 10_000_000),
-            wan_from_picture: fal_model(settings, &base, "WAN_FROM_PICTURE", WAN_FROM_PICTURE, 10_000_000),
+            flux_dev,
+            flux_schnell,
+            flux_dev_from_picture,
+            kling,
+            kling_from_picture,
+            wan,
+            wan_from_picture,
             timing: Timing::read(settings, "IMAGE", &times::IMAGE),
             video_timing: Timing::read(settings, "VIDEO", &times::VIDEO),
         }
+    }
+}
+
+impl FalModel {
+    /// `owner/app`: what fal's addresses of a job keep of the model's id.
+    pub(crate) fn application(&self) -> &str {
+        let end = self.model.match_indices('/').nth(1).map_or(self.model.len(), |(at, _)| at);
+        &self.model[..end]
     }
 }
 
@@ -412,18 +434,11 @@ fn deepseek_prices(settings: &mut Settings<'_>, tier: &str, defaults: [u64; 3]) 
     }
 }
 
-/// The model's id and where it is asked.
-fn fal_address(settings: &mut Settings<'_>, base: &str, name: &str, model: &str) -> (String, Url) {
+fn fal_model(settings: &mut Settings<'_>, base: &str, name: &str, model: &str, price: u64) -> FalModel {
     let variable = format!("FAL_{name}_MODEL");
     let model = settings.text_or(&variable, model);
-    let submit = endpoint(settings, &variable, &format!("{base}/{model}"));
-    (model, submit)
-}
-
-fn fal_model(settings: &mut Settings<'_>, base: &str, name: &str, model: &str, price: u64) -> FalModel {
-    let (model, submit) = fal_address(settings, base, name, model);
     FalModel {
-        submit,
+        submit: endpoint(settings, &variable, &format!("{base}/{model}")),
         unit_price: cents(settings, &format!("FAL_{name}_UNIT_PRICE_CENTS"), price),
         model,
     }

@@ -8,7 +8,7 @@ use crate::comfyui::Comfyui;
 use crate::deepseek::Deepseek;
 use crate::fal::Fal;
 use crate::job::JobAdapter;
-use crate::settings::ProviderSettings;
+use crate::settings::{FalModel, ProviderSettings};
 use platform::Platform;
 use primitives::CostCents;
 use std::sync::Arc;
@@ -30,6 +30,7 @@ pub(crate) fn specs(settings: &ProviderSettings) -> Vec<Spec> {
     let own = |cost: Option<CostCents>| cost.unwrap_or_default();
     let comfyui = settings.comfyui.as_ref();
     let omnivoice = settings.omnivoice.as_ref();
+    let dearer = |one: &FalModel, other: &FalModel| one.unit_price.max(other.unit_price);
     let rows = |program: &crate::settings::Gatherer| StepPrice::Rows { start: program.start, row: program.row };
     vec![
         spec("deepseek/chat", Deepseek, Kind::Text, StepPrice::Tokens(settings.deepseek.chat.prices)),
@@ -38,8 +39,8 @@ pub(crate) fn specs(settings: &ProviderSettings) -> Vec<Spec> {
         spec("fal/flux-dev", Fal, Kind::Image, StepPrice::Megapixels(settings.fal.flux_dev.unit_price)),
         spec("fal/flux-schnell", Fal, Kind::Image, StepPrice::Megapixels(settings.fal.flux_schnell.unit_price)),
         spec("comfyui/image", Comfyui, Kind::Image, StepPrice::Image(own(comfyui.map(|own| own.cost)))),
-        spec("fal/kling", Fal, Kind::Video, StepPrice::VideoSeconds(settings.fal.kling.unit_price)),
-        spec("fal/wan", Fal, Kind::Video, StepPrice::VideoSeconds(settings.fal.wan.unit_price)),
+        spec("fal/kling", Fal, Kind::Video, StepPrice::VideoSeconds(dearer(&settings.fal.kling, &settings.fal.kling_from_picture))),
+        spec("fal/wan", Fal, Kind::Video, StepPrice::VideoSeconds(dearer(&settings.fal.wan, &settings.fal.wan_from_picture))),
         spec("comfyui/video", Comfyui, Kind::Video, StepPrice::Video(own(comfyui.map(|own| own.video_cost)))),
         spec("omnivoice/speech", Omnivoice, Kind::Speech, StepPrice::Characters(own(omnivoice.map(|own| own.cost)))),
         spec("replicate/xtts", Replicate, Kind::Speech, StepPrice::Characters(settings.replicate.speech_cost)),
@@ -73,11 +74,13 @@ fn workers(platform: &Platform, settings: ProviderSettings) -> Vec<(&'static str
     if let Some(premium) = Anthropic::new(platform, settings.anthropic) {
         all.push(("anthropic/premium", stream(premium)));
     }
-    if let Some([flux_dev, flux_schnell]) = Fal::models(platform, settings.fal) {
+    if let Some([flux_dev, flux_schnell, kling, wan]) = Fal::models(platform, settings.fal) {
         all.extend([("fal/flux-dev", job(flux_dev)), ("fal/flux-schnell", job(flux_schnell))]);
+        all.extend([("fal/kling", job(kling)), ("fal/wan", job(wan))]);
     }
     if let Some(settings) = settings.comfyui {
-        all.push(("comfyui/image", job(Comfyui::new(platform, settings))));
+        let [images, videos] = Comfyui::models(platform, settings);
+        all.extend([("comfyui/image", job(images)), ("comfyui/video", job(videos))]);
     }
     all
 }

@@ -318,7 +318,7 @@ impl Jobs {
         made: Vec<Made>,
     ) -> Result<Option<JobEnd>, RunsError> {
         let now = round.visit.now();
-        let served = round.chain.served(&job.work, &finished, now);
+        let served = round.chain.served(&job.work, &round.order, &finished, now);
         let served = served.ok_or(RunsError::Malformed("a run's job"))?;
         let mut receipt = self.receipt(job, &served, now, round.tell);
         let question = question_about(job, &made)?;

@@ -99,6 +99,11 @@ const CLASSES: &[Class] = &[
     ),
     class("VAEDecode", &[("samples", Takes::Link("LATENT")), ("vae", Takes::Link("VAE"))], &["IMAGE"]),
     class("VAEEncode", &[("pixels", Takes::Link("IMAGE")), ("vae", Takes::Link("VAE"))], &["LATENT"]),
+    class(
+        "RepeatLatentBatch",
+        &[("samples", Takes::Link("LATENT")), ("amount", Takes::Whole { min: 1, max: 64 })],
+        &["LATENT"],
+    ),
     class("LoadImage", &[("image", Takes::Upload)], &["IMAGE", "MASK"]),
     class(
         "ImageScale",

@@ -96,6 +96,8 @@ fn plan(nodes: &Nodes, outputs: Vec<Output>, uploaded: Uploaded) -> Plan {
                 plan.batch = whole("batch_size").unwrap_or(plan.batch);
                 plan.length = whole("length").or(plan.length);
             }
+            // The one picture that was encoded, several times.
+            Some("RepeatLatentBatch") => plan.batch = whole("amount").unwrap_or(plan.batch),
             Some("ImageScale") => sizes[1] = size().or(sizes[1]),
             Some("LoadImage") => {
                 let seen = inputs["image"].as_str().and_then(uploaded);

@@ -106,12 +106,23 @@ pub(super) async fn send_until_taken(
     how: Option<WebhookFault>,
 ) -> Result<Vec<Outcome>, NoWebhook> {
     let mut outcomes = vec![send(world, id, how).await?];
+    if !outcomes.iter().any(Outcome::is_taken) {
+        outcomes.extend(repeat(world, id, how).await?);
+    }
+    Ok(outcomes)
+}
+
+/// Sends again, after the first attempt was not taken, until one is.
+async fn repeat(world: &World, id: &str, how: Option<WebhookFault>) -> Result<Vec<Outcome>, NoWebhook> {
+    let mut outcomes = Vec::new();
     for wait in waits(world.config.zero_latency) {
-        if outcomes.last().is_some_and(Outcome::is_taken) {
+        tokio::time::sleep(wait).await;
+        let outcome = send(world, id, how).await?;
+        let is_taken = outcome.is_taken();
+        outcomes.push(outcome);
+        if is_taken {
             break;
         }
-        tokio::time::sleep(wait).await;
-        outcomes.push(send(world, id, how).await?);
     }
     Ok(outcomes)
 }
@@ -126,6 +137,16 @@ pub(crate) fn waits(zero_latency: bool) -> impl Iterator<Item = Duration> {
 pub(super) fn send_in_background(world: &Arc<World>, id: &str) {
     let (world, id) = (world.clone(), id.to_owned());
     tokio::spawn(async move { send_all(&world, &id).await });
+}
+
+/// Goes on after a first attempt that was not taken, from a task of its own.
+pub(super) fn repeat_in_background(world: &Arc<World>, id: &str) {
+    let (world, id) = (world.clone(), id.to_owned());
+    tokio::spawn(async move {
+        if let Err(why) = repeat(&world, &id, None).await {
+            tracing::warn!(fal.job = %id, "no webhook about a job of fal's was sent again: {why:?}");
+        }
+    });
 }
 
 /// Ends the job after a time, unless it has ended by then, and sends its webhook.

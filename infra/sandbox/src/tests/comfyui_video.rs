@@ -173,8 +173,14 @@ async fn a_picture_of_an_uploaded_one_has_its_size() {
     nodes["40"] = json!({ "class_type": "VAEEncode", "inputs": { "pixels": ["51", 0], "vae": ["39", 0] } });
     nodes["51"] = json!({ "class_type": "LoadImage", "inputs": { "image": "kite.png" } });
     nodes.as_object_mut().expect("nodes").remove("49");
-    outputs(&sandbox, nodes).await;
+    outputs(&sandbox, nodes.clone()).await;
     assert_eq!(png_size(&view(&sandbox, "filename=cit_00001_.png").await.body), (400, 300));
+
+    nodes["41"] =
+        json!({ "class_type": "RepeatLatentBatch", "inputs": { "samples": ["40", 0], "amount": 3 } });
+    nodes["3"]["inputs"]["latent_image"] = json!(["41", 0]);
+    let made = outputs(&sandbox, nodes).await;
+    assert_eq!(made["50"]["images"].as_array().map(Vec::len), Some(3), "it is repeated");
 }
 
 #[tokio::test]

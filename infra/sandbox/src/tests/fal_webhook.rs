@@ -317,6 +317,23 @@ async fn an_early_webhook_comes_before_the_submits_answer() {
 }
 
 #[tokio::test]
+async fn an_early_webhook_that_was_refused_comes_again() {
+    let sandbox = paced();
+    let (mut received, address) = product(&[404, 204]).await;
+    let input = json!({ "prompt": "a kite [[sandbox:webhook how=early]]" });
+    let job = submit(&sandbox, &hooked(KLING, &address), input.clone()).await;
+    let first = received.try_recv().expect("it came before");
+    let again = next(&mut received).await;
+    assert_eq!((json!(id_of(&again)), &again.1), (job["request_id"].clone(), &first.1));
+
+    let sandbox = instant();
+    let (mut received, address) = product(&[404, 204]).await;
+    submit(&sandbox, &hooked(KLING, &address), input).await;
+    received.try_recv().expect("it came before");
+    assert!(received.try_recv().is_err(), "with zero latency a test decides about the next one");
+}
+
+#[tokio::test]
 async fn a_cancelled_job_is_silent_unless_told_otherwise() {
     let sandbox = paced();
     let (mut received, address) = product(&[204]).await;

@@ -10,8 +10,9 @@ pub(super) struct Ended<'a> {
     has_failed: bool,
 }
 
+/// A file that a node left on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ImageFile {
+pub(super) struct SavedFile {
     pub(super) filename: String,
     pub(super) subfolder: String,
     pub(super) kind: String,
@@ -29,25 +30,40 @@ impl Ended<'_> {
         is_over.then(|| Ended { outputs: &entry["outputs"], has_failed: word == "error" })
     }
 
-    /// The saved image of `node`; previews and other nodes' files are not it.
-    pub(super) fn image(&self, node: &str) -> Option<ImageFile> {
-        if self.has_failed {
-            return None;
-        }
-        let images = self.outputs[node]["images"].as_array()?;
-        images.iter().filter_map(file_of).find(|image| image.kind == "output")
+    /// The saved images of `node`; previews and other nodes' files are none.
+    pub(super) fn images(&self, node: &str) -> Vec<SavedFile> {
+        self.saved(node, &["images"]).collect()
+    }
+
+    /// The saved videos of `node`. Each class of nodes has a word of its own for them, `images` among them: what a file is,
+    /// its name tells.
+    pub(super) fn videos(&self, node: &str) -> Vec<SavedFile> {
+        self.saved(node, &["images", "gifs", "video", "videos"]).filter(SavedFile::is_video).collect()
+    }
+
+    fn saved(&self, node: &str, words: &'static [&'static str]) -> impl Iterator<Item = SavedFile> {
+        let outputs = if self.has_failed { &Value::Null } else { &self.outputs[node] };
+        let listed = words.iter().filter_map(|word| outputs[*word].as_array()).flatten();
+        listed.filter_map(file_of).filter(|file| file.kind == "output")
+    }
+}
+
+impl SavedFile {
+    fn is_video(&self) -> bool {
+        let ending = self.filename.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+        ending.is_some_and(|ending| matches!(ending.as_str(), "mp4" | "webm" | "mov"))
     }
 }
 
 /// The kind is `output` where none is given, as for the address the file is fetched from.
-fn file_of(image: &Value) -> Option<ImageFile> {
-    let text = |name: &str, absent: &str| match &image[name] {
+fn file_of(file: &Value) -> Option<SavedFile> {
+    let text = |name: &str, absent: &str| match &file[name] {
         Value::Null => Some(absent.to_owned()),
         Value::String(text) => Some(text.clone()),
         _ => None,
     };
     let filename = text("filename", "").filter(|name| !name.is_empty())?;
-    Some(ImageFile { filename, subfolder: text("subfolder", "")?, kind: text("type", "output")? })
+    Some(SavedFile { filename, subfolder: text("subfolder", "")?, kind: text("type", "output")? })
 }
 
 /// Where `GET /queue` lists the prompt, in entries of `[number, prompt_id, …]`; `None` when that is no queue. The lowest
@@ -144,12 +160,28 @@ mod tests {
                 r#"{{"outputs":{{"{node}":{{"images":[{{"filename":"a.png","subfolder":"","type":"{kind}"}}]}}}},
                     "status":{{"status_str":"{status}","completed":true,"messages":[["execution_start",{{}}]]}}}}"#
             );
-            Ended::of(&read(&text)).unwrap().image("9")
+            Ended::of(&read(&text)).unwrap().images("9").len()
         };
-        assert!(image("success", "9", "output").is_some());
-        assert!(image("success", "9", "temp").is_none());
-        assert!(image("success", "8", "output").is_none());
-        assert!(image("error", "9", "output").is_none());
+        assert_eq!(image("success", "9", "output"), 1);
+        assert_eq!(image("success", "9", "temp"), 0);
+        assert_eq!(image("success", "8", "output"), 0);
+        assert_eq!(image("error", "9", "output"), 0);
+    }
+
+    #[test]
+    fn a_video_is_found_under_each_classs_word_and_known_by_its_name() {
+        let table = [
+            (r#"{"images":[{"filename":"a.mp4"}],"animated":[true]}"#, 1),
+            (r#"{"gifs":[{"filename":"a.mp4","format":"video/h264-mp4","workflow":"a.png"}]}"#, 1),
+            (r#"{"video":[{"filename":"a.WEBM"}],"images":[{"filename":"a.png"}]}"#, 1),
+            (r#"{"gifs":[{"filename":"a.mp4","type":"temp"}]}"#, 0),
+            (r#"{"images":[{"filename":"a.png"},{"filename":"mp4"},{"filename":"a.gif"}]}"#, 0),
+            (r#"{"gifs":null,"video":7}"#, 0),
+        ];
+        for (outputs, videos) in table {
+            let entry = read(&format!(r#"{{"outputs":{{"9":{outputs}}},"status":{{"completed":true}}}}"#));
+            assert_eq!(Ended::of(&entry).unwrap().videos("9").len(), videos, "{outputs}");
+        }
     }
 
     #[test]
@@ -161,7 +193,8 @@ mod tests {
             r#"{"outputs":{"9":{"images":[{"filename":"a.png"}],"gifs":7}},"status":{"status_str":null,"messages":null}}"#,
         ] {
             let entry = read(entry);
-            let file = Ended::of(&entry).unwrap().image("9").unwrap();
+            let files = Ended::of(&entry).unwrap().images("9");
+            let [file] = files.as_slice() else { panic!("one image: {entry}") };
             assert_eq!(
                 (file.filename.as_str(), file.subfolder.as_str(), file.kind.as_str()),
                 ("a.png", "", "output")
@@ -182,7 +215,7 @@ mod tests {
         for entry in
             [r#"{"status":{"status_str":"error"}}"#, r#"{"outputs":null,"status":{"completed":true}}"#]
         {
-            assert!(Ended::of(&read(entry)).unwrap().image("9").is_none(), "{entry}");
+            assert!(Ended::of(&read(entry)).unwrap().images("9").is_empty(), "{entry}");
         }
     }
 }

@@ -1,4 +1,9 @@
-use crate::ImageRequest;
+//! The workflows, in ComfyUI's API format. They are ours: nodes can read files and run code, so nobody else's is ever sent.
+//!
+//! The file's prefix holds the run, because a workflow equal to an earlier one answers without a new file.
+
+use super::prompt_id::prompt_id;
+use crate::{ImageRequest, SourceFile, VideoRequest, VideoShape};
 use primitives::RunId;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,73 +19,133 @@ pub(super) struct Submission {
 /// The node that holds the customer's words.
 pub(super) const PROMPT_NODE: &str = "6";
 
-/// The node whose image is taken.
+/// The node whose files are taken.
 pub(super) const OUTPUT_NODE: &str = "9";
 
+/// The node that loads the uploaded picture.
+const PICTURE_NODE: &str = "10";
+
+/// What Wan 2.2 reads its prompt with, and its own encoder of pictures: the files' names at Comfy-Org.
+const WAN_TEXT_ENCODER: &str = "umt5_xxl_fp8_e4m3fn_scaled.safetensors";
+const WAN_VAE: &str = "wan2.2_vae.safetensors";
+/// Pictures a second of Wan 2.2 5B.
+const WAN_RATE: u32 = 24;
+
+const UNWANTED: &str = "blurry, low quality";
+
 impl Submission {
-    pub(super) fn new(image: &ImageRequest, run: RunId, checkpoint: &str) -> Submission {
-        Submission {
-            prompt: workflow(image, run, checkpoint),
-            client_id: "citipen",
-            prompt_id: prompt_id(run),
-        }
+    /// `picture` is the uploaded picture's name there.
+    pub(super) fn of_images(
+        image: &ImageRequest,
+        picture: Option<&str>,
+        run: RunId,
+        checkpoint: &str,
+    ) -> Submission {
+        Submission::new(images(image, picture, run, checkpoint), run)
+    }
+
+    /// `picture` is the uploaded picture's name there.
+    pub(super) fn of_video(
+        video: &VideoRequest,
+        picture: Option<&str>,
+        run: RunId,
+        model: &str,
+    ) -> Submission {
+        Submission::new(film(video, picture, run, model), run)
+    }
+
+    fn new(prompt: Value, run: RunId) -> Submission {
+        Submission { prompt, client_id: "citipen", prompt_id: prompt_id(run) }
     }
 }
 
-/// The template is ours: nodes can read files and run code, so nobody else's workflow is ever sent.
-///
-/// The file's prefix holds the run, because a workflow equal to an earlier one answers without a new image.
-fn workflow(image: &ImageRequest, run: RunId, checkpoint: &str) -> Value {
-    json!({
+fn images(image: &ImageRequest, picture: Option<&str>, run: RunId, checkpoint: &str) -> Value {
+    let mut nodes = json!({
         "3": {"class_type": "KSampler", "inputs": {
             "seed": image.seed, "steps": 20, "cfg": 8, "sampler_name": "euler", "scheduler": "normal", "denoise": 1,
-            "model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0]}},
+            "model": ["4", 0], "positive": [PROMPT_NODE, 0], "negative": ["7", 0], "latent_image": ["5", 0]}},
         "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": checkpoint}},
         "5": {"class_type": "EmptyLatentImage", "inputs": {
-            "width": image.width, "height": image.height, "batch_size": 1}},
+            "width": image.width, "height": image.height, "batch_size": image.count}},
         PROMPT_NODE: {"class_type": "CLIPTextEncode", "inputs": {"text": image.prompt.expose(), "clip": ["4", 1]}},
-        "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "blurry, low quality", "clip": ["4", 1]}},
+        "7": {"class_type": "CLIPTextEncode", "inputs": {"text": UNWANTED, "clip": ["4", 1]}},
         "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
-        OUTPUT_NODE: {"class_type": "SaveImage", "inputs": {
-            "filename_prefix": format!("cit_{run}"), "images": ["8", 0]}},
-    })
-}
-
-/// The run's id as a UUID in lower case, the only spelling ComfyUI takes: a lost answer is found again by it.
-///
-/// A ULID and a UUID of version 7 begin alike with 48 bits of time; only the version's and variant's bits are set.
-pub(super) fn prompt_id(run: RunId) -> String {
-    const VERSION_7: u128 = 0x7 << 76;
-    const VERSION_MASK: u128 = 0xf << 76;
-    const VARIANT: u128 = 0b10 << 62;
-    const VARIANT_MASK: u128 = 0b11 << 62;
-    let bits = (ulid_bits(&run.to_string()) & !VERSION_MASK & !VARIANT_MASK) | VERSION_7 | VARIANT;
-    let hex = format!("{bits:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
-}
-
-/// Five bits a character, in Crockford's alphabet.
-fn ulid_bits(text: &str) -> u128 {
-    const ALPHABET: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    text.bytes().fold(0, |bits, letter| {
-        let value = ALPHABET.iter().position(|known| *known == letter).unwrap_or(0);
-        (bits << 5) | value as u128
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_has_one_prompt_id_and_it_is_a_uuid() {
-        let table = [
-            ("00000000000000000000000000", "00000000-0000-7000-8000-000000000000"),
-            ("7ZZZZZZZZZZZZZZZZZZZZZZZZZ", "ffffffff-ffff-7fff-bfff-ffffffffffff"),
-            ("01KAQ3V7W00000000000000001", "019aae3d-9f80-7000-8000-000000000001"),
-        ];
-        for (run, uuid) in table {
-            assert_eq!(prompt_id(run.parse().unwrap()), uuid, "{run}");
-        }
+        OUTPUT_NODE: {"class_type": "SaveImage", "inputs": {"filename_prefix": prefix(run), "images": ["8", 0]}},
+    });
+    if let Some((source, picture)) = image.source.as_ref().zip(picture) {
+        // A picture of any size is cut to the size that is wanted: a larger one could exceed the machine's memory.
+        nodes[PICTURE_NODE] = loaded(picture);
+        nodes["11"] = json!({"class_type": "ImageScale", "inputs": {
+            "image": [PICTURE_NODE, 0], "upscale_method": "lanczos", "width": image.width, "height": image.height,
+            "crop": "center"}});
+        nodes["12"] = json!({"class_type": "VAEEncode", "inputs": {"pixels": ["11", 0], "vae": ["4", 2]}});
+        nodes["5"] = json!({"class_type": "RepeatLatentBatch", "inputs": {
+            "samples": ["12", 0], "amount": image.count}});
+        nodes["3"]["inputs"]["denoise"] = source.strength().into();
     }
+    nodes
+}
+
+/// Wan 2.2 5B makes videos of words, and of a picture and words (docs.comfy.org, "Wan2.2 Video Generation").
+fn film(video: &VideoRequest, picture: Option<&str>, run: RunId, model: &str) -> Value {
+    let (width, height) = size(video);
+    let mut nodes = json!({
+        "3": {"class_type": "KSampler", "inputs": {
+            "seed": video.seed, "steps": 20, "cfg": 5, "sampler_name": "uni_pc", "scheduler": "simple", "denoise": 1,
+            "model": ["48", 0], "positive": [PROMPT_NODE, 0], "negative": ["7", 0], "latent_image": ["5", 0]}},
+        "37": {"class_type": "UNETLoader", "inputs": {"unet_name": model, "weight_dtype": "default"}},
+        "38": {"class_type": "CLIPLoader", "inputs": {"clip_name": WAN_TEXT_ENCODER, "type": "wan"}},
+        "39": {"class_type": "VAELoader", "inputs": {"vae_name": WAN_VAE}},
+        "48": {"class_type": "ModelSamplingSD3", "inputs": {"model": ["37", 0], "shift": 8}},
+        "5": {"class_type": "Wan22ImageToVideoLatent", "inputs": {
+            "vae": ["39", 0], "width": width, "height": height, "length": length(video.seconds), "batch_size": 1}},
+        PROMPT_NODE: {"class_type": "CLIPTextEncode", "inputs": {"text": video.prompt.expose(), "clip": ["38", 0]}},
+        "7": {"class_type": "CLIPTextEncode", "inputs": {"text": UNWANTED, "clip": ["38", 0]}},
+        "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["39", 0]}},
+        "13": {"class_type": "CreateVideo", "inputs": {"images": ["8", 0], "fps": WAN_RATE}},
+        // Servers of 2026 want the codec inside of the format, older ones beside it; what a server does not know it ignores.
+        OUTPUT_NODE: {"class_type": "SaveVideo", "inputs": {
+            "video": ["13", 0], "filename_prefix": prefix(run), "format": "mp4", "format.codec": "auto",
+            "codec": "auto"}},
+    });
+    if let Some(picture) = picture {
+        nodes[PICTURE_NODE] = loaded(picture);
+        nodes["5"]["inputs"]["start_image"] = json!([PICTURE_NODE, 0]);
+    }
+    nodes
+}
+
+fn loaded(picture: &str) -> Value {
+    json!({"class_type": "LoadImage", "inputs": {"image": picture}})
+}
+
+fn prefix(run: RunId) -> String {
+    format!("cit_{run}")
+}
+
+/// The picture a video begins with decides its shape, as at fal. Sides are multiples of 32.
+fn size(video: &VideoRequest) -> (u32, u32) {
+    let shape = video.first_picture.as_ref().and_then(shape_of).unwrap_or(video.shape);
+    match shape {
+        VideoShape::Landscape => (1_280, 704),
+        VideoShape::Portrait => (704, 1_280),
+        VideoShape::Square => (960, 960),
+    }
+}
+
+/// Square up to four to three.
+fn shape_of(picture: &SourceFile) -> Option<VideoShape> {
+    let (width, height) = picture.pixels.map(|(width, height)| (u64::from(width), u64::from(height)))?;
+    Some(if width * 3 > height * 4 {
+        VideoShape::Landscape
+    } else if height * 3 > width * 4 {
+        VideoShape::Portrait
+    } else {
+        VideoShape::Square
+    })
+}
+
+/// The model counts pictures in fours, and one more.
+fn length(seconds: u32) -> u32 {
+    seconds.saturating_mul(WAN_RATE).saturating_add(1)
 }

@@ -23,20 +23,20 @@ pub(super) enum State {
     Working,
 }
 
-/// What flux answers.
+/// What a model answers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Output {
-    /// The images' addresses.
-    pub(super) images: Vec<String>,
-    /// An image was flagged; it is black then.
+    /// The addresses of what was made, each once.
+    pub(super) files: Vec<String>,
+    /// Something was flagged; an image is black then.
     pub(super) is_flagged: bool,
 }
 
 /// Either a list of field errors, or one text for infrastructure; some apps send neither.
 pub(super) struct Problem {
     kinds: Vec<String>,
-    /// A field error that names the prompt.
-    is_about_the_prompt: bool,
+    /// A field error that names what the customer brought: the prompt, or a picture by its size.
+    is_about_the_input: bool,
     words: Words,
     says_something: bool,
 }
@@ -68,15 +68,26 @@ impl State {
 }
 
 impl Output {
-    pub(super) fn of(document: &Value) -> Output {
-        let listed = document["images"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let images = listed.iter().chain([&document["images"], &document["image"]]);
-        let address =
-            |image: &Value| lenient::text(&image["url"]).or(lenient::text(image)).map(str::to_owned);
-        Output {
-            images: images.filter_map(address).collect(),
-            is_flagged: lenient::has_set_flag(&document["has_nsfw_concepts"]),
+    pub(super) fn of_images(document: &Value) -> Output {
+        Output::of(document, &["images", "image"])
+    }
+
+    pub(super) fn of_video(document: &Value) -> Output {
+        Output::of(document, &["video", "videos"])
+    }
+
+    /// Files stand alone or in a list, as objects with `url` or as bare addresses.
+    fn of(document: &Value, names: &[&str]) -> Output {
+        let mut files = Vec::new();
+        for name in names {
+            let value = &document[*name];
+            let listed = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+            for file in listed {
+                let address = lenient::text(&file["url"]).or(lenient::text(file)).map(str::to_owned);
+                files.extend(address.filter(|address| !files.contains(address)));
+            }
         }
+        Output { files, is_flagged: lenient::has_set_flag(&document["has_nsfw_concepts"]) }
     }
 }
 
@@ -88,9 +99,11 @@ impl Problem {
         let names_prompt = |field: &Value| {
             field["loc"].as_array().is_some_and(|loc| loc.iter().any(|part| part.as_str() == Some("prompt")))
         };
+        let kinds: Vec<_> = kinds.chain(lenient::text(&document["error_type"])).map(str::to_owned).collect();
         Problem {
-            kinds: kinds.chain(lenient::text(&document["error_type"])).map(str::to_owned).collect(),
-            is_about_the_prompt: fields.iter().any(names_prompt),
+            is_about_the_input: fields.iter().any(names_prompt)
+                || kinds.iter().any(|kind| is_of_a_picture(kind)),
+            kinds,
             words: Words::of(document, prompt),
             says_something: ["detail", "error", "error_type"]
                 .iter()
@@ -116,13 +129,13 @@ impl Problem {
         if has(is_infrastructure) {
             return Some(FailureClass::Unavailable);
         }
-        if self.is_about_the_prompt {
+        if self.is_about_the_input {
             return Some(FailureClass::BadInput);
         }
         self.words.class()
     }
 
-    /// The customer wrote the prompt alone: a refusal that does not name it is ours to mend.
+    /// The customer brought the prompt and a picture: a refusal that blames neither is ours to mend.
     pub(super) fn class(&self, status: StatusCode) -> FailureClass {
         self.told_class().unwrap_or(match status.as_u16() {
             401 | 403 => FailureClass::Auth,
@@ -132,6 +145,11 @@ impl Problem {
             _ => FailureClass::Unavailable,
         })
     }
+}
+
+/// What only the picture can be blamed for. One that fal could not fetch or read may be our link's fault.
+fn is_of_a_picture(kind: &str) -> bool {
+    matches!(kind, "image_too_small" | "image_too_large" | "file_too_large")
 }
 
 /// Errors of fal's own, whatever status they come with.
@@ -191,6 +209,18 @@ mod tests {
             (422, r#"{"detail":[{"loc":["body","prompt"],"type":"string_too_long"}]}"#, "bad_input"),
             (422, r#"{"detail":[{"loc":["body","image_size"],"type":"enum"}]}"#, "request_refused"),
             (422, r#"{"detail":[{"type":"x"},{"type":"content_policy_violation"}]}"#, "content_rejected"),
+            (422, r#"{"detail":[{"loc":["body","start_image_url"],"type":"image_too_small"}]}"#, "bad_input"),
+            (422, r#"{"detail":[{"loc":["body","image_url"],"type":"file_too_large"}]}"#, "bad_input"),
+            (
+                422,
+                r#"{"detail":[{"loc":["body","image_url"],"type":"file_download_error"}]}"#,
+                "request_refused",
+            ),
+            (
+                422,
+                r#"{"detail":[{"loc":["body","image_url"],"type":"image_load_error"}]}"#,
+                "request_refused",
+            ),
             (422, r#"{"detail":[{"type":"generation_timeout"}]}"#, "unavailable"),
             (422, r#"{"detail":"a text"}"#, "request_refused"),
             (422, r#"{"detail":"Prompt flagged by content checker"}"#, "content_rejected"),
@@ -229,15 +259,42 @@ mod tests {
             (r#"{"images":[{"url":"a"}],"has_nsfw_concepts":[null,true]}"#, vec!["a"], true),
             (r#"{"images":[{"url":"a"}],"has_nsfw_concepts":true}"#, vec!["a"], true),
             (r#"{"images":[{"url":"a"}],"has_nsfw_concepts":["true"]}"#, vec!["a"], true),
+            (r#"{"images":[{"url":"a"},{"url":"b"},{"url":"a"}]}"#, vec!["a", "b"], false),
+            (
+                r#"{"images":[{"url":"a"},{"url":"b"}],"has_nsfw_concepts":[false,true]}"#,
+                vec!["a", "b"],
+                true,
+            ),
             (r#"{"images":[]}"#, vec![], false),
             (r#"{"images":7}"#, vec![], false),
+            (r#"{"video":{"url":"a"}}"#, vec![], false),
             ("{}", vec![], false),
         ];
-        for (body, images, is_flagged) in table {
-            let images = images.into_iter().map(str::to_owned).collect();
-            let output = Output::of(&serde_json::from_str(body).unwrap());
-            assert_eq!(output, Output { images, is_flagged }, "{body}");
+        for (body, files, is_flagged) in table {
+            let output = Output::of_images(&serde_json::from_str(body).unwrap());
+            assert_eq!(output, expected(&files, is_flagged), "{body}");
         }
+    }
+
+    #[test]
+    fn a_video_is_found_whatever_stands_beside_it() {
+        let table = [
+            (r#"{"video":{"url":"a","content_type":"video/mp4","file_size":null}}"#, vec!["a"]),
+            (r#"{"video":{"url":" a "},"seed":1e999,"actual_prompt":null}"#, vec!["a"]),
+            (r#"{"video":"a"}"#, vec!["a"]),
+            (r#"{"video":null,"videos":[null,{"url":"a"}]}"#, vec!["a"]),
+            (r#"{"video":{"url":null}}"#, vec![]),
+            (r#"{"images":[{"url":"a"}]}"#, vec![]),
+            ("[]", vec![]),
+        ];
+        for (body, files) in table {
+            let output = Output::of_video(&lenient::document(body.as_bytes()).unwrap());
+            assert_eq!(output, expected(&files, false), "{body}");
+        }
+    }
+
+    fn expected(files: &[&str], is_flagged: bool) -> Output {
+        Output { files: files.iter().map(|file| (*file).to_owned()).collect(), is_flagged }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 use super::Fal;
 use super::answers::{Output, Problem, State, Submitted, cost_of_units};
+use super::wanted::Wanted;
 use crate::failure::{Failure, FailureClass};
 use crate::job::{Place, Sign, Tell, Ticket, Watched};
 use crate::pace::{Looks, Sight};
-use crate::{ImageRequest, lenient, wire};
+use crate::{JobOrder, lenient, wire};
 use primitives::{CostCents, times};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Request, Response, StatusCode};
@@ -14,13 +15,23 @@ use url::Url;
 
 /// A job of ours at fal, while it is looked at.
 pub(super) struct FalJob<'a> {
-    /// So that an error which repeats it is not read as fal's own words.
-    prompt: &'a str,
-    /// What the job costs when fal does not say.
-    estimate: CostCents,
+    pub(super) wanted: Wanted<'a>,
+    pub(super) unit_price: CostCents,
     status: Url,
     response: Url,
     cancel: Option<Url>,
+}
+
+impl FalJob<'_> {
+    /// What the job costs when fal does not say.
+    pub(super) fn estimate(&self) -> CostCents {
+        self.wanted.cost(self.unit_price)
+    }
+
+    /// An error that repeats the prompt is not read as fal's own words.
+    fn problem(&self, document: &Value) -> Problem {
+        Problem::of(document, self.wanted.prompt())
+    }
 }
 
 /// The share of the patience in which a finished job's result is asked for.
@@ -87,22 +98,23 @@ impl Fal {
     /// (`docs/facts/providers.md`, "fal's queue").
     pub(super) fn ticket_of_id(&self, id: &str) -> Option<Ticket> {
         let id = wire::plain_id(id).filter(|plain| plain == id)?;
-        let app: Vec<&str> = self.model.splitn(3, '/').take(2).collect();
-        let response = format!("{}/{}/requests/{id}", self.hosts.queue(), app.join("/"));
+        let response = format!("{}/{}/requests/{id}", self.hosts.queue(), self.from_words.application());
         let at = |end: &str| format!("{response}{end}");
         let place = Place::Fal { status: at("/status"), cancel: Some(at("/cancel")), response: at("") };
         Some(Ticket { id: Some(id), place })
     }
 
     /// What was stored is checked like what was sent: our key goes to these addresses.
-    pub(super) fn job<'a>(&self, ticket: &Ticket, image: &'a ImageRequest) -> Result<FalJob<'a>, Failure> {
+    pub(super) fn job<'a>(&self, ticket: &Ticket, order: &'a JobOrder) -> Result<FalJob<'a>, Failure> {
+        // A job that was taken is paid for, so that other settings are no reason to ask somebody else.
+        let (wanted, model) = self.wanted(&order.request).map_err(|_| FailureClass::UnknownOutcome)?;
         let Place::Fal { status, response, cancel } = &ticket.place else {
             return Err(FailureClass::UnknownOutcome.into());
         };
         let own = |url: &String| self.hosts.of_queue(url).ok_or(FailureClass::UnknownOutcome);
         Ok(FalJob {
-            prompt: image.prompt.expose(),
-            estimate: self.estimated_cost(image),
+            wanted,
+            unit_price: model.unit_price,
             status: own(status)?,
             response: own(response)?,
             cancel: cancel.as_ref().map(own).transpose()?,
@@ -113,7 +125,6 @@ impl Fal {
     pub(super) async fn followed(
         &self,
         job: &FalJob<'_>,
-        image: &ImageRequest,
         limit: Instant,
         tell: Tell<'_>,
     ) -> Result<Watched, Failure> {
@@ -125,7 +136,7 @@ impl Fal {
         let limit =
             limit.max(Instant::now() + times::WITHDRAWAL.limit.min(self.timing.first_content / RESULT_SHARE));
         match self.result(job, limit).await? {
-            Some(outcome) => self.finished(image, outcome).map(Watched::Finished),
+            Some(outcome) => self.finished(job, outcome).map(Watched::Finished),
             None => Err(paid_for_nothing(job)),
         }
     }
@@ -205,7 +216,7 @@ impl Fal {
                     provider.name = "fal",
                     "a job that fal accepted can be neither looked at nor taken back"
                 );
-                Err(Failure::new(FailureClass::UnknownOutcome).costing(job.estimate, true))
+                Err(Failure::new(FailureClass::UnknownOutcome).costing(job.estimate(), true))
             }
         }
     }
@@ -223,24 +234,24 @@ impl Fal {
     }
 
     async fn outcome(&self, job: &FalJob<'_>, response: Response, limit: Instant) -> Result<Look, Failure> {
-        let (units, cost) = self.bill(response.headers());
+        let (units, cost) = bill(job, response.headers());
         let Some(document) = wire::document(response, limit).await.filter(Value::is_object) else {
             return Ok(Look::Inconclusive(Sight::Nothing));
         };
-        let output = Output::of(&document);
-        if !output.images.is_empty() {
+        let output = job.wanted.output(&document);
+        if !output.files.is_empty() {
             return Ok(Look::Done(Outcome { output, units, cost }));
         }
         if State::of(&document).is_some_and(|state| state != State::Completed) {
             return Ok(Look::Inconclusive(Sight::Seen));
         }
-        // With 200 and without an image, `detail` is a refusal of the content unless it says something else.
-        let problem = Problem::of(&document, job.prompt);
+        // With 200 and without a file, `detail` is a refusal of the content unless it says something else.
+        let problem = job.problem(&document);
         let class = match problem.says_something() {
             true => problem.told_class().unwrap_or(FailureClass::ContentRejected),
             false => FailureClass::Unavailable,
         };
-        Err(Failure::new(class).costing(cost.unwrap_or(job.estimate), cost.is_none()))
+        Err(Failure::new(class).costing(cost.unwrap_or_else(|| job.estimate()), cost.is_none()))
     }
 
     /// The model's own error is definite; what fal's gateway says in its place is looked at again.
@@ -255,9 +266,9 @@ impl Fal {
         if response.headers().contains_key("x-fal-request-timeout-type") {
             return Err(FailureClass::Unavailable.into());
         }
-        let (_, cost) = self.bill(response.headers());
+        let (_, cost) = bill(job, response.headers());
         let document = wire::document(response, limit).await.unwrap_or_default();
-        let problem = Problem::of(&document, job.prompt);
+        let problem = job.problem(&document);
         let is_definite = match status.as_u16() {
             400 | 402 | 405..=407 | 410..=424 | 426..=428 | 430..=499 => true,
             // fal's own words in the documented shape; an empty body and a page are a gateway's.
@@ -268,12 +279,6 @@ impl Fal {
             return Ok(Look::Inconclusive(sight_of(status)));
         }
         Err(Failure::new(problem.class(status)).costing(cost.unwrap_or_default(), false))
-    }
-
-    fn bill(&self, headers: &HeaderMap) -> (Option<String>, Option<CostCents>) {
-        let units = wire::header_decimal(headers, "x-fal-billable-units");
-        let cost = units.as_deref().and_then(|units| cost_of_units(units, self.unit_price));
-        (units, cost)
     }
 
     /// Best effort; says what fal answered.
@@ -295,9 +300,15 @@ impl Fal {
     }
 }
 
+fn bill(job: &FalJob<'_>, headers: &HeaderMap) -> (Option<String>, Option<CostCents>) {
+    let units = wire::header_decimal(headers, "x-fal-billable-units");
+    let cost = units.as_deref().and_then(|units| cost_of_units(units, job.unit_price));
+    (units, cost)
+}
+
 /// The job is completed and billed, and its result is not to be had: an end, at our cost.
 fn paid_for_nothing(job: &FalJob<'_>) -> Failure {
-    Failure::new(FailureClass::Unavailable).costing(job.estimate, true)
+    Failure::new(FailureClass::Unavailable).costing(job.estimate(), true)
 }
 
 /// No such job and a closed door are refusals when they last; all other statuses say nothing about the job.

@@ -1,9 +1,10 @@
 use super::stand::{Received, Reply, Stand};
 use super::store::Store;
 use crate::{
-    Artifact, Chain, Event, Failed, FailureClass, GivenUp, ImageRequest, Job, JobOrder, Made, Next, Providers,
-    Request, Served, Sign, TextRequest, Visit, Visited, Work,
+    Artifact, BrokenOff, Chain, Event, Failed, FailureClass, GivenUp, ImageRequest, Job, JobOrder, Made,
+    Next, Providers, Request, Served, Sign, SourceFile, TextRequest, Visit, Visited, Work,
 };
+use futures_util::TryStreamExt;
 use platform::{Env, Platform};
 use primitives::{Clock, CostCents, Private, RunId, Timestamp};
 use std::time::Duration;
@@ -118,7 +119,7 @@ impl World {
                 Visited::Finished(finished) => match chain.fetch(&work, &finished, &order, visit).await {
                     Ok(fetched) => {
                         made = fetched;
-                        break Ok(chain.served(&work, &finished, visit.now()).unwrap());
+                        break Ok(chain.served(&work, &order, &finished, visit.now()).unwrap());
                     }
                     Err(next) => work = next,
                 },
@@ -207,4 +208,24 @@ pub(super) fn job(request: Request) -> Job {
 pub(super) fn order(request: Request) -> JobOrder {
     let Job { run, account, request, cost_max, .. } = job(request);
     JobOrder { run, account, request, cost_max, webhooks: None }
+}
+
+/// A picture that somebody brought, below `/media/` at the stand; its link is a secret.
+pub(super) fn source(world: &World, name: &str) -> SourceFile {
+    let link = format!("http://{}/media/{name}?signature=secret-link", world.stand.host);
+    SourceFile {
+        link: Private::new(link.parse().unwrap()),
+        media_type: "image/png",
+        extension: "png",
+        bytes: super::fal::PNG.len() as u64,
+        pixels: Some((1024, 768)),
+    }
+}
+
+/// All of a file that is passed on in pieces.
+pub(super) async fn content(made: &Made) -> Result<Vec<u8>, BrokenOff> {
+    let Made::File(file) = made else { panic!("a file, not {made:?}") };
+    let limit = tokio::time::Instant::now() + Duration::from_secs(5);
+    let pieces: Vec<_> = file.open(limit).await?.try_collect().await?;
+    Ok(pieces.concat())
 }
