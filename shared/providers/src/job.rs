@@ -189,6 +189,11 @@ pub(crate) trait JobAdapter: Send + Sync {
         (self.timing().first_content / SUBMIT_SHARE).min(SUBMIT_MAX)
     }
 
+    /// Whether it can do this at all. A step that can't is left out without being asked.
+    fn can_serve(&self, _: &Request) -> bool {
+        true
+    }
+
     /// What the job costs if the provider does not tell.
     fn estimate(&self, order: &JobOrder) -> CostCents;
 

@@ -11,7 +11,7 @@ use crate::{Attempt, Ending, FailureClass, Finished, Found, JobOrder, Made, Prov
 use primitives::{CostCents, Timestamp, times};
 use std::time::Duration;
 use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 /// The share in which a job is taken back, or its file fetched.
 const END_SHARE: u32 = 4;
@@ -98,6 +98,10 @@ impl Chain {
         for (place, step) in self.steps.iter().enumerate().skip(work.step()) {
             let Some(adapter) = step.job() else { continue };
             is_configured = true;
+            if !adapter.can_serve(&order.request) {
+                info!(run.id = %order.run, "run {}: {} can't do this and is left out", order.run, step.name);
+                continue;
+            }
             if !is_paid(step) {
                 warn!(
                     provider.name = step.provider.as_str(),
