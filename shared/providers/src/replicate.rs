@@ -13,7 +13,7 @@ use crate::fal::hosts::Hosts;
 use crate::job::{
     Brought, Finished, Found, JobAdapter, JobOrder, Place, RemoteFile, Submitted, Tell, Ticket, Watched,
 };
-use crate::pace::Looks;
+use crate::pace::{Looks, Sight};
 use crate::settings::{ReplicateSettings, Timing};
 use crate::status::ErrorAnswer;
 use crate::wire::{self, Unanswered};
@@ -52,7 +52,7 @@ struct Creation<'a> {
     version: &'a str,
     input: Input<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    webhook: Option<Url>,
+    webhook: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     webhook_events_filter: Option<[&'static str; 1]>,
 }
@@ -60,7 +60,7 @@ struct Creation<'a> {
 #[derive(Serialize)]
 struct Input<'a> {
     text: &'a str,
-    speaker: Url,
+    speaker: String,
     language: &'a str,
     /// XTTS's own; the fork is not known to take it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +78,7 @@ impl Replicate {
 
     /// `None`: no model here speaks this language, or nobody's voice is there to speak with.
     fn creation<'a>(&'a self, order: &JobOrder, speech: &'a SpeechRequest) -> Option<Creation<'a>> {
-        let webhook = order.webhook(ProviderName::Replicate);
+        let webhook = order.webhook(ProviderName::Replicate).map(String::from);
         let version = self.version(&speech.language)?;
         let is_xtts = version == self.settings.xtts_version;
         Some(Creation {
@@ -126,7 +126,7 @@ impl Replicate {
     }
 
     fn ticket(&self, id: &str) -> Option<Ticket> {
-        let prediction = wire::plain_id(id).filter(|plain| plain == id)?;
+        let prediction = prediction_id(id)?;
         Some(Ticket { id: Some(prediction.clone()), place: Place::Replicate { prediction } })
     }
 
@@ -173,8 +173,10 @@ impl Replicate {
     ) -> Result<Ticket, Failure> {
         let mut looks = Looks::new(self.settings.timing.poll, limit);
         loop {
-            if let Listed::There(ticket) = self.listed(order.run, asked_at, looks.until()).await {
-                return Ok(ticket);
+            match self.listed(order.run, asked_at, looks.until()).await {
+                Listed::There(ticket) => return Ok(ticket),
+                Listed::Nowhere | Listed::Unclear => looks.note(Sight::Seen),
+                Listed::Unread => looks.note(Sight::Nothing),
             }
             if !looks.pause().await {
                 return Err(self.in_doubt(order));
@@ -232,8 +234,10 @@ impl JobAdapter for Replicate {
                 Listed::There(ticket) => return Found::There(ticket),
                 Listed::Nowhere => return Found::Nowhere,
                 Listed::Unclear => return Found::Unknowable,
-                Listed::Unread if !looks.pause().await => return Found::Unknowable,
-                Listed::Unread => {}
+                Listed::Unread => looks.note(Sight::Nothing),
+            }
+            if !looks.pause().await {
+                return Found::Unknowable;
             }
         }
     }
@@ -279,10 +283,15 @@ fn prediction(ticket: &Ticket) -> Result<&str, Failure> {
     }
 }
 
+/// Replicate's ids are letters and digits; any other text could lead to another address.
+fn prediction_id(text: &str) -> Option<String> {
+    wire::plain_id(text).filter(|plain| plain == text && plain.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 /// The speaker's address with the run as its fragment: a fragment is never sent to whoever has the file (RFC 3986 § 3.5),
 /// and comes back in the list of predictions.
-fn marked(speaker: &Url, run: RunId) -> Url {
+fn marked(speaker: &Url, run: RunId) -> String {
     let mut marked = speaker.clone();
     marked.set_fragment(Some(&run.to_string()));
-    marked
+    marked.into()
 }

@@ -1,7 +1,8 @@
 //! Replicate's word that a prediction is over (`docs/facts/providers.md`, "Replicate's webhook", after Standard Webhooks):
 //! HMAC-SHA256 over `{id}.{timestamp}.{body}`, and several `v1,<base64>` side by side during a rotation.
 
-use crate::{lenient, wire};
+use super::prediction_id;
+use crate::lenient;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use platform::{InvalidSettings, Platform, Settings};
@@ -64,7 +65,7 @@ impl ReplicateWebhook {
             return Err(NotReplicates::Signature);
         }
         let document = lenient::document(body).unwrap_or_default();
-        lenient::text(&document["id"]).and_then(wire::plain_id).ok_or(NotReplicates::Nameless)
+        lenient::text(&document["id"]).and_then(prediction_id).ok_or(NotReplicates::Nameless)
     }
 }
 
