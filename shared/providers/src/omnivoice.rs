@@ -90,14 +90,24 @@ impl Omnivoice {
                     .text("language", language)
                     .text("response_format", "wav")
                     .text("request_timeout_s", &request_timeout_s.to_string())
-                    .file("ref_audio", &format!("recording.{}", recording.extension), recording.media_type, &sound);
+                    .file(
+                        "ref_audio",
+                        &format!("recording.{}", recording.extension),
+                        recording.media_type,
+                        &sound,
+                    );
                 Ok(form.post(self.clone.clone(), &self.headers))
             }
         }
     }
 
     /// The sound of an answer with success. What is no whole sound has cost its time on the machine all the same.
-    async fn finished(&self, response: Response, cost: CostCents, limit: Instant) -> Result<Finished, Failure> {
+    async fn finished(
+        &self,
+        response: Response,
+        cost: CostCents,
+        limit: Instant,
+    ) -> Result<Finished, Failure> {
         let spent = |class: FailureClass| Failure::new(class).costing(cost, false);
         let has_no_speech = is_set(response.headers(), "x-no-speech-detected");
         let sound = wire::body(response, SOUND_BYTES_MAX, limit).await;
@@ -205,5 +215,8 @@ fn work_seconds(patience: Duration) -> u64 {
 }
 
 fn is_set(headers: &HeaderMap, name: &str) -> bool {
-    headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|text| text.trim().eq_ignore_ascii_case("true"))
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|text| text.trim().eq_ignore_ascii_case("true"))
 }

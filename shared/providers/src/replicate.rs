@@ -156,9 +156,11 @@ impl Replicate {
             Ok(response) => {
                 let answer = ErrorAnswer::read(response, until).await;
                 let failure = refusal::failure(&answer, speech.text.expose());
-                match answer.status.is_server_error() {
-                    true => self.taken_all_the_same(order, asked_at, failure, limit).await,
-                    false => Err(failure),
+                match answer.status.as_u16() {
+                    // A gateway did not hear the end of it.
+                    502 | 504 | 520..=529 => self.looked_for(order, asked_at, limit).await,
+                    500.. => self.taken_all_the_same(order, asked_at, failure, limit).await,
+                    _ => Err(failure),
                 }
             }
         }
@@ -184,7 +186,7 @@ impl Replicate {
         }
     }
 
-    /// A gateway's error may hide a prediction. One that the list does not have was refused.
+    /// A server's error may hide a prediction. One that the list does not have was refused.
     async fn taken_all_the_same(
         &self,
         order: &JobOrder,
@@ -269,9 +271,8 @@ impl JobAdapter for Replicate {
     async fn fetch(&self, finished: &Finished, _: &JobOrder, _: Instant) -> Result<Vec<Made>, Failure> {
         let Brought::Files(files) = &finished.brought else { return Err(FailureClass::Unavailable.into()) };
         // Files are public, and our key is the API's alone.
-        let made = |file: &RemoteFile| {
-            Made::File(MadeFile::there(&self.platform, file.0.clone(), HeaderMap::new()))
-        };
+        let made =
+            |file: &RemoteFile| Made::File(MadeFile::there(&self.platform, file.0.clone(), HeaderMap::new()));
         Ok(files.iter().map(made).collect())
     }
 }
@@ -285,7 +286,8 @@ fn prediction(ticket: &Ticket) -> Result<&str, Failure> {
 
 /// Replicate's ids are letters and digits; any other text could lead to another address.
 fn prediction_id(text: &str) -> Option<String> {
-    wire::plain_id(text).filter(|plain| plain == text && plain.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    wire::plain_id(text)
+        .filter(|plain| plain == text && plain.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// The speaker's address with the run as its fragment: a fragment is never sent to whoever has the file (RFC 3986 § 3.5),

@@ -29,7 +29,13 @@ pub struct LanguageSpec {
 /// In the order they are offered; the first one is the default.
 pub const VOICES: &[VoiceSpec] = &[
     voice("woman_young", "Young woman", "Nữ trẻ", "female, young adult, moderate pitch", 1_101),
-    voice("woman_bright", "Bright young woman", "Nữ trẻ, giọng cao", "female, young adult, high pitch", 1_102),
+    voice(
+        "woman_bright",
+        "Bright young woman",
+        "Nữ trẻ, giọng cao",
+        "female, young adult, high pitch",
+        1_102,
+    ),
     voice("woman_mature", "Mature woman", "Nữ trung niên", "female, middle-aged, moderate pitch", 1_103),
     voice("man_young", "Young man", "Nam trẻ", "male, young adult, moderate pitch", 1_104),
     voice("man_deep", "Deep-voiced man", "Nam, giọng trầm", "male, middle-aged, low pitch", 1_105),
@@ -117,7 +123,9 @@ mod tests {
         assert!(names.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
         let codes: HashSet<_> = LANGUAGES.iter().map(|language| language.code).collect();
         assert_eq!(codes.len(), LANGUAGES.len());
-        assert!(codes.iter().all(|code| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase())));
+        assert!(
+            codes.iter().all(|code| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase()))
+        );
     }
 
     /// docs/facts/providers.md, "Replicate".

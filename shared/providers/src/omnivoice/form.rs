@@ -42,7 +42,10 @@ impl Form {
 
     fn begin(&mut self, disposition: &str, media_type: Option<&str>) {
         let media_type = media_type.map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
-        let head = format!("--{}\r\nContent-Disposition: form-data; {disposition}\r\n{media_type}\r\n", self.boundary);
+        let head = format!(
+            "--{}\r\nContent-Disposition: form-data; {disposition}\r\n{media_type}\r\n",
+            self.boundary
+        );
         self.body.extend_from_slice(head.as_bytes());
     }
 

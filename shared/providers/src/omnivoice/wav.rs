@@ -84,7 +84,11 @@ mod tests {
         let sound = || chunk(b"data", &[1, 2, 3, 4]);
         let table = [
             ("plain", wav(&[mono(), sound()]), Some(Sound::Audible)),
-            ("a list of an odd length before it", wav(&[mono(), chunk(b"LIST", b"abc"), sound()]), Some(Sound::Audible)),
+            (
+                "a list of an odd length before it",
+                wav(&[mono(), chunk(b"LIST", b"abc"), sound()]),
+                Some(Sound::Audible),
+            ),
             ("extensible", wav(&[extensible(1), sound()]), Some(Sound::Audible)),
             ("bytes behind it", [wav(&[mono(), sound()]), b"x".to_vec()].concat(), Some(Sound::Audible)),
             ("no samples", wav(&[mono(), chunk(b"data", b"")]), Some(Sound::Silent)),

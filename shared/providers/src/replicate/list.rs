@@ -73,18 +73,23 @@ impl Replicate {
     }
 
     fn entry<'a>(&self, entry: &'a Value, run: RunId) -> Entry<'a> {
-        let Some(version) = lenient::text(&entry["version"]) else { return Entry::Unclear };
-        let own = [Some(&self.settings.xtts_version), self.settings.vixtts_version.as_ref()];
-        if !own.into_iter().flatten().any(|own| bare(own) == bare(version)) {
-            return Entry::Others;
-        }
-        let Some(speaker) = lenient::text(&entry["input"]["speaker"]) else { return Entry::Unclear };
-        let mark = Url::parse(speaker).ok().and_then(|url| url.fragment().map(str::to_owned));
-        match mark.is_some_and(|mark| mark == run.to_string()) {
-            true => entry["id"].as_str().map_or(Entry::Unclear, Entry::Ours),
-            false => Entry::Others,
+        match lenient::text(&entry["input"]["speaker"]) {
+            Some(speaker) if is_marked(speaker, run) => entry["id"].as_str().map_or(Entry::Unclear, Entry::Ours),
+            None if self.may_be_speech(entry) => Entry::Unclear,
+            _ => Entry::Others,
         }
     }
+    /// Of one of the models that we ask, or of nobody knows which.
+    fn may_be_speech(&self, entry: &Value) -> bool {
+        let Some(version) = lenient::text(&entry["version"]) else { return true };
+        let own = [Some(&self.settings.xtts_version), self.settings.vixtts_version.as_ref()];
+        own.into_iter().flatten().any(|own| bare(own) == bare(version))
+    }
+}
+
+/// As [`super::marked`] marks it.
+fn is_marked(speaker: &str, run: RunId) -> bool {
+    Url::parse(speaker).is_ok_and(|url| url.fragment() == Some(run.to_string().as_str()))
 }
 
 fn nowhere(is_clear: bool) -> Listed {

@@ -21,7 +21,9 @@ enum Look {
 /// What Replicate said to a cancellation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cancellation {
-    Accepted { has_started: bool },
+    Accepted {
+        has_started: bool,
+    },
     /// There is no such prediction.
     Unknown,
     /// No answer that says anything.
@@ -78,9 +80,7 @@ impl Replicate {
                 Look::At(prediction) if prediction.state.is_over() => {
                     return self.ended(&prediction, order).map(Some);
                 }
-                Look::Refused(FailureClass::Unavailable)
-                    if cancellation == Cancellation::Unknown =>
-                {
+                Look::Refused(FailureClass::Unavailable) if cancellation == Cancellation::Unknown => {
                     return Ok(None);
                 }
                 _ => {}
@@ -109,7 +109,8 @@ impl Replicate {
         }
         let Some(first) = prediction.files.first() else {
             // What was deleted was there; what never was is an empty answer.
-            let class = if prediction.is_removed { FailureClass::Unavailable } else { FailureClass::EmptyAnswer };
+            let class =
+                if prediction.is_removed { FailureClass::Unavailable } else { FailureClass::EmptyAnswer };
             return Err(spent(class));
         };
         let Some(url) = self.hosts.of_file(first) else {

@@ -53,17 +53,26 @@ mod tests {
 
     #[test]
     fn a_refusal_has_a_class_and_only_haste_is_repeated() {
-        let field = |name: &str| format!(r#"{{"title":"Input validation failed","invalid_fields":[{{"field":"{name}"}}]}}"#);
+        let field = |name: &str| {
+            format!(r#"{{"title":"Input validation failed","invalid_fields":[{{"field":"{name}"}}]}}"#)
+        };
         let throttled = r#"{"detail":"Request was throttled. Your rate limit resets in ~30s.","status":429}"#;
         let soon = r#"{"detail":"Request was throttled. Your rate limit resets in ~1s."}"#;
-        let version = r#"{"title":"Invalid version or not permitted","detail":"The specified version does not exist"}"#;
+        let version =
+            r#"{"title":"Invalid version or not permitted","detail":"The specified version does not exist"}"#;
         let seconds = |seconds| Again::After(Duration::from_secs(seconds));
         let table = [
             (400, "{}", None, "request_refused", Again::Never),
             (401, r#"{"title":"Unauthenticated","detail":"x"}"#, None, "auth", Again::Never),
             (402, r#"{"title":"Insufficient credit"}"#, None, "no_balance", Again::Never),
             (403, "{}", None, "auth", Again::Never),
-            (404, r#"{"detail":"The requested resource could not be found."}"#, None, "model_gone", Again::Never),
+            (
+                404,
+                r#"{"detail":"The requested resource could not be found."}"#,
+                None,
+                "model_gone",
+                Again::Never,
+            ),
             (422, version, None, "model_gone", Again::Never),
             (422, &field("input.text"), None, "bad_input", Again::Never),
             (422, &field("input.speaker"), None, "request_refused", Again::Never),

@@ -87,14 +87,17 @@ impl Signed {
         let (id, timestamp) = (single(headers, "webhook-id")?, single(headers, "webhook-timestamp")?);
         // A dot in the id could move the border to the timestamp.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if id.is_empty() || !id.bytes().all(is_plain) || !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
+        if id.is_empty() || !id.bytes().all(is_plain) || !timestamp.bytes().all(|byte| byte.is_ascii_digit())
+        {
             return None;
         }
         let entries = single(headers, "webhook-signature")?.split(' ').take(SIGNATURES_MAX);
         Some(Signed {
             content: [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat(),
             seconds: timestamp.parse().ok()?,
-            signatures: entries.filter_map(|entry| STANDARD.decode(entry.strip_prefix("v1,")?).ok()).collect(),
+            signatures: entries
+                .filter_map(|entry| STANDARD.decode(entry.strip_prefix("v1,")?).ok())
+                .collect(),
         })
     }
 
@@ -112,7 +115,8 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// None without the setting: Replicate may not be configured here.
 fn keys(settings: &mut Settings<'_>) -> Vec<hmac::Key> {
-    let secrets: Vec<Secret> = settings.list("REPLICATE_WEBHOOK_SECRETS").into_iter().map(Secret::new).collect();
+    let secrets: Vec<Secret> =
+        settings.list("REPLICATE_WEBHOOK_SECRETS").into_iter().map(Secret::new).collect();
     let keys: Vec<hmac::Key> = secrets.iter().filter_map(key).collect();
     if keys.len() < secrets.len() {
         settings.complain("REPLICATE_WEBHOOK_SECRETS", "must be whsec_ and base64, comma-separated");

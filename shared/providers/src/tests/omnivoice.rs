@@ -61,10 +61,16 @@ async fn a_text_is_spoken_like_in_a_recording_that_we_send_along() {
     assert_eq!(fetch.header("authorization"), None, "our store gets a link, not the server's key");
     assert_eq!(call.path, "/omnivoice/v1/audio/speech/clone");
     assert_eq!(call.header("authorization"), Some("Bearer omni-key"));
-    let boundary = call.header("content-type").unwrap().strip_prefix("multipart/form-data; boundary=").unwrap();
+    let boundary =
+        call.header("content-type").unwrap().strip_prefix("multipart/form-data; boundary=").unwrap();
     let body = call.body.clone();
     let part = |head: &str, content: &[u8]| {
-        [format!("--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes(), content, b"\r\n"].concat()
+        [
+            format!("--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes(),
+            content,
+            b"\r\n",
+        ]
+        .concat()
     };
     let seconds = (1..=20).find(|seconds| {
         let parts = [
@@ -232,7 +238,8 @@ async fn a_lost_answer_is_lost_for_everybody_and_the_next_provider_is_asked() {
 
     let stored: Work = serde_json::from_str(&serde_json::to_string(&asked.work).unwrap()).unwrap();
     let ticket: Ticket = stored.ticket().unwrap().clone();
-    let Visited::Next(seen) = chain.watch(&stored, &ticket, &order, visit, visit.until(visit.now()), &mut |_| {}).await
+    let Visited::Next(seen) =
+        chain.watch(&stored, &ticket, &order, visit, visit.until(visit.now()), &mut |_| {}).await
     else {
         panic!("only whoever asked has it")
     };

@@ -130,7 +130,10 @@ async fn vietnamese_goes_to_the_model_that_speaks_it_and_its_object_is_read() {
     let told = world.order(STEP, order(speech("vi"))).await;
     assert_eq!(brought(&told).await.unwrap(), wav());
     let body = world.stand.requests()[0].json();
-    assert_eq!((&body["version"], &body["input"]["language"]), (&json!("suminhthanh/vixtts:5222"), &json!("vi")));
+    assert_eq!(
+        (&body["version"], &body["input"]["language"]),
+        (&json!("suminhthanh/vixtts:5222"), &json!("vi"))
+    );
     assert_eq!(body["input"].get("cleanup_voice"), None, "the fork is not known to take it");
 }
 

@@ -24,27 +24,56 @@ fn with(status: &str, changed: &Value) -> Value {
 async fn each_end_has_its_class_and_its_cost() {
     let ran = json!({"predict_time": 2});
     let table = [
-        ("failed", json!({"error": "CUDA out of memory: secret", "metrics": ran}), "unavailable", "0.195", false),
-        ("failed", json!({"error": "flagged as sensitive (E005)", "metrics": ran}), "content_rejected", "0.195", false),
+        (
+            "failed",
+            json!({"error": "CUDA out of memory: secret", "metrics": ran}),
+            "unavailable",
+            "0.195",
+            false,
+        ),
+        (
+            "failed",
+            json!({"error": "flagged as sensitive (E005)", "metrics": ran}),
+            "content_rejected",
+            "0.195",
+            false,
+        ),
         ("failed", json!({"error": "401 invalid api key for the speaker"}), "unavailable", "6", true),
         ("failed", json!({"error": null, "metrics": null}), "unavailable", "6", true),
-        ("canceled", json!({"started_at": "2026-09-21T14:13:21Z", "metrics": ran}), "unavailable", "0.195", false),
+        (
+            "canceled",
+            json!({"started_at": "2026-09-21T14:13:21Z", "metrics": ran}),
+            "unavailable",
+            "0.195",
+            false,
+        ),
         ("canceled", json!({"started_at": "2026-09-21T14:13:21Z"}), "unavailable", "6", true),
         ("canceled", json!({"started_at": null}), "unavailable", "0", false),
         ("aborted", json!({"metrics": {"total_time": 61}}), "unavailable", "0", false),
         ("aborted", json!({"metrics": {"predict_time": 61}}), "unavailable", "0", false),
         ("succeeded", json!({"output": null, "metrics": ran}), "empty_answer", "0.195", false),
         ("succeeded", json!({"output": [], "metrics": ran}), "empty_answer", "0.195", false),
-        ("succeeded", json!({"output": null, "data_removed": true, "metrics": ran}), "unavailable", "0.195", false),
-        ("succeeded", json!({"output": "http://elsewhere.test/a.wav", "metrics": ran}), "unavailable", "0.195", false),
+        (
+            "succeeded",
+            json!({"output": null, "data_removed": true, "metrics": ran}),
+            "unavailable",
+            "0.195",
+            false,
+        ),
+        (
+            "succeeded",
+            json!({"output": "http://elsewhere.test/a.wav", "metrics": ran}),
+            "unavailable",
+            "0.195",
+            false,
+        ),
         ("succeeded", json!({"output": "data:audio/wav;base64,UklGRg=="}), "unavailable", "6", true),
     ];
     for (row, (status, changed, class, cost, is_estimated)) in table.into_iter().enumerate() {
         let body = with(status, &changed);
-        let world = World::start(move |request| {
-            if is_look(request) { json(200, &body) } else { vendor(request) }
-        })
-        .await;
+        let world =
+            World::start(move |request| if is_look(request) { json(200, &body) } else { vendor(request) })
+                .await;
         let told = world.order(STEP, order(speech("en"))).await;
         assert_eq!(told.failure(), (class, vec![class]), "row {row}");
         assert!(!format!("{:?}", told.outcome).contains("secret"), "row {row}");
@@ -87,7 +116,9 @@ async fn the_first_file_of_a_list_is_taken() {
     let world = World::start(|request| {
         let url = format!("http://{}/replicate/files/a.wav", request.header("host").unwrap_or_default());
         match is_look(request) {
-            true => json(200, &succeeded(request, json!({"output": [{"path": url}, "http://elsewhere.test/b"]}))),
+            true => {
+                json(200, &succeeded(request, json!({"output": [{"path": url}, "http://elsewhere.test/b"]})))
+            }
             false => vendor(request),
         }
     })

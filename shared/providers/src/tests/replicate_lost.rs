@@ -41,7 +41,9 @@ async fn a_submit_whose_answer_is_lost_is_found_by_the_run_that_marks_its_speake
     let table: Vec<Answer> = vec![
         Box::new(|_| vec![Say::Cut]),
         Box::new(|_| vec![Say::Hang]),
-        Box::new(|_| vec![Say::Bytes(b"HTTP/1.1 201 Made\r\ncontent-length: 99\r\n\r\n{".to_vec()), Say::Cut]),
+        Box::new(|_| {
+            vec![Say::Bytes(b"HTTP/1.1 201 Made\r\ncontent-length: 99\r\n\r\n{".to_vec()), Say::Cut]
+        }),
         Box::new(|_| reply(201, &[], "<html>")),
         Box::new(|_| json(201, &json!({"id": null, "status": "starting"}))),
         Box::new(|_| json(201, &json!({"id": "../p1a2b3", "status": "starting"}))),
@@ -96,7 +98,10 @@ async fn one_that_is_not_in_the_list_stays_in_doubt_and_nobody_else_is_asked() {
 
 #[tokio::test]
 async fn a_server_error_is_a_refusal_only_when_the_list_has_nothing_of_it() {
-    let table: [(u16, fn() -> Reply, &str, usize); 4] = [
+    let table: [(u16, fn() -> Reply, &str, usize); 6] = [
+        // A gateway's word that it heard no answer is none.
+        (502, || page(&others()), "unknown_outcome", 1),
+        (504, || page(&[]), "unknown_outcome", 1),
         (500, || page(&others()), "unavailable", 1),
         (503, || page(&[]), "unavailable", 2),
         (500, || reply(500, &[], ""), "unknown_outcome", 1),
@@ -152,15 +157,21 @@ async fn what_the_list_does_not_show_is_unknowable_until_a_webhook_tells() {
         entry
     };
     let removed = with("input", json!({}));
-    let nameless = { let mut ours = entry("p1", RUN); ours["id"] = json!(null); ours };
+    let nameless = {
+        let mut ours = entry("p1", RUN);
+        ours["id"] = json!(null);
+        ours
+    };
     let table: Vec<Answer> = vec![
         Box::new(move |_| page(&[others(), vec![removed.clone()]].concat())),
-        Box::new(move |_| page(&[with("version", json!(null))])),
+        Box::new(move |_| page(&[hidden.clone()])),
         Box::new(move |_| page(&[nameless.clone()])),
         Box::new(|_| reply(500, &[], "")),
         Box::new(|_| vec![Say::Hang]),
         Box::new(|_| json(200, &json!({"results": "many"}))),
-        Box::new(|_| json(200, &json!({"next": "http://elsewhere.test/v1/predictions?cursor=a", "results": []}))),
+        Box::new(|_| {
+            json(200, &json!({"next": "http://elsewhere.test/v1/predictions?cursor=a", "results": []}))
+        }),
     ];
     for (row, list) in table.into_iter().enumerate() {
         let (world, doubtful) = found(list).await;
@@ -190,14 +201,17 @@ async fn the_list_is_followed_from_page_to_page_on_the_same_server_only() {
 }
 
 #[tokio::test]
-async fn a_version_is_ours_however_its_setting_names_the_model() {
-    for version in ["5222", "suminhthanh/vixtts:5222", XTTS] {
-        let (_, there) = found(move |_| {
-            let mut ours = entry("p1a2b3", RUN);
-            ours["version"] = json!(version);
-            page(&[ours])
+async fn a_hidden_input_leaves_a_doubt_only_where_the_model_is_one_of_ours() {
+    let table =
+        [("5222", true), ("suminhthanh/vixtts:5222", true), (XTTS, true), ("hidden", false), ("9999", false)];
+    for (version, is_doubtful) in table {
+        let (_, found) = found(move |_| {
+            let mut hidden = entry("p9", "x");
+            hidden["version"] = json!(version);
+            hidden["input"] = json!({});
+            page(&[hidden])
         })
         .await;
-        assert!(there.ticket().is_some(), "{version}");
+        assert_eq!(found.is_doubtful(), is_doubtful, "{version}");
     }
 }

@@ -15,7 +15,8 @@ const SIGNATURE: &str = "v1,zKlO254CMCuP1IFGeLnIVpYfiLMSiPRYAOygJy1hcNY=";
 
 fn headers(changed: &[(&'static str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let own = [("webhook-id", "msg_demo1"), ("webhook-timestamp", "1790000000"), ("webhook-signature", SIGNATURE)];
+    let own =
+        [("webhook-id", "msg_demo1"), ("webhook-timestamp", "1790000000"), ("webhook-signature", SIGNATURE)];
     for (name, value) in own.iter().chain(changed) {
         headers.insert(*name, value.parse().unwrap());
     }
@@ -80,7 +81,10 @@ fn without_a_secret_nothing_is_believed_and_a_bad_one_stops_the_start() {
     assert_eq!(refused, Err(NotReplicates::NoSecret));
     for bad in ["whsec_", "whsec_not base64!", "Y2l0aXBlbg==", &format!("{SECRET},whsec_")] {
         let complaint = webhook(bad).unwrap_err();
-        assert!(complaint.contains("REPLICATE_WEBHOOK_SECRETS") && !complaint.contains("Y2l0"), "{complaint}");
+        assert!(
+            complaint.contains("REPLICATE_WEBHOOK_SECRETS") && !complaint.contains("Y2l0"),
+            "{complaint}"
+        );
     }
 }
 
@@ -90,8 +94,10 @@ fn a_message_about_nothing_names_no_prediction() {
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"citipen-demo-secret-32-bytes-ok!");
     for body in ["", "null", "{}", r#"{"id":null}"#, r#"{"id":".."}"#, r#"{"id":"p1/cancel"}"#] {
         let tag = ring::hmac::sign(&key, format!("msg_demo1.{AT}.{body}").as_bytes());
-        let signature = format!("v1,{}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, tag));
-        let told = replicate.authenticate(&headers(&[("webhook-signature", &signature)]), body.as_bytes(), at(AT));
+        let signature =
+            format!("v1,{}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, tag));
+        let told =
+            replicate.authenticate(&headers(&[("webhook-signature", &signature)]), body.as_bytes(), at(AT));
         assert_eq!(told, Err(NotReplicates::Nameless), "{body}");
     }
 }

@@ -1,8 +1,9 @@
 use super::stand::{Received, Reply, Stand};
 use super::store::Store;
 use crate::{
-    Artifact, BrokenOff, Chain, Event, Failed, FailureClass, GivenUp, ImageRequest, Job, JobOrder, Made, Next,
-    Providers, Request, Served, Sign, SourceFile, SpeechRequest, TextRequest, Visit, Visited, Voice, Work,
+    Artifact, BrokenOff, Chain, Event, Failed, FailureClass, GivenUp, ImageRequest, Job, JobOrder, Made,
+    Next, Providers, Request, Served, Sign, SourceFile, SpeechRequest, TextRequest, Visit, Visited, Voice,
+    Work,
 };
 use futures_util::StreamExt;
 use platform::{Env, Platform};
