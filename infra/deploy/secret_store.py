@@ -44,6 +44,9 @@ RULES = {
     "ANTHROPIC_API_KEY": Rule("", "at once", ANY, "one word"),
     "FAL_KEY": Rule("", "at once", r"[^:\s]+:[^:\s]+", "id:secret"),
     "COMFYUI_TOKEN": Rule("ComfyuiUrl", "at once", ANY, "one word"),
+    "OMNIVOICE_API_KEY": Rule("", "at once", ANY, "one word"),
+    "REPLICATE_API_TOKEN": Rule("", "at once", r"r8_[!-~]+", "r8_…"),
+    "REPLICATE_WEBHOOK_SECRETS": Rule("", "two", r"whsec_[A-Za-z0-9+/]+=*", "whsec_ and base64"),
     "SEPAY_SECRET_KEY": Rule("SepayMerchantId", "at once", ANY, "one word"),
     "SEPAY_IPN_SECRETS": Rule("", "two", ANY, "one word"),
     "SEPAY_BANK_HMAC_SECRETS": Rule("", "two", ANY, "one word"),
@@ -53,7 +56,7 @@ RULES = {
     "TRONGRID_API_KEY": Rule("", "at once", ANY, "one word"),
 }
 MADE_HERE = {"never", "anew", "keys"}
-PROVIDERS = ("DEEPSEEK_API_KEY", "ANTHROPIC_API_KEY", "FAL_KEY", "COMFYUI_TOKEN")
+PROVIDERS = ("DEEPSEEK_API_KEY", "ANTHROPIC_API_KEY", "FAL_KEY", "COMFYUI_TOKEN", "OMNIVOICE_API_KEY", "REPLICATE_API_TOKEN")
 # The parameter that asks for one of these ("" for always), and what is so without any. Not needed to deploy: a sender
 # gives its secret only when the address is entered there, and the address comes from the first deployment. Until then the
 # function behind it does not start, and its errors ring: it would believe no message.

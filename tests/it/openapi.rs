@@ -27,6 +27,7 @@ const PUBLIC: &[(&str, u16, &[&str])] = &[
     // Other services sign what they send.
     ("post /v1/webhooks/clerk", 401, &["clerk_signature"]),
     ("post /v1/webhooks/providers/fal/{id}", 401, &["fal_signature"]),
+    ("post /v1/webhooks/providers/replicate/{id}", 401, &["replicate_signature"]),
     ("post /v1/webhooks/sepay/bank", 401, &["sepay_signature", "sepay_api_key"]),
     ("post /v1/webhooks/sepay/ipn", 401, &["sepay_secret"]),
 ];

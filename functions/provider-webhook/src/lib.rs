@@ -1,4 +1,4 @@
-//! `POST /v1/webhooks/providers/fal/{id}`: fal tells that it is through with a run's job.
+//! `POST /v1/webhooks/providers/fal/{id}`, `…/replicate/{id}`: a provider tells that it is through with a run's job.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -8,26 +8,34 @@ use axum::{Json, Router};
 use edge::{ProblemCode, ProblemResponse, Routes};
 use platform::{InvalidSettings, Platform};
 use primitives::RunId;
-use providers::{FalWebhook, ProviderName};
+use providers::{FalWebhook, ProviderName, ReplicateWebhook};
 use runs::{JobNews, RunPoll};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 #[derive(OpenApi)]
-#[openapi(paths(fal), components(schemas(Heard, edge::ProblemDocument)))]
+#[openapi(paths(fal, replicate), components(schemas(Heard, edge::ProblemDocument)))]
 pub struct Api;
 
 #[derive(Clone)]
 struct Desk {
     platform: Platform,
     fal: FalWebhook,
+    replicate: ReplicateWebhook,
     poll: RunPoll,
 }
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    let desk =
-        Desk { platform: platform.clone(), fal: FalWebhook::new(platform)?, poll: RunPoll::new(platform)? };
-    Routes::new().route("/v1/webhooks/providers/fal/{id}", post(fal)).finish(platform, desk)
+    let desk = Desk {
+        platform: platform.clone(),
+        fal: FalWebhook::new(platform)?,
+        replicate: ReplicateWebhook::new(platform)?,
+        poll: RunPoll::new(platform)?,
+    };
+    Routes::new()
+        .route("/v1/webhooks/providers/fal/{id}", post(fal))
+        .route("/v1/webhooks/providers/replicate/{id}", post(replicate))
+        .finish(platform, desk)
 }
 
 /// For fal. The message only says which job to look at; what fal then answers decides. What is not known here is answered
@@ -53,10 +61,49 @@ async fn fal(
         tracing::warn!(reason = %refused, provider.name = "fal", "a message that is not from fal was refused");
         ProblemCode::WebhookRefused
     })?;
+    heard(&desk, ProviderName::Fal, &id, &job).await
+}
+
+/// For Replicate. The message only says which prediction to look at; what Replicate then answers decides. What is not known
+/// here is answered with success, because nothing would come of sending it again.
+#[utoipa::path(
+    post, path = "/v1/webhooks/providers/replicate/{id}", operation_id = "receive_replicate_result", tag = "webhooks",
+    params(("id" = String, Path, description = "The run's id")),
+    request_body(content = String, content_type = "application/json"),
+    responses(
+        (status = 200, description = "Looked at: nothing is to be sent again", body = Heard),
+        (status = "default", description = "Not authentic, or to be sent again", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("replicate_signature" = []))
+)]
+async fn replicate(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Heard>, ProblemResponse> {
+    let job = desk.replicate.authenticate(&headers, &body, desk.platform.now()).map_err(|refused| {
+        tracing::warn!(reason = %refused, provider.name = "replicate", "a message that is not from Replicate was refused");
+        ProblemCode::WebhookRefused
+    })?;
+    heard(&desk, ProviderName::Replicate, &id, &job).await
+}
+
+/// Looks at the job that `provider` calls `job`, if it is the one of the run `id`.
+async fn heard(
+    desk: &Desk,
+    provider: ProviderName,
+    id: &str,
+    job: &str,
+) -> Result<Json<Heard>, ProblemResponse> {
     let run = id.parse::<RunId>().map_err(|_| ProblemCode::NotFound)?;
-    let news = desk.poll.hear(run, ProviderName::Fal, &job).await.map_err(|error| error.problem())?;
+    let news = desk.poll.hear(run, provider, job).await.map_err(|error| error.problem())?;
     if news != JobNews::Ended {
-        tracing::warn!(run.id = %run, ?news, provider.name = "fal", "fal told of a job that is not through here, or not this run's");
+        tracing::warn!(
+            run.id = %run, ?news, provider.name = provider.as_str(),
+            "{provider} told of a job that is not through here, or not this run's"
+        );
     }
     Ok(Json(Heard { heard: true }))
 }

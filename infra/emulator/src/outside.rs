@@ -27,6 +27,9 @@ pub(crate) fn parameters(at: &Addresses, table_prefix: &str) -> BTreeMap<String,
         ("ClerkIssuer", service("clerk")),
         ("ClerkInstanceId", json!("ins_sandbox")),
         ("ComfyuiUrl", service("comfyui")),
+        ("OmnivoiceUrl", service("omnivoice")),
+        ("ReplicateSpeakerUrl", json!(format!("{}/sandbox/replicate/files/speaker.wav", at.world))),
+        ("ReplicateVixttsVersion", json!(sandbox::VIXTTS_VERSION)),
         ("SiteUrl", json!(ORIGIN)),
         ("ApiUrl", json!(at.api)),
         ("SepayMerchantId", json!(sandbox::SEPAY_MERCHANT_ID)),
@@ -40,7 +43,7 @@ pub(crate) fn parameters(at: &Addresses, table_prefix: &str) -> BTreeMap<String,
     parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-pub(crate) fn secrets() -> [(&'static str, &'static str); 16] {
+pub(crate) fn secrets() -> [(&'static str, &'static str); 19] {
     [
         ("CLERK_SECRET_KEY", sandbox::CLERK_SECRET_KEY),
         ("CLERK_WEBHOOK_SECRET", sandbox::CLERK_WEBHOOK_SECRET),
@@ -52,6 +55,9 @@ pub(crate) fn secrets() -> [(&'static str, &'static str); 16] {
         ("ANTHROPIC_API_KEY", sandbox::ANTHROPIC_KEY),
         ("FAL_KEY", sandbox::FAL_KEY),
         ("COMFYUI_TOKEN", sandbox::COMFY_TOKEN),
+        ("OMNIVOICE_API_KEY", sandbox::OMNIVOICE_KEY),
+        ("REPLICATE_API_TOKEN", sandbox::REPLICATE_API_TOKEN),
+        ("REPLICATE_WEBHOOK_SECRETS", sandbox::REPLICATE_WEBHOOK_SECRET),
         ("SEPAY_SECRET_KEY", sandbox::SEPAY_SECRET_KEY),
         ("SEPAY_IPN_SECRETS", sandbox::SEPAY_IPN_SECRET),
         ("SEPAY_BANK_HMAC_SECRETS", sandbox::SEPAY_BANK_HMAC_SECRET),
@@ -75,6 +81,7 @@ pub(crate) fn variables(at: &Addresses) -> BTreeMap<String, String> {
         ("ANTHROPIC_URL", service("anthropic")),
         ("FAL_QUEUE_URL", service("fal")),
         ("FAL_JWKS_URL", service("fal") + "/.well-known/jwks.json"),
+        ("REPLICATE_URL", service("replicate") + "/v1"),
         ("SEPAY_CHECKOUT_URL", format!("{}/v1/checkout/init", service("sepay"))),
         ("SEPAY_API_URL", service("sepay")),
         ("SEPAY_BANK_API_URL", service("bank")),

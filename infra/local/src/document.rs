@@ -55,7 +55,7 @@ pub fn openapi() -> OpenApi {
 }
 
 /// Every way in which a request can show who sent it.
-fn security_schemes() -> [(&'static str, SecurityScheme); 7] {
+fn security_schemes() -> [(&'static str, SecurityScheme); 8] {
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
@@ -81,6 +81,13 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 7] {
             header(
                 "x-fal-webhook-signature",
                 "fal's, over the raw body and `x-fal-webhook-request-id`, `-user-id`, `-timestamp`",
+            ),
+        ),
+        (
+            "replicate_signature",
+            header(
+                "webhook-signature",
+                "Replicate's, over `webhook-id`, `webhook-timestamp` and the raw body",
             ),
         ),
         ("sepay_api_key", header("authorization", "`Apikey` and the key that was set at SePay")),

@@ -52,6 +52,21 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
         &[("ANTHROPIC_API_KEY", sandbox::ANTHROPIC_KEY.to_owned()), ("ANTHROPIC_URL", sandbox("anthropic"))],
     );
     group(
+        "OMNIVOICE_URL",
+        &[("OMNIVOICE_URL", sandbox("omnivoice")), ("OMNIVOICE_API_KEY", sandbox::OMNIVOICE_KEY.to_owned())],
+    );
+    group(
+        "REPLICATE_API_TOKEN",
+        &[
+            ("REPLICATE_API_TOKEN", sandbox::REPLICATE_API_TOKEN.to_owned()),
+            ("REPLICATE_WEBHOOK_SECRETS", sandbox::REPLICATE_WEBHOOK_SECRET.to_owned()),
+            ("REPLICATE_URL", sandbox("replicate") + "/v1"),
+            ("REPLICATE_VIXTTS_VERSION", sandbox::VIXTTS_VERSION.to_owned()),
+            // The sandbox does not fetch it.
+            ("REPLICATE_SPEAKER_URL", sandbox("replicate") + "/files/speaker.wav"),
+        ],
+    );
+    group(
         "SEPAY_MERCHANT_ID",
         &[
             ("SEPAY_MERCHANT_ID", sandbox::SEPAY_MERCHANT_ID.to_owned()),

@@ -65,6 +65,7 @@ pub use credentials::{TRON_API_KEY, TRON_WALLET, USDT_CONTRACT};
 pub use delivery::Delivery;
 pub use faults::{Fault, FaultRule, Faults, KeySet, Then, WebhookFault};
 pub use journal::JournalEntry;
+pub use replicate::VIXTTS_VERSION;
 pub use sepay::{CardRefusal, IpnKind};
 pub use service::Service;
 

@@ -18,6 +18,7 @@ mod refusal;
 mod webhook;
 
 pub(crate) use control::{finish, webhook};
+pub use model::VIXTTS_VERSION;
 pub(crate) use refusal::refusal;
 
 use crate::call::Call;

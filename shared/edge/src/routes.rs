@@ -54,6 +54,7 @@ pub const ROUTES: &[Route] = &[
     get("/v1/uploads/{id}", Look),
     post("/v1/webhooks/clerk", Signed),
     post("/v1/webhooks/providers/fal/{id}", Signed),
+    post("/v1/webhooks/providers/replicate/{id}", Signed),
     post("/v1/webhooks/sepay/bank", Signed),
     post("/v1/webhooks/sepay/ipn", Signed),
 ];

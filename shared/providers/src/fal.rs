@@ -1,7 +1,7 @@
 //! fal's queue (`docs/facts/providers.md`, "fal's queue", after fal.ai/docs and its two SDKs).
 
 mod answers;
-mod hosts;
+pub(crate) mod hosts;
 mod input;
 mod queue_job;
 mod wanted;

@@ -21,11 +21,13 @@ mod job;
 mod jobs;
 mod lenient;
 mod made;
+mod omnivoice;
 mod outcome;
 mod outlet;
 mod pace;
 mod prices;
 mod providers;
+mod replicate;
 mod request;
 mod settings;
 mod source;
@@ -34,6 +36,7 @@ mod status;
 mod steps;
 mod stream;
 mod text;
+mod voices;
 mod wire;
 mod words;
 mod work;
@@ -55,9 +58,11 @@ pub use jobs::{Asked, Choice, Visit, Visited};
 pub use made::{BrokenOff, Made, MadeFile, Segment, Transcript};
 pub use outcome::{Attempt, Ending, Failed, ProviderName, Served, Usage};
 pub use providers::Providers;
+pub use replicate::{NotReplicates, ReplicateWebhook};
 pub use request::{
-    CaptionsRequest, HearingRequest, ImageRequest, Job, Painted, Request, RowsRequest, SpeechRequest, Subject,
-    TextRequest, VideoRequest, VideoShape, Voice,
+    CaptionsRequest, HearingRequest, ImageRequest, Job, Painted, Request, RowsRequest, SpeechRequest,
+    Subject, TextRequest, VideoRequest, VideoShape, Voice,
 };
 pub use source::SourceFile;
+pub use voices::{LANGUAGES, LanguageSpec, VOICES, VoiceSpec};
 pub use work::{GivenUp, Next, Work};

@@ -28,7 +28,7 @@ pub struct Usage {
     pub output_tokens: u64,
     /// Those of `output_tokens` that were reasoning, where the provider counts them apart.
     pub reasoning_tokens: u64,
-    /// fal's unit count exactly as sent, e.g. `3.008`.
+    /// fal's unit count, or Replicate's seconds of a machine, exactly as sent, e.g. `3.008`.
     pub billable_units: Option<String>,
 }
 

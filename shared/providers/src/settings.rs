@@ -1,4 +1,5 @@
 use crate::prices::TokenPrices;
+use crate::replicate::LIFE_SECONDS_MIN;
 use platform::Settings;
 use primitives::times::{self, Wait};
 use primitives::{CostCents, Secret};
@@ -329,6 +330,13 @@ impl ReplicateSettings {
     fn read(settings: &mut Settings<'_>) -> ReplicateSettings {
         let base = settings.url_or("REPLICATE_URL", "https://api.replicate.com/v1");
         let speaker = settings.optional("REPLICATE_SPEAKER_URL");
+        let speech_cost = cents(settings, "REPLICATE_SPEECH_COST_CENTS", 6_000_000);
+        let second_cost = cents(settings, "REPLICATE_SECOND_CENTS", 97_500);
+        // Replicate ends no job sooner, so it could not be kept to the price.
+        let shortest = second_cost.scaled_half_up(LIFE_SECONDS_MIN, 1);
+        if !shortest.is_ok_and(|shortest| shortest <= speech_cost) {
+            settings.complain("REPLICATE_SPEECH_COST_CENTS", "does not pay five of REPLICATE_SECOND_CENTS");
+        }
         ReplicateSettings {
             key: header(settings, "REPLICATE_API_TOKEN", "Bearer "),
             url: endpoint(settings, "REPLICATE_URL", &format!("{base}/")),
@@ -339,8 +347,8 @@ impl ReplicateSettings {
             ),
             vixtts_version: settings.optional("REPLICATE_VIXTTS_VERSION"),
             speaker: speaker.map(|speaker| endpoint(settings, "REPLICATE_SPEAKER_URL", &speaker)),
-            speech_cost: cents(settings, "REPLICATE_SPEECH_COST_CENTS", 6_000_000),
-            second_cost: cents(settings, "REPLICATE_SECOND_CENTS", 97_500),
+            speech_cost,
+            second_cost,
             timing: Timing::read(settings, "SPEECH", &times::SPEECH),
         }
     }

@@ -8,6 +8,8 @@ use crate::comfyui::Comfyui;
 use crate::deepseek::Deepseek;
 use crate::fal::Fal;
 use crate::job::JobAdapter;
+use crate::omnivoice::Omnivoice;
+use crate::replicate::Replicate;
 use crate::settings::{FalModel, ProviderSettings};
 use platform::Platform;
 use primitives::CostCents;
@@ -81,6 +83,12 @@ fn workers(platform: &Platform, settings: ProviderSettings) -> Vec<(&'static str
     if let Some(settings) = settings.comfyui {
         let [images, videos] = Comfyui::models(platform, settings);
         all.extend([("comfyui/image", job(images)), ("comfyui/video", job(videos))]);
+    }
+    if let Some(omnivoice) = settings.omnivoice.and_then(|own| Omnivoice::new(platform, own)) {
+        all.push(("omnivoice/speech", job(omnivoice)));
+    }
+    if let Some(replicate) = Replicate::new(platform, settings.replicate) {
+        all.push(("replicate/xtts", job(replicate)));
     }
     all
 }

@@ -73,7 +73,19 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     (
         "RunPoll::new",
         &["SEALING_KEYS"],
-        &["ANTHROPIC_API_KEY", "API_URL", "COMFYUI_TOKEN", "COMFYUI_URL", "DEEPSEEK_API_KEY", "FAL_KEY"],
+        &[
+            "ANTHROPIC_API_KEY",
+            "API_URL",
+            "COMFYUI_TOKEN",
+            "COMFYUI_URL",
+            "DEEPSEEK_API_KEY",
+            "FAL_KEY",
+            "OMNIVOICE_API_KEY",
+            "OMNIVOICE_URL",
+            "REPLICATE_API_TOKEN",
+            "REPLICATE_SPEAKER_URL",
+            "REPLICATE_VIXTTS_VERSION",
+        ],
     ),
     (
         "Runs::new",
@@ -86,8 +98,14 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
             "COMFYUI_URL",
             "DEEPSEEK_API_KEY",
             "FAL_KEY",
+            "OMNIVOICE_API_KEY",
+            "OMNIVOICE_URL",
+            "REPLICATE_API_TOKEN",
+            "REPLICATE_SPEAKER_URL",
+            "REPLICATE_VIXTTS_VERSION",
         ],
     ),
+    ("ReplicateWebhook::new", &[], &["REPLICATE_WEBHOOK_SECRETS"]),
     // Where an order is paid; whether it was is not theirs to know.
     (
         "TopUps::new",
@@ -160,8 +178,11 @@ pub(super) const METRICS_NAMESPACE: &str = "METRICS_NAMESPACE";
 pub(super) const WHERE_SECRETS_LIE: [&str; 2] = ["SECRETS", "SECRETS_PATH"];
 
 /// Required by the code only where the setting beside it is given.
-pub(super) const ONLY_BESIDE: &[(&str, &str)] =
-    &[("COMFYUI_URL", "COMFYUI_URL"), ("SEPAY_SECRET_KEY", "SEPAY_MERCHANT_ID")];
+pub(super) const ONLY_BESIDE: &[(&str, &str)] = &[
+    ("COMFYUI_URL", "COMFYUI_URL"),
+    ("OMNIVOICE_URL", "OMNIVOICE_URL"),
+    ("SEPAY_SECRET_KEY", "SEPAY_MERCHANT_ID"),
+];
 
 /// What the template consists of. Each kind is understood by a check here.
 pub(super) const KINDS: &[&str] = &[

@@ -35,6 +35,8 @@ pub(super) enum Shape {
     Path,
 }
 
+/// The version of `suminhthanh/vixtts` here; it is invented.
+pub const VIXTTS_VERSION: &str = "5222190b47dfb128cd588f07dadb78107aa489bdcd0af45814d7841d47f608c6";
 const HIDDEN: &str = "hidden";
 const TEXT_CHARS_MAX: usize = 5_000;
 const XTTS: &[&str] =
@@ -56,7 +58,7 @@ const MODELS: [Model; 3] = [
     Model {
         owner: "suminhthanh",
         name: "vixtts",
-        version: "5222190b47dfb128cd588f07dadb78107aa489bdcd0af45814d7841d47f608c6",
+        version: VIXTTS_VERSION,
         languages: VIXTTS,
         speaker: Speaker::Recording,
         output: Shape::Path,

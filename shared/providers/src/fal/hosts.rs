@@ -1,30 +1,30 @@
 use url::Url;
 
 /// Which addresses from fal's answers are followed.
-pub(super) struct Hosts {
+pub(crate) struct Hosts {
     queue: Url,
     files: Vec<String>,
 }
 
 impl Hosts {
-    pub(super) fn new(queue: Url, files: Vec<String>) -> Hosts {
+    pub(crate) fn new(queue: Url, files: Vec<String>) -> Hosts {
         Hosts { queue, files }
     }
 
     /// The queue's own address, without a slash at its end.
-    pub(super) fn queue(&self) -> &str {
+    pub(crate) fn queue(&self) -> &str {
         self.queue.as_str().trim_end_matches('/')
     }
 
     /// An address that gets our key: only on the very server the job was submitted to.
-    pub(super) fn of_queue(&self, address: &str) -> Option<Url> {
+    pub(crate) fn of_queue(&self, address: &str) -> Option<Url> {
         let url = Url::parse(address).ok()?;
         (url.origin() == self.queue.origin() && has_no_login(&url)).then_some(url)
     }
 
     /// A file's address: on a listed host or below it, or on the queue's own. Plain http passes only where the
     /// queue itself is plain, as a local stand-in is.
-    pub(super) fn of_file(&self, address: &str) -> Option<Url> {
+    pub(crate) fn of_file(&self, address: &str) -> Option<Url> {
         let url = Url::parse(address).ok()?;
         let host = url.host_str()?;
         let is_scheme_allowed = url.scheme() == "https" || (url.scheme() == "http" && self.is_plain());

@@ -2,9 +2,10 @@ use super::stand::{Received, Reply, Stand};
 use super::store::Store;
 use crate::{
     Artifact, BrokenOff, Chain, Event, Failed, FailureClass, GivenUp, ImageRequest, Job, JobOrder, Made,
-    Next, Providers, Request, Served, Sign, SourceFile, TextRequest, Visit, Visited, Work,
+    Next, Providers, Request, Served, Sign, SourceFile, SpeechRequest, TextRequest, Visit, Visited, Voice,
+    Work,
 };
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use platform::{Env, Platform};
 use primitives::{Clock, CostCents, Private, RunId, Timestamp};
 use std::time::Duration;
@@ -135,7 +136,7 @@ impl World {
         Told { outcome, events: Vec::new(), files, made, signs }
     }
 
-    fn chain(&self, steps: &[&str]) -> Chain {
+    pub(super) fn chain(&self, steps: &[&str]) -> Chain {
         let steps: Vec<_> = steps.iter().map(|step| (*step).to_owned()).collect();
         self.providers.chain(&steps).unwrap()
     }
@@ -177,6 +178,12 @@ pub(crate) fn env(host: &str) -> Env {
         ("FAL_KEY", text("id:secret")),
         ("COMFYUI_URL", format!("http://{host}/comfyui/")),
         ("COMFYUI_TOKEN", text("comfy-token")),
+        ("OMNIVOICE_URL", format!("http://{host}/omnivoice")),
+        ("OMNIVOICE_API_KEY", text("omni-key")),
+        ("REPLICATE_URL", format!("http://{host}/replicate/v1")),
+        ("REPLICATE_API_TOKEN", text("r8_key")),
+        ("REPLICATE_VIXTTS_VERSION", text("suminhthanh/vixtts:5222")),
+        ("REPLICATE_SPEAKER_URL", text("https://voices.test/ann.wav?signed=1")),
         ("PROVIDER_BACKOFF_MS", text("1")),
         ("PROVIDER_POLL_MS", text("1")),
     ]
@@ -192,6 +199,43 @@ pub(super) fn text() -> Request {
 pub(super) fn image() -> Request {
     let prompt = Private::new(PROMPT.to_owned());
     Request::Image(ImageRequest { prompt, width: 1024, height: 768, seed: 7, count: 1, source: None })
+}
+
+/// A thousand characters at most, in one of our voices.
+pub(super) fn speech(language: &str) -> Request {
+    spoken(PROMPT, language, Voice::Named("man_deep".to_owned()))
+}
+
+pub(super) fn spoken(text: &str, language: &str, voice: Voice) -> Request {
+    let text = Private::new(text.to_owned());
+    Request::Speech(SpeechRequest { text, language: language.to_owned(), voice })
+}
+
+/// A recording that the stand has below `/media/`.
+pub(super) fn recording(host: &str, bytes: u64) -> SourceFile {
+    let link = format!("http://{host}/media/ann.wav?signed=1").parse().unwrap();
+    let link = Private::new(link);
+    SourceFile { link, media_type: "audio/wav", extension: "wav", bytes, pixels: None }
+}
+
+/// A WAV with something to hear in it.
+pub(super) fn wav() -> Vec<u8> {
+    let mut wav = b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+    wav.extend([24_000_u32.to_le_bytes(), 48_000_u32.to_le_bytes()].concat());
+    wav.extend(b"\x02\0\x10\0data\x08\0\0\0\x01\x02\x03\x04\x05\x06\x07\x08");
+    wav
+}
+
+/// The bytes of the file that a job brought.
+pub(super) async fn brought(told: &Told) -> Result<Vec<u8>, BrokenOff> {
+    let [Made::File(file)] = told.made.as_slice() else { panic!("{:?}", told.made) };
+    let limit = tokio::time::Instant::now() + Duration::from_secs(5);
+    let mut pieces = file.open(limit).await?;
+    let mut bytes = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        bytes.extend_from_slice(&piece?);
+    }
+    Ok(bytes)
 }
 
 pub(super) fn job(request: Request) -> Job {
