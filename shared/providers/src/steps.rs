@@ -3,10 +3,12 @@
 use crate::ProviderName;
 use crate::adapter::{Adapter, Kind, Step, Worker};
 use crate::anthropic::Anthropic;
+use crate::apify::Apify;
 use crate::at_worst::StepPrice;
 use crate::comfyui::Comfyui;
 use crate::deepseek::Deepseek;
 use crate::fal::Fal;
+use crate::groq::Groq;
 use crate::job::JobAdapter;
 use crate::settings::ProviderSettings;
 use platform::Platform;
@@ -78,6 +80,17 @@ fn workers(platform: &Platform, settings: ProviderSettings) -> Vec<(&'static str
     }
     if let Some(settings) = settings.comfyui {
         all.push(("comfyui/image", job(Comfyui::new(platform, settings))));
+    }
+    if let Some(groq) = Groq::new(platform, settings.groq) {
+        all.push(("groq/whisper", job(groq)));
+    }
+    if let Some(actors) = Apify::actors(platform, settings.apify) {
+        all.extend([
+            ("apify/captions", job(actors.captions)),
+            ("apify/videos", job(actors.videos)),
+            ("apify/channels", job(actors.channels)),
+            ("apify/market", job(actors.market)),
+        ]);
     }
     all
 }

@@ -176,6 +176,10 @@ pub(crate) fn env(host: &str) -> Env {
         ("FAL_KEY", text("id:secret")),
         ("COMFYUI_URL", format!("http://{host}/comfyui/")),
         ("COMFYUI_TOKEN", text("comfy-token")),
+        ("GROQ_URL", format!("http://{host}/groq")),
+        ("GROQ_API_KEY", text("groq-key")),
+        ("APIFY_URL", format!("http://{host}/apify")),
+        ("APIFY_TOKEN", text("apify-token")),
         ("PROVIDER_BACKOFF_MS", text("1")),
         ("PROVIDER_POLL_MS", text("1")),
     ]
