@@ -134,7 +134,7 @@ impl World {
         Told { outcome, events: Vec::new(), files, made, signs }
     }
 
-    fn chain(&self, steps: &[&str]) -> Chain {
+    pub(super) fn chain(&self, steps: &[&str]) -> Chain {
         let steps: Vec<_> = steps.iter().map(|step| (*step).to_owned()).collect();
         self.providers.chain(&steps).unwrap()
     }

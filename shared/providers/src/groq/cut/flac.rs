@@ -6,8 +6,6 @@ use super::Part;
 /// `fLaC`, a block's head, STREAMINFO.
 pub(super) const HEAD_BYTES: usize = 42;
 const INFO: usize = 34;
-/// Of a frame with eight channels of 32 bits and the most samples, uncompressed.
-const FRAME_MAX: usize = 2_200_000;
 /// The most of a frame's head: four bytes, a number of seven, a size and a rate of two, a checksum.
 const FRAME_HEAD_MAX: usize = 16;
 
@@ -79,20 +77,19 @@ impl Flac {
     }
 }
 
-/// Where the last frame begins of which the one before is whole: its checksum says so.
+/// Where the last frame begins of which the one before is whole: its checksum says so. One pass, whatever the file holds.
 fn last_boundary(window: &[u8], first: Frame) -> Option<(usize, Frame)> {
-    let is_later = |frame: &Frame| {
-        frame.counts_samples == first.counts_samples && frame.number > first.number
-    };
-    let starts = |from: usize, to: usize| (from..to).rev().filter(move |at| window[*at] == 0xff);
-    starts(1, window.len()).find_map(|at| {
-        let next = frame(&window[at..]).filter(is_later)?;
-        let is_whole = |before: usize| {
-            frame(&window[before..]).is_some_and(|frame| frame.number < next.number)
-                && crc16(&window[before..at]) == 0
-        };
-        starts(at.saturating_sub(FRAME_MAX), at).any(is_whole).then_some((at, next))
-    })
+    let (mut crc, mut number, mut last) = (0, first.number, None);
+    for (at, byte) in window.iter().enumerate() {
+        if crc == 0 && *byte == 0xff {
+            let is_next = |frame: &Frame| frame.counts_samples == first.counts_samples && frame.number > number;
+            if let Some(next) = frame(&window[at..]).filter(is_next) {
+                (number, last) = (next.number, Some((at, next)));
+            }
+        }
+        crc = crc16_step(crc, *byte);
+    }
+    last
 }
 
 fn frame(bytes: &[u8]) -> Option<Frame> {
@@ -142,18 +139,35 @@ fn crc8(bytes: &[u8]) -> u8 {
     })
 }
 
-/// Polynomial x¹⁶ + x¹⁵ + x² + 1; over a frame with its own checksum it is 0.
-fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x8005 }
-        })
-    })
+/// Polynomial x¹⁶ + x¹⁵ + x² + 1; behind a frame with its own checksum it is 0 again.
+fn crc16_step(crc: u16, byte: u8) -> u16 {
+    let [high, _] = crc.to_be_bytes();
+    crc << 8 ^ CRC_16[usize::from(high ^ byte)]
 }
+
+const CRC_16: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = (byte as u16) << 8;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x8005 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn crc16(bytes: &[u8]) -> u16 {
+        bytes.iter().fold(0, |crc, byte| crc16_step(crc, *byte))
+    }
 
     /// A frame of 4,096 samples with any content.
     fn flac_frame(number: u64, counts_samples: bool, content: &[u8]) -> Vec<u8> {
