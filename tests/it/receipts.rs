@@ -122,6 +122,6 @@ async fn a_text_is_told_until_the_moment_it_expires_although_its_object_is_still
         (&json!(true), &Value::Null, &Value::Null)
     );
     assert!(matches!(media.text(&stored, world.now()).await, Err(MediaError::Gone)));
-    assert!(matches!(media.link(&stored, "script-run", world.now()).await, Err(MediaError::Gone)));
+    assert!(matches!(media.links(&stored, world.now()).await, Err(MediaError::Gone)));
     assert_eq!(gone.body["receipt"]["entry_id"], run.body["receipt"]["entry_id"], "what it cost stays");
 }

@@ -8,7 +8,7 @@ use axum::{Json, Router};
 use edge::{ProblemCode, ProblemResponse, Routes};
 use platform::{InvalidSettings, Platform};
 use primitives::RunId;
-use providers::FalWebhook;
+use providers::{FalWebhook, ProviderName};
 use runs::{JobNews, RunPoll};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
@@ -54,7 +54,7 @@ async fn fal(
         ProblemCode::WebhookRefused
     })?;
     let run = id.parse::<RunId>().map_err(|_| ProblemCode::NotFound)?;
-    let news = desk.poll.hear(run, &job).await.map_err(|error| error.problem())?;
+    let news = desk.poll.hear(run, ProviderName::Fal, &job).await.map_err(|error| error.problem())?;
     if news != JobNews::Ended {
         tracing::warn!(run.id = %run, ?news, provider.name = "fal", "fal told of a job that is not through here, or not this run's");
     }

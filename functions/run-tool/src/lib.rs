@@ -314,7 +314,8 @@ async fn collect(mut events: UnboundedReceiver<RunEvent>) -> Result<Response, Pr
             RunEvent::Failed(problem) => return Err(*problem),
             RunEvent::GoesOn(view) => return Ok(goes_on(&view)),
             RunEvent::Done(mut view) => {
-                if let Some(output) = view.output.as_mut().filter(|output| output.kind == OutputType::Text) {
+                let written = view.outputs.iter_mut().find(|output| output.kind == OutputType::Text);
+                if let Some(output) = written.filter(|_| !text.is_empty()) {
                     output.text = Some(text);
                 }
                 return Ok(about(view.id, axum::Json(*view).into_response()));

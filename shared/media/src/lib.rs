@@ -14,7 +14,7 @@ mod writer;
 
 pub use error::MediaError;
 pub use file_type::{FileFamily, FileType};
-pub use links::{Link, OutputLinks};
+pub use links::OutputLinks;
 pub use media::{Media, MediaRules, READ_MAX, SECTIONS};
 pub use output::{StoredOutput, Thumbnail, output_key, output_name};
 pub use sniff::{Facts, Flaw};

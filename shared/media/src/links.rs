@@ -11,17 +11,6 @@ const LINK_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// Links that anybody who has them can fetch until they end, in parts too.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// The browser shows what it gets.
-    pub view_url: String,
-    /// The browser saves what it gets.
-    pub download_url: String,
-    /// From then on both answer 403.
-    pub expires_at: Timestamp,
-}
-
-/// As [`Link`], with the small picture beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputLinks {
     /// The browser shows it. What is text in any form is shown as plain text, so that nothing in it runs.
     pub view_url: String,
@@ -42,13 +31,15 @@ pub(crate) struct Shown<'a> {
 }
 
 impl Media {
-    /// Fresh links to the output, made without asking the store. A browser saves it as `name` with the extension of its
-    /// kind; `name` is ours (a tool and a run's id), never a person's text.
-    pub async fn link(&self, output: &StoredOutput, name: &str, now: Timestamp) -> Result<Link, MediaError> {
-        let file_name = format!("{name}.{}", output.kind.extension());
-        let OutputLinks { view_url, download_url, expires_at, .. } =
-            self.links_as(output, &file_name, now).await?;
-        Ok(Link { view_url, download_url, expires_at })
+    /// Fresh links to the output and its thumbnail, made without asking the store. A browser saves the output as `name` with
+    /// the extension of its kind; `name` is ours (a tool and a run's id), never a person's text.
+    pub async fn links_named(
+        &self,
+        output: &StoredOutput,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<OutputLinks, MediaError> {
+        self.links_as(output, &format!("{name}.{}", output.kind.extension()), now).await
     }
 
     /// Fresh links to the output and its thumbnail, made without asking the store. A browser saves the output under its own

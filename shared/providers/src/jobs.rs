@@ -49,7 +49,8 @@ impl Visit {
         self.looks_until.min(self.began_at + at.since(self.began))
     }
 
-    fn at_most(&self, patience: Duration) -> Instant {
+    /// In `patience`, or when all calls of the visit must be over.
+    pub fn at_most(&self, patience: Duration) -> Instant {
         self.limit.min(Instant::now() + patience)
     }
 }

@@ -190,11 +190,11 @@ impl Closing {
         Ok(balance.map(|balance| BalanceView::of(balance, self.platform.profile().unit)))
     }
 
-    /// Lets the owner fetch an output that came after the credit had been given back. It is delivered as it is when that
+    /// Lets the owner fetch what came after the credit had been given back. It is delivered as it is when that
     /// fails, and can't be fetched again.
-    pub(crate) async fn deliver_late(&self, outcome: &Outcome, output: &StoredOutput) {
+    pub(crate) async fn deliver_late(&self, outcome: &Outcome, outputs: &[StoredOutput]) {
         let run = RunId::from(outcome.id);
-        if let Err(error) = self.usage.note_gift(&outcome.account, run, output).await {
+        if let Err(error) = self.usage.note_gift(&outcome.account, run, outputs).await {
             tracing::warn!(
                 run.id = %run, error = %with_causes(&error),
                 "a late output is delivered but can't be fetched again"
@@ -205,7 +205,7 @@ impl Closing {
     /// Whether a late output was noted for the run.
     pub(crate) async fn has_gift(&self, outcome: &Outcome) -> Result<bool, RunsError> {
         let row = self.usage.row(&outcome.account, RunId::from(outcome.id)).await?;
-        Ok(row.is_some_and(|row| row.gift.is_some()))
+        Ok(row.is_some_and(|row| !row.gift.is_empty()))
     }
 
     /// What is known of a run from its hold alone.
@@ -225,6 +225,7 @@ impl Closing {
             finished_at: self.now().millis(),
             served: None,
             output: None,
+            more: Vec::new(),
             tried: Vec::new(),
             // The task that knew was killed.
             left: false,

@@ -200,14 +200,14 @@ impl Conduct {
             }
         };
         warn_of_loss(hold.run, &receipt, self.cost_paid_by(hold));
-        receipt.output = Some(output.clone());
+        receipt = receipt.with_outputs(std::slice::from_ref(&output));
         receipt.finished_at = self.runs.now().millis();
         let decision = Decision::charge(hold, hold.amount, receipt.to_text())?;
         let (outcome, balance) = self.runs.0.closing.settle(&priced.account, hold, &decision).await?;
         if outcome.run().and_then(RunOutcome::failure).is_some() {
-            self.runs.0.closing.deliver_late(&outcome, &output).await;
+            self.runs.0.closing.deliver_late(&outcome, std::slice::from_ref(&output)).await;
         }
-        self.finish(&outcome, balance, &output).await
+        self.finish(&outcome, balance, &[output]).await
     }
 
     /// The provider works apart from us: what is needed to finish the run is stored, so that anybody can.
@@ -237,8 +237,8 @@ impl Conduct {
             () = self.runs.0.platform.stopped() => return self.leave(hold).await,
         };
         match visited.map_err(|source| self.unsettled(hold, source))? {
-            JobEnd::Over { outcome, balance, output: Some(output) } => {
-                self.finish(&outcome, balance, &output).await
+            JobEnd::Over { outcome, balance, outputs } if !outputs.is_empty() => {
+                self.finish(&outcome, balance, &outputs).await
             }
             JobEnd::Over { outcome, .. } => {
                 let reason = outcome.run().and_then(RunOutcome::failure).unwrap_or(EXPIRED);
@@ -280,19 +280,21 @@ impl Conduct {
         &self,
         outcome: &Outcome,
         balance: Option<BalanceView>,
-        output: &StoredOutput,
+        outputs: &[StoredOutput],
     ) -> Result<(), RunsError> {
         let mut view = RunView::of_outcome(outcome, self.unit())?;
         if view.status == RunStatus::Failed {
             view.gift = true;
         }
         // The decision stands, so from here on nothing may end in an error: at worst the link is missing.
-        let shown = self.runs.0.history.output_view(output, &view).await.unwrap_or_else(|error| {
-            tracing::error!(run.id = %view.id, error = %with_causes(&error), "no link could be made");
-            OutputView::of(output, None)
-        });
-        self.tell.tell(RunEvent::Output(Box::new(shown.clone())));
-        view.output = Some(shown);
+        for (output, n) in outputs.iter().zip(1..) {
+            let shown = self.runs.0.history.output_view(output, n, &view).await.unwrap_or_else(|error| {
+                tracing::error!(run.id = %view.id, error = %with_causes(&error), "no link could be made");
+                OutputView::of(output, None)
+            });
+            self.tell.tell(RunEvent::Output(Box::new(shown.clone())));
+            view.outputs.push(shown);
+        }
         view.balance = balance;
         tracing::info!(run.id = %view.id, charged = view.charged.amount.get(), tool = %view.tool, "run finished");
         self.tell.tell(RunEvent::Done(Box::new(view)));
@@ -368,6 +370,7 @@ impl Conduct {
             finished_at: self.runs.now().millis(),
             served: None,
             output: None,
+            more: Vec::new(),
             tried: Vec::new(),
             left: self.tell.is_unheard(),
         }

@@ -2,7 +2,7 @@ use crate::usage::{UsageLog, UsageRow};
 use crate::view::{OutputView, RunPage, RunStatus, RunSummary, RunView};
 use crate::{Receipt, RunsError};
 use credits::{Hold, Ledger, Outcome};
-use media::{Link, Media, MediaError, OutputKind, StoredOutput};
+use media::{FileType, Media, MediaError, OutputLinks, StoredOutput};
 use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{AccountId, EntryId, RunId, Timestamp, Unit};
 use std::collections::HashMap;
@@ -57,53 +57,58 @@ impl History {
     /// A finished run with its output's text and a fresh link.
     pub(crate) async fn finished_view(&self, outcome: &Outcome) -> Result<RunView, RunsError> {
         let mut view = RunView::of_outcome(outcome, self.unit())?;
-        let Some(output) = self.output_of(outcome, &mut view).await? else { return Ok(view) };
-        let mut shown = self.output_view(&output, &view).await?;
-        if output.kind == OutputKind::Text && !shown.expired {
-            match self.media.text(&output, self.now()).await {
-                Ok(text) => shown.text = Some(text.into_inner()),
-                Err(MediaError::Gone) => {
-                    (shown.expired, shown.view_url, shown.download_url) = (true, None, None);
-                }
-                // The receipt is worth showing without its text; the link may work all the same.
-                Err(error) => {
-                    tracing::warn!(run.id = %view.id, error = %with_causes(&error), "an output can't be read")
+        for (output, n) in self.outputs_of(outcome, &mut view).await?.iter().zip(1..) {
+            let mut shown = self.output_view(output, n, &view).await?;
+            if output.kind == FileType::Text && !shown.expired {
+                match self.media.text(output, self.now()).await {
+                    Ok(text) => shown.text = Some(text.into_inner()),
+                    Err(MediaError::Gone) => {
+                        (shown.expired, shown.view_url, shown.download_url) = (true, None, None);
+                    }
+                    // The receipt is worth showing without its text; the link may work all the same.
+                    Err(error) => {
+                        tracing::warn!(run.id = %view.id, error = %with_causes(&error), "an output can't be read")
+                    }
                 }
             }
+            view.outputs.push(shown);
         }
-        view.output = Some(shown);
         Ok(view)
     }
 
-    /// The output in the receipt, or the gift that came after the release.
-    async fn output_of(
+    /// The outputs in the receipt, or the gift that came after the release.
+    async fn outputs_of(
         &self,
         outcome: &Outcome,
         view: &mut RunView,
-    ) -> Result<Option<StoredOutput>, RunsError> {
+    ) -> Result<Vec<StoredOutput>, RunsError> {
         let receipt = outcome.run().and_then(|run| Receipt::parse(&run.receipt));
         if view.status == RunStatus::Succeeded {
-            return Ok(receipt.and_then(|receipt| receipt.output));
+            return Ok(receipt.map(|receipt| receipt.outputs()).unwrap_or_default());
         }
         let row = self.usage.row(&outcome.account, view.id).await?;
-        let gift = row.and_then(|row| row.gift);
-        view.gift = gift.is_some();
+        let gift = row.map(|row| row.gift).unwrap_or_default();
+        view.gift = !gift.is_empty();
         Ok(gift)
     }
 
-    /// The run's output with fresh links, without reading it.
+    /// The run's `n`th output with fresh links, without reading it.
     pub(crate) async fn output_view(
         &self,
         output: &StoredOutput,
+        n: u32,
         run: &RunView,
     ) -> Result<OutputView, RunsError> {
-        let name = format!("{}-{}", run.tool, run.id);
-        let link: Option<Link> = match self.media.link(output, &name, self.now()).await {
-            Ok(link) => Some(link),
+        let name = match n {
+            1 => format!("{}-{}", run.tool, run.id),
+            n => format!("{}-{}-{n}", run.tool, run.id),
+        };
+        let links: Option<OutputLinks> = match self.media.links_named(output, &name, self.now()).await {
+            Ok(links) => Some(links),
             Err(MediaError::Gone) => None,
             Err(error) => return Err(error.into()),
         };
-        Ok(OutputView::of(output, link))
+        Ok(OutputView::of(output, links))
     }
 
     /// The account's runs, newest first, those still running among them. A page holds `limit` runs unless it is the last.
@@ -160,10 +165,11 @@ impl History {
         outcome: &Outcome,
         row: &UsageRow,
     ) -> Result<RunSummary, RunsError> {
-        view.gift = row.gift.is_some();
+        view.gift = !row.gift.is_empty();
         let receipt = outcome.run().and_then(|run| Receipt::parse(&run.receipt));
-        if let Some(output) = receipt.and_then(|receipt| receipt.output).or(row.gift.clone()) {
-            view.output = Some(self.output_view(&output, &view).await?);
+        let outputs = receipt.map(|receipt| receipt.outputs()).unwrap_or_default();
+        for (output, n) in outputs.iter().chain(&row.gift).zip(1..) {
+            view.outputs.push(self.output_view(output, n, &view).await?);
         }
         Ok(RunSummary::of(view))
     }

@@ -2,6 +2,7 @@
 
 use crate::{Receipt, RunsError, ToolInput};
 use credits::Hold;
+use media::FileFamily;
 use primitives::{AccountId, CostCents, RunId, Timestamp};
 use providers::{JobOrder, Sign, Work};
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,16 @@ impl RunPlan {
 }
 
 impl RunJob {
+    /// The tool that was ordered.
+    pub(crate) fn tool(&self) -> &str {
+        &self.plan.receipt.tool
+    }
+
+    /// What a file must be that the provider makes.
+    pub(crate) fn family(&self) -> FileFamily {
+        FileFamily::Image
+    }
+
     pub(crate) fn run(&self) -> RunId {
         self.hold.run
     }

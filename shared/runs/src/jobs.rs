@@ -6,17 +6,17 @@ use crate::job::RunJob;
 use crate::job_store::{JobStore, Writer};
 use crate::problem::{CANCELLED, OUTPUT_LOST};
 use crate::receipt::Receipt;
+use crate::storing::NotStored;
 use crate::telling::{Stage, Teller};
 use crate::view::BalanceView;
 use crate::{Closing, RunsError};
 use credits::{Decision, Ledger, Outcome, RunOutcome};
 use futures_util::{FutureExt, StreamExt};
-use media::{Media, OutputKind, StoredOutput};
+use media::{Media, StoredOutput};
 use platform::{InvalidSettings, Platform, Settings, with_causes};
-use primitives::{AccountId, Private, RunId, Timestamp, times};
+use primitives::{AccountId, RunId, Timestamp, times};
 use providers::{
-    Artifact, Chain, Finished, GivenUp, JobOrder, MediaType, Next, Providers, Served, Sign, Visit, Visited,
-    Work,
+    Chain, Finished, GivenUp, JobOrder, Made, Next, ProviderName, Providers, Served, Sign, Visit, Visited, Work,
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(crate) struct Jobs {
     platform: Platform,
     ledger: Ledger,
     providers: Providers,
-    media: Media,
+    pub(crate) media: Media,
     closing: Closing,
     store: JobStore,
     /// `API_URL`: where providers reach us; absent, they are only looked at.
@@ -55,10 +55,34 @@ pub(crate) enum JobEnd {
         outcome: Box<Outcome>,
         balance: Option<BalanceView>,
         /// What it brought, also as a gift.
-        output: Option<StoredOutput>,
+        outputs: Vec<StoredOutput>,
     },
     /// The run goes on without the visitor.
     GoesOn(Box<RunJob>),
+}
+
+/// One visitor's round: who may be asked for what, until when, and who hears of it.
+struct Round<'a> {
+    chain: Chain,
+    order: JobOrder,
+    visit: Visit,
+    tell: Option<&'a Teller>,
+    writer: Writer,
+}
+
+impl Round<'_> {
+    /// Asks the next provider, and tells the listener when it has surely taken the work. Gives the state after it, too.
+    async fn ask(&self, work: &Work) -> (Work, Visited) {
+        let asked = self.chain.ask(work, &self.order, self.visit).await;
+        if let (Some(_), Some(tell)) = (asked.work.ticket(), self.tell) {
+            tell.reach(Stage::Queued);
+        }
+        let visited = match asked.finished {
+            Some(finished) => Visited::Finished(finished),
+            None => Visited::Next(asked.work.clone()),
+        };
+        (asked.work, visited)
+    }
 }
 
 impl Jobs {
@@ -217,9 +241,8 @@ impl Jobs {
     /// The outcome that somebody else has decided.
     async fn obey(&self, job: RunJob) -> Result<JobEnd, RunsError> {
         let outcome = self.ledger.outcome(&job.account, job.run()).await?.ok_or(RunsError::NotFound)?;
-        let output =
-            outcome.run().and_then(|run| Receipt::parse(&run.receipt)).and_then(|receipt| receipt.output);
-        Ok(JobEnd::Over { outcome: Box::new(outcome), balance: None, output })
+        let outputs = outputs_of(&outcome);
+        Ok(JobEnd::Over { outcome: Box::new(outcome), balance: None, outputs })
     }
 
     /// The outputs are stored first: nothing is charged that can't be fetched. `None`: what the provider made broke off, and
@@ -234,8 +257,8 @@ impl Jobs {
         let now = round.visit.now();
         let served = round.chain.served(&job.work, &finished, now);
         let served = served.ok_or(RunsError::Malformed("a run's job"))?;
-        let mut receipt = self.receipt(job, &served, now, round.tell);
-        let outputs = match self.store_all(job, made, now).await {
+        let receipt = self.receipt(job, &served, now, round.tell);
+        let outputs = match self.store_all(job, made, round.visit).await {
             Ok(outputs) => outputs,
             Err(NotStored::BrokenOff) => {
                 let next = round.chain.broken_off(&job.work, &finished, &round.order, round.visit.now()).await;
@@ -253,8 +276,8 @@ impl Jobs {
             }
         };
         crate::conduct::warn_of_loss(job.run(), &receipt, job.plan.cost_max);
-        receipt.outputs.clone_from(&outputs);
-        let decision = Decision::charge(&job.hold, job.hold.amount, receipt.to_text())?;
+        let text = receipt.with_outputs(&outputs).to_text();
+        let decision = Decision::charge(&job.hold, job.hold.amount, text)?;
         self.end(job, &decision, outputs).await.map(Some)
     }
 
@@ -277,31 +300,31 @@ impl Jobs {
             "run failed; the credit is back"
         );
         let decision = Decision::release(&job.hold, reason, lost, receipt.to_text());
-        self.end(job, &decision, None).await
+        self.end(job, &decision, Vec::new()).await
     }
 
-    /// Decides, or finds what was decided; the loser of two obeys, and its output is a gift if the other gave the credit back.
+    /// Decides, or finds what was decided; the loser of two obeys, and its outputs are a gift if the other gave the credit
+    /// back.
     async fn end(
         &self,
         job: &RunJob,
         decision: &Decision,
-        output: Option<StoredOutput>,
+        outputs: Vec<StoredOutput>,
     ) -> Result<JobEnd, RunsError> {
         let (outcome, balance) = self.closing.settle(&job.account, &job.hold, decision).await?;
-        let output = match (output, outcome.run().and_then(RunOutcome::failure)) {
-            (Some(output), Some(_)) => {
-                self.closing.deliver_late(&outcome, &output).await;
-                Some(output)
+        let outputs = match outcome.run().and_then(RunOutcome::failure) {
+            None => outputs_of(&outcome),
+            Some(_) => {
+                if !outputs.is_empty() {
+                    self.closing.deliver_late(&outcome, &outputs).await;
+                }
+                outputs
             }
-            (_, None) => {
-                outcome.run().and_then(|run| Receipt::parse(&run.receipt)).and_then(|receipt| receipt.output)
-            }
-            (None, Some(_)) => None,
         };
         if let Err(error) = self.store.end(job.run()).await {
             tracing::warn!(run.id = %job.run(), error = %with_causes(&error), "a run's job is left for the poll to end");
         }
-        Ok(JobEnd::Over { outcome: Box::new(outcome), balance, output })
+        Ok(JobEnd::Over { outcome: Box::new(outcome), balance, outputs })
     }
 
     fn receipt(&self, job: &RunJob, served: &Served, now: Timestamp, tell: Option<&Teller>) -> Receipt {
@@ -326,15 +349,6 @@ fn webhooks_url(settings: &mut Settings<'_>) -> Option<Url> {
     url.map_err(|_| settings.complain("API_URL", "gives no usable address")).ok()
 }
 
-/// Asks the next provider, and tells the listener when it has surely taken the work.
-async fn ask(chain: &Chain, work: &Work, order: &JobOrder, visit: Visit, tell: Option<&Teller>) -> Work {
-    let asked = chain.ask(work, order, visit).await;
-    if let (Some(_), Some(tell)) = (asked.ticket(), tell) {
-        tell.reach(Stage::Queued);
-    }
-    asked
-}
-
 /// Tells the listener where the job is.
 fn told(sign: Sign, tell: Option<&Teller>) -> Sign {
     if let Some(tell) = tell {
@@ -346,13 +360,10 @@ fn told(sign: Sign, tell: Option<&Teller>) -> Sign {
     sign
 }
 
-fn content_of(artifact: Artifact) -> (OutputKind, Private<Vec<u8>>) {
-    let kind = match artifact.media_type {
-        MediaType::Png => OutputKind::Png,
-        MediaType::Jpeg => OutputKind::Jpeg,
-        MediaType::Webp => OutputKind::Webp,
-    };
-    (kind, Private::new(artifact.bytes))
+/// What a run brought that was charged.
+fn outputs_of(outcome: &Outcome) -> Vec<StoredOutput> {
+    let receipt = outcome.run().and_then(|run| Receipt::parse(&run.receipt));
+    receipt.map(|receipt| receipt.outputs()).unwrap_or_default()
 }
 
 impl Jobs {
@@ -398,10 +409,15 @@ impl Jobs {
 
     /// A provider has told that it is through with a run's job, by its own name for it. It is believed only as far as the
     /// job is then looked at. What comes after the run's end is a gift.
-    pub(crate) async fn hear(&self, run: RunId, id: &str) -> Result<JobNews, RunsError> {
+    pub(crate) async fn hear(
+        &self,
+        run: RunId,
+        provider: ProviderName,
+        id: &str,
+    ) -> Result<JobNews, RunsError> {
         let Some(mut job) = self.store.get(run).await? else { return Ok(JobNews::Unknown) };
         let visit = self.poll_visit();
-        if let Some(known) = self.chain(&job)?.told(&job.work, id, visit.now()) {
+        if let Some(known) = self.chain(&job)?.told(&job.work, provider, id, visit.now()) {
             if job.is_over {
                 job.work = known;
             } else {
@@ -441,12 +457,13 @@ impl Jobs {
             )
             .await;
         let Visited::Finished(finished) = looked else { return Ok(JobNews::Ended) };
-        let Ok(files) = chain.fetch(&job.work, &finished, &order, visit).await else {
+        let Ok(made) = chain.fetch(&job.work, &finished, &order, visit).await else {
             return Ok(JobNews::Ended);
         };
-        if let Some(file) = files.into_iter().next() {
-            let output = self.store_file(job, file).await?;
-            self.closing.deliver_late(&outcome, &output).await;
+        match self.store_all(job, made, visit).await {
+            Ok(outputs) => self.closing.deliver_late(&outcome, &outputs).await,
+            Err(NotStored::BrokenOff) => {}
+            Err(NotStored::Ours(error)) => return Err(error.into()),
         }
         Ok(JobNews::Ended)
     }
@@ -455,23 +472,16 @@ impl Jobs {
     pub(crate) async fn cancel(&self, account: &AccountId, run: RunId) -> Result<Cancelled, RunsError> {
         let job = self.store.get(run).await?.filter(|job| job.account == *account);
         let Some(mut job) = job else { return Ok(Cancelled::NoJob) };
-        let (visit, writer) = (self.poll_visit(), Writer::new());
+        let writer = Writer::new();
         while !job.is_over && !job.work.must_end() {
             let ending = job.work.ending();
             self.go_on(&mut job, &ending, &writer).await?;
         }
-        match self.visit_as(job, visit, None, &writer).await? {
+        match self.visit(job, self.poll_visit(), None).await? {
             JobEnd::Over { .. } => Ok(Cancelled::Over),
             JobEnd::GoesOn(job) if job.work.must_end() => Ok(Cancelled::Noted),
             JobEnd::GoesOn(_) => Ok(Cancelled::TooLate),
         }
-    }
-
-    async fn store_file(&self, job: &RunJob, file: Artifact) -> Result<StoredOutput, RunsError> {
-        // Named after the hold, so that nothing but this decision ever writes to it.
-        let name = format!("{}-{}", job.run(), job.hold.nonce.encode());
-        let (kind, content) = content_of(file);
-        Ok(self.media.store(&job.account, &name, kind, content, self.platform.now()).await?)
     }
 
     fn poll_visit(&self) -> Visit {

@@ -5,6 +5,7 @@ mod closed_sets;
 mod closing;
 mod conduct;
 mod error;
+mod files;
 mod form;
 mod history;
 mod idempotency;
@@ -23,6 +24,7 @@ mod reserving;
 mod rules;
 mod runs;
 mod shop;
+mod storing;
 mod telling;
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,8 @@ pub struct Place {
 pub enum Heard {
     /// So many bytes of the text, 0 before the first one.
     Text(usize),
-    Output,
+    /// So many outputs.
+    Outputs(u32),
     End,
 }
 
@@ -31,7 +32,8 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.heard {
             Heard::Text(bytes) => write!(f, "{}.{bytes}", self.run),
-            Heard::Output => write!(f, "{}.output", self.run),
+            Heard::Outputs(1) => write!(f, "{}.output", self.run),
+            Heard::Outputs(count) => write!(f, "{}.output{count}", self.run),
             Heard::End => write!(f, "{}.end", self.run),
         }
     }
@@ -43,11 +45,20 @@ impl FromStr for Place {
     fn from_str(text: &str) -> Result<Place, NotAPlace> {
         let (run, heard) = text.split_once('.').ok_or(NotAPlace)?;
         let heard = match heard {
-            "output" => Heard::Output,
+            "output" => Heard::Outputs(1),
             "end" => Heard::End,
-            bytes => Heard::Text(bytes.parse().map_err(|_| NotAPlace)?),
+            other => match other.strip_prefix("output") {
+                Some(count) => Heard::Outputs(count.parse().map_err(|_| NotAPlace)?),
+                None => Heard::Text(other.parse().map_err(|_| NotAPlace)?),
+            },
         };
         Ok(Place { run: run.parse().map_err(|_| NotAPlace)?, heard })
+    }
+}
+
+impl Heard {
+    fn outputs(self) -> u32 {
+        if let Heard::Outputs(count) = self { count } else { 0 }
     }
 }
 
@@ -64,7 +75,9 @@ impl Place {
     pub fn unheard(self, told: Place, event: RunEvent) -> Option<RunEvent> {
         match (event, self.heard, told.heard) {
             (RunEvent::Run(_) | RunEvent::Progress { .. }, ..) => None,
-            (RunEvent::Delta(_) | RunEvent::Output(_), Heard::Output | Heard::End, _) => None,
+            (RunEvent::Delta(_), Heard::Outputs(_), _) => None,
+            (RunEvent::Output(_), Heard::Outputs(heard), told) if heard > told.outputs() => None,
+            (RunEvent::Delta(_) | RunEvent::Output(_), Heard::End, _) => None,
             (RunEvent::Delta(text), Heard::Text(heard), Heard::Text(told)) => {
                 let known = heard.saturating_sub(told).min(text.expose().len());
                 let rest = text.expose().get(known..).unwrap_or(text.expose()).to_owned();
@@ -78,7 +91,7 @@ impl Place {
     pub fn after(self, event: &RunEvent) -> Place {
         let heard = match (event, self.heard) {
             (RunEvent::Delta(text), Heard::Text(bytes)) => Heard::Text(bytes + text.expose().len()),
-            (RunEvent::Output(_), _) => Heard::Output,
+            (RunEvent::Output(_), heard) => Heard::Outputs(heard.outputs() + 1),
             (RunEvent::Done(_) | RunEvent::Failed(_), _) => Heard::End,
             (_, heard) => heard,
         };
@@ -102,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_place_is_read_as_it_is_written_and_nothing_else_is_one() {
-        for heard in [Heard::Text(0), Heard::Text(5_000), Heard::Output, Heard::End] {
+        for heard in [Heard::Text(0), Heard::Text(5_000), Heard::Outputs(1), Heard::End] {
             assert_eq!(place(heard).to_string().parse(), Ok(place(heard)));
         }
         for text in ["", "7", RUN, "01KABCDEFGHJKMNPQRSTVWXYZ0.", "01KABCDEFGHJKMNPQRSTVWXYZ0.-1", "x.0"] {
@@ -117,7 +130,7 @@ mod tests {
             (Heard::Text(0), Some(whole)),
             (Heard::Text("Một con ".len()), Some("diều đỏ")),
             (Heard::Text(whole.len()), None),
-            (Heard::Output, None),
+            (Heard::Outputs(1), None),
             // Between the bytes of a character: never told by us.
             (Heard::Text(2), Some(whole)),
         ] {

@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use platform::{InvalidSettings, Platform, with_causes};
 use primitives::RunId;
-use providers::Providers;
+use providers::{ProviderName, Providers};
 
 /// Jobs looked at per shard and poll; the next poll takes the others.
 const JOBS_MAX: usize = 200;
@@ -48,7 +48,7 @@ impl RunPoll {
 
     /// A provider has told that it is through with a run's job, by its own name for it. It is believed only as far as the
     /// job is then looked at. What comes after the run's end is a gift.
-    pub async fn hear(&self, run: RunId, id: &str) -> Result<JobNews, RunsError> {
-        self.jobs.hear(run, id).await
+    pub async fn hear(&self, run: RunId, provider: ProviderName, id: &str) -> Result<JobNews, RunsError> {
+        self.jobs.hear(run, provider, id).await
     }
 }

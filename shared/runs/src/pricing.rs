@@ -171,7 +171,7 @@ impl PriceRow {
 
     fn size_case(&self, size: ImageSize) -> Result<PriceCase, Overflow> {
         let (units, (width, height)) = (size.units(), size.pixels());
-        let measure = Measure::Image { width, height };
+        let measure = Measure::Image { width, height, count: 1 };
         Ok(PriceCase { of: Case::Size(size), units, price: self.price(units)?, measure })
     }
 

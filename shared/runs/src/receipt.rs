@@ -34,8 +34,12 @@ pub struct Receipt {
     pub finished_at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub served: Option<ServedBy>,
+    /// The first thing that it brought.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<StoredOutput>,
+    pub(crate) output: Option<StoredOutput>,
+    /// What it brought beside that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) more: Vec<StoredOutput>,
     /// Every attempt, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<Tried>,
@@ -78,6 +82,19 @@ impl Receipt {
         }
         let without_id = |tried: &Tried| Tried { id: None, ..tried.clone() };
         Receipt { tried: self.tried.iter().map(without_id).collect(), ..self.clone() }.json()
+    }
+
+    /// What the run brought, in order.
+    pub fn outputs(&self) -> Vec<StoredOutput> {
+        self.output.iter().chain(&self.more).cloned().collect()
+    }
+
+    pub(crate) fn with_outputs(self, outputs: &[StoredOutput]) -> Receipt {
+        let (output, more) = match outputs {
+            [] => (None, Vec::new()),
+            [first, more @ ..] => (Some(first.clone()), more.to_vec()),
+        };
+        Receipt { output, more, ..self }
     }
 
     pub(crate) fn reserved_at(&self) -> Timestamp {

@@ -50,13 +50,13 @@ impl Conduct {
         let mut view = self.runs.0.history.finished_view(&outcome).await?;
         view.replayed = true;
         self.tell.begin(RunBegun::of_repeat(&view));
-        if view.output.is_none()
+        if view.outputs.is_empty()
             && let Some(reason) = outcome.run().and_then(RunOutcome::failure)
         {
             let failed = FailedRun::of_release(run, reason);
             return Err(FailedRun::Replayed(Box::new(failed)).into());
         }
-        if let Some(output) = &mut view.output {
+        for output in &mut view.outputs {
             if let Some(text) = output.text.take() {
                 self.tell.tell(RunEvent::Delta(Private::new(text)));
             }

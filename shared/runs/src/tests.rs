@@ -129,6 +129,7 @@ fn longest_receipt(tried: Vec<Tried>) -> Receipt {
             millis: None,
             thumbnail: None,
         }),
+        more: Vec::new(),
         tried,
         left: true,
     }

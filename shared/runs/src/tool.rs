@@ -120,7 +120,7 @@ impl Tool {
     pub(crate) fn least_work(self) -> Measure {
         match self {
             Tool::Script => Measure::Text { prompt_bytes: 1, output_tokens_max: 1 },
-            Tool::Image => Measure::Image { width: 1, height: 1 },
+            Tool::Image => Measure::Image { width: 1, height: 1, count: 1 },
         }
     }
 }
@@ -216,7 +216,7 @@ impl ToolInput {
             }
             ToolInput::Image { size, .. } => {
                 let (width, height) = size.pixels();
-                Measure::Image { width, height }
+                Measure::Image { width, height, count: 1 }
             }
         }
     }
@@ -259,7 +259,7 @@ impl ToolInput {
             ToolInput::Image { prompt, size, seed, .. } => {
                 let (width, height) = size.pixels();
                 let seed = seed.unwrap_or_else(|| seed_of(run));
-                Request::Image(ImageRequest { prompt: prompt.clone(), width, height, seed })
+                Request::Image(ImageRequest { prompt: prompt.clone(), width, height, seed, count: 1, source: None })
             }
         }
     }

@@ -32,8 +32,8 @@ pub struct UsageRow {
     pub failed_cost: CostCents,
     /// The client was gone when the run ended.
     pub client_left: bool,
-    /// An output that came after the credit had been given back.
-    pub gift: Option<StoredOutput>,
+    /// What came after the credit had been given back.
+    pub gift: Vec<StoredOutput>,
 }
 
 #[derive(Clone)]
@@ -78,12 +78,12 @@ impl UsageLog {
         Ok(())
     }
 
-    /// Notes an output that arrived after the release, so that its owner can still fetch it.
+    /// Notes what arrived after the release, so that its owner can still fetch it.
     pub(crate) async fn note_gift(
         &self,
         account: &AccountId,
         run: RunId,
-        gift: &StoredOutput,
+        gift: &[StoredOutput],
     ) -> Result<(), RunsError> {
         let gift = serde_json::to_string(gift).map_err(|_| RunsError::Malformed("a stored output"))?;
         let update = self.dynamo.update_item().table_name(&self.table).set_key(Some(row_key(account, run)));
@@ -172,7 +172,7 @@ impl UsageRow {
             failed_cost,
             attempts: receipt.tried,
             client_left: receipt.left,
-            gift: None,
+            gift: Vec::new(),
         })
     }
 }
@@ -181,9 +181,14 @@ fn row_key(account: &AccountId, run: RunId) -> platform::Key {
     key([("account", account.as_str()), ("run", &run.to_string())])
 }
 
+/// A list; rows of an older version hold one output.
+fn read_gift(text: &str) -> Result<Vec<StoredOutput>, serde_json::Error> {
+    serde_json::from_str(text).or_else(|_| Ok(vec![serde_json::from_str(text)?]))
+}
+
 fn read_row(attributes: &Attributes) -> Result<UsageRow, StoreError> {
     let item = Item::new(USAGE_LOG.name, attributes);
-    let gift = item.maybe_text("gift")?.map(serde_json::from_str).transpose();
+    let gift = item.maybe_text("gift")?.map(read_gift).transpose();
     Ok(UsageRow {
         run: item.parsed("run")?,
         at: item.time("at")?,
@@ -198,6 +203,6 @@ fn read_row(attributes: &Attributes) -> Result<UsageRow, StoreError> {
         attempts: item.maybe_list("attempts")?,
         failed_cost: item.maybe_parsed("failedCostCents")?.unwrap_or_default(),
         client_left: item.flag("clientLeft"),
-        gift: gift.map_err(|_| item.corrupt("gift"))?,
+        gift: gift.map_err(|_| item.corrupt("gift"))?.unwrap_or_default(),
     })
 }

@@ -5,7 +5,7 @@ use crate::pricing::{Case, PriceCase};
 use crate::receipt::Receipt;
 use crate::{ImageSize, PriceRow, RunsError, Tried};
 use credits::{Balance, Hold, Outcome};
-use media::{Link, OutputKind, StoredOutput};
+use media::{FileFamily, OutputLinks, StoredOutput};
 use primitives::{Credits, CreditsView, RunId, Timestamp, Unit};
 use providers::Ending;
 use serde::Serialize;
@@ -41,8 +41,9 @@ pub struct RunView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<RunFailure>)]
     pub failure: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<OutputView>,
+    /// What it brought, in order; of most tools one file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputView>,
     pub timeline: Vec<TimelineStep>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptView>,
@@ -90,11 +91,29 @@ pub struct BalanceView {
     pub debt: CreditsView,
 }
 
+/// What a person does with an output: `table` is CSV or JSON, `subtitles` SRT or WebVTT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputType {
     Text,
     Image,
+    Video,
+    Audio,
+    Table,
+    Subtitles,
+}
+
+impl OutputType {
+    fn of(family: FileFamily) -> OutputType {
+        match family {
+            FileFamily::Text => OutputType::Text,
+            FileFamily::Image => OutputType::Image,
+            FileFamily::Video => OutputType::Video,
+            FileFamily::Audio => OutputType::Audio,
+            FileFamily::Table => OutputType::Table,
+            FileFamily::Subtitles => OutputType::Subtitles,
+        }
+    }
 }
 
 #[derive(Clone, Serialize, ToSchema)]
@@ -116,6 +135,17 @@ pub struct OutputView {
     /// Saves the file under a name that tells tool and run. Valid for an hour; ask again for a fresh one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub download_url: Option<String>,
+    /// Shows a small picture of the file, where there is one; as long as `view_url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumbnail_url: Option<String>,
+    /// Width in pixels, of a picture or a video.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// How long it plays in milliseconds, of a video or a sound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
     /// The text itself, when the output is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -230,8 +260,8 @@ pub struct RunSummary {
     #[schema(value_type = Option<RunFailure>)]
     pub failure: Option<String>,
     /// With fresh links; the text of a text is read by its link, or with the run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<OutputView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputView>,
     /// True when the output came after the credit had been given back: it is free.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gift: bool,
@@ -321,12 +351,13 @@ impl BalanceView {
 }
 
 impl OutputView {
-    pub(crate) fn of(output: &StoredOutput, link: Option<Link>) -> OutputView {
-        let is_text = output.kind == OutputKind::Text;
-        let expired = link.is_none();
-        let (view_url, download_url) = link.map(|link| (link.view_url, link.download_url)).unzip();
+    pub(crate) fn of(output: &StoredOutput, links: Option<OutputLinks>) -> OutputView {
+        let expired = links.is_none();
+        let thumbnail_url = links.as_ref().and_then(|links| links.thumbnail_url.clone());
+        let (view_url, download_url) = links.map(|links| (links.view_url, links.download_url)).unzip();
+        let (width, height) = output.pixels.unzip();
         OutputView {
-            kind: if is_text { OutputType::Text } else { OutputType::Image },
+            kind: OutputType::of(output.kind.family()),
             media_type: output.kind.media_type().to_owned(),
             bytes: output.bytes,
             sha256: output.sha256.clone(),
@@ -334,6 +365,10 @@ impl OutputView {
             expired,
             view_url,
             download_url,
+            thumbnail_url,
+            width,
+            height,
+            duration_ms: output.millis,
             text: None,
         }
     }
@@ -402,7 +437,7 @@ impl RunView {
             created_at: reserved_at,
             finished_at: None,
             failure: None,
-            output: None,
+            outputs: Vec::new(),
             timeline: vec![TimelineStep::at(reserved_at, Milestone::Reserved).of(price)],
             receipt: None,
             balance: None,
@@ -430,7 +465,7 @@ impl RunView {
             finished_at: Some(outcome.at),
             timeline: timeline(&receipt, outcome, failure.as_deref(), unit),
             failure,
-            output: None,
+            outputs: Vec::new(),
             receipt: Some(ReceiptView::of(&receipt, outcome, unit)),
             balance: None,
             replayed: false,
@@ -507,7 +542,7 @@ impl RunSummary {
             created_at: view.created_at,
             finished_at: view.finished_at,
             failure: view.failure,
-            output: view.output,
+            outputs: view.outputs,
             gift: view.gift,
         }
     }

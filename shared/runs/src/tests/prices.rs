@@ -33,7 +33,7 @@ fn rows() -> Vec<(PriceRow, WorstCosts)> {
         let seeds =
             platform.rules(|profile, settings| ToolSeed::read_all(profile, settings, &worst)).unwrap();
         let (seeds, unit) = (seeds.iter().enumerate(), platform.profile().unit);
-        seeds.map(|(at, seed)| (PriceRow::of_seed(seed, unit, at), worst)).collect::<Vec<_>>()
+        seeds.map(|(at, seed)| (PriceRow::of_seed(seed, unit, at), worst.clone())).collect::<Vec<_>>()
     };
     let rows: Vec<_> = files.flat_map(of_profile).collect();
     assert!(rows.len() >= 5, "the profiles sell something");
@@ -215,7 +215,7 @@ proptest! {
         };
         prop_assume!(row.check_cost(&worst).is_ok());
         let (units, measure) = match row.tool.as_str() {
-            "image" => (2, Measure::Image { width: 1024, height: 1024 }),
+            "image" => (2, Measure::Image { width: 1024, height: 1024, count: 1 }),
             _ => {
                 let prompt_bytes = bytes.min(4 * u64::from(chars));
                 let units = prompt_bytes.div_ceil(u64::from(stretch));
