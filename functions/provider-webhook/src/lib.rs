@@ -1,4 +1,4 @@
-//! `POST /v1/webhooks/providers/fal/{id}`: fal tells that it is through with a run's job.
+//! `POST /v1/webhooks/providers/{fal,apify}/{id}`: a provider tells that it is through with a run's job.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -8,26 +8,62 @@ use axum::{Json, Router};
 use edge::{ProblemCode, ProblemResponse, Routes};
 use platform::{InvalidSettings, Platform};
 use primitives::RunId;
-use providers::{FalWebhook, ProviderName};
+use providers::{ApifyWebhook, FalWebhook, ProviderName};
 use runs::{JobNews, RunPoll};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 #[derive(OpenApi)]
-#[openapi(paths(fal), components(schemas(Heard, edge::ProblemDocument)))]
+#[openapi(paths(apify, fal), components(schemas(Heard, edge::ProblemDocument)))]
 pub struct Api;
 
 #[derive(Clone)]
 struct Desk {
     platform: Platform,
+    apify: ApifyWebhook,
     fal: FalWebhook,
     poll: RunPoll,
 }
 
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
-    let desk =
-        Desk { platform: platform.clone(), fal: FalWebhook::new(platform)?, poll: RunPoll::new(platform)? };
-    Routes::new().route("/v1/webhooks/providers/fal/{id}", post(fal)).finish(platform, desk)
+    let desk = Desk {
+        platform: platform.clone(),
+        apify: ApifyWebhook::new(platform)?,
+        fal: FalWebhook::new(platform)?,
+        poll: RunPoll::new(platform)?,
+    };
+    Routes::new()
+        .route("/v1/webhooks/providers/apify/{id}", post(apify))
+        .route("/v1/webhooks/providers/fal/{id}", post(fal))
+        .finish(platform, desk)
+}
+
+/// For Apify. The message only says which run of an actor to look at; what Apify then answers decides. What is not known here
+/// is answered with success, because nothing would come of sending it again.
+#[utoipa::path(
+    post, path = "/v1/webhooks/providers/apify/{id}", operation_id = "receive_apify_result", tag = "webhooks",
+    params(("id" = String, Path, description = "The run's id")),
+    request_body(content = String, content_type = "application/json"),
+    responses(
+        (status = 200, description = "Looked at: nothing is to be sent again", body = Heard),
+        (status = "default", description = "Not authentic, or to be sent again", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("apify_token" = []))
+)]
+async fn apify(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Heard>, ProblemResponse> {
+    // The token is the run's, so without a run there is none.
+    let run = id.parse::<RunId>().map_err(|_| ProblemCode::WebhookRefused)?;
+    let job = desk.apify.authenticate(run, &headers, &body).map_err(|refused| {
+        tracing::warn!(reason = %refused, provider.name = "apify", "a message that is not from Apify was refused");
+        ProblemCode::WebhookRefused
+    })?;
+    desk.hear(run, ProviderName::Apify, &job).await
 }
 
 /// For fal. The message only says which job to look at; what fal then answers decides. What is not known here is answered
@@ -54,11 +90,20 @@ async fn fal(
         ProblemCode::WebhookRefused
     })?;
     let run = id.parse::<RunId>().map_err(|_| ProblemCode::NotFound)?;
-    let news = desk.poll.hear(run, ProviderName::Fal, &job).await.map_err(|error| error.problem())?;
-    if news != JobNews::Ended {
-        tracing::warn!(run.id = %run, ?news, provider.name = "fal", "fal told of a job that is not through here, or not this run's");
+    desk.hear(run, ProviderName::Fal, &job).await
+}
+
+impl Desk {
+    async fn hear(&self, run: RunId, provider: ProviderName, job: &str) -> Result<Json<Heard>, ProblemResponse> {
+        let news = self.poll.hear(run, provider, job).await.map_err(|error| error.problem())?;
+        if news != JobNews::Ended {
+            tracing::warn!(
+                run.id = %run, ?news, provider.name = provider.as_str(),
+                "{provider} told of a job that is not through here, or not this run's"
+            );
+        }
+        Ok(Json(Heard { heard: true }))
     }
-    Ok(Json(Heard { heard: true }))
 }
 
 #[derive(Serialize, ToSchema)]

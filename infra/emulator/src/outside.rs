@@ -40,7 +40,7 @@ pub(crate) fn parameters(at: &Addresses, table_prefix: &str) -> BTreeMap<String,
     parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-pub(crate) fn secrets() -> [(&'static str, &'static str); 16] {
+pub(crate) fn secrets() -> [(&'static str, &'static str); 19] {
     [
         ("CLERK_SECRET_KEY", sandbox::CLERK_SECRET_KEY),
         ("CLERK_WEBHOOK_SECRET", sandbox::CLERK_WEBHOOK_SECRET),
@@ -52,6 +52,9 @@ pub(crate) fn secrets() -> [(&'static str, &'static str); 16] {
         ("ANTHROPIC_API_KEY", sandbox::ANTHROPIC_KEY),
         ("FAL_KEY", sandbox::FAL_KEY),
         ("COMFYUI_TOKEN", sandbox::COMFY_TOKEN),
+        ("GROQ_API_KEY", sandbox::GROQ_KEY),
+        ("APIFY_TOKEN", sandbox::APIFY_TOKEN),
+        ("APIFY_WEBHOOK_SECRET", "emulated-apify-webhook-secret"),
         ("SEPAY_SECRET_KEY", sandbox::SEPAY_SECRET_KEY),
         ("SEPAY_IPN_SECRETS", sandbox::SEPAY_IPN_SECRET),
         ("SEPAY_BANK_HMAC_SECRETS", sandbox::SEPAY_BANK_HMAC_SECRET),
@@ -74,6 +77,8 @@ pub(crate) fn variables(at: &Addresses) -> BTreeMap<String, String> {
         ("DEEPSEEK_URL", service("deepseek")),
         ("ANTHROPIC_URL", service("anthropic")),
         ("FAL_QUEUE_URL", service("fal")),
+        ("GROQ_URL", format!("{}/openai/v1", service("groq"))),
+        ("APIFY_URL", format!("{}/v2", service("apify"))),
         ("SEPAY_CHECKOUT_URL", format!("{}/v1/checkout/init", service("sepay"))),
         ("SEPAY_API_URL", service("sepay")),
         ("SEPAY_BANK_API_URL", service("bank")),

@@ -83,6 +83,10 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 7] {
                 "fal's, over the raw body and `x-fal-webhook-request-id`, `-user-id`, `-timestamp`",
             ),
         ),
+        (
+            "apify_token",
+            header("x-citipen-token", "The run's own, which was given to Apify when its actor was started"),
+        ),
         ("sepay_api_key", header("authorization", "`Apikey` and the key that was set at SePay")),
         ("sepay_secret", header("x-secret-key", "The secret that was set at SePay's gateway")),
     ]

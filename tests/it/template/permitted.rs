@@ -73,19 +73,32 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
     (
         "RunPoll::new",
         &["SEALING_KEYS"],
-        &["ANTHROPIC_API_KEY", "API_URL", "COMFYUI_TOKEN", "COMFYUI_URL", "DEEPSEEK_API_KEY", "FAL_KEY"],
+        &[
+            "ANTHROPIC_API_KEY",
+            "APIFY_TOKEN",
+            "APIFY_WEBHOOK_SECRET",
+            "API_URL",
+            "COMFYUI_TOKEN",
+            "COMFYUI_URL",
+            "DEEPSEEK_API_KEY",
+            "FAL_KEY",
+            "GROQ_API_KEY",
+        ],
     ),
     (
         "Runs::new",
         &["QUOTE_SECRET", "SEALING_KEYS"],
         &[
             "ANTHROPIC_API_KEY",
+            "APIFY_TOKEN",
+            "APIFY_WEBHOOK_SECRET",
             "API_URL",
             "CLERK_SECRET_KEY",
             "COMFYUI_TOKEN",
             "COMFYUI_URL",
             "DEEPSEEK_API_KEY",
             "FAL_KEY",
+            "GROQ_API_KEY",
         ],
     ),
     // Where an order is paid; whether it was is not theirs to know.
