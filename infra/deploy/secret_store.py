@@ -43,6 +43,10 @@ RULES = {
     "DEEPSEEK_API_KEY": Rule("", "at once", ANY, "one word"),
     "ANTHROPIC_API_KEY": Rule("", "at once", ANY, "one word"),
     "FAL_KEY": Rule("", "at once", r"[^:\s]+:[^:\s]+", "id:secret"),
+    "GROQ_API_KEY": Rule("", "at once", r"gsk_[!-~]+", "gsk_…"),
+    "APIFY_TOKEN": Rule("", "at once", r"apify_api_[!-~]+", "apify_api_…"),
+    # Of our own making. A message about a run that began with the old one is not believed; the run is looked at all the same.
+    "APIFY_WEBHOOK_SECRET": Rule("", "at once", r"[!-~]{16,}", "16 characters or more"),
     "COMFYUI_TOKEN": Rule("ComfyuiUrl", "at once", ANY, "one word"),
     "OMNIVOICE_API_KEY": Rule("", "at once", ANY, "one word"),
     "REPLICATE_API_TOKEN": Rule("", "at once", r"r8_[!-~]+", "r8_…"),
@@ -56,7 +60,16 @@ RULES = {
     "TRONGRID_API_KEY": Rule("", "at once", ANY, "one word"),
 }
 MADE_HERE = {"never", "anew", "keys"}
-PROVIDERS = ("DEEPSEEK_API_KEY", "ANTHROPIC_API_KEY", "FAL_KEY", "COMFYUI_TOKEN", "OMNIVOICE_API_KEY", "REPLICATE_API_TOKEN")
+PROVIDERS = (
+    "DEEPSEEK_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "FAL_KEY",
+    "GROQ_API_KEY",
+    "APIFY_TOKEN",
+    "REPLICATE_API_TOKEN",
+    "COMFYUI_TOKEN",
+    "OMNIVOICE_API_KEY",
+)
 # The parameter that asks for one of these ("" for always), and what is so without any. Not needed to deploy: a sender
 # gives its secret only when the address is entered there, and the address comes from the first deployment. Until then the
 # function behind it does not start, and its errors ring: it would believe no message.

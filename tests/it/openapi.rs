@@ -26,6 +26,7 @@ const PUBLIC: &[(&str, u16, &[&str])] = &[
     ("get /v1/top-ups/{id}/qr.svg", 404, &["order_key"]),
     // Other services sign what they send.
     ("post /v1/webhooks/clerk", 401, &["clerk_signature"]),
+    ("post /v1/webhooks/providers/apify/{id}", 401, &["apify_token"]),
     ("post /v1/webhooks/providers/fal/{id}", 401, &["fal_signature"]),
     ("post /v1/webhooks/providers/replicate/{id}", 401, &["replicate_signature"]),
     ("post /v1/webhooks/sepay/bank", 401, &["sepay_signature", "sepay_api_key"]),

@@ -1,4 +1,4 @@
-//! `POST /v1/webhooks/providers/fal/{id}`, `…/replicate/{id}`: a provider tells that it is through with a run's job.
+//! `POST /v1/webhooks/providers/{apify,fal,replicate}/{id}`: a provider tells that it is through with a run's job.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -8,18 +8,19 @@ use axum::{Json, Router};
 use edge::{ProblemCode, ProblemResponse, Routes};
 use platform::{InvalidSettings, Platform};
 use primitives::RunId;
-use providers::{FalWebhook, ProviderName, ReplicateWebhook};
+use providers::{ApifyWebhook, FalWebhook, ProviderName, ReplicateWebhook};
 use runs::{JobNews, RunPoll};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 #[derive(OpenApi)]
-#[openapi(paths(fal, replicate), components(schemas(Heard, edge::ProblemDocument)))]
+#[openapi(paths(apify, fal, replicate), components(schemas(Heard, edge::ProblemDocument)))]
 pub struct Api;
 
 #[derive(Clone)]
 struct Desk {
     platform: Platform,
+    apify: ApifyWebhook,
     fal: FalWebhook,
     replicate: ReplicateWebhook,
     poll: RunPoll,
@@ -28,14 +29,44 @@ struct Desk {
 pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
     let desk = Desk {
         platform: platform.clone(),
+        apify: ApifyWebhook::new(platform)?,
         fal: FalWebhook::new(platform)?,
         replicate: ReplicateWebhook::new(platform)?,
         poll: RunPoll::new(platform)?,
     };
     Routes::new()
+        .route("/v1/webhooks/providers/apify/{id}", post(apify))
         .route("/v1/webhooks/providers/fal/{id}", post(fal))
         .route("/v1/webhooks/providers/replicate/{id}", post(replicate))
         .finish(platform, desk)
+}
+
+/// For Apify. The message only says which run of an actor to look at; what Apify then answers decides. What is not known here
+/// is answered with success, because nothing would come of sending it again.
+#[utoipa::path(
+    post, path = "/v1/webhooks/providers/apify/{id}", operation_id = "receive_apify_result", tag = "webhooks",
+    params(("id" = String, Path, description = "The run's id")),
+    request_body(content = String, content_type = "application/json"),
+    responses(
+        (status = 200, description = "Looked at: nothing is to be sent again", body = Heard),
+        (status = "default", description = "Not authentic, or to be sent again", body = edge::ProblemDocument,
+            content_type = "application/problem+json"),
+    ),
+    security(("apify_token" = []))
+)]
+async fn apify(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Heard>, ProblemResponse> {
+    // The token is the run's, so without a run there is none.
+    let run = id.parse::<RunId>().map_err(|_| ProblemCode::WebhookRefused)?;
+    let job = desk.apify.authenticate(run, &headers, &body).map_err(|refused| {
+        tracing::warn!(reason = %refused, provider.name = "apify", "a message that is not from Apify was refused");
+        ProblemCode::WebhookRefused
+    })?;
+    desk.hear(run, ProviderName::Apify, &job).await
 }
 
 /// For fal. The message only says which job to look at; what fal then answers decides. What is not known here is answered
@@ -61,7 +92,7 @@ async fn fal(
         tracing::warn!(reason = %refused, provider.name = "fal", "a message that is not from fal was refused");
         ProblemCode::WebhookRefused
     })?;
-    heard(&desk, ProviderName::Fal, &id, &job).await
+    desk.hear(run_of(&id)?, ProviderName::Fal, &job).await
 }
 
 /// For Replicate. The message only says which prediction to look at; what Replicate then answers decides. What is not known
@@ -87,25 +118,30 @@ async fn replicate(
         tracing::warn!(reason = %refused, provider.name = "replicate", "a message that is not from Replicate was refused");
         ProblemCode::WebhookRefused
     })?;
-    heard(&desk, ProviderName::Replicate, &id, &job).await
+    desk.hear(run_of(&id)?, ProviderName::Replicate, &job).await
 }
 
-/// Looks at the job that `provider` calls `job`, if it is the one of the run `id`.
-async fn heard(
-    desk: &Desk,
-    provider: ProviderName,
-    id: &str,
-    job: &str,
-) -> Result<Json<Heard>, ProblemResponse> {
-    let run = id.parse::<RunId>().map_err(|_| ProblemCode::NotFound)?;
-    let news = desk.poll.hear(run, provider, job).await.map_err(|error| error.problem())?;
-    if news != JobNews::Ended {
-        tracing::warn!(
-            run.id = %run, ?news, provider.name = provider.as_str(),
-            "{provider} told of a job that is not through here, or not this run's"
-        );
+impl Desk {
+    /// Looks at the job that `provider` calls `job`, if it is the one of the run.
+    async fn hear(
+        &self,
+        run: RunId,
+        provider: ProviderName,
+        job: &str,
+    ) -> Result<Json<Heard>, ProblemResponse> {
+        let news = self.poll.hear(run, provider, job).await.map_err(|error| error.problem())?;
+        if news != JobNews::Ended {
+            tracing::warn!(
+                run.id = %run, ?news, provider.name = provider.as_str(),
+                "{provider} told of a job that is not through here, or not this run's"
+            );
+        }
+        Ok(Json(Heard { heard: true }))
     }
-    Ok(Json(Heard { heard: true }))
+}
+
+fn run_of(id: &str) -> Result<RunId, ProblemCode> {
+    id.parse().map_err(|_| ProblemCode::NotFound)
 }
 
 #[derive(Serialize, ToSchema)]

@@ -43,7 +43,7 @@ pub(crate) fn parameters(at: &Addresses, table_prefix: &str) -> BTreeMap<String,
     parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-pub(crate) fn secrets() -> [(&'static str, &'static str); 19] {
+pub(crate) fn secrets() -> [(&'static str, &'static str); 22] {
     [
         ("CLERK_SECRET_KEY", sandbox::CLERK_SECRET_KEY),
         ("CLERK_WEBHOOK_SECRET", sandbox::CLERK_WEBHOOK_SECRET),
@@ -58,6 +58,9 @@ pub(crate) fn secrets() -> [(&'static str, &'static str); 19] {
         ("OMNIVOICE_API_KEY", sandbox::OMNIVOICE_KEY),
         ("REPLICATE_API_TOKEN", sandbox::REPLICATE_API_TOKEN),
         ("REPLICATE_WEBHOOK_SECRETS", sandbox::REPLICATE_WEBHOOK_SECRET),
+        ("GROQ_API_KEY", sandbox::GROQ_KEY),
+        ("APIFY_TOKEN", sandbox::APIFY_TOKEN),
+        ("APIFY_WEBHOOK_SECRET", "emulated-apify-webhook-secret"),
         ("SEPAY_SECRET_KEY", sandbox::SEPAY_SECRET_KEY),
         ("SEPAY_IPN_SECRETS", sandbox::SEPAY_IPN_SECRET),
         ("SEPAY_BANK_HMAC_SECRETS", sandbox::SEPAY_BANK_HMAC_SECRET),
@@ -82,6 +85,8 @@ pub(crate) fn variables(at: &Addresses) -> BTreeMap<String, String> {
         ("FAL_QUEUE_URL", service("fal")),
         ("FAL_JWKS_URL", service("fal") + "/.well-known/jwks.json"),
         ("REPLICATE_URL", service("replicate") + "/v1"),
+        ("GROQ_URL", format!("{}/openai/v1", service("groq"))),
+        ("APIFY_URL", format!("{}/v2", service("apify"))),
         ("SEPAY_CHECKOUT_URL", format!("{}/v1/checkout/init", service("sepay"))),
         ("SEPAY_API_URL", service("sepay")),
         ("SEPAY_BANK_API_URL", service("bank")),

@@ -90,6 +90,10 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 8] {
                 "Replicate's, over `webhook-id`, `webhook-timestamp` and the raw body",
             ),
         ),
+        (
+            "apify_token",
+            header("x-citipen-token", "The run's own, which was given to Apify when its actor was started"),
+        ),
         ("sepay_api_key", header("authorization", "`Apikey` and the key that was set at SePay")),
         ("sepay_secret", header("x-secret-key", "The secret that was set at SePay's gateway")),
     ]

@@ -67,6 +67,21 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
         ],
     );
     group(
+        "GROQ_API_KEY",
+        &[
+            ("GROQ_API_KEY", sandbox::GROQ_KEY.to_owned()),
+            ("GROQ_URL", format!("{}/openai/v1", sandbox("groq"))),
+        ],
+    );
+    group(
+        "APIFY_TOKEN",
+        &[
+            ("APIFY_TOKEN", sandbox::APIFY_TOKEN.to_owned()),
+            ("APIFY_URL", format!("{}/v2", sandbox("apify"))),
+            ("APIFY_WEBHOOK_SECRET", "local-apify-webhook-secret".to_owned()),
+        ],
+    );
+    group(
         "SEPAY_MERCHANT_ID",
         &[
             ("SEPAY_MERCHANT_ID", sandbox::SEPAY_MERCHANT_ID.to_owned()),

@@ -53,6 +53,7 @@ pub const ROUTES: &[Route] = &[
     delete("/v1/uploads/{id}", Change),
     get("/v1/uploads/{id}", Look),
     post("/v1/webhooks/clerk", Signed),
+    post("/v1/webhooks/providers/apify/{id}", Signed),
     post("/v1/webhooks/providers/fal/{id}", Signed),
     post("/v1/webhooks/providers/replicate/{id}", Signed),
     post("/v1/webhooks/sepay/bank", Signed),

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod anthropic;
+mod apify;
 mod artifact;
 mod at_worst;
 mod balances;
@@ -15,6 +16,7 @@ mod error;
 mod event;
 mod failure;
 mod fal;
+mod groq;
 mod health;
 mod items;
 mod job;
@@ -44,6 +46,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use apify::{ApifyWebhook, Unbelieved};
 pub use artifact::{Artifact, MediaType};
 pub use at_worst::{Measure, WorstCosts};
 pub use balances::{Balance, Balances};
@@ -52,6 +55,7 @@ pub use error::UnknownStep;
 pub use event::Event;
 pub use failure::FailureClass;
 pub use fal::{FalWebhook, Forged};
+pub use groq::Hearable;
 pub use items::{PROVIDER_HEALTH, TABLES};
 pub use job::{Finished, Found, JobOrder, Sign, Ticket};
 pub use jobs::{Asked, Choice, Visit, Visited};

@@ -144,6 +144,8 @@ pub(crate) struct GroqSettings {
     pub(crate) hour_cost: CostCents,
     /// `GROQ_FILE_BYTES_MAX`: what is longer is sent in parts.
     pub(crate) file_bytes_max: u64,
+    /// `GROQ_LINK_BYTES_MAX`: what is no longer is handed over as a link of ours that soon ends, for Groq to fetch; 0: nothing is.
+    pub(crate) link_bytes_max: u64,
     pub(crate) timing: Timing,
 }
 
@@ -377,6 +379,7 @@ impl GroqSettings {
             model: settings.text_or("GROQ_WHISPER_MODEL", "whisper-large-v3"),
             hour_cost: cents(settings, "GROQ_HOUR_CENTS", 11_100_000),
             file_bytes_max: settings.parsed_or("GROQ_FILE_BYTES_MAX", 25_000_000, "a number of bytes"),
+            link_bytes_max: settings.parsed_or("GROQ_LINK_BYTES_MAX", 0, "a number of bytes"),
             timing: Timing::read(settings, "HEARING", &times::HEARING),
         }
     }
@@ -394,8 +397,8 @@ impl ApifySettings {
             key: header(settings, "APIFY_TOKEN", "Bearer "),
             url: endpoint(settings, "APIFY_URL", &format!("{base}/")),
             captions,
-            videos: gatherer(settings, "VIDEOS", "streamers~youtube-scraper", [0, 500_000]),
-            channels: gatherer(settings, "CHANNELS", "streamers~youtube-channel-scraper", [0, 500_000]),
+            videos: gatherer(settings, "VIDEOS", "streamers~youtube-scraper", [5_000, 500_000]),
+            channels: gatherer(settings, "CHANNELS", "streamers~youtube-channel-scraper", [5_000, 500_000]),
             market: gatherer(settings, "MARKET", "apify~google-search-scraper", [500_000, 350_000]),
             webhook_secret: settings.optional_secret("APIFY_WEBHOOK_SECRET"),
         }

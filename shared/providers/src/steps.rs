@@ -3,10 +3,12 @@
 use crate::ProviderName;
 use crate::adapter::{Adapter, Kind, Step, Worker};
 use crate::anthropic::Anthropic;
+use crate::apify::Apify;
 use crate::at_worst::StepPrice;
 use crate::comfyui::Comfyui;
 use crate::deepseek::Deepseek;
 use crate::fal::Fal;
+use crate::groq::Groq;
 use crate::job::JobAdapter;
 use crate::omnivoice::Omnivoice;
 use crate::replicate::Replicate;
@@ -89,6 +91,17 @@ fn workers(platform: &Platform, settings: ProviderSettings) -> Vec<(&'static str
     }
     if let Some(replicate) = Replicate::new(platform, settings.replicate) {
         all.push(("replicate/xtts", job(replicate)));
+    }
+    if let Some(groq) = Groq::new(platform, settings.groq) {
+        all.push(("groq/whisper", job(groq)));
+    }
+    if let Some(actors) = Apify::actors(platform, settings.apify) {
+        all.extend([
+            ("apify/captions", job(actors.captions)),
+            ("apify/videos", job(actors.videos)),
+            ("apify/channels", job(actors.channels)),
+            ("apify/market", job(actors.market)),
+        ]);
     }
     all
 }

@@ -184,6 +184,10 @@ pub(crate) fn env(host: &str) -> Env {
         ("REPLICATE_API_TOKEN", text("r8_key")),
         ("REPLICATE_VIXTTS_VERSION", text("suminhthanh/vixtts:5222")),
         ("REPLICATE_SPEAKER_URL", text("https://voices.test/ann.wav?signed=1")),
+        ("GROQ_URL", format!("http://{host}/groq")),
+        ("GROQ_API_KEY", text("groq-key")),
+        ("APIFY_URL", format!("http://{host}/apify")),
+        ("APIFY_TOKEN", text("apify-token")),
         ("PROVIDER_BACKOFF_MS", text("1")),
         ("PROVIDER_POLL_MS", text("1")),
     ]

@@ -1,0 +1,182 @@
+//! Starts at Apify whose answer nobody has.
+
+use super::apify::{CAPTIONS, IMPATIENT, captions, is_start, path, query, run, said, transcript, vendor};
+use super::stand::{Answer, Received, Reply, Say, json, reply};
+use super::world::World;
+use crate::{FailureClass, ProviderName, Visit, Work};
+use primitives::Timestamp;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const RUN: &str = "01KAQ3V7W00000000000000001";
+
+/// A run in a list.
+fn listed(id: &str, store: &str, started_at: u64) -> Value {
+    json!({"id": id, "status": "RUNNING", "defaultDatasetId": "data1", "defaultKeyValueStoreId": store,
+           "startedAt": Timestamp::from_seconds(started_at).to_string(), "usageTotalUsd": 0})
+}
+
+fn list(runs: &[Value]) -> Reply {
+    json(200, &json!({"data": {"total": runs.len(), "items": runs}}))
+}
+
+fn is_list(request: &Received) -> bool {
+    request.method == "GET" && path(request).ends_with("/runs")
+}
+
+/// Somebody else's run, ours, and an old one.
+fn with_ours(request: &Received) -> Option<Reply> {
+    if is_list(request) {
+        let runs = [
+            listed("other", "store0", 1_790_000_001),
+            listed("run1", "store1", 1_790_000_000),
+            listed("old", "store9", 1_789_000_000),
+        ];
+        return Some(list(&runs));
+    }
+    match path(request) {
+        "/apify/key-value-stores/store0/records/INPUT" => {
+            Some(json(200, &json!({"videoUrl": "x", "citipenRun": "01KAQ3V7W00000000000000002"})))
+        }
+        "/apify/key-value-stores/store1/records/INPUT" => {
+            Some(json(200, &json!({"videoUrl": "x", "citipenRun": RUN})))
+        }
+        _ => None,
+    }
+}
+
+fn without_ours(request: &Received) -> Option<Reply> {
+    is_list(request).then(|| list(&[listed("old", "store9", 1_789_000_000)]))
+}
+
+/// Answers to a start that leave open whether it was accepted.
+fn lost() -> Vec<Answer> {
+    vec![
+        Box::new(|_| vec![Say::Cut]),
+        Box::new(|_| vec![Say::Hang]),
+        Box::new(|_| vec![Say::Bytes(b"HTTP/1.1 201 Said\r\ncontent-length: 99\r\n\r\n{".to_vec()), Say::Cut]),
+        Box::new(|_| reply(201, &[], "<html>")),
+        Box::new(|_| json(201, &json!({"data": {"id": null, "status": "READY"}}))),
+        Box::new(|_| json(201, &json!({"data": {"id": "../users/me", "status": "READY"}}))),
+        Box::new(|_| json(201, &json!([]))),
+        Box::new(|_| reply(502, &[], "<html>")),
+        Box::new(|_| reply(504, &[], "")),
+        Box::new(|_| json(408, &json!({"error": {"type": "run-timeout-exceeded"}}))),
+        Box::new(|_| json(500, &json!({"error": {"type": "internal-server-error"}}))),
+    ]
+}
+
+#[tokio::test]
+async fn a_start_whose_answer_is_lost_is_found_by_its_input_and_never_repeated() {
+    for (row, start) in lost().into_iter().enumerate() {
+        let world = World::with([IMPATIENT], move |request| match is_start(request) {
+            true => start(request),
+            false => with_ours(request).unwrap_or_else(|| vendor(request, &said())),
+        })
+        .await;
+        let told = world.order(CAPTIONS, captions(None)).await;
+        assert_eq!(transcript(&told).segments.len(), 2, "row {row}");
+        let served = told.served();
+        assert_eq!(served.attempts[0].provider_request_id.as_deref(), Some("run1"), "row {row}");
+        assert_eq!(world.stand.count("POST"), 1, "row {row}");
+        assert_eq!(world.stand.count("GET /apify/key-value-stores/store9"), 0, "it is too old to be ours");
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_is_not_listed_may_still_be_under_way() {
+    let mut table = lost();
+    table.pop();
+    for (row, start) in table.into_iter().enumerate() {
+        let world = World::with([IMPATIENT], move |request| match is_start(request) {
+            true => start(request),
+            false => without_ours(request).unwrap_or_else(|| reply(404, &[], "{}")),
+        })
+        .await;
+        let told = world.order(CAPTIONS, captions(None)).await;
+        assert_eq!(told.failure(), ("unknown_outcome", vec!["unknown_outcome"]), "row {row}");
+        let attempt = &told.outcome.unwrap_err().attempts[0];
+        assert_eq!((attempt.cost, attempt.cost_is_estimated), ("2".parse().unwrap(), true), "row {row}");
+        assert_eq!(world.stand.count("POST"), 1, "row {row}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_apifys_own_that_left_no_run_is_a_refusal() {
+    let world = World::start(|request| match is_start(request) {
+        true => json(500, &json!({"error": {"type": "internal-server-error", "message": "x"}})),
+        false => without_ours(request).unwrap_or_else(|| reply(404, &[], "{}")),
+    })
+    .await;
+    let told = world.order(CAPTIONS, captions(None)).await;
+    assert_eq!(told.failure(), ("unavailable", vec!["unavailable"]));
+    assert_eq!(world.stand.count("POST"), 1);
+}
+
+/// A process that was killed while it asked, and another that comes after it.
+async fn after_a_kill(world: &World) -> Work {
+    let (chain, now) = (world.chain(CAPTIONS), world.clock.now());
+    let later = now.after(Duration::from_secs(900));
+    let visit = Visit::new(now.after(Duration::from_secs(60)), Duration::from_secs(20), Duration::from_secs(20));
+    let work = Work::new(now, later, later);
+    let asking = chain.choose(&work, &captions(None)).await.unwrap().asking(&work, now);
+    chain.find(&asking, &captions(None), now, visit).await
+}
+
+#[tokio::test]
+async fn after_a_process_is_killed_its_run_is_found_and_goes_on() {
+    let world = World::start(|request| with_ours(request).unwrap_or_else(|| reply(404, &[], "{}"))).await;
+    let found = after_a_kill(&world).await;
+    assert_eq!(found.ticket().and_then(|ticket| ticket.id.as_deref()), Some("run1"));
+    assert!(found.attempts().is_empty());
+    let requests = world.stand.requests();
+    let list = &requests[0];
+    assert_eq!(path(list), "/apify/actors/pintostudio~youtube-transcript-scraper/runs");
+    assert_eq!(query(list, "desc").as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn a_run_that_was_surely_never_started_is_started() {
+    let world = World::start(|request| without_ours(request).unwrap_or_else(|| reply(404, &[], "{}"))).await;
+    let found = after_a_kill(&world).await;
+    assert!(found.ticket().is_none() && !found.is_at_a_provider());
+    assert_eq!(found.attempts()[0].failure, Some(FailureClass::Unavailable));
+    assert!(world.stand.count("GET") >= 2, "one look is no proof");
+}
+
+#[tokio::test]
+async fn what_can_not_be_read_is_no_proof_of_anything() {
+    let table: Vec<Answer> = vec![
+        Box::new(|_| reply(500, &[], "")),
+        Box::new(|_| json(200, &json!({"data": {"items": null}}))),
+        Box::new(|_| json(200, &json!({"data": {"items": [{"id": "run1"}]}}))),
+        // Its input is gone.
+        Box::new(|request| match is_list(request) {
+            true => list(&[listed("run1", "store1", 1_790_000_000)]),
+            false => reply(404, &[], "{}"),
+        }),
+        // There is no end of runs.
+        Box::new(|request| match is_list(request) {
+            true => list(&vec![listed("other", "store0", 1_790_000_001); 100]),
+            false => json(200, &json!({})),
+        }),
+    ];
+    for (row, said) in table.into_iter().enumerate() {
+        let world = World::start(said).await;
+        let found = after_a_kill(&world).await;
+        assert!(found.is_doubtful(), "row {row}");
+        assert_eq!(found.attempts()[0].failure, Some(FailureClass::UnknownOutcome), "row {row}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_names_a_run_that_was_in_doubt() {
+    let world = World::start(|_| reply(500, &[], "")).await;
+    let (chain, doubtful) = (world.chain(CAPTIONS), after_a_kill(&world).await);
+    let now = world.clock.now().after(Duration::from_secs(90));
+    let known = chain.told(&doubtful, ProviderName::Apify, "run1", now).unwrap();
+    assert_eq!(known.ticket().and_then(|ticket| ticket.id.as_deref()), Some("run1"));
+    assert!(chain.told(&doubtful, ProviderName::Fal, "run1", now).is_none());
+    assert!(chain.told(&doubtful, ProviderName::Apify, "../users/me", now).is_none());
+    assert_eq!(run("READY", "null")["data"]["id"], "run1");
+}
