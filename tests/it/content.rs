@@ -45,7 +45,7 @@ async fn a_canary_in_every_input_reaches_only_the_provider_and_the_output() {
     let ann = world.person("ann");
     let prompt = format!("a kite named {CANARY}");
     let run = ann.script(&prompt).await;
-    assert!(run.body["output"]["text"].as_str().unwrap().contains(CANARY), "the provider did get it");
+    assert!(run.body["outputs"][0]["text"].as_str().unwrap().contains(CANARY), "the provider did get it");
     let picture = ann.run(&image(&prompt)).await;
     assert_eq!(picture.status, 200);
     let quote = ann.send("POST", "/v1/quotes", &script(&prompt)).await;
@@ -84,6 +84,6 @@ async fn a_canary_in_every_input_reaches_only_the_provider_and_the_output() {
     assert!(!logs.contains(CANARY), "{logs}");
     let token = world.sandbox.token("ann");
     assert!(!logs.contains(token.split('.').next_back().unwrap()) && !logs.contains("Bearer"));
-    let object = http().get(run.body["output"]["download_url"].as_str().unwrap()).send().await.unwrap();
+    let object = http().get(run.body["outputs"][0]["download_url"].as_str().unwrap()).send().await.unwrap();
     assert!(object.text().await.unwrap().contains(CANARY), "the output object holds it");
 }

@@ -216,7 +216,7 @@ async fn check_every_charge_can_be_fetched(world: &World) {
         let path = format!("/v1/runs/{}", row["entry"].as_s().unwrap());
         let run = world.person(&owner).get(&path).await;
         assert_eq!(run.body["status"], "succeeded", "{}", run.text);
-        let output = &run.body["output"];
+        let output = &run.body["outputs"][0];
         assert!(output["kind"] != "text" || output["text"].is_string(), "{}", run.text);
         let file = http().get(output["download_url"].as_str().unwrap()).send().await.unwrap();
         assert_eq!(file.status(), 200);

@@ -135,7 +135,7 @@ async fn a_text_that_its_own_request_ended_after_a_part_was_shown_is_kept_and_ch
         let shown = text_of(&events);
         assert!(!shown.is_empty() && !shown.contains("THE END"), "a part of it: {shown}");
         let kept = ann.get(&format!("/v1/runs/{}", done["id"].as_str().unwrap())).await;
-        assert_eq!(kept.body["output"]["text"].as_str(), Some(shown.as_str()));
+        assert_eq!(kept.body["outputs"][0]["text"].as_str(), Some(shown.as_str()));
         assert_eq!(kept.body["receipt"]["ending"], "content_filter");
         assert_eq!(ann.balance().await, (100 - price, 0, 0));
         assert_eq!(
@@ -220,7 +220,7 @@ async fn a_result_that_arrives_after_the_release_is_a_gift() {
     );
     let again = ann.get(&format!("/v1/runs/{id}")).await;
     assert_eq!(again.body["gift"], true);
-    assert!(again.body["output"]["download_url"].is_string(), "delivered and fetchable: {}", again.text);
+    assert!(again.body["outputs"][0]["download_url"].is_string(), "delivered and fetchable: {}", again.text);
     assert_eq!(ann.balance().await, (100, 0, 0));
     books::check_settled(&world).await;
 }
@@ -258,7 +258,7 @@ async fn reasoning_is_kept_apart_from_the_text() {
     assert_eq!(events[0].name, "run");
     assert!(events.iter().all(|event| !event.data.to_string().contains("reasoning")), "{events:?}");
     let run = ann.get(&format!("/v1/runs/{}", events[0].data["id"].as_str().unwrap())).await;
-    assert_eq!(run.body["output"]["text"].as_str().unwrap(), text_of(&events));
+    assert_eq!(run.body["outputs"][0]["text"].as_str().unwrap(), text_of(&events));
     assert_eq!(run.body["charged"], credit(3));
 }
 

@@ -149,7 +149,7 @@ async fn a_result_that_fal_tells_of_after_the_release_is_a_gift() {
     }
     let shown = lost.shown().await;
     assert_eq!((&shown["status"], &shown["gift"]), (&json!("failed"), &json!(true)), "{shown}");
-    let file = http().get(shown["output"]["download_url"].as_str().unwrap()).send().await.unwrap();
+    let file = http().get(shown["outputs"][0]["download_url"].as_str().unwrap()).send().await.unwrap();
     assert_eq!((file.status().as_u16(), lost.ann.balance().await), (200, (100, 0, 0)));
     books::check_settled(&lost.world).await;
 }

@@ -48,7 +48,7 @@ async fn begin_and_vanish(world: &World, ann: &Person, run: &str, late: sandbox:
 async fn check_charged_once(world: &World, ann: &Person, run: &str) {
     let shown = shown(ann, run).await;
     assert_eq!((&shown["status"], &shown["charged"]), (&json!("succeeded"), &credit(4)), "{shown}");
-    let file = http().get(shown["output"]["download_url"].as_str().unwrap()).send().await.unwrap();
+    let file = http().get(shown["outputs"][0]["download_url"].as_str().unwrap()).send().await.unwrap();
     assert_eq!(file.status(), 200);
     assert_eq!(ann.balance().await, (96, 0, 0));
     world.advance_and_sweep().await;

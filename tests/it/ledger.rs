@@ -231,6 +231,7 @@ async fn random_sequences_on_the_real_store_keep_the_books() {
                         price: credits(*price),
                         tool: "script/chat".to_owned(),
                         fingerprint: Fingerprint::of(&[b"x"]),
+                        lifetime: ledger.hold_lifetime(),
                     };
                     let reserved = ledger.reserve(&wish, world.now()).await.unwrap();
                     assert_eq!(reserved.is_ok(), before.available >= credits(*price), "{steps:?}");

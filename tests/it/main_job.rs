@@ -37,7 +37,7 @@ async fn a_signed_in_person_sees_the_price_runs_a_tool_and_pays_exactly_that() {
     assert_eq!(kinds, [("charge", -1), ("grant", 100)]);
 
     let run = ann.get(&format!("/v1/runs/{}", done["id"].as_str().unwrap())).await;
-    assert_eq!(run.body["output"]["text"].as_str().unwrap(), text_of(&events), "fetchable afterwards");
+    assert_eq!(run.body["outputs"][0]["text"].as_str().unwrap(), text_of(&events), "fetchable afterwards");
     let what: Vec<&str> =
         run.body["timeline"].as_array().unwrap().iter().map(|step| step["what"].as_str().unwrap()).collect();
     assert_eq!(what, ["reserved", "first_content", "charged"]);
@@ -60,7 +60,7 @@ async fn an_image_is_stored_under_its_owner_and_offered_by_a_signed_link() {
     let run = ann.run(&image("a red kite")).await;
 
     assert_eq!((run.status, run.body["charged"]["amount"].as_u64()), (200, Some(4)), "{}", run.text);
-    let output = &run.body["output"];
+    let output = &run.body["outputs"][0];
     assert_eq!(output["media_type"], "image/png");
     let url = output["download_url"].as_str().unwrap();
     assert!(url.contains("/tmp30/user_sandbox_ann/"), "{url}");
@@ -88,7 +88,7 @@ async fn the_list_of_runs_is_enough_for_a_gallery() {
     }
     let id = picture["id"].as_str().unwrap();
     for (link, disposition) in [("view_url", "inline"), ("download_url", "attachment")] {
-        let file = http().get(listed["output"][link].as_str().unwrap()).send().await.unwrap();
+        let file = http().get(listed["outputs"][0][link].as_str().unwrap()).send().await.unwrap();
         let wanted = format!("{disposition}; filename=\"image-{id}.png\"");
         assert_eq!(file.headers()["content-disposition"], wanted.as_str());
         assert!(file.bytes().await.unwrap().starts_with(b"\x89PNG"));

@@ -111,12 +111,12 @@ async fn a_text_is_told_until_the_moment_it_expires_although_its_object_is_still
     let stored = media.store(&account, "beside", OutputKind::Text, text, world.now()).await.unwrap();
 
     world.advance(Duration::from_secs(30 * 86_400 - 1));
-    assert!(ann.get(&path).await.body["output"]["text"].is_string());
+    assert!(ann.get(&path).await.body["outputs"][0]["text"].is_string());
     assert!(media.text(&stored, world.now()).await.is_ok());
     world.advance(Duration::from_secs(1));
 
     let gone = ann.get(&path).await;
-    let output = &gone.body["output"];
+    let output = &gone.body["outputs"][0];
     assert_eq!(
         (&output["expired"], &output["text"], &output["download_url"]),
         (&json!(true), &Value::Null, &Value::Null)

@@ -17,9 +17,9 @@ async fn the_same_run_id_and_input_give_the_same_run() {
     let second = ann.run(&wish).await;
     assert_eq!((second.status, second.body["replayed"].as_bool()), (200, Some(true)));
     assert_eq!(second.body["id"], first.body["id"]);
-    assert_eq!(second.body["output"]["text"], first.body["output"]["text"]);
+    assert_eq!(second.body["outputs"][0]["text"], first.body["outputs"][0]["text"]);
     let streamed = ann.stream(&wish).await.unwrap();
-    assert_eq!(text_of(&streamed), first.body["output"]["text"].as_str().unwrap());
+    assert_eq!(text_of(&streamed), first.body["outputs"][0]["text"].as_str().unwrap());
     assert_eq!(world.provider_calls(Service::Deepseek), 1);
     assert_eq!(ann.balance().await, (99, 0, 0));
     books::check(&world).await;

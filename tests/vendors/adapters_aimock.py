@@ -50,7 +50,7 @@ def _():
     with Product(**TEXTS) as product:
         story = product.run("ann", "plain", accept="application/json")
         story.charged(1)
-        equal(story.end[1]["output"]["text"], PLAIN, "the text")
+        equal(story.end[1]["outputs"][0]["text"], PLAIN, "the text")
 
 
 @check("DeepSeek: the reasoner's thoughts stay inside")
@@ -179,7 +179,7 @@ def _():
         FRONT.seen.clear()
         story = product.run("ann", "fal kite", model="flux-schnell", tool="image")
         equal(story.charged(2)["provider"], "fal", "the provider")
-        output = story.end[1]["output"]
+        output = story.end[1]["outputs"][0]
         equal((output["media_type"], output["bytes"]), ("image/png", len(KITE)), "the output")
         paths = [(method, path.split("/requests/")[0]) for method, path, *_ in FRONT.seen]
         model = "/fal-ai/flux/schnell"

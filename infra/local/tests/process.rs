@@ -79,7 +79,7 @@ async fn what_was_acknowledged_survives_a_kill() {
     assert_eq!(Books::of(&again, "ann").await, before);
     assert_eq!(before.balance(), (95, 0));
     let shown = again.get("ann", &path_of(&script)).await;
-    assert_eq!(shown["output"]["text"], script["output"]["text"]);
+    assert_eq!(shown["outputs"][0]["text"], script["outputs"][0]["text"]);
     assert_eq!(shown["receipt"], script["receipt"]);
     assert_eq!(fetched(&again.get("ann", &path_of(&image)).await).await, picture);
 }
@@ -496,7 +496,7 @@ impl Books {
 
 /// Each process has an address of its own, and signs links anew; the object behind them stays.
 fn with_objects_for_links(run: &mut Value) {
-    for link in ["/output/view_url", "/output/download_url"] {
+    for link in ["/outputs/0/view_url", "/outputs/0/download_url"] {
         if let Some(link) = run.pointer_mut(link) {
             *link = json!(reqwest::Url::parse(link.as_str().unwrap()).unwrap().path());
         }
@@ -509,7 +509,7 @@ fn path_of(run: &Value) -> String {
 
 /// The bytes behind a run's link.
 async fn fetched(run: &Value) -> Vec<u8> {
-    let answer = client().get(run["output"]["download_url"].as_str().unwrap()).send().await.unwrap();
+    let answer = client().get(run["outputs"][0]["download_url"].as_str().unwrap()).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     answer.bytes().await.unwrap().to_vec()
 }

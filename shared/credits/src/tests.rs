@@ -106,14 +106,14 @@ fn each_refusal_is_named_and_the_gravest_comes_first() {
     let suspended = Account { block: Some(Block::Suspended), ..indebted };
     assert_eq!(judge(&suspended), Some(Refusal::Suspended));
 
-    let theirs = wish.hold(Nonce::random(), start(), Duration::ZERO);
+    let theirs = wish.hold(Nonce::random(), start());
     let running = Account { holds: vec![theirs.clone()], ..suspended.clone() };
     assert_eq!(judge(&running), Some(Refusal::Running(Box::new(theirs))));
 
     let closed = Account { block: Some(Block::Closed), ..running };
     assert_eq!(judge(&closed), Some(Refusal::Closed), "a deleted person is not told of a run that goes on");
 
-    let ours = Account { holds: vec![wish.hold(ours, start(), Duration::ZERO)], ..suspended };
+    let ours = Account { holds: vec![wish.hold(ours, start())], ..suspended };
     assert_eq!(judge(&ours), None, "a lost reply is no refusal");
 }
 

@@ -197,13 +197,6 @@ impl fmt::Debug for UploadId {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for UploadId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<UploadId, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
 impl Serialize for UploadId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

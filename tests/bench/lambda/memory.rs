@@ -22,7 +22,7 @@ pub(super) async fn table(cloud: &Emulator) -> String {
         let run = ann.run(&wish).await;
         assert_eq!(run.status, 200, "{}", run.text);
         if let Some(length) = length {
-            assert_eq!(run.body["output"]["bytes"], length, "it is the long one");
+            assert_eq!(run.body["outputs"][0]["bytes"], length, "it is the long one");
         }
         cloud.lambda.rest("RunTool").await;
         let course = cloud.lambda.courses("RunTool").pop().unwrap();

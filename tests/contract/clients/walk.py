@@ -115,7 +115,7 @@ assert any(tool.tool == "image" and tool.is_default and tool.enabled for tool in
 text, done = write_script("Ten seconds about a red kite")
 assert text and done.status is RunStatus.SUCCEEDED
 shown = told(show_run.sync(done.id, client=api()), RunView)
-assert shown.output and shown.output.text == text
+assert shown.outputs and shown.outputs[0].text == text
 
 # The same run again is the same answer, and a picture has a link that opens.
 wish = ImageInput(prompt="a red kite", size=ImageInputSize.SQUARE)
@@ -123,8 +123,8 @@ order = ImageRun(tool=ImageRunTool.IMAGE, input_=wish)
 picture = told(run_tool.sync(client=api(), body=order, idempotency_key="walk-1"), RunView)
 repeated = told(run_tool.sync(client=api(), body=order, idempotency_key="walk-1"), RunView)
 assert (repeated.id, repeated.replayed) == (picture.id, True)
-assert picture.output and picture.output.view_url
-assert httpx.get(picture.output.view_url).headers["content-type"] == "image/png"
+assert picture.outputs and picture.outputs[0].view_url
+assert httpx.get(picture.outputs[0].view_url).headers["content-type"] == "image/png"
 
 # A top-up by bank transfer: the sandbox's bank pays it.
 top_up = told(

@@ -87,7 +87,7 @@ const { text, done, last } = await writeScript("Ten seconds about a red kite");
 assert(text.length > 0 && done.status === "succeeded" && done.receipt?.ending === "complete");
 assert(last.endsWith(".end"), last);
 const shown = told(await api.GET("/v1/runs/{id}", { params: { path: { id: done.id } } }));
-assert.equal(shown.output?.text, text);
+assert.equal(shown.outputs?.[0]?.text, text);
 
 // The same run again is the same answer, and a picture has a link that opens.
 const order = { tool: "image" as const, input: { prompt: "a red kite", size: "square" as const }, price: null };
@@ -95,8 +95,8 @@ const key = { params: { header: { "Idempotency-Key": "walk-1" } } };
 const picture = told(await api.POST("/v1/runs", { body: order, ...key }));
 const repeated = told(await api.POST("/v1/runs", { body: order, ...key }));
 assert.deepEqual([repeated.id, repeated.replayed], [picture.id, true]);
-assert(picture.output?.view_url);
-assert.equal((await fetch(picture.output.view_url)).headers.get("content-type"), "image/png");
+assert(picture.outputs?.[0]?.view_url);
+assert.equal((await fetch(picture.outputs[0].view_url)).headers.get("content-type"), "image/png");
 
 // A top-up by bank transfer: the sandbox's bank pays it.
 const topUp = told(
@@ -135,7 +135,7 @@ assert.equal(newest, sum);
 assert.equal(sum, account.available.amount + account.reserved.amount - account.debt.amount);
 const history = told(await api.GET("/v1/runs", { params: { query: { limit: 10 } } }));
 assert.deepEqual(history.runs.map((run) => [run.id, run.price]), [[picture.id, picture.price], [done.id, done.price]]);
-assert(history.runs[0]?.output?.view_url);
+assert(history.runs[0]?.outputs?.[0]?.view_url);
 
 // Refusals: a code of a closed list, the field that is wrong, and what became of the credit.
 const blank = await api.POST("/v1/runs", { body: { tool: "script", input: { prompt: " " } } });

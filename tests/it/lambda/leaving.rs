@@ -30,7 +30,7 @@ async fn assert_finished(cloud: &Cloud, person: &Person, run: &str) {
     let state = person.get(&format!("/v1/runs/{run}")).await;
     assert_eq!(state.body["status"], "succeeded", "{}\n{courses:?}\n{logs}", state.text);
     assert_eq!(state.body["charged"], credit(1), "{}", state.text);
-    assert!(state.body["output"]["text"].as_str().unwrap().contains("a red kite"), "{}", state.text);
+    assert!(state.body["outputs"][0]["text"].as_str().unwrap().contains("a red kite"), "{}", state.text);
     assert_eq!((courses.len(), courses[0].polls.len()), (1, 2), "{courses:?}\n{logs}");
     assert!(courses[0].is_frozen, "it waits for its next event: {courses:?}\n{logs}");
     assert_eq!(person.balance().await, (99, 0, 0));

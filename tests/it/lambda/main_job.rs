@@ -31,7 +31,7 @@ async fn a_signed_in_person_sees_the_price_runs_tools_and_reads_the_books() {
 
     let picture = ann.run(&image("a red kite")).await;
     assert_eq!((picture.status, &picture.body["charged"]), (200, &credit(4)), "{}", picture.text);
-    let url = picture.body["output"]["download_url"].as_str().unwrap();
+    let url = picture.body["outputs"][0]["download_url"].as_str().unwrap();
     let file = cloud.browser().get(url).send().await.unwrap();
     assert!(file.bytes().await.unwrap().starts_with(b"\x89PNG"), "the link works");
 
@@ -43,7 +43,7 @@ async fn a_signed_in_person_sees_the_price_runs_tools_and_reads_the_books() {
     amounts.sort_unstable();
     assert_eq!(amounts, [-4, -1, 100]);
     let run = ann.get(&format!("/v1/runs/{}", told.last().unwrap().data["id"].as_str().unwrap())).await;
-    assert_eq!(run.body["output"]["text"].as_str().unwrap(), text_of(&told), "fetched by another function");
+    assert_eq!(run.body["outputs"][0]["text"].as_str().unwrap(), text_of(&told), "fetched by another function");
 
     for function in ["Pricing", "Account", "RunTool", "Runs"] {
         cloud.rest(function).await;

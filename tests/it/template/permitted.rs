@@ -14,24 +14,28 @@ pub(super) struct Tick {
     pub(super) parameter: Option<&'static str>,
     /// The shortest time from tick to tick that can be set.
     pub(super) seconds: u64,
+    /// How many of its ticks may be at work at the same time, because none does what another one does.
+    pub(super) at_once: u64,
 }
 
 pub(super) const SCHEDULES: &[Tick] = &[
-    Tick { function: "ExchangeRates", expression: "cron(30 6 * * ? *)", parameter: None, seconds: 86_400 },
+    Tick { function: "ExchangeRates", expression: "cron(30 6 * * ? *)", parameter: None, seconds: 86_400, at_once: 1 },
     Tick {
         function: "PaymentReconciliation",
         expression: "rate(15 minutes)",
         parameter: Some("PaymentReconciliationSchedule"),
         seconds: 360,
+        at_once: 1,
     },
-    Tick { function: "ProviderBalances", expression: "rate(1 hour)", parameter: None, seconds: 3600 },
-    Tick { function: "RunPoll", expression: "rate(1 minute)", parameter: None, seconds: 60 },
-    Tick { function: "ReservationSweep", expression: "rate(1 minute)", parameter: None, seconds: 60 },
+    Tick { function: "ProviderBalances", expression: "rate(1 hour)", parameter: None, seconds: 3600, at_once: 1 },
+    Tick { function: "RunPoll", expression: "rate(1 minute)", parameter: None, seconds: 60, at_once: 5 },
+    Tick { function: "ReservationSweep", expression: "rate(1 minute)", parameter: None, seconds: 60, at_once: 1 },
     Tick {
         function: "TronPoll",
         expression: "rate(10 minutes)",
         parameter: Some("TronPollSchedule"),
         seconds: 360,
+        at_once: 1,
     },
 ];
 

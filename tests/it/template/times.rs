@@ -294,7 +294,7 @@ fn check_schedules(template: &Value, routes: &[Route]) -> Complaints {
                 complaints.push(format!("{name} {what}: {wanted}, not {found}"));
             }
         }
-        if seconds(template, name) >= known.seconds {
+        if seconds(template, name) >= known.seconds * known.at_once {
             complaints.push(format!("{name} may still run when the next tick comes"));
         }
     }
@@ -332,8 +332,8 @@ fn check_concurrency(template: &Value) -> Complaints {
             "RunTool" => Some(json!({ "Ref": "RunToolConcurrencyMax" })),
             "ProviderWebhook" | "SepayWebhook" => Some(json!(20)),
             "IdentityWebhook" => Some(json!(10)),
-            // One tick at a time; their times end before the next.
-            _ => SCHEDULES.iter().any(|tick| tick.function == name).then(|| json!(1)),
+            // So many ticks at a time; their times end before the next.
+            _ => SCHEDULES.iter().find(|tick| tick.function == name).map(|tick| json!(tick.at_once)),
         };
         let none = json!({ "Ref": "AWS::NoValue" });
         let wanted = number.map(|number| json!({ "Fn::If": ["ReservesConcurrency", number, none] }));

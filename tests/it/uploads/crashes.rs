@@ -117,7 +117,9 @@ async fn end_well(world: &World, step: Step, person: &Person, path: &str, what: 
             assert_eq!(ready.body["status"], "ready", "{what}: {}", ready.text);
             let media = Media::new(&world.accountant).unwrap();
             let account: AccountId = person.id().parse().unwrap();
-            let opened = media.opened_upload(&account, super::id_of(path), world.now()).await.unwrap();
+            let id = super::id_of(path);
+            let (kind, facts) = media.uploads().ready(&account, id, world.now()).await.unwrap();
+            let opened = media.known_upload(id, kind, facts);
             let bytes = opened.bytes().await.unwrap().into_inner();
             assert_eq!(bytes.len() as u64, ready.body["bytes"].as_u64().unwrap(), "{what}");
             assert!(!bytes.windows(6).any(|part| part == b"behind"), "{what}");

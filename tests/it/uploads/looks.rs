@@ -10,7 +10,10 @@ use std::time::Duration;
 
 async fn opened(world: &World, path: &str) -> Result<OpenedUpload, UploadError> {
     let media = Media::new(&world.accountant).unwrap();
-    media.opened_upload(&world.person("ann").id().parse().unwrap(), id_of(path), world.now()).await
+    let (account, id) = (world.person("ann").id().parse().unwrap(), id_of(path));
+    media.uploads().show(&account, id, world.now()).await?;
+    let (kind, facts) = media.uploads().ready(&account, id, world.now()).await?;
+    Ok(media.known_upload(id, kind, facts))
 }
 
 #[tokio::test]

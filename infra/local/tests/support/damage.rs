@@ -185,7 +185,7 @@ async fn given_stores_are_used_made_ready_and_named() {
     assert!(running.banner[0].contains(&theirs.dynamo) && running.banner[0].contains(&theirs.s3));
     let run = running.run("ann", &script()).await;
     let picture = running.run("ann", &image()).await;
-    assert!(picture["output"]["download_url"].as_str().unwrap().starts_with(&theirs.s3), "{picture}");
+    assert!(picture["outputs"][0]["download_url"].as_str().unwrap().starts_with(&theirs.s3), "{picture}");
     assert_eq!(fetched(&picture).await[..4], *b"\x89PNG");
     assert_eq!(theirs.charges("given-credit_transactions").await, 2);
     assert!(!folder.path().join("data/dynamo.db").exists());

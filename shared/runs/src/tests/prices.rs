@@ -1,7 +1,8 @@
 //! No input that the limits allow is sold for less than it can cost, by the true profiles and the default settings.
 
-use crate::pricing::{Case, PriceRow, Unsellable};
-use crate::{ImageSize, ToolInput, ToolSeed};
+use crate::pricing::{Case, PriceRow, SUMMARY_TRIES, Unsellable};
+use crate::tools::Materials;
+use crate::{ImageSize, Tool, ToolInput, ToolSeed};
 use platform::{Env, Platform};
 use primitives::{Clock, CostCents, Credits, Timestamp};
 use proptest::prelude::*;
@@ -17,6 +18,7 @@ fn platform(profile: &str) -> Platform {
         ("MEDIA_BUCKET", "media"),
         // Every fallback that a deployment can have.
         ("COMFYUI_URL", "http://comfyui.test"),
+        ("OMNIVOICE_URL", "http://omnivoice.test"),
     ];
     let env: Env = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Platform::build(env, Clock::manual(Timestamp::from_seconds(1_800_000_000)), None).unwrap()
@@ -52,10 +54,14 @@ fn cents(text: &str) -> CostCents {
     text.parse().unwrap()
 }
 
-/// Whichever step serves `input`, its cost at worst is below the price; the first one is asked for all of it.
-fn assert_is_paid(row: &PriceRow, worst: &WorstCosts, input: &ToolInput) {
-    let paid = row.ledger_unit.cost_paid_by(row.price_of(input).unwrap());
-    let measure = input.measure(row.output_tokens_max());
+/// Whichever step serves `input`, its cost at worst is below the price; the first one is asked for all of it, and what is
+/// written about gathered rows may be begun twice.
+fn assert_is_paid(row: &PriceRow, worst: &WorstCosts, (input, materials): &(ToolInput, Materials)) {
+    let paid = row.ledger_unit.cost_paid_by(row.price_of(input, materials).unwrap());
+    let summary = row.summary_cost(worst).unwrap();
+    let kept = (0..SUMMARY_TRIES).fold(CostCents::ZERO, |sum, _| sum.saturating_add(summary));
+    let paid = paid.checked_sub(kept).unwrap();
+    let measure = input.measure(row.output_tokens_max(), materials);
     let whole = worst.of_step(&row.chain[0], measure).unwrap();
     assert_eq!(worst.of_step_within(&row.chain[0], measure, paid), Some(whole), "{} {measure:?}", row.name());
     for step in &row.chain {
@@ -65,50 +71,103 @@ fn assert_is_paid(row: &PriceRow, worst: &WorstCosts, input: &ToolInput) {
     }
 }
 
-fn image(size: ImageSize) -> ToolInput {
-    ToolInput::parse("image", &json!({ "prompt": "x", "size": size.as_str() })).unwrap().unwrap()
+fn input(tool: &str, fields: serde_json::Value) -> (ToolInput, Materials) {
+    (ToolInput::parse(tool, &fields).unwrap().unwrap(), Materials::default())
+}
+
+fn image(size: ImageSize) -> (ToolInput, Materials) {
+    input("image", json!({ "prompt": "x", "size": size.as_str() }))
 }
 
 /// A text's input, for the tool of this name.
-fn text(tool: &str, prompt: &str) -> ToolInput {
-    ToolInput::parse(tool, &json!({ "prompt": prompt })).unwrap().unwrap()
+fn text(tool: &str, prompt: &str) -> (ToolInput, Materials) {
+    input(tool, json!({ "prompt": prompt }))
 }
 
-#[test]
-fn no_row_of_any_profile_sells_below_its_worst_cost() {
-    for (row, worst) in rows() {
-        assert_eq!(row.check_cost(&worst), Ok(()), "{}", row.name());
-        if row.tool == "image" {
-            ImageSize::ALL.into_iter().for_each(|size| assert_is_paid(&row, &worst, &image(size)));
-            continue;
+const UPLOAD: &str = "upload_01KAQ3V7W00000000000000001";
+
+fn recording(seconds: u32) -> (ToolInput, Materials) {
+    let (input, _) = input("transcript", json!({ "recording": UPLOAD }));
+    let facts = json!({
+        "file_type": "mp3", "bytes": 1_000_000, "sha256": [0; 32], "pixels": null, "millis": u64::from(seconds) * 1_000,
+        "key": "up30/x",
+    });
+    let material = json!([{ "id": UPLOAD, "kind": "audio", "facts": facts }]);
+    (input, serde_json::from_value(material).unwrap())
+}
+
+/// Inputs on both sides of every step of a row's price, as long, as large and as many as its limits allow.
+fn inputs(row: &PriceRow) -> Vec<(ToolInput, Materials)> {
+    let max = row.prompt_chars_max as usize;
+    let wide = |chars: usize| "\u{1F3AC}".repeat(chars);
+    match row.tool.as_str() {
+        "script" => {
+            // Without steps one unit is as long as a prompt can be.
+            let stretch = row.prompt_bytes_per_unit.map_or(4 * max, |bytes| bytes as usize).max(1);
+            let bytes = (0..=4 * max / stretch).flat_map(|step| [step * stretch, step * stretch + 1]);
+            let prompts = bytes.map(|bytes| wide(bytes / 4) + &"x".repeat(bytes % 4));
+            let fits = |prompt: &String| !prompt.is_empty() && prompt.chars().count() <= max;
+            prompts.filter(fits).chain([wide(max)]).map(|prompt| text("script", &prompt)).collect()
         }
-        // The longest prompt that is taken, in the widest characters, and both sides of every step of the price.
-        let longest = row.prompt_chars_max as usize;
-        assert_is_paid(&row, &worst, &text(&row.tool, &"\u{1F3AC}".repeat(longest)));
-        // Without steps one unit is as long as a prompt can be.
-        let stretch = row.prompt_bytes_per_unit.map_or(4 * longest, |bytes| bytes as usize).max(1);
-        for bytes in (0..=4 * longest / stretch).flat_map(|step| [step * stretch, step * stretch + 1]) {
-            let wide = bytes / 4;
-            let prompt = "\u{1F3AC}".repeat(wide) + &"x".repeat(bytes - 4 * wide);
-            if !prompt.is_empty() && row.check(&text(&row.tool, &prompt)).is_ok() {
-                assert_is_paid(&row, &worst, &text(&row.tool, &prompt));
-            }
+        "image" => {
+            let counts = ImageSize::ALL.into_iter().flat_map(|size| (1..=4).map(move |count| (size, count)));
+            let of = |(size, count): (ImageSize, u32)| {
+                input("image", json!({ "prompt": wide(max), "size": size.as_str(), "count": count }))
+            };
+            counts.map(of).collect()
+        }
+        "video" => [5, 10]
+            .into_iter()
+            .flat_map(|seconds| ["16:9", "9:16", "1:1"].map(move |shape| (seconds, shape)))
+            .map(|(seconds, shape)| input("video", json!({ "prompt": "x", "seconds": seconds, "shape": shape })))
+            .collect(),
+        "voice" => [1, 999, 1_000, 1_001, max]
+            .into_iter()
+            .flat_map(|chars| ["vi", "en", "th"].map(move |language| (chars, language)))
+            .map(|(chars, language)| input("voice", json!({ "text": wide(chars), "language": language })))
+            .collect(),
+        "transcript" if row.option == "captions" => {
+            vec![input("transcript", json!({ "url": "https://youtu.be/dQw4w9WgXcQ" }))]
+        }
+        "transcript" => [1, 10, 11, 600, 601, row.amount_max.unwrap()].map(recording).to_vec(),
+        researched => {
+            let (field, value) = match researched {
+                "analytics" => ("urls", json!(["@kites"; 5])),
+                "channel_research" => ("channels", json!(["@kites"; 5])),
+                "market_research" => ("queries", json!(["kites"; 5])),
+                other => panic!("{other} is tried by nobody"),
+            };
+            let of = |rows: &str| input(researched, json!({ field: value, "rows": rows, "question": wide(max) }));
+            ["10", "25", "50"].map(of).to_vec()
         }
     }
 }
 
 #[test]
-fn a_fallback_serves_a_usual_prompt_of_every_row() {
+fn no_row_of_any_profile_sells_below_its_worst_cost() {
+    let mut tools = std::collections::HashSet::new();
     for (row, worst) in rows() {
-        let input = if row.tool == "image" {
-            image(ImageSize::DEFAULT)
-        } else {
-            text(&row.tool, &"word ".repeat(40))
+        assert_eq!(row.check_cost(&worst), Ok(()), "{}", row.name());
+        for input in inputs(&row) {
+            assert_is_paid(&row, &worst, &input);
+        }
+        tools.insert(row.tool);
+    }
+    assert_eq!(tools.len(), Tool::ALL.len(), "every tool is sold by some profile: {tools:?}");
+}
+
+#[test]
+fn a_fallback_serves_a_usual_input_of_every_row() {
+    for (row, worst) in rows() {
+        let (input, materials) = match row.tool.as_str() {
+            "script" => text("script", &"word ".repeat(40)),
+            "image" => image(ImageSize::DEFAULT),
+            _ => inputs(&row).swap_remove(0),
         };
-        let paid = row.ledger_unit.cost_paid_by(row.price_of(&input).unwrap());
+        let paid = row.ledger_unit.cost_paid_by(row.price_of(&input, &materials).unwrap());
         for step in &row.chain {
-            let cost = worst.of_step_within(step, input.measure(row.output_tokens_max()), paid);
-            assert!(cost.is_some(), "{}: {step} is left out of 200 characters", row.name());
+            let cost = worst.of_step_within(step, input.measure(row.output_tokens_max(), &materials), paid);
+            assert!(cost.is_some(), "{}: {step} is left out of a usual input", row.name());
         }
     }
 }
@@ -117,6 +176,7 @@ fn a_fallback_serves_a_usual_prompt_of_every_row() {
 fn the_price_of_an_image_follows_its_megapixels() {
     let (dev, _) = row("image/flux-dev");
     let (schnell, _) = row("image/flux-schnell");
+    let price_of = |row: &PriceRow, (input, materials): (ToolInput, Materials)| row.price_of(&input, &materials);
     for (size, of_dev, of_schnell) in [
         (ImageSize::SquareHd, 8, 3),
         (ImageSize::Square, 4, 2),
@@ -125,9 +185,11 @@ fn the_price_of_an_image_follows_its_megapixels() {
         (ImageSize::Landscape43, 4, 2),
         (ImageSize::Landscape169, 4, 2),
     ] {
-        assert_eq!(dev.price_of(&image(size)), Ok(credits(of_dev)), "{size:?}");
-        assert_eq!(schnell.price_of(&image(size)), Ok(credits(of_schnell)), "{size:?}");
+        assert_eq!(price_of(&dev, image(size)), Ok(credits(of_dev)), "{size:?}");
+        assert_eq!(price_of(&schnell, image(size)), Ok(credits(of_schnell)), "{size:?}");
     }
+    let three = input("image", json!({ "prompt": "x", "size": "square_hd", "count": 3 }));
+    assert_eq!(price_of(&dev, three), Ok(credits(24)));
 }
 
 #[test]
@@ -136,7 +198,10 @@ fn the_price_of_a_text_follows_the_bytes_of_its_prompt() {
         [("script/chat", 40_000, 1), ("script/reasoner", 40_000, 3), ("script/premium", 12_000, 8)]
     {
         let (row, _) = row(name);
-        let price_of = |bytes: usize| row.price_of(&text(&row.tool, &"x".repeat(bytes)));
+        let price_of = |bytes: usize| {
+            let (input, materials) = text(&row.tool, &"x".repeat(bytes));
+            row.price_of(&input, &materials)
+        };
         assert_eq!((price_of(1), price_of(per_unit)), (Ok(credits(price)), Ok(credits(price))), "{name}");
         assert_eq!(price_of(per_unit + 1), Ok(credits(2 * price)), "{name}");
     }
@@ -146,18 +211,40 @@ fn the_price_of_a_text_follows_the_bytes_of_its_prompt() {
 fn the_listed_prices_are_those_of_the_inputs_they_name() {
     for (row, _) in rows() {
         let mut shorter_than = 0;
+        let mut ends = |max: u64| {
+            let first = usize::try_from(shorter_than + 1).unwrap();
+            shorter_than = max;
+            [first, usize::try_from(max).unwrap()]
+        };
         for case in row.cases().unwrap() {
             let inputs = match case.of {
-                Case::Size(size) => vec![image(size)],
+                Case::Any => inputs(&row),
+                Case::Size(size, count) => {
+                    let fields = json!({ "prompt": "x", "size": size.as_str(), "count": count });
+                    vec![input("image", fields)]
+                }
                 Case::PromptBytesMax(max) => {
-                    let first = usize::try_from(shorter_than + 1).unwrap();
-                    shorter_than = max;
-                    let last = usize::try_from(max).unwrap();
-                    [first, last].map(|bytes| text(&row.tool, &"x".repeat(bytes))).to_vec()
+                    ends(max).map(|bytes| text(&row.tool, &"x".repeat(bytes))).to_vec()
+                }
+                Case::CharsMax(max) => {
+                    ends(max).map(|chars| input("voice", json!({ "text": "x".repeat(chars) }))).to_vec()
+                }
+                Case::SecondsMax(max) => {
+                    ends(max).map(|seconds| recording(u32::try_from(seconds).unwrap())).to_vec()
+                }
+                Case::Seconds(seconds) => {
+                    vec![input("video", json!({ "prompt": "x", "seconds": seconds }))]
+                }
+                Case::Rows(rows) => {
+                    let of = |(input, _): &(ToolInput, Materials)| {
+                        input.measure(0, &Materials::default()) == Measure::Rows { rows: u32::try_from(rows).unwrap() }
+                    };
+                    inputs(&row).into_iter().filter(of).collect()
                 }
             };
-            for input in inputs {
-                assert_eq!(row.price_of(&input), Ok(case.price), "{} {:?}", row.name(), case.of);
+            assert!(!inputs.is_empty());
+            for (input, materials) in inputs {
+                assert_eq!(row.price_of(&input, &materials), Ok(case.price), "{} {:?}", row.name(), case.of);
             }
         }
     }
@@ -183,48 +270,45 @@ fn a_row_that_would_sell_below_its_cost_is_found_by_name() {
     let talkative = PriceRow { output_tokens_max: Some(40_000), ..chat.clone() };
     assert!(matches!(talkative.check_cost(&worst), Err(Unsellable::BelowCost { .. })));
     let countless = PriceRow { prompt_bytes_per_unit: Some(1), ..chat };
-    assert_eq!(countless.check_cost(&worst), Err(Unsellable::TooManyPrices(80_000)));
+    assert_eq!(countless.check_cost(&worst), Err(Unsellable::TooManyPrices));
 }
 
 proptest! {
     #[test]
-    fn whatever_is_asked_for_is_paid_by_its_price(prompt in "\\PC{1,400}", times in 1..50_usize, at in 0..5_usize) {
-        let (row, worst) = &rows()[at];
+    fn whatever_is_asked_for_is_paid_by_its_price(prompt in "\\PC{1,400}", times in 1..50_usize, at in 0..3_usize) {
+        let of_texts = rows().into_iter().filter(|(row, _)| row.tool == "script");
+        let (row, worst) = of_texts.skip(at).next().unwrap();
         let prompt = prompt.repeat(times);
-        prop_assume!(!prompt.trim().is_empty());
-        if row.tool == "image" {
-            assert_is_paid(row, worst, &image(ImageSize::ALL[times % ImageSize::ALL.len()]));
-        } else if row.check(&text(&row.tool, &prompt)).is_ok() {
-            assert_is_paid(row, worst, &text(&row.tool, &prompt));
-        }
+        prop_assume!(!prompt.trim().is_empty() && prompt.chars().count() <= row.prompt_chars_max as usize);
+        assert_is_paid(&row, &worst, &text(&row.tool, &prompt));
     }
 
+    /// Of every row, whatever a person writes into it.
     #[test]
     fn a_row_that_passes_the_check_sells_nothing_below_cost(
-        cost in 1..20_000_000_u64, markup in 1..40_u32, chars in 1..40_000_u32, stretch in 1_000..100_000_u32,
-        output in 1..20_000_u32, bytes in 1..160_000_u64, at in 0..5_usize,
+        cost in 1..200_000_000_u64, markup in 1..40_u32, chars in 1..12_000_u32, stretch in 1_000..100_000_u32,
+        each in 1..2_000_u32, most in 1..20_000_u32, output in 1..20_000_u32, at in 0..64_usize,
     ) {
-        let (row, worst) = rows().swap_remove(at);
+        let mut all = rows();
+        let at = at % all.len();
+        let (row, worst) = all.swap_remove(at);
         let row = PriceRow {
             provider_cost: CostCents::from_micro_cents(cost),
             markup: primitives::Markup::new(markup, 10).unwrap(),
             prompt_chars_max: chars,
             prompt_bytes_per_unit: Some(stretch),
+            amount_per_unit: Some(each),
+            amount_max: Some(most),
             output_tokens_max: Some(output),
             ..row
         };
         prop_assume!(row.check_cost(&worst).is_ok());
-        let (units, measure) = match row.tool.as_str() {
-            "image" => (2, Measure::Image { width: 1024, height: 1024, count: 1 }),
-            _ => {
-                let prompt_bytes = bytes.min(4 * u64::from(chars));
-                let units = prompt_bytes.div_ceil(u64::from(stretch));
-                (units, Measure::Text { prompt_bytes, output_tokens_max: output })
-            }
+        let fits = |(input, materials): &(ToolInput, Materials)| {
+            input.chars() <= row.prompt_chars_max as usize
+                && materials.seconds(UPLOAD.parse().unwrap()).is_none_or(|seconds| seconds <= most)
         };
-        let cost = row.provider_cost.scaled_half_up(units, 1).unwrap();
-        let price = row.ledger_unit.run_price_half_up(cost, row.markup);
-        let cost = worst.of_step(&row.chain[0], measure).unwrap();
-        prop_assert!(cost <= row.ledger_unit.cost_paid_by(price.unwrap()));
+        for input in inputs(&row).iter().filter(|input| fits(input)) {
+            assert_is_paid(&row, &worst, input);
+        }
     }
 }

@@ -143,6 +143,13 @@ impl Wish for Wanted {
             )),
             Some(_) => {}
         }
+        if self.language.as_deref().is_some_and(|language| !Hearable::knows(language)) {
+            complaints.push(about(
+                "language",
+                "this language is not known here: leave it out, and it is found out",
+                "không nhận ngôn ngữ này: hãy bỏ trống để tự nhận dạng",
+            ));
+        }
         let fits = |facts: &UploadFacts| limits.hearable.takes(facts.file_type.extension(), facts.bytes);
         if !materials.get(id).is_some_and(fits) {
             complaints.push(about(
