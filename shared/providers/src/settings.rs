@@ -278,13 +278,7 @@ impl FalSettings {
             )
             .1,
             kling: fal_model(settings, &base, "KLING", KLING, 28_000_000),
-            kling_from_picture: fal_model(
-                settings,
-                &base,
-                "KLING_FROM_PICTURE",
-                KLING_FROM_PICTURE,
-                28_000_000,
-            ),
+            kling_from_picture: fal_model(settings, &base, "KLING_FROM_PICTURE", KLING_FROM_PICTURE, 28_000_000),
             wan: fal_model(settings, &base, "WAN", WAN, 10_000_000),
             wan_from_picture: fal_model(settings, &base, "WAN_FROM_PICTURE", WAN_FROM_PICTURE, 10_000_000),
             timing: Timing::read(settings, "IMAGE", &times::IMAGE),
@@ -436,7 +430,11 @@ fn fal_address(settings: &mut Settings<'_>, base: &str, name: &str, model: &str)
 
 fn fal_model(settings: &mut Settings<'_>, base: &str, name: &str, model: &str, price: u64) -> FalModel {
     let (model, submit) = fal_address(settings, base, name, model);
-    FalModel { submit, unit_price: cents(settings, &format!("FAL_{name}_UNIT_PRICE_CENTS"), price), model }
+    FalModel {
+        submit,
+        unit_price: cents(settings, &format!("FAL_{name}_UNIT_PRICE_CENTS"), price),
+        model,
+    }
 }
 
 fn cents(settings: &mut Settings<'_>, name: &str, default_micro_cents: u64) -> CostCents {
