@@ -74,7 +74,9 @@ impl Replicate {
 
     fn entry<'a>(&self, entry: &'a Value, run: RunId) -> Entry<'a> {
         match lenient::text(&entry["input"]["speaker"]) {
-            Some(speaker) if is_marked(speaker, run) => entry["id"].as_str().map_or(Entry::Unclear, Entry::Ours),
+            Some(speaker) if is_marked(speaker, run) => {
+                entry["id"].as_str().map_or(Entry::Unclear, Entry::Ours)
+            }
             None if self.may_be_speech(entry) => Entry::Unclear,
             _ => Entry::Others,
         }
