@@ -89,7 +89,7 @@ const UPLOAD: &str = "upload_01KAQ3V7W00000000000000001";
 fn recording(seconds: u32) -> (ToolInput, Materials) {
     let (input, _) = input("transcript", json!({ "recording": UPLOAD }));
     let facts = json!({
-        "file_type": "mp3", "bytes": 1_000_000, "sha256": [0; 32], "pixels": null, "millis": u64::from(seconds) * 1_000,
+        "file_type": "mp3", "bytes": 1_000_000, "sha256": vec![0; 32], "pixels": null, "millis": u64::from(seconds) * 1_000,
         "key": "up30/x",
     });
     let material = json!([{ "id": UPLOAD, "kind": "audio", "facts": facts }]);
@@ -132,9 +132,9 @@ fn inputs(row: &PriceRow) -> Vec<(ToolInput, Materials)> {
         "transcript" => [1, 10, 11, 600, 601, row.amount_max.unwrap()].map(recording).to_vec(),
         researched => {
             let (field, value) = match researched {
-                "analytics" => ("urls", json!(["@kites"; 5])),
-                "channel_research" => ("channels", json!(["@kites"; 5])),
-                "market_research" => ("queries", json!(["kites"; 5])),
+                "analytics" => ("urls", json!(vec!["@kites"; 5])),
+                "channel_research" => ("channels", json!(vec!["@kites"; 5])),
+                "market_research" => ("queries", json!(vec!["kites"; 5])),
                 other => panic!("{other} is tried by nobody"),
             };
             let of = |rows: &str| input(researched, json!({ field: value, "rows": rows, "question": wide(max) }));
