@@ -151,17 +151,16 @@ async fn after_a_kill_the_list_tells_whether_replicate_has_the_job() {
 
 #[tokio::test]
 async fn what_the_list_does_not_show_is_unknowable_until_a_webhook_tells() {
-    let with = |name: &'static str, value: Value| {
-        let mut entry = entry("p9", "x");
-        entry[name] = value;
+    let with = |mark: &str, changed: Value| {
+        let mut entry = entry("p9", mark);
+        for (name, value) in changed.as_object().unwrap() {
+            entry[name] = value.clone();
+        }
         entry
     };
-    let removed = with("input", json!({}));
-    let nameless = {
-        let mut ours = entry("p1", RUN);
-        ours["id"] = json!(null);
-        ours
-    };
+    let removed = with("x", json!({"input": {}}));
+    let hidden = with("x", json!({"input": null, "version": null}));
+    let nameless = with(RUN, json!({"id": null}));
     let table: Vec<Answer> = vec![
         Box::new(move |_| page(&[others(), vec![removed.clone()]].concat())),
         Box::new(move |_| page(&[hidden.clone()])),
