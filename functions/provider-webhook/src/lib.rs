@@ -94,7 +94,12 @@ async fn fal(
 }
 
 impl Desk {
-    async fn hear(&self, run: RunId, provider: ProviderName, job: &str) -> Result<Json<Heard>, ProblemResponse> {
+    async fn hear(
+        &self,
+        run: RunId,
+        provider: ProviderName,
+        job: &str,
+    ) -> Result<Json<Heard>, ProblemResponse> {
         let news = self.poll.hear(run, provider, job).await.map_err(|error| error.problem())?;
         if news != JobNews::Ended {
             tracing::warn!(

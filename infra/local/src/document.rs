@@ -55,7 +55,7 @@ pub fn openapi() -> OpenApi {
 }
 
 /// Every way in which a request can show who sent it.
-fn security_schemes() -> [(&'static str, SecurityScheme); 7] {
+fn security_schemes() -> [(&'static str, SecurityScheme); 8] {
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
