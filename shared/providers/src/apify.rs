@@ -107,7 +107,8 @@ impl Apify {
             Err(Unanswered::MaybeSent) => return self.in_doubt(order, asked_at, limit).await,
         };
         if response.status().is_success() {
-            let run = wire::body(response, run::BYTES_MAX, half).await.ok().and_then(|body| ActorRun::of(&body));
+            let run =
+                wire::body(response, run::BYTES_MAX, half).await.ok().and_then(|body| ActorRun::of(&body));
             return match run {
                 Some(run) => Ok(ticket(run.id)),
                 None => self.in_doubt(order, asked_at, limit).await,
@@ -125,7 +126,12 @@ impl Apify {
     }
 
     /// Whether the run was started after all. One that shows up only later is named by its webhook, or nobody knows of it.
-    async fn in_doubt(&self, order: &JobOrder, asked_at: Timestamp, limit: Instant) -> Result<Ticket, Failure> {
+    async fn in_doubt(
+        &self,
+        order: &JobOrder,
+        asked_at: Timestamp,
+        limit: Instant,
+    ) -> Result<Ticket, Failure> {
         match self.sought_until(order, asked_at, limit, u32::MAX).await {
             Sought::There(ticket) => Ok(ticket),
             // The start itself may still be under way.

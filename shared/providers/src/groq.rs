@@ -122,23 +122,22 @@ impl Groq {
     async fn hear_in_parts(&self, task: &Task<'_>, heard: &mut Heard) -> Result<(), Failure> {
         let (max, bytes) = (self.hearable.file_bytes_max(), task.sound.bytes);
         let mut cutter: Option<Cutter> = None;
-        let mut at = 0;
-        while at < bytes {
+        let (mut at, mut end) = (0, bytes);
+        while at < end {
             let head = cutter.as_ref().map_or(0, Cutter::head_bytes);
-            let until = bytes.min(at + max.saturating_sub(head).max(1));
+            let until = at + window(end - at, max.saturating_sub(head));
             let window = task.sound.read_part(&self.platform, at..until, max, task.limit).await;
             let mut window = window.map_err(|failure| heard.broken(failure))?;
             let skipped = match cutter {
                 Some(_) => 0,
                 None => {
-                    let (found, begins) =
-                        Cutter::begin(task.ending, &window, bytes).ok_or(FailureClass::BadInput)?;
-                    cutter = Some(found);
-                    begins
+                    let begun = Cutter::begin(task.ending, &window, bytes).ok_or(FailureClass::BadInput)?;
+                    (cutter, end) = (Some(begun.cutter), begun.sound.end);
+                    usize::try_from(begun.sound.start).map_err(|_| FailureClass::BadInput)?
                 }
             };
             let cutter = cutter.as_mut().ok_or(FailureClass::BadInput)?;
-            let part = cutter.cut(&mut window[skipped..], until == bytes);
+            let part = cutter.cut(&mut window[skipped..], until >= end);
             let part = part.ok_or_else(|| heard.broken(FailureClass::BadInput.into()))?;
             let sound = Bytes::from(window).slice(skipped + part.sound.start..skipped + part.sound.end);
             let seconds = share(task.seconds, sound.len() as u64, bytes);
@@ -270,22 +269,11 @@ impl JobAdapter for Groq {
         None
     }
 
-    async fn watch(
-        &self,
-        _: &Ticket,
-        order: &JobOrder,
-        _: Instant,
-        _: Tell<'_>,
-    ) -> Result<Watched, Failure> {
+    async fn watch(&self, _: &Ticket, order: &JobOrder, _: Instant, _: Tell<'_>) -> Result<Watched, Failure> {
         Err(self.gone(order))
     }
 
-    async fn withdraw(
-        &self,
-        _: &Ticket,
-        order: &JobOrder,
-        _: Instant,
-    ) -> Result<Option<Finished>, Failure> {
+    async fn withdraw(&self, _: &Ticket, order: &JobOrder, _: Instant) -> Result<Option<Finished>, Failure> {
         Err(self.gone(order))
     }
 
@@ -295,6 +283,12 @@ impl JobAdapter for Groq {
             _ => Err(FailureClass::Unavailable.into()),
         }
     }
+}
+
+/// How much of what is left is read at once, at most `room`: all parts are about equal, because what is shorter than a
+/// hundredth of a second is refused.
+fn window(left: u64, room: u64) -> u64 {
+    left.div_ceil(left.div_ceil(room.max(1)).max(1))
 }
 
 /// How much of `seconds` a part should last, begun ones counting whole.

@@ -68,6 +68,11 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// How long asking may take: a provider that answers with what it made works while it is asked.
+    pub fn patience(&self) -> Duration {
+        self.lease.saturating_sub(LEASE_MARGIN)
+    }
+
     /// The state to store before the provider is asked.
     pub fn asking(&self, work: &Work, now: Timestamp) -> Work {
         work.asking(self.step, now, self.lease)

@@ -6,7 +6,7 @@ use crate::jobs::JobEnd;
 use crate::runs::{Runs, Who};
 use crate::telling::{RunEvent, Teller};
 use crate::view::{RunBegun, RunView};
-use crate::{OrderError, RunsError, tools};
+use crate::{OrderError, RunsError};
 use credits::{Hold, Outcome};
 use primitives::{AccountId, RunId, times};
 use providers::Visit;
@@ -74,8 +74,7 @@ impl Conduct {
     async fn look(&self, account: &AccountId, hold: &Hold, until: Instant) -> Result<(), RunsError> {
         let parts = &self.runs.0;
         if let Some(job) = parts.jobs.of_account(account, hold.run).await?.filter(|job| !job.is_over) {
-            let patience = if tools::is_long(&hold.tool) { &times::LARGE_FILE } else { &times::JOB_VISIT };
-            let visit = Visit::new(self.runs.now(), LOOKS, patience.limit);
+            let visit = Visit::new(self.runs.now(), LOOKS, times::LARGE_FILE.limit);
             match parts.jobs.visit(job, visit, Some(&self.tell)).await? {
                 JobEnd::Over { .. } => return Ok(()),
                 JobEnd::GoesOn(_) => {}

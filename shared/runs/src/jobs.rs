@@ -189,6 +189,12 @@ impl Jobs {
                     continue;
                 }
                 Next::Ask => match chain.choose(&seen, order).await {
+                    Ok(choice)
+                        if round.haste == Haste::AnswerWaits && choice.patience() > times::JOB_VISIT.limit =>
+                    {
+                        self.store.look_again(&job, visit.now()).await?;
+                        return Ok(JobEnd::GoesOn(Box::new(job)));
+                    }
                     Ok(choice) => {
                         if !self.go_on(&mut job, &choice.asking(&seen, visit.now()), writer).await? {
                             continue;
@@ -528,8 +534,7 @@ impl Jobs {
             self.store.end(run).await?;
             return Ok(true);
         }
-        let visit = self.poll_visit(&job)?;
-        match self.visit(job, visit, None).await? {
+        match self.visit(job, self.poll_visit(), None).await? {
             JobEnd::Over { .. } => Ok(true),
             JobEnd::GoesOn(job) => {
                 self.store.look_again(&job, self.platform.now().after(LOOK_AFTER)).await?;
@@ -619,13 +624,9 @@ impl Jobs {
         }
     }
 
-    /// What takes long may bring a large file.
-    fn poll_visit(&self, job: &RunJob) -> Result<Visit, RunsError> {
-        let patience = match job.kind()?.pace() {
-            Pace::Long { .. } => times::LARGE_FILE.limit,
-            Pace::Written | Pace::Waited => times::JOB_VISIT.limit,
-        };
-        Ok(Visit::new(self.platform.now(), POLL_LOOKS, patience))
+    /// It may bring a large file, or ask a provider that works while it is asked.
+    fn poll_visit(&self) -> Visit {
+        Visit::new(self.platform.now(), POLL_LOOKS, times::LARGE_FILE.limit)
     }
 }
 

@@ -24,8 +24,11 @@ struct Piece {
 /// Of the row in the wanted language, else of the first that says something. Rows that are pieces are one transcript
 /// together. `empty_answer`: nothing is said.
 pub(super) fn transcript(rows: &[Row], wanted: Option<&str>) -> Result<Transcript, Failure> {
-    let told: Vec<(Option<&str>, Vec<Piece>)> =
-        rows.iter().map(|row| (language(row), pieces_of(row))).filter(|(_, pieces)| !pieces.is_empty()).collect();
+    let told: Vec<(Option<&str>, Vec<Piece>)> = rows
+        .iter()
+        .map(|row| (language(row), pieces_of(row)))
+        .filter(|(_, pieces)| !pieces.is_empty())
+        .collect();
     let is_wanted = |language: Option<&str>| match (language, wanted) {
         (Some(language), Some(wanted)) => is_same_language(language, wanted),
         _ => false,
@@ -62,7 +65,9 @@ fn pieces_of(row: &Row) -> Vec<Piece> {
 }
 
 fn list(row: &Row) -> Option<&Vec<Value>> {
-    PIECES.iter().find_map(|name| row.get(*name)?.as_array().filter(|list| list.iter().any(|entry| piece(entry).is_some())))
+    PIECES.iter().find_map(|name| {
+        row.get(*name)?.as_array().filter(|list| list.iter().any(|entry| piece(entry).is_some()))
+    })
 }
 
 fn piece(entry: &Value) -> Option<Piece> {
@@ -95,7 +100,8 @@ fn segments(pieces: Vec<Piece>) -> Vec<Segment> {
         })
         .collect();
     segments.sort_by_key(|segment| segment.start);
-    let nexts: Vec<Option<u64>> = (1..=segments.len()).map(|at| segments.get(at).map(|next| next.start)).collect();
+    let nexts: Vec<Option<u64>> =
+        (1..=segments.len()).map(|at| segments.get(at).map(|next| next.start)).collect();
     for (segment, next) in segments.iter_mut().zip(nexts) {
         segment.end = match (segment.end, next) {
             (u64::MAX, None) => segment.start,
@@ -111,7 +117,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(rows: Value, wanted: Option<&str>) -> Result<(Option<String>, Vec<(u64, u64, String)>), &'static str> {
+    fn read(
+        rows: Value,
+        wanted: Option<&str>,
+    ) -> Result<(Option<String>, Vec<(u64, u64, String)>), &'static str> {
         let rows: Vec<Row> = serde_json::from_value(rows).unwrap();
         let read = transcript(&rows, wanted).map_err(|failure| failure.class.as_str())?;
         let pieces = read.segments.into_iter().map(|piece| (piece.start, piece.end, piece.text));
@@ -123,7 +132,8 @@ mod tests {
         let expected = vec![(320, 4_320, "Xin".to_owned()), (4_320, 9_120, "chào".to_owned())];
         let numbers = json!([{"start": 0.32, "duration": 4.8, "text": "Xin"}, {"start": 4.32, "duration": 4.8, "text": "chào"}]);
         let texts = json!([{"start": "0.32", "dur": "4.8", "text": " Xin"}, {"start": "4.32", "dur": "4.8", "text": "chào "}]);
-        let ends = json!([{"start": 0.32, "end": 4.5, "text": "Xin"}, {"start": 4.32, "end": 9.12, "text": "chào"}]);
+        let ends =
+            json!([{"start": 0.32, "end": 4.5, "text": "Xin"}, {"start": 4.32, "end": 9.12, "text": "chào"}]);
         for list in [&numbers, &texts, &ends] {
             for name in PIECES {
                 let row = json!({"url": "x", name: list});
@@ -148,8 +158,11 @@ mod tests {
         let row = json!([{"data": [
             {"start": 1, "text": "a"}, {"start": 3, "dur": null, "text": "b"}, {"text": "c"}, {"start": 9, "text": "d"},
         ]}]);
-        let pieces = |list: &[(u64, u64, &str)]| list.iter().map(|(a, b, text)| (*a, *b, (*text).to_owned())).collect();
-        let expected: Vec<_> = pieces(&[(1_000, 3_000, "a"), (3_000, 3_000, "b"), (3_000, 9_000, "c"), (9_000, 9_000, "d")]);
+        let pieces = |list: &[(u64, u64, &str)]| {
+            list.iter().map(|(a, b, text)| (*a, *b, (*text).to_owned())).collect()
+        };
+        let expected: Vec<_> =
+            pieces(&[(1_000, 3_000, "a"), (3_000, 3_000, "b"), (3_000, 9_000, "c"), (9_000, 9_000, "d")]);
         assert_eq!(read(row, None), Ok((None, expected)));
     }
 

@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn a_limit_is_never_more_than_is_paid_for() {
-        let table = [("2", "0.020000"), ("0.505", "0.005050"), ("0.00099999", "0.000009"), ("12345.6", "123.456000")];
+        let table =
+            [("2", "0.020000"), ("0.505", "0.005050"), ("0.00099999", "0.000009"), ("12345.6", "123.456000")];
         for (cents, dollars) in table {
             let cost = cents.parse::<CostCents>().or_else(|_| cents[..8].parse()).unwrap();
             assert_eq!(text(cost), dollars, "{cents}");

@@ -35,7 +35,9 @@ pub(super) fn of(actor: &str, order: &JobOrder) -> Option<Value> {
 /// How many items are paid at most: rows of the actor's, of which one of Google's is a page.
 pub(super) fn items_max(actor: &str, order: &JobOrder) -> usize {
     match &order.request {
-        Request::Rows(RowsRequest { subject: Subject::Market { queries, .. }, rows_max }) if actor == GOOGLE => {
+        Request::Rows(RowsRequest { subject: Subject::Market { queries, .. }, rows_max })
+            if actor == GOOGLE =>
+        {
             pages_per_query(queries.len(), *rows_max).saturating_mul(queries.len()).max(1)
         }
         Request::Rows(rows) => (rows.rows_max as usize).max(1),

@@ -82,7 +82,11 @@ mod tests {
         for (status, kind, class, again) in table {
             match refusal(status, kind) {
                 Refusal::Certain(failure) => {
-                    assert_eq!((Some(failure.class.as_str()), failure.again), (class, again), "{status} {kind}");
+                    assert_eq!(
+                        (Some(failure.class.as_str()), failure.again),
+                        (class, again),
+                        "{status} {kind}"
+                    );
                 }
                 Refusal::Unclear => assert_eq!(class, None, "{status} {kind}"),
                 Refusal::Failed(_) => panic!("{status} {kind}"),

@@ -50,7 +50,10 @@ impl Apify {
                         break;
                     }
                     if bytes > ROWS_BYTES_MAX {
-                        warn!(provider.name = "apify", "a dataset is larger than all that is taken; its rest is left out");
+                        warn!(
+                            provider.name = "apify",
+                            "a dataset is larger than all that is taken; its rest is left out"
+                        );
                         break;
                     }
                     continue;
@@ -60,7 +63,10 @@ impl Apify {
                     continue;
                 }
                 Page::TooLarge => {
-                    warn!(provider.name = "apify", "a row is larger than a whole page may be; it is left out");
+                    warn!(
+                        provider.name = "apify",
+                        "a row is larger than a whole page may be; it is left out"
+                    );
                     offset += 1;
                     continue;
                 }
@@ -115,7 +121,8 @@ fn flat(item: Value) -> Vec<Row> {
                 _ => None,
             });
             let named = |result: Row| {
-                let mut named = Row::from_iter([("query".to_owned(), query.clone()), ("page".to_owned(), page.clone())]);
+                let mut named =
+                    Row::from_iter([("query".to_owned(), query.clone()), ("page".to_owned(), page.clone())]);
                 named.extend(result);
                 named
             };
@@ -155,9 +162,7 @@ mod tests {
             "paidResults": [{"title": "ad"}],
             "organicResults": [{"title": "a", "position": 11}, null, {"title": "b", "position": 12}],
         });
-        let result = |title: &str, position: u64| {
-            json!({"query": "xe đạp", "page": 2, "title": title, "position": position})
-        };
+        let result = |title: &str, position: u64| json!({"query": "xe đạp", "page": 2, "title": title, "position": position});
         assert_eq!(rows(page), [result("a", 11), result("b", 12)]);
         assert!(rows(json!({"searchQuery": null, "organicResults": []})).is_empty());
         let odd = json!({"organicResults": null, "title": "a"});

@@ -146,7 +146,9 @@ mod tests {
 
     #[test]
     fn a_cost_is_a_number_above_zero() {
-        let cost = |value: &str| read(&format!(r#""id":"a","status":"READY","usageTotalUsd":{value}"#)).unwrap().cost;
+        let cost = |value: &str| {
+            read(&format!(r#""id":"a","status":"READY","usageTotalUsd":{value}"#)).unwrap().cost
+        };
         assert_eq!(cost("0.01505"), Some("1.505".parse().unwrap()));
         assert_eq!(cost("0.015050000000000001"), Some("1.505".parse().unwrap()));
         for value in ["null", "0", "0.0", "-1", "\"0.5\"", "[]", "true"] {

@@ -86,7 +86,10 @@ impl Apify {
         let class = match is_heard || is_unknown {
             true => FailureClass::Unavailable,
             false => {
-                error!(provider.name = "apify", "a run that Apify started can be neither looked at nor aborted");
+                error!(
+                    provider.name = "apify",
+                    "a run that Apify started can be neither looked at nor aborted"
+                );
                 FailureClass::UnknownOutcome
             }
         };
@@ -113,8 +116,7 @@ impl Apify {
     /// What Apify told, as far as the run can cost that. It sums up a moment after the end, so it is asked once more; then the
     /// rows are counted, and what could be counted by nobody costs the most there is.
     async fn cost(&self, seen: &ActorRun, order: &JobOrder) -> (CostCents, bool) {
-        let limit =
-            Instant::now() + times::PROVIDER_LOOK.limit.min(self.timing.first_content / COST_SHARE);
+        let limit = Instant::now() + times::PROVIDER_LOOK.limit.min(self.timing.first_content / COST_SHARE);
         let mut told = seen.cost;
         if told.is_none() {
             sleep(self.timing.poll).await;

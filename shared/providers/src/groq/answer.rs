@@ -129,7 +129,12 @@ mod tests {
     fn what_stands_beside_the_text_may_be_missing() {
         let table = [
             (json!({"text": "Xin", "duration": null, "language": null, "x_groq": null}), None, None, None),
-            (json!({"text": "Xin", "duration": "soon", "language": 7, "x_groq": {"id": 7}}), None, None, None),
+            (
+                json!({"text": "Xin", "duration": "soon", "language": 7, "x_groq": {"id": 7}}),
+                None,
+                None,
+                None,
+            ),
             (
                 json!({"text": "Xin", "duration": 12.44, "language": "Vietnamese", "x_groq": {"id": "req_1"}}),
                 Some(12_440),

@@ -21,6 +21,13 @@ pub(super) enum Cutter {
     Ogg(Ogg),
 }
 
+/// A file that can be cut.
+pub(super) struct Begun {
+    pub(super) cutter: Cutter,
+    /// Where in the file its sound is.
+    pub(super) sound: Range<u64>,
+}
+
 /// A part of a recording.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part {
@@ -39,17 +46,20 @@ pub(super) fn can_cut(ending: &str) -> bool {
 }
 
 impl Cutter {
-    /// From the beginning of a file of `bytes` bytes; also where its sound begins. `None`: it is not what its name says, or
-    /// its sound begins behind the window.
-    pub(super) fn begin(ending: &str, window: &[u8], bytes: u64) -> Option<(Cutter, usize)> {
-        let (cutter, begins) = match ending {
-            "wav" => wave::begin(window, bytes).map(|(wave, at)| (Cutter::Wave(wave), at)),
-            "mp3" => mpeg::begin(window).map(|(mpeg, at)| (Cutter::Mpeg(mpeg), at)),
-            "flac" => flac::begin(window).map(|(flac, at)| (Cutter::Flac(Box::new(flac)), at)),
-            "ogg" | "opus" => ogg::begin(window).map(|(ogg, at)| (Cutter::Ogg(ogg), at)),
+    /// From the beginning of a file of `bytes` bytes. `None`: it is not what its name says, or its sound begins behind the
+    /// window.
+    pub(super) fn begin(ending: &str, window: &[u8], bytes: u64) -> Option<Begun> {
+        let (cutter, begins, end) = match ending {
+            "wav" => wave::begin(window, bytes).map(|(wave, at)| {
+                let end = at as u64 + wave.bytes_left();
+                (Cutter::Wave(wave), at, end)
+            }),
+            "mp3" => mpeg::begin(window).map(|(mpeg, at)| (Cutter::Mpeg(mpeg), at, bytes)),
+            "flac" => flac::begin(window).map(|(flac, at)| (Cutter::Flac(Box::new(flac)), at, bytes)),
+            "ogg" | "opus" => ogg::begin(window).map(|(ogg, at)| (Cutter::Ogg(ogg), at, bytes)),
             _ => None,
         }?;
-        (begins < window.len()).then_some((cutter, begins))
+        (begins < window.len()).then_some(Begun { cutter, sound: begins as u64..end })
     }
 
     /// The longest head that a part gets.
@@ -63,7 +73,7 @@ impl Cutter {
         bytes as u64
     }
 
-    /// The part that the window begins with; it may be changed. With `is_end` the window reaches the file's end. `None`: there
+    /// The part that the window begins with; it may be changed. With `is_end` the window reaches the end of the sound. `None`: there
     /// is no place to cut at.
     pub(super) fn cut(&mut self, window: &mut [u8], is_end: bool) -> Option<Part> {
         let part = match self {

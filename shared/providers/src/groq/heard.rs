@@ -69,9 +69,8 @@ impl Heard {
     /// `empty_answer`, at its cost, when nothing was said.
     pub(super) fn finished(self) -> Result<Finished, Failure> {
         let (cost, cost_is_estimated) = (self.cost, self.cost_is_estimated);
-        let transcript = Transcript::of(self.language, self.segments).map_err(|failure| {
-            failure.costing(cost, cost_is_estimated).with_request_id(self.id.clone())
-        })?;
+        let transcript = Transcript::of(self.language, self.segments)
+            .map_err(|failure| failure.costing(cost, cost_is_estimated).with_request_id(self.id.clone()))?;
         Ok(Finished {
             brought: Brought::Transcript(transcript),
             id: self.id,

@@ -23,9 +23,8 @@ pub(super) fn is_known(code: &str) -> bool {
 
 /// The code of a language by its name or code; a name that is not known stays as it was told.
 pub(super) fn code_of(told: &str) -> String {
-    let is_it = |(code, name): &(&str, &str)| {
-        name.eq_ignore_ascii_case(told) || code.eq_ignore_ascii_case(told)
-    };
+    let is_it =
+        |(code, name): &(&str, &str)| name.eq_ignore_ascii_case(told) || code.eq_ignore_ascii_case(told);
     all().find(is_it).map_or(told, |(code, _)| code).to_owned()
 }
 

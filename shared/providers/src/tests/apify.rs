@@ -201,7 +201,8 @@ async fn pages_of_a_search_engine_become_a_row_for_each_result() {
 
     let rows = table(&told);
     assert_eq!(rows.len(), 21);
-    let first = json!({"query": "xe đạp", "page": 1, "title": "bài 0", "url": "https://a.test", "position": 0});
+    let first =
+        json!({"query": "xe đạp", "page": 1, "title": "bài 0", "url": "https://a.test", "position": 0});
     assert_eq!(Value::Object(rows[0].clone()), first);
     assert_eq!((&rows[20]["query"], &rows[20]["page"]), (&json!("diều tre"), &json!(1)));
 }

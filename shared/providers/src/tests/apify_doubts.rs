@@ -54,7 +54,9 @@ fn lost() -> Vec<Answer> {
     vec![
         Box::new(|_| vec![Say::Cut]),
         Box::new(|_| vec![Say::Hang]),
-        Box::new(|_| vec![Say::Bytes(b"HTTP/1.1 201 Said\r\ncontent-length: 99\r\n\r\n{".to_vec()), Say::Cut]),
+        Box::new(|_| {
+            vec![Say::Bytes(b"HTTP/1.1 201 Said\r\ncontent-length: 99\r\n\r\n{".to_vec()), Say::Cut]
+        }),
         Box::new(|_| reply(201, &[], "<html>")),
         Box::new(|_| json(201, &json!({"data": {"id": null, "status": "READY"}}))),
         Box::new(|_| json(201, &json!({"data": {"id": "../users/me", "status": "READY"}}))),
@@ -117,7 +119,8 @@ async fn an_error_of_apifys_own_that_left_no_run_is_a_refusal() {
 async fn after_a_kill(world: &World) -> Work {
     let (chain, now) = (world.chain(CAPTIONS), world.clock.now());
     let later = now.after(Duration::from_secs(900));
-    let visit = Visit::new(now.after(Duration::from_secs(60)), Duration::from_secs(20), Duration::from_secs(20));
+    let (at, patience) = (now.after(Duration::from_secs(60)), Duration::from_millis(800));
+    let visit = Visit::new(at, Duration::from_secs(20), patience);
     let work = Work::new(now, later, later);
     let asking = chain.choose(&work, &captions(None)).await.unwrap().asking(&work, now);
     chain.find(&asking, &captions(None), now, visit).await

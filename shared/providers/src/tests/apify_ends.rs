@@ -1,6 +1,8 @@
 //! How runs of actors end, what that costs, and how they are taken back.
 
-use super::apify::{CAPTIONS, IMPATIENT, VIDEOS, captions, is_start, path, run, said, transcript, vendor, videos};
+use super::apify::{
+    CAPTIONS, IMPATIENT, VIDEOS, captions, is_start, path, run, said, transcript, vendor, videos,
+};
 use super::stand::{Answer, Received, Reply, Say, json, reply};
 use super::world::{Told, World};
 use serde_json::{Value, json};

@@ -20,8 +20,10 @@ async fn rows_come_in_pages_and_no_more_than_were_asked_for() {
     let rows = table(&told);
     assert_eq!((rows.len(), &rows[219]["title"]), (220, &json!("video 219")));
     let asked: Vec<_> = world.stand.requests().into_iter().filter(is_items).collect();
-    let pages: Vec<_> =
-        asked.iter().map(|request| (query(request, "offset").unwrap(), query(request, "limit").unwrap())).collect();
+    let pages: Vec<_> = asked
+        .iter()
+        .map(|request| (query(request, "offset").unwrap(), query(request, "limit").unwrap()))
+        .collect();
     let page = |offset: &str| (offset.to_owned(), "100".to_owned());
     assert_eq!(pages, [page("0"), page("100"), page("200")]);
     assert!(asked.iter().all(|request| query(request, "skipHidden").as_deref() == Some("1")));

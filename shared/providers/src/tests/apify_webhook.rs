@@ -20,7 +20,10 @@ fn run() -> RunId {
 /// The webhook that a start asked for.
 async fn asked_for(settings: [(&str, &str); 1]) -> Option<Value> {
     let world = World::with(settings, |request| vendor(request, &said())).await;
-    let order = JobOrder { webhooks: Some("https://api.test/v1/webhooks/providers/".parse().unwrap()), ..captions(None) };
+    let order = JobOrder {
+        webhooks: Some("https://api.test/v1/webhooks/providers/".parse().unwrap()),
+        ..captions(None)
+    };
     world.order(CAPTIONS, order).await.served();
     let parameter = query(&world.stand.requests()[0], "webhooks")?;
     Some(serde_json::from_slice(&STANDARD.decode(parameter).unwrap()).unwrap())
@@ -80,7 +83,14 @@ async fn a_message_that_names_no_run_is_not_followed() {
     let header: Value = serde_json::from_str(asked[0]["headersTemplate"].as_str().unwrap()).unwrap();
     let headers = headers(header["x-citipen-token"].as_str().unwrap());
     let apify = webhook([SECRET]);
-    for body in ["", "{}", "[]", "<html>", r#"{"eventData":{"actorRunId":"../users/me"}}"#, r#"{"resource":{"id":7}}"#] {
+    for body in [
+        "",
+        "{}",
+        "[]",
+        "<html>",
+        r#"{"eventData":{"actorRunId":"../users/me"}}"#,
+        r#"{"resource":{"id":7}}"#,
+    ] {
         let told = apify.authenticate(run(), &headers, body.as_bytes());
         assert_eq!(told, Err(Unbelieved::Nameless), "{body}");
     }

@@ -3,8 +3,8 @@
 use super::stand::{Answer, Headers, Received, Reply, Say, bytewise, json, reply};
 use super::world::{Told, World, order};
 use crate::{
-    FailureClass, HearingRequest, JobOrder, Made, ProviderName, Request, Segment, SourceFile, Transcript, Visit,
-    Visited, Work,
+    FailureClass, HearingRequest, JobOrder, Made, ProviderName, Request, Segment, SourceFile, Transcript,
+    Visit, Visited, Work,
 };
 use primitives::Private;
 use serde_json::{Value, json};
@@ -119,7 +119,8 @@ async fn the_form_is_the_documented_one_and_the_key_stays_with_groq() {
     assert_eq!(asked.header("authorization"), Some("Bearer groq-key"));
     assert_eq!(asked.header("transfer-encoding"), None);
     let plain = |name: &str| format!("content-disposition: form-data; name=\"{name}\"");
-    let file = "content-disposition: form-data; name=\"file\"; filename=\"sound.mp3\"\r\ncontent-type: audio/mpeg";
+    let file =
+        "content-disposition: form-data; name=\"file\"; filename=\"sound.mp3\"\r\ncontent-type: audio/mpeg";
     let expected: Vec<(String, Vec<u8>)> = vec![
         (plain("model"), b"whisper-large-v3".to_vec()),
         (plain("response_format"), b"verbose_json".to_vec()),
@@ -169,7 +170,13 @@ async fn a_refusal_has_a_class_and_what_was_refused_before_any_work_is_asked_onc
                  Used 7200. Please try again in 5s. Upgrade at https://console.groq.com/settings/billing";
     let table: Vec<(u16, Headers, Value, &str, usize)> = vec![
         (400, &[], said("could not process file - is it a valid media file?", ""), "bad_input", 1),
-        (400, &[], said("Audio file is too short. Minimum audio length is 0.01 seconds.", ""), "bad_input", 1),
+        (
+            400,
+            &[],
+            said("Audio file is too short. Minimum audio length is 0.01 seconds.", ""),
+            "bad_input",
+            1,
+        ),
         (400, &[], said("unknown field", ""), "request_refused", 1),
         (400, &[], json!(null), "request_refused", 1),
         (400, &[], said("language must be a valid ISO-639-1 language code", ""), "request_refused", 1),

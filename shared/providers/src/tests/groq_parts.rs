@@ -6,7 +6,7 @@ use super::world::{Told, World};
 use serde_json::json;
 
 const STEP: &[&str] = &["groq/whisper"];
-/// A part's head of 44 bytes and 400 bytes of sound.
+/// A part's head of 44 bytes and at most 400 bytes of sound.
 const SMALL: (&str, &str) = ("GROQ_FILE_BYTES_MAX", "444");
 /// 1,000 bytes of sound in 16-bit samples.
 const SOUND: usize = 1_000;
@@ -22,13 +22,19 @@ fn store(request: &Received, file: &[u8]) -> Reply {
     let range = request.header("range").unwrap().strip_prefix("bytes=").unwrap();
     let (first, last) = range.split_once('-').unwrap();
     let part = &file[first.parse().unwrap()..=last.parse().unwrap()];
-    assert!(part.len() <= 444, "no more than a part is held");
     reply(206, &[], part)
 }
 
 async fn world(said: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static) -> World {
     World::with([SMALL], move |request| match request.method.as_str() {
-        "GET" => store(request, &wave()),
+        "GET" => {
+            let reply = store(request, &wave());
+            assert!(
+                reply.iter().all(|say| matches!(say, Say::Bytes(bytes) if bytes.len() < 444 + 100)),
+                "one part is held"
+            );
+            reply
+        }
         "POST" => said(request, request.nth),
         _ => vendor(request),
     })
@@ -41,7 +47,7 @@ async fn hear(world: &World) -> Told {
 
 fn part(nth: usize) -> Reply {
     let mut heard = answer();
-    heard["duration"] = json!(if nth == 2 { 6.25 } else { 12.5 });
+    heard["duration"] = json!(12.5);
     heard["x_groq"]["id"] = json!(format!("req_{nth}"));
     json(200, &heard)
 }
@@ -54,8 +60,8 @@ async fn a_long_recording_is_heard_in_parts_and_their_times_go_on() {
     let starts: Vec<u64> = transcript(&told).segments.iter().map(|piece| piece.start).collect();
     assert_eq!(starts, [0, 4_100, 12_500, 16_600, 25_000, 29_100]);
     let served = told.served();
-    // Two begun tens of seconds, twice, and one.
-    assert_eq!((served.cost, served.cost_is_estimated), ("0.154168".parse().unwrap(), false));
+    // Three times two begun tens of seconds.
+    assert_eq!((served.cost, served.cost_is_estimated), ("0.185001".parse().unwrap(), false));
     assert_eq!(served.attempts[0].provider_request_id.as_deref(), Some("req_0"));
 
     let asked = world.stand.requests().into_iter().filter(|request| request.method == "POST");
@@ -76,8 +82,8 @@ async fn times_go_on_by_a_parts_share_where_groq_does_not_tell_its_length() {
     let world = world(|_, _| json(200, &json!({"text": "Xin"}))).await;
     let told = hear(&world).await;
     let starts: Vec<u64> = transcript(&told).segments.iter().map(|piece| piece.start).collect();
-    // 400 of 1,044 bytes of 30 seconds, begun ones counting whole.
-    assert_eq!(starts, [0, 12_000, 24_000]);
+    // 304, 348 and 348 of 1,044 bytes of 30 seconds, begun ones counting whole.
+    assert_eq!(starts, [0, 9_000, 19_000]);
     assert!(told.served().cost_is_estimated);
 }
 
@@ -101,8 +107,8 @@ async fn a_later_part_that_fails_ends_the_work_at_the_cost_of_those_before() {
         (|| reply(500, &[], "{}"), "unavailable", "0.061667", false, 2),
         (|| reply(429, &[("retry-after", "500")], "{}"), "rate_limited", "0.061667", false, 2),
         (|| reply(429, &[], "{}"), "rate_limited", "0.061667", false, 5),
-        // And of what was lost: 12 of 30 seconds.
-        (|| vec![Say::Cut], "broken_stream", "0.123334", true, 2),
+        // And of what was lost: 10 of 30 seconds.
+        (|| vec![Say::Cut], "broken_stream", "0.092501", true, 2),
     ];
     for (row, (said, class, cost, is_estimated, asked)) in table.into_iter().enumerate() {
         let world = world(move |_, nth| if nth == 0 { part(0) } else { said() }).await;
@@ -110,7 +116,11 @@ async fn a_later_part_that_fails_ends_the_work_at_the_cost_of_those_before() {
         assert_eq!(told.failure(), (class, vec![class]), "row {row}");
         assert_eq!(world.stand.count("POST"), asked, "row {row}");
         let attempt = &told.outcome.unwrap_err().attempts[0];
-        assert_eq!((attempt.cost, attempt.cost_is_estimated), (cost.parse().unwrap(), is_estimated), "row {row}");
+        assert_eq!(
+            (attempt.cost, attempt.cost_is_estimated),
+            (cost.parse().unwrap(), is_estimated),
+            "row {row}"
+        );
     }
 }
 
@@ -135,7 +145,7 @@ async fn what_has_no_place_to_cut_at_is_refused_without_asking_groq() {
 #[tokio::test]
 async fn a_store_that_fails_in_the_middle_ends_the_work_at_its_cost() {
     let world = World::with([SMALL], |request| match (request.method.as_str(), request.header("range")) {
-        ("GET", Some("bytes=0-443")) => store(request, &wave()),
+        ("GET", Some("bytes=0-347")) => store(request, &wave()),
         ("GET", _) => reply(500, &[], ""),
         _ => part(0),
     })
@@ -143,4 +153,27 @@ async fn a_store_that_fails_in_the_middle_ends_the_work_at_its_cost() {
     let told = hear(&world).await;
     assert_eq!(told.failure(), ("unavailable", vec!["unavailable"]));
     assert_eq!(told.outcome.unwrap_err().attempts[0].cost, "0.061667".parse().unwrap());
+}
+
+#[tokio::test]
+async fn no_part_is_too_short_to_be_heard() {
+    let file = [wave(), vec![9; 300]].concat();
+    let bytes = file.len() as u64;
+    for max in [444, 522, 1_000, 1_043, bytes - 1] {
+        let (max, file) = (max.to_string(), file.clone());
+        let world = World::with([("GROQ_FILE_BYTES_MAX", max.as_str())], move |request| {
+            match request.method.as_str() {
+                "GET" => store(request, &file),
+                _ => part(0),
+            }
+        })
+        .await;
+        world.order(STEP, hearing(sound(&world, "wav", bytes), 30, None)).await.served();
+        let asked = world.stand.requests().into_iter().filter(|request| request.method == "POST");
+        let parts: Vec<usize> = asked.map(|request| fields(&request).pop().unwrap().1.len() - 44).collect();
+        assert_eq!(parts.iter().sum::<usize>(), SOUND, "what lies behind the sound is none");
+        assert!(parts.iter().all(|bytes| *bytes >= 150), "{max}: {parts:?}");
+        let most: usize = max.parse().unwrap();
+        assert!(parts.iter().all(|bytes| *bytes + 44 <= most), "{max}: {parts:?}");
+    }
 }

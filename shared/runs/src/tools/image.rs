@@ -2,7 +2,8 @@
 
 use super::field::{Choice, Kind, Words};
 use super::script::prompt;
-use super::{Cases, Field, Materials, Pace, Sources, Values, Wish, seed_of};
+use super::material::about;
+use super::{Cases, Field, Limits, Materials, Pace, Sources, Values, Wish, seed_of};
 use crate::pricing::Case;
 use crate::{FieldError, PriceRow};
 use media::FileFamily;
@@ -11,6 +12,8 @@ use providers::{ImageRequest, Measure, Painted, Request};
 
 /// As many pictures as one run makes.
 const COUNT_MAX: u32 = 4;
+/// The largest picture that others are made from; what is made from it has its size.
+const SOURCE_PIXELS_MAX: u64 = 4_194_304;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
@@ -124,8 +127,8 @@ impl Wish for Wanted {
             .with_help("All of them are one run with one price.", "Tất cả là một lần chạy với một giá."),
             Field::new("picture", Words("From a picture", "Từ một ảnh"), Kind::Upload(FileFamily::Image))
                 .with_help(
-                    "A picture that you have uploaded: the new ones are made from it.",
-                    "Một ảnh bạn đã tải lên: ảnh mới được tạo từ ảnh đó.",
+                    "A picture that you have uploaded: the new ones are made from it, and have its size and its price by size.",
+                    "Một ảnh bạn đã tải lên: ảnh mới được tạo từ ảnh đó, có kích thước và giá theo kích thước của ảnh đó.",
                 ),
             Field::new(
                 "change",
@@ -165,12 +168,27 @@ impl Wish for Wanted {
         (1..=COUNT_MAX).flat_map(of).collect()
     }
 
-    fn units(&self, _: &PriceRow, _: &Materials) -> u64 {
-        self.size.units() * u64::from(self.count)
+    fn units(&self, _: &PriceRow, materials: &Materials) -> u64 {
+        let (width, height) = self.pixels(materials);
+        let megapixels = (u64::from(width) * u64::from(height)).div_ceil(1_000_000);
+        megapixels.max(1) * u64::from(self.count)
     }
 
-    fn measure(&self, _: u32, _: &Materials) -> Measure {
-        self.size.measure(self.count)
+    fn measure(&self, _: u32, materials: &Materials) -> Measure {
+        let (width, height) = self.pixels(materials);
+        Measure::Image { width, height, count: self.count }
+    }
+
+    fn check(&self, _: &PriceRow, materials: &Materials, _: &Limits) -> Vec<FieldError> {
+        let (width, height) = self.pixels(materials);
+        match u64::from(width) * u64::from(height) > SOURCE_PIXELS_MAX {
+            true => vec![about(
+                "picture",
+                "it has more than four million pixels: make it smaller",
+                "ảnh có hơn bốn triệu điểm ảnh: hãy thu nhỏ",
+            )],
+            false => Vec::new(),
+        }
     }
 
     fn request(&self, run: RunId, _: u32, sources: &Sources) -> Option<Request> {
@@ -187,6 +205,14 @@ impl Wish for Wanted {
             count: self.count,
             source,
         }))
+    }
+}
+
+impl Wanted {
+    /// Width and height of what is made; what is made from a picture has the picture's.
+    fn pixels(&self, materials: &Materials) -> (u32, u32) {
+        let of_picture = self.picture.and_then(|id| materials.get(id)?.pixels);
+        of_picture.unwrap_or_else(|| self.size.pixels())
     }
 }
 

@@ -82,7 +82,8 @@ fn last_boundary(window: &[u8], first: Frame) -> Option<(usize, Frame)> {
     let (mut crc, mut number, mut last) = (0, first.number, None);
     for (at, byte) in window.iter().enumerate() {
         if crc == 0 && *byte == 0xff {
-            let is_next = |frame: &Frame| frame.counts_samples == first.counts_samples && frame.number > number;
+            let is_next =
+                |frame: &Frame| frame.counts_samples == first.counts_samples && frame.number > number;
             if let Some(next) = frame(&window[at..]).filter(is_next) {
                 (number, last) = (next.number, Some((at, next)));
             }
@@ -209,7 +210,9 @@ mod tests {
         for counts_samples in [false, true] {
             // Each frame holds what looks like the head of a later one.
             let unit = if counts_samples { 4_096 } else { 1 };
-            let content = |at: u64| [vec![at as u8; 90], flac_frame((at + 3) * unit, counts_samples, b"")[..6].to_vec()];
+            let content = |at: u64| {
+                [vec![at as u8; 90], flac_frame((at + 3) * unit, counts_samples, b"")[..6].to_vec()]
+            };
             let frames: Vec<_> =
                 (0..300).map(|at| flac_frame(at * unit, counts_samples, &content(at).concat())).collect();
             let file = flac(299 * 4_096 + 100, &frames);

@@ -50,9 +50,8 @@ pub(super) fn begin(window: &[u8]) -> Option<(Ogg, usize)> {
         (at, packets, head_pages) = (at + page.bytes, packets + page.packets, head_pages + 1);
     }
     // Sound begins on a page of its own in both.
-    (packets == of_the_head).then(|| {
-        (Ogg { head: window[..at].to_vec(), head_pages, serial: first.serial, begins: 0 }, at)
-    })
+    (packets == of_the_head)
+        .then(|| (Ogg { head: window[..at].to_vec(), head_pages, serial: first.serial, begins: 0 }, at))
 }
 
 impl Ogg {

@@ -47,6 +47,10 @@ impl Wave {
         FILE_HEAD + self.format.len() + CHUNK_HEAD
     }
 
+    pub(super) fn bytes_left(&self) -> u64 {
+        self.left
+    }
+
     pub(super) fn cut(&mut self, window: &[u8]) -> Option<Part> {
         let there = usize::try_from(self.left).unwrap_or(usize::MAX).min(window.len());
         let is_last = there as u64 == self.left;
@@ -71,10 +75,12 @@ mod tests {
 
     /// Mono, 16 bits, with a chunk before the sound and one behind it.
     fn wave(sound: &[u8], told: u32) -> Vec<u8> {
-        let format = [b"fmt ".as_slice(), &[16, 0, 0, 0, 1, 0, 1, 0, 64, 31, 0, 0, 128, 62, 0, 0, 2, 0, 16, 0]];
+        let format =
+            [b"fmt ".as_slice(), &[16, 0, 0, 0, 1, 0, 1, 0, 64, 31, 0, 0, 128, 62, 0, 0, 2, 0, 16, 0]];
         let odd = [b"LIST".as_slice(), &[3, 0, 0, 0, 1, 2, 3, 0]];
         let data = [b"data".as_slice(), &told.to_le_bytes(), sound];
-        [b"RIFF\0\0\0\0WAVE".as_slice(), &format.concat(), &odd.concat(), &data.concat(), b"LISTtail"].concat()
+        [b"RIFF\0\0\0\0WAVE".as_slice(), &format.concat(), &odd.concat(), &data.concat(), b"LISTtail"]
+            .concat()
     }
 
     #[test]
