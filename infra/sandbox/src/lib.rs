@@ -9,12 +9,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 mod anthropic;
 mod apify;
 mod bank;
+mod cabinet;
 mod calendar;
 mod call;
 mod chain;
 mod civil;
 mod clerk;
 mod comfyui;
+mod consent;
 mod content;
 mod control;
 mod course;
@@ -23,9 +25,12 @@ mod decimal;
 mod deepseek;
 mod delivery;
 mod door;
+mod dropbox;
 mod fal;
 mod faults;
 mod frankfurter;
+mod google;
+mod grants;
 mod groq;
 mod ids;
 mod journal;
@@ -53,6 +58,7 @@ mod video;
 mod vietcombank;
 mod webhooks;
 
+pub use cabinet::DriveFile;
 pub use bank::{Mangle, Proof, ScannedQr, TransferWish, UnreadableQr};
 pub use chain::UsdtWish;
 pub use credentials::{
@@ -61,6 +67,7 @@ pub use credentials::{
     SEPAY_MERCHANT_ID, SEPAY_SECRET_KEY,
 };
 pub use credentials::{APIFY_TOKEN, GROQ_KEY, OMNIVOICE_KEY, REPLICATE_API_TOKEN, REPLICATE_WEBHOOK_SECRET};
+pub use credentials::{DROPBOX_APP_KEY, DROPBOX_APP_SECRET, GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET};
 pub use credentials::{TRON_API_KEY, TRON_WALLET, USDT_CONTRACT};
 pub use delivery::Delivery;
 pub use faults::{Fault, FaultRule, Faults, KeySet, Then, WebhookFault};
@@ -107,6 +114,8 @@ pub(crate) struct World {
     pub(crate) replicate: replicate::Predictions,
     pub(crate) omnivoice: omnivoice::Profiles,
     pub(crate) apify: apify::Runs,
+    pub(crate) google: google::Google,
+    pub(crate) dropbox: dropbox::Dropbox,
     clock: AtomicU64,
 }
 
@@ -173,6 +182,8 @@ impl World {
             replicate: replicate::Predictions::default(),
             omnivoice: omnivoice::Profiles::default(),
             apify: apify::Runs::default(),
+            google: google::Google::default(),
+            dropbox: dropbox::Dropbox::default(),
             clock: AtomicU64::new(REAL_CLOCK),
         }
     }

@@ -1,7 +1,8 @@
 use crate::usage::{UsageLog, UsageRow};
-use crate::view::{OutputView, RunPage, RunStatus, RunSummary, RunView};
+use crate::view::{OutputView, RunPage, RunStatus, RunSummary, RunView, SavedView};
 use crate::{Receipt, RunsError};
 use credits::{Hold, Ledger, Outcome};
+use drives::Saves;
 use media::{Link, Media, MediaError, OutputKind, StoredOutput};
 use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{AccountId, EntryId, RunId, Timestamp, Unit};
@@ -17,6 +18,14 @@ pub struct History {
     ledger: Ledger,
     media: Media,
     usage: UsageLog,
+    saves: Saves,
+}
+
+/// What a run has brought, for whoever stores it elsewhere.
+#[derive(Debug, Clone)]
+pub struct Brought {
+    pub tool: String,
+    pub outputs: Vec<StoredOutput>,
 }
 
 impl History {
@@ -25,6 +34,7 @@ impl History {
             ledger: Ledger::new(platform)?,
             media: Media::new(platform)?,
             usage: UsageLog::new(platform)?,
+            saves: Saves::new(platform)?,
             platform: platform.clone(),
         })
     }
@@ -42,16 +52,40 @@ impl History {
         let (outcome, holder) = tokio::join!(self.ledger.outcome(account, run), self.ledger.account(account));
         let holder = holder?;
         if let Some(outcome) = outcome? {
-            return self.finished_view(&outcome).await;
+            return self.finished_view_with_saves(&outcome).await;
         }
         if let Some(hold) = holder.as_ref().and_then(|holder| holder.hold(run)) {
             return Ok(RunView::of_hold(hold, self.ledger.hold_lifetime(), self.unit()));
         }
         // Between the two reads the run may have ended: its hold is gone because its outcome is there.
         match self.ledger.outcome(account, run).await? {
-            Some(outcome) => self.finished_view(&outcome).await,
+            Some(outcome) => self.finished_view_with_saves(&outcome).await,
             None => Err(RunsError::NotFound),
         }
+    }
+
+    /// What a run of this account has brought, as a gift too.
+    pub async fn brought(&self, account: &AccountId, run: RunId) -> Result<Brought, RunsError> {
+        let outcome = self.ledger.outcome(account, run).await?.ok_or(RunsError::NotFound)?;
+        let mut view = RunView::of_outcome(&outcome, self.unit())?;
+        let outputs = self.output_of(&outcome, &mut view).await?.into_iter().collect();
+        Ok(Brought { tool: view.tool, outputs })
+    }
+
+    /// A finished run, and where its output was saved.
+    async fn finished_view_with_saves(&self, outcome: &Outcome) -> Result<RunView, RunsError> {
+        let saves = self.saves.of_run(&outcome.account, RunId::from(outcome.id));
+        let (view, saves) = tokio::join!(self.finished_view(outcome), saves);
+        let mut view = view?;
+        let saves = saves.unwrap_or_else(|error| {
+            // The run is worth showing without them.
+            tracing::warn!(run.id = %view.id, error = %with_causes(&error), "a run's saves can't be read");
+            Vec::new()
+        });
+        if let Some(output) = &mut view.output {
+            output.saves = saves.iter().map(SavedView::of).collect();
+        }
+        Ok(view)
     }
 
     /// A finished run with its output's text and a fresh link.
