@@ -45,7 +45,8 @@ struct Query {
             headers(("Location" = String, description = "always our own page"))),
         (status = "default", description = "Refused or failed", body = edge::ProblemDocument,
             content_type = "application/problem+json"),
-    )
+    ),
+    security(("link_cookie" = []))
 )]
 async fn returned(
     State(drives): State<Drives>,

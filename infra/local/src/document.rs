@@ -57,7 +57,7 @@ pub fn openapi() -> OpenApi {
 }
 
 /// Every way in which a request can show who sent it.
-fn security_schemes() -> [(&'static str, SecurityScheme); 7] {
+fn security_schemes() -> [(&'static str, SecurityScheme); 8] {
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
@@ -66,9 +66,11 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 7] {
     let header = |name: &str, description: &str| {
         SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, description)))
     };
+    let link = "Of the browser in which the link was begun; beside it the state that the drive brings back.";
     let order_key = "The order's own key, part of every link in the order: pictures and pages are loaded without a token.";
     [
         ("sign_in_token", SecurityScheme::Http(token)),
+        ("link_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description("__Host-link-{drive}", link)))),
         ("order_key", SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::with_description("key", order_key)))),
         (
             "clerk_signature",

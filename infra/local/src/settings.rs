@@ -87,15 +87,15 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
             ("GOOGLE_DRIVE_CLIENT_ID", sandbox::GOOGLE_CLIENT_ID.to_owned()),
             ("GOOGLE_DRIVE_CLIENT_SECRET", sandbox::GOOGLE_CLIENT_SECRET.to_owned()),
             ("GOOGLE_CONSENT_URL", sandbox("google") + "/o/oauth2/v2/auth"),
-            ("GOOGLE_TOKEN_URL", sandbox("google")),
+            ("GOOGLE_OAUTH_URL", sandbox("google")),
             ("GOOGLE_API_URL", sandbox("google")),
         ],
     );
     group(
-        "DROPBOX_APP_KEY",
+        "DROPBOX_CLIENT_ID",
         &[
-            ("DROPBOX_APP_KEY", sandbox::DROPBOX_APP_KEY.to_owned()),
-            ("DROPBOX_APP_SECRET", sandbox::DROPBOX_APP_SECRET.to_owned()),
+            ("DROPBOX_CLIENT_ID", sandbox::DROPBOX_CLIENT_ID.to_owned()),
+            ("DROPBOX_CLIENT_SECRET", sandbox::DROPBOX_CLIENT_SECRET.to_owned()),
             ("DROPBOX_CONSENT_URL", sandbox("dropbox") + "/oauth2/authorize"),
             ("DROPBOX_API_URL", sandbox("dropbox")),
             ("DROPBOX_CONTENT_URL", sandbox("dropbox")),

@@ -49,6 +49,6 @@ pub const GOOGLE_CLIENT_ID: &str = "123456789012-sandbox.apps.googleusercontent.
 /// Its secret.
 pub const GOOGLE_CLIENT_SECRET: &str = "GOCSPX-sandbox-google-secret";
 /// Our app at Dropbox.
-pub const DROPBOX_APP_KEY: &str = "sandboxdropboxkey";
+pub const DROPBOX_CLIENT_ID: &str = "sandboxdropboxkey";
 /// Its secret.
-pub const DROPBOX_APP_SECRET: &str = "sandbox-dropbox-secret";
+pub const DROPBOX_CLIENT_SECRET: &str = "sandbox-dropbox-secret";

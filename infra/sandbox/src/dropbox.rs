@@ -19,7 +19,7 @@ use crate::call::Call;
 use crate::door::Mood;
 use crate::faults::Moment;
 use crate::grants::{Asked, Grant, Grants, Style};
-use crate::{DROPBOX_APP_KEY, DriveFile, Fault, Sandbox, Service, World, consent, reply};
+use crate::{DROPBOX_CLIENT_ID, DriveFile, Fault, Sandbox, Service, World, consent, reply};
 
 const STYLE: Style = Style {
     code: "sandbox-code-",
@@ -200,7 +200,7 @@ fn route(world: &Arc<World>, call: &Call, mood: &Mood, path: &[&str], grant: &Gr
 }
 
 fn authorize(world: &Arc<World>, call: &Call) -> Response {
-    let request = match consent::Request::read(call, DROPBOX_APP_KEY) {
+    let request = match consent::Request::read(call, DROPBOX_CLIENT_ID) {
         Ok(request) => request,
         Err(unfit) => return consent::refusal("Dropbox", unfit),
     };

@@ -67,7 +67,7 @@ pub use credentials::{
     SEPAY_MERCHANT_ID, SEPAY_SECRET_KEY,
 };
 pub use credentials::{APIFY_TOKEN, GROQ_KEY, OMNIVOICE_KEY, REPLICATE_API_TOKEN, REPLICATE_WEBHOOK_SECRET};
-pub use credentials::{DROPBOX_APP_KEY, DROPBOX_APP_SECRET, GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET};
+pub use credentials::{DROPBOX_CLIENT_ID, DROPBOX_CLIENT_SECRET, GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET};
 pub use credentials::{TRON_API_KEY, TRON_WALLET, USDT_CONTRACT};
 pub use delivery::Delivery;
 pub use faults::{Fault, FaultRule, Faults, KeySet, Then, WebhookFault};

@@ -85,8 +85,8 @@ impl Dropbox {
 
     async fn token(&self, fields: &[(&str, &str)]) -> Result<TokenAnswer, DriveFailure> {
         let id = [
-            ("client_id", self.settings.app_key.as_str()),
-            ("client_secret", self.settings.app_secret.expose()),
+            ("client_id", self.settings.client_id.as_str()),
+            ("client_secret", self.settings.client_secret.expose()),
         ];
         let body = wire::form(&[&id, fields].concat());
         let request = self.http.post(format!("{}/oauth2/token", self.settings.api_url));
@@ -217,7 +217,7 @@ impl Drive for Dropbox {
     fn consent_url(&self, consent: &Consent<'_>) -> Url {
         let mut url = self.settings.consent_url.clone();
         url.query_pairs_mut().extend_pairs([
-            ("client_id", self.settings.app_key.as_str()),
+            ("client_id", self.settings.client_id.as_str()),
             ("redirect_uri", consent.redirect_uri),
             ("response_type", "code"),
             ("scope", SCOPES),

@@ -11,7 +11,7 @@ pub(crate) struct GoogleSettings {
     pub(crate) client_secret: Secret,
     /// `GOOGLE_CONSENT_URL`
     pub(crate) consent_url: Url,
-    /// `GOOGLE_TOKEN_URL`
+    /// `GOOGLE_OAUTH_URL`
     pub(crate) token_url: String,
     /// `GOOGLE_API_URL`
     pub(crate) api_url: String,
@@ -20,10 +20,10 @@ pub(crate) struct GoogleSettings {
 /// What Dropbox gave us, and where it is.
 #[derive(Debug, Clone)]
 pub(crate) struct DropboxSettings {
-    /// `DROPBOX_APP_KEY`
-    pub(crate) app_key: String,
-    /// `DROPBOX_APP_SECRET`
-    pub(crate) app_secret: Secret,
+    /// `DROPBOX_CLIENT_ID`
+    pub(crate) client_id: String,
+    /// `DROPBOX_CLIENT_SECRET`
+    pub(crate) client_secret: Secret,
     /// `DROPBOX_CONSENT_URL`
     pub(crate) consent_url: Url,
     /// `DROPBOX_API_URL`
@@ -52,20 +52,20 @@ impl GoogleSettings {
             client_id,
             client_secret,
             consent_url: page(settings, "GOOGLE_CONSENT_URL", "https://accounts.google.com/o/oauth2/v2/auth")?,
-            token_url: settings.url_or("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com"),
+            token_url: settings.url_or("GOOGLE_OAUTH_URL", "https://oauth2.googleapis.com"),
             api_url: settings.url_or("GOOGLE_API_URL", "https://www.googleapis.com"),
         })
     }
 }
 
 impl DropboxSettings {
-    /// `None`: without `DROPBOX_APP_KEY` the drive is not configured.
+    /// `None`: without `DROPBOX_CLIENT_ID` the drive is not configured.
     pub(crate) fn read(settings: &mut Settings<'_>) -> Option<DropboxSettings> {
-        let app_key = settings.optional("DROPBOX_APP_KEY")?;
-        let app_secret = settings.secret("DROPBOX_APP_SECRET");
+        let client_id = settings.optional("DROPBOX_CLIENT_ID")?;
+        let client_secret = settings.secret("DROPBOX_CLIENT_SECRET");
         Some(DropboxSettings {
-            app_key,
-            app_secret,
+            client_id,
+            client_secret,
             consent_url: page(settings, "DROPBOX_CONSENT_URL", "https://www.dropbox.com/oauth2/authorize")?,
             api_url: settings.url_or("DROPBOX_API_URL", "https://api.dropboxapi.com"),
             content_url: settings.url_or("DROPBOX_CONTENT_URL", "https://content.dropboxapi.com"),

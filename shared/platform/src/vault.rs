@@ -14,7 +14,7 @@ const TRIES: u32 = 3;
 
 /// Seals tokens of other services, each for one owner and one use.
 ///
-/// With `DRIVE_KEY_ID` KMS does it: the key never leaves KMS, and each opening stands in CloudTrail. Without it the local key
+/// With `DRIVE_VAULT` KMS does it: the key never leaves KMS, and each opening stands in CloudTrail. Without it the local key
 /// does (`SEALING_KEYS`), which is for one machine; the template sets it always.
 #[derive(Clone)]
 pub struct Vault {
@@ -100,9 +100,9 @@ const OF_KMS: &str = "k1.";
 const OF_LOCAL: &str = "l1.";
 
 impl Vault {
-    /// Reads `DRIVE_KEY_ID`, and `SEALING_KEYS` where it is absent. Calls nobody.
+    /// Reads `DRIVE_VAULT`, and `SEALING_KEYS` where it is absent. Calls nobody.
     pub fn read(platform: &Platform, settings: &mut Settings<'_>) -> Vault {
-        let lock = match settings.optional("DRIVE_KEY_ID") {
+        let lock = match settings.optional("DRIVE_VAULT") {
             Some(key) => Lock::Kms { key, endpoint: settings.optional("AWS_ENDPOINT_URL_KMS") },
             None => Lock::Local(Sealer::read(settings)),
         };

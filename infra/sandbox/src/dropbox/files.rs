@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::{File, refusal};
 use crate::call::Call;
-use crate::{World, calendar, reply};
+use crate::civil::Civil;
+use crate::{World, reply};
 
 pub(super) fn shown(path: &str, file: &File) -> Value {
-    let at = calendar::text(file.changed_at);
+    let at = Civil::utc(file.changed_at).iso_text().replace(".000Z", "Z");
     json!({
         "name": file.name, "path_lower": path.to_lowercase(), "path_display": path, "id": file.id,
         "client_modified": at, "server_modified": at, "rev": format!("{:015x}", file.number + 1),

@@ -12,7 +12,7 @@ use super::{STYLE, account_id};
 use crate::cabinet::number_of;
 use crate::call::Call;
 use crate::grants::{BadCode, Tokens};
-use crate::{DROPBOX_APP_KEY, DROPBOX_APP_SECRET, World, reply};
+use crate::{DROPBOX_CLIENT_ID, DROPBOX_CLIENT_SECRET, World, reply};
 
 pub(super) fn exchange(world: &Arc<World>, call: &Call) -> Response {
     let form: HashMap<String, String> =
@@ -43,9 +43,9 @@ pub(super) fn exchange(world: &Arc<World>, call: &Call) -> Response {
 /// In the form, or as a name and a password.
 fn is_known(call: &Call, id: &str, secret: &str) -> bool {
     let basic = call.credential("Basic").and_then(|text| STANDARD.decode(text).ok());
-    let expected = format!("{DROPBOX_APP_KEY}:{DROPBOX_APP_SECRET}");
+    let expected = format!("{DROPBOX_CLIENT_ID}:{DROPBOX_CLIENT_SECRET}");
     basic.is_some_and(|basic| basic == expected.as_bytes())
-        || (id == DROPBOX_APP_KEY && secret == DROPBOX_APP_SECRET)
+        || (id == DROPBOX_CLIENT_ID && secret == DROPBOX_CLIENT_SECRET)
 }
 
 fn answer(tokens: &Tokens, is_first: bool) -> Response {
