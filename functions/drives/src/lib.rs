@@ -22,7 +22,14 @@ use views::{
 #[openapi(
     paths(list, prefer, link, disconnect, saves, save),
     components(schemas(
-        DrivesView, PreferenceChange, LinkView, DisconnectedView, SaveRequest, SaveView, SavePage, edge::ProblemDocument
+        DrivesView,
+        PreferenceChange,
+        LinkView,
+        DisconnectedView,
+        SaveRequest,
+        SaveView,
+        SavePage,
+        edge::ProblemDocument
     ))
 )]
 pub struct Api;
@@ -168,8 +175,7 @@ async fn save(
 ) -> Result<(StatusCode, Json<SaveView>), ProblemResponse> {
     let (run, number, drive) = wish.parse()?;
     let brought = desk.history.brought(caller.account(), run).await.map_err(|error| error.problem())?;
-    let order =
-        Order { account: caller.account(), run, tool: &brought.tool, outputs: &brought.outputs };
+    let order = Order { account: caller.account(), run, tool: &brought.tool, outputs: &brought.outputs };
     let save = desk.saving.ask(order, number, drive).await.map_err(problem)?;
     let view = SaveView::of(&save, desk.platform.now());
     let saving = desk.saving.clone();
@@ -203,7 +209,8 @@ impl SaveRequest {
         }
         let run = self.run_id.parse::<RunId>();
         if run.is_err() {
-            problem = problem.pointer("/run_id", Wording::new("is the id of a run", "là mã của một lần chạy"));
+            problem =
+                problem.pointer("/run_id", Wording::new("is the id of a run", "là mã của một lần chạy"));
         }
         match (run, drive) {
             (Ok(run), Ok(drive)) => Ok((run, usize::from(self.output), drive)),

@@ -204,7 +204,16 @@ impl SaveView {
             _ => None,
         };
         let SaveId { run, output, .. } = save.id;
-        SaveView { run_id: run, output, drive, status, url, failure, created_at: save.created_at, next_try_at }
+        SaveView {
+            run_id: run,
+            output,
+            drive,
+            status,
+            url,
+            failure,
+            created_at: save.created_at,
+            next_try_at,
+        }
     }
 }
 

@@ -58,7 +58,8 @@ async fn returned(
     let page = drives.settings_page().ok_or(Problem::new(ProblemCode::NotFound))?.to_owned();
     let result = result_of(drives.finish(callback(kind, query.as_deref(), &headers)).await, kind);
     let address = format!("{page}/settings?drive={kind}&result={result}");
-    let forget = format!("{}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax", BrowserKey::cookie_name(kind));
+    let forget =
+        format!("{}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax", BrowserKey::cookie_name(kind));
     let value = |text: String| HeaderValue::from_str(&text).map_err(|_| Problem::new(ProblemCode::Internal));
     Ok((
         StatusCode::SEE_OTHER,

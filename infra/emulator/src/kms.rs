@@ -35,7 +35,9 @@ async fn answer(headers: HeaderMap, body: Bytes) -> Response {
         "TrentService.Encrypt" => match bytes("Plaintext") {
             Some(plaintext) if (1..=PLAINTEXT_BYTES_MAX).contains(&plaintext.len()) => {
                 let blob = STANDARD.encode(sealed(key, &context, plaintext));
-                told(&json!({ "CiphertextBlob": blob, "KeyId": key, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT" }))
+                told(
+                    &json!({ "CiphertextBlob": blob, "KeyId": key, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT" }),
+                )
             }
             _ => refused("ValidationException"),
         },

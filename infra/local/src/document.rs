@@ -70,7 +70,13 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 8] {
     let order_key = "The order's own key, part of every link in the order: pictures and pages are loaded without a token.";
     [
         ("sign_in_token", SecurityScheme::Http(token)),
-        ("link_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description("__Host-link-{drive}", link)))),
+        (
+            "link_cookie",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
+                "__Host-link-{drive}",
+                link,
+            ))),
+        ),
         ("order_key", SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::with_description("key", order_key)))),
         (
             "clerk_signature",

@@ -49,7 +49,14 @@ pub struct DriveFile {
 impl Default for Growing {
     fn default() -> Growing {
         let context = || Context::new(&SHA256);
-        Growing { bytes: 0, kept: Vec::new(), whole: context(), block: context(), in_block: 0, blocks: context() }
+        Growing {
+            bytes: 0,
+            kept: Vec::new(),
+            whole: context(),
+            block: context(),
+            in_block: 0,
+            blocks: context(),
+        }
     }
 }
 

@@ -86,15 +86,17 @@ impl Decision {
 /// The product's own addresses, and those that a vendor's client opens on this machine.
 fn is_registered(uri: &str) -> bool {
     let Ok(url) = url::Url::parse(uri) else { return false };
-    let is_ours =
-        ["/v1/oauth/google_drive/callback", "/v1/oauth/dropbox/callback"].iter().any(|path| url.path().ends_with(path));
+    let is_ours = ["/v1/oauth/google_drive/callback", "/v1/oauth/dropbox/callback"]
+        .iter()
+        .any(|path| url.path().ends_with(path));
     let is_here = url.host_str() == Some("localhost");
     (is_ours || is_here) && url.query().is_none() && url.fragment().is_none()
 }
 
 /// The page itself: who is signed in at the vendor, yes or no.
 pub(crate) fn page(vendor: &str, request: &Request) -> Response {
-    let scopes: String = request.scope.split(' ').map(|scope| format!("<li>{}</li>", escaped(scope))).collect();
+    let scopes: String =
+        request.scope.split(' ').map(|scope| format!("<li>{}</li>", escaped(scope))).collect();
     reply::html(
         200,
         format!(
@@ -116,7 +118,9 @@ pub(crate) fn page(vendor: &str, request: &Request) -> Response {
 pub(crate) fn refusal(vendor: &str, unfit: Unfit) -> Response {
     let (status, text) = match unfit {
         Unfit::Client => (401, "Error 401: invalid_client. The OAuth client was not found."),
-        Unfit::Address => (400, "Error 400: redirect_uri_mismatch. The address is not registered for this app."),
+        Unfit::Address => {
+            (400, "Error 400: redirect_uri_mismatch. The address is not registered for this app.")
+        }
         Unfit::Kind => (400, "Error 400: unsupported_response_type."),
         Unfit::Challenge => (400, "Error 400: invalid_request. Only S256 is taken here."),
     };

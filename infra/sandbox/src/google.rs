@@ -166,7 +166,11 @@ fn api(world: &Arc<World>, call: &Call, segments: &[&str]) -> Response {
     let token = call.credential("Bearer").map(str::to_owned);
     let holder = token.and_then(|token| world.google.grants.lock().holder(&token, world.now()));
     let Some(Ok(grant)) = holder else { return refusal(401) };
-    if !grant.scope.split(' ').any(|scope| scope.ends_with("/auth/drive.file") || scope.ends_with("/auth/drive")) {
+    if !grant
+        .scope
+        .split(' ')
+        .any(|scope| scope.ends_with("/auth/drive.file") || scope.ends_with("/auth/drive"))
+    {
         return refusal::scope();
     }
     let person = grant.person.as_str();
@@ -211,10 +215,15 @@ fn authorize(world: &Arc<World>, call: &Call) -> Response {
 fn view(world: &Arc<World>, id: &str) -> Response {
     let drive = world.google.drive();
     match drive.files.get(id).and_then(|file| Some((file, file.content.content.clone()?))) {
-        Some((file, content)) => {
-            reply::with_header(reply::with_type(200, "application/octet-stream", content), "content-type", &file.media_type)
-        }
-        None => reply::html(404, "<!doctype html><title>Sorry</title><h1>Sorry, the file you have requested does not exist.</h1>"),
+        Some((file, content)) => reply::with_header(
+            reply::with_type(200, "application/octet-stream", content),
+            "content-type",
+            &file.media_type,
+        ),
+        None => reply::html(
+            404,
+            "<!doctype html><title>Sorry</title><h1>Sorry, the file you have requested does not exist.</h1>",
+        ),
     }
 }
 

@@ -58,8 +58,8 @@ mod video;
 mod vietcombank;
 mod webhooks;
 
-pub use cabinet::DriveFile;
 pub use bank::{Mangle, Proof, ScannedQr, TransferWish, UnreadableQr};
+pub use cabinet::DriveFile;
 pub use chain::UsdtWish;
 pub use credentials::{
     ANTHROPIC_KEY, BANK_ACCOUNT, BANK_BIN, CLERK_SECRET_KEY, CLERK_WEBHOOK_SECRET, COMFY_TOKEN, DEEPSEEK_KEY,

@@ -151,12 +151,8 @@ pub(crate) trait Drive: Send + Sync {
     ) -> Result<Option<SavedFile>, DriveFailure>;
 
     /// Begins an upload.
-    async fn open(
-        &self,
-        access: &AccessToken,
-        place: &Place,
-        file: &NewFile,
-    ) -> Result<Opened, DriveFailure>;
+    async fn open(&self, access: &AccessToken, place: &Place, file: &NewFile)
+    -> Result<Opened, DriveFailure>;
 
     /// Sends a part. The one that reaches the file's length makes the file.
     async fn send(

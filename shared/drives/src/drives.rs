@@ -141,8 +141,7 @@ impl Drives {
         let pending =
             PendingLink { account: account.clone(), kind, challenge: challenge.clone(), expires_at };
         self.0.store.begin(&state, &pending).await?;
-        let consent =
-            Consent { redirect_uri: &redirect_uri, state: state.expose(), challenge: &challenge };
+        let consent = Consent { redirect_uri: &redirect_uri, state: state.expose(), challenge: &challenge };
         Ok(Begun { consent_url: drive.consent_url(&consent), browser, expires_at })
     }
 
@@ -178,7 +177,12 @@ impl Drives {
         self.keep(drive, &pending.account, granted).await
     }
 
-    async fn keep(&self, drive: &dyn Drive, account: &AccountId, granted: Granted) -> Result<(), DrivesError> {
+    async fn keep(
+        &self,
+        drive: &dyn Drive,
+        account: &AccountId,
+        granted: Granted,
+    ) -> Result<(), DrivesError> {
         let kind = drive.kind();
         let sealed = self.0.vault.seal(&binding(account, kind), &granted.refresh.0).await?;
         let link = LinkedDrive {
@@ -229,8 +233,7 @@ impl Drives {
             return Ok(Disconnected::NothingLinked);
         };
         self.0.store.remove_link(&link).await?;
-        let (ended, forgotten) =
-            tokio::join!(self.revoke(&link), self.0.store.prefer_no_more(account, kind));
+        let (ended, forgotten) = tokio::join!(self.revoke(&link), self.0.store.prefer_no_more(account, kind));
         forgotten?;
         tracing::info!(account.id = %account, drive = %kind, ?ended, "a drive was disconnected");
         Ok(ended)

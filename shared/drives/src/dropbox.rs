@@ -3,17 +3,17 @@
 
 use crate::DriveKind;
 use crate::drive::{
-    AccessToken, Consent, Drive, DriveFailure, Granted, NewFile, Opened, Part, Place, RefreshToken, SavedFile,
-    Sent, Session,
+    AccessToken, Consent, Drive, DriveFailure, Granted, NewFile, Opened, Part, Place, RefreshToken,
+    SavedFile, Sent, Session,
 };
 use crate::settings::DropboxSettings;
 use crate::wire::{self, Answer, FORM};
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use platform::Platform;
 use primitives::times::{self, Wait};
 use primitives::{Private, Secret};
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -103,7 +103,12 @@ impl Dropbox {
     }
 
     /// A call whose arguments are its body.
-    async fn call(&self, access: &AccessToken, path: &str, arguments: &Value) -> Result<Answer, DriveFailure> {
+    async fn call(
+        &self,
+        access: &AccessToken,
+        path: &str,
+        arguments: &Value,
+    ) -> Result<Answer, DriveFailure> {
         let request = self.http.post(format!("{}/2/{path}", self.settings.api_url));
         let request = request.bearer_auth(access.0.expose()).header(CONTENT_TYPE, "application/json");
         wire::send(request.body(arguments.to_string()), &times::DRIVE_CALL).await

@@ -3,8 +3,8 @@
 
 use crate::DriveKind;
 use crate::drive::{
-    AccessToken, Consent, Drive, DriveFailure, Granted, NewFile, Opened, Part, Place, RefreshToken, SavedFile,
-    Sent, Session,
+    AccessToken, Consent, Drive, DriveFailure, Granted, NewFile, Opened, Part, Place, RefreshToken,
+    SavedFile, Sent, Session,
 };
 use crate::settings::GoogleSettings;
 use crate::wire::{self, Answer, FORM};
@@ -139,12 +139,14 @@ fn refused(answer: &Answer) -> DriveFailure {
     let reasons = answer.json::<Refusal>().map(|refusal| refusal.error.errors).unwrap_or_default();
     let reason = reasons.first().map_or("", |reason| reason.reason.as_str());
     match (answer.status.as_u16(), reason) {
-        (403, "storageQuotaExceeded" | "teamDriveFileLimitExceeded" | "numChildrenInNonRootLimitExceeded") => {
-            DriveFailure::Full
-        }
-        (403, "rateLimitExceeded" | "userRateLimitExceeded" | "sharingRateLimitExceeded" | "backendError") => {
-            DriveFailure::Passing("too many requests", answer.retry_after)
-        }
+        (
+            403,
+            "storageQuotaExceeded" | "teamDriveFileLimitExceeded" | "numChildrenInNonRootLimitExceeded",
+        ) => DriveFailure::Full,
+        (
+            403,
+            "rateLimitExceeded" | "userRateLimitExceeded" | "sharingRateLimitExceeded" | "backendError",
+        ) => DriveFailure::Passing("too many requests", answer.retry_after),
         _ => answer.failure(),
     }
 }

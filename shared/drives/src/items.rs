@@ -141,7 +141,8 @@ pub(crate) fn shard_name(shard: u8) -> String {
 
 pub(crate) fn save_item(save: &Save, kept_for: Duration) -> Result<Attributes, StoreError> {
     let output = serde_json::to_string(&save.output);
-    let output = output.map_err(|_| StoreError::corrupt(DRIVE_SAVES.name, "attribute `output` can't be written"))?;
+    let output =
+        output.map_err(|_| StoreError::corrupt(DRIVE_SAVES.name, "attribute `output` can't be written"))?;
     let item = ItemBuilder::default()
         .text("account", &save.account)
         .text("id", save.id)

@@ -33,11 +33,7 @@ impl Saves {
     /// An error when the section `drives` of the profile is wrong. Calls no store.
     pub fn new(platform: &Platform) -> Result<Saves, InvalidSettings> {
         let rules = platform.rules(DriveRules::read)?;
-        Ok(Saves {
-            store: DriveStore::new(platform)?,
-            offered: rules.offered,
-            platform: platform.clone(),
-        })
+        Ok(Saves { store: DriveStore::new(platform)?, offered: rules.offered, platform: platform.clone() })
     }
 
     fn now(&self) -> Timestamp {
@@ -63,7 +59,9 @@ impl Saves {
         number: usize,
         drive: DriveKind,
     ) -> Result<Option<Save>, StoreError> {
-        let Some(output) = order.outputs.get(number).filter(|output| output.bytes > 0) else { return Ok(None) };
+        let Some(output) = order.outputs.get(number).filter(|output| output.bytes > 0) else {
+            return Ok(None);
+        };
         let Ok(number) = u32::try_from(number) else { return Ok(None) };
         let id = SaveId { run: order.run, output: number, drive };
         let save = Save::new(order.account, id, order.tool, output, self.now());

@@ -2,7 +2,9 @@
 //! step after the other and notes each before the next: killed anywhere, the next visitor goes on from there, and no file is
 //! made twice, because its place was fixed first.
 
-use crate::drive::{AccessToken, Drive, DriveFailure, Opened, PART_BYTES, Part, Place, SavedFile, Sent, Session};
+use crate::drive::{
+    AccessToken, Drive, DriveFailure, Opened, PART_BYTES, Part, Place, SavedFile, Sent, Session,
+};
 use crate::drives::Grant;
 use crate::link::{LinkStatus, Preference};
 use crate::save::{Save, SaveFailure, SaveId, SaveState, Setback, Writer};

@@ -51,7 +51,11 @@ impl GoogleSettings {
         Some(GoogleSettings {
             client_id,
             client_secret,
-            consent_url: page(settings, "GOOGLE_CONSENT_URL", "https://accounts.google.com/o/oauth2/v2/auth")?,
+            consent_url: page(
+                settings,
+                "GOOGLE_CONSENT_URL",
+                "https://accounts.google.com/o/oauth2/v2/auth",
+            )?,
             token_url: settings.url_or("GOOGLE_OAUTH_URL", "https://oauth2.googleapis.com"),
             api_url: settings.url_or("GOOGLE_API_URL", "https://www.googleapis.com"),
         })

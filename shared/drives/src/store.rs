@@ -13,8 +13,8 @@ use crate::{DriveKind, DriveRules};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use platform::{
-    ConditionalWrite, InvalidSettings, Item, Page, Platform, StoreError, conditional_write, number, query_all,
-    query_at_most, query_page, text, unless_condition_failed,
+    ConditionalWrite, InvalidSettings, Item, Page, Platform, StoreError, conditional_write, number,
+    query_all, query_at_most, query_page, text, unless_condition_failed,
 };
 use primitives::{AccountId, RunId, Timestamp};
 use std::time::Duration;
@@ -157,7 +157,11 @@ impl DriveStore {
     }
 
     /// Forgets the preference if it is for this drive.
-    pub(crate) async fn prefer_no_more(&self, account: &AccountId, kind: DriveKind) -> Result<(), StoreError> {
+    pub(crate) async fn prefer_no_more(
+        &self,
+        account: &AccountId,
+        kind: DriveKind,
+    ) -> Result<(), StoreError> {
         let delete = self
             .dynamo
             .delete_item()
@@ -228,9 +232,9 @@ impl DriveStore {
             None => put
                 .condition_expression("attribute_not_exists(#account)")
                 .expression_attribute_names("#account", "account"),
-            Some(seen) => put
-                .condition_expression("version = :seen")
-                .expression_attribute_values(":seen", number(seen)),
+            Some(seen) => {
+                put.condition_expression("version = :seen").expression_attribute_values(":seen", number(seen))
+            }
         };
         match conditional_write(put.send().await)? {
             ConditionalWrite::Done(_) => Ok(Written::Done),

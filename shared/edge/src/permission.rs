@@ -110,9 +110,7 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Permission::{
-        Administer, AskPrice, Change, Inspect, Link, Look, Public, Run, Signed, Spend, Unlink,
-    };
+    use Permission::{Administer, AskPrice, Change, Inspect, Link, Look, Public, Run, Signed, Spend, Unlink};
     use ProblemCode::{
         AccountSuspended, ImpersonationRefused, NotAdministrator, StepUpRequired, Unauthenticated,
     };

@@ -3,9 +3,7 @@
 use crate::caller::admit;
 use crate::finish::surrounded;
 use crate::{Edge, Permission};
-use Permission::{
-    Administer, AskPrice, Change, Inspect, Link, Look, Public, Run, Signed, Spend, Unlink,
-};
+use Permission::{Administer, AskPrice, Change, Inspect, Link, Look, Public, Run, Signed, Spend, Unlink};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;

@@ -251,7 +251,11 @@ mod tests {
     #[test]
     fn a_refusal_of_kms_is_what_a_person_can_do_about_it() {
         for (status, code, told) in [
-            (400, "InvalidCiphertextException", "it is not what was sealed, or was sealed for something else"),
+            (
+                400,
+                "InvalidCiphertextException",
+                "it is not what was sealed, or was sealed for something else",
+            ),
             (400, "IncorrectKeyException", "it was sealed with another key"),
             (400, "AccessDeniedException", "the key can't be used (AccessDeniedException)"),
             (400, "DisabledException", "the key can't be used (DisabledException)"),

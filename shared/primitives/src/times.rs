@@ -91,13 +91,17 @@ pub static DRIVE_CALL: Wait = wait(
     &[Inside::Wait(&SAVE_END), Inside::Function("Drives"), Inside::Function("OauthCallback")],
 );
 /// One part of a file on its way to a drive.
-pub static DRIVE_PART: Wait = wait("a part of a file sent to a drive", ms(15_000), &[Inside::Wait(&SAVE_END)]);
+pub static DRIVE_PART: Wait =
+    wait("a part of a file sent to a drive", ms(15_000), &[Inside::Wait(&SAVE_END)]);
 /// After so long a visit of a save that a person has just asked for begins nothing more; the sweep goes on with it.
-pub static SAVE_NOW: Wait = wait("a save that a person has just asked for", ms(4_000), &[Inside::Function("Drives")]);
+pub static SAVE_NOW: Wait =
+    wait("a save that a person has just asked for", ms(4_000), &[Inside::Function("Drives")]);
 /// After so long a visit of the sweep begins nothing more; the next one goes on with it.
-pub static SAVE_SWEEP: Wait = wait("a save that the sweep goes on with", ms(20_000), &[Inside::Function("ReservationSweep")]);
+pub static SAVE_SWEEP: Wait =
+    wait("a save that the sweep goes on with", ms(20_000), &[Inside::Function("ReservationSweep")]);
 /// What a visit has begun when its time is over: a part is read, sent, and noted.
-pub static SAVE_END: Wait = wait("the last step of a visit of a save", ms(22_000), &[Inside::Function("ReservationSweep")]);
+pub static SAVE_END: Wait =
+    wait("the last step of a visit of a save", ms(22_000), &[Inside::Function("ReservationSweep")]);
 
 // ---- a start, and what a request may need besides
 
@@ -244,10 +248,7 @@ pub static IN_A_ROW: &[(&[&Wait], Inside)] = &[
     // Its row, the file, and the row once more.
     (&[&STORE_CALL, &UPLOAD_LOOK, &STORE_CALL], Inside::Function("Uploads")),
     // The code's exchange, who the drive belongs to, the sealing of the token, its row.
-    (
-        &[&SECRETS_LOOK, &DRIVE_CALL, &STORE_CALL],
-        Inside::Function("OauthCallback"),
-    ),
+    (&[&SECRETS_LOOK, &DRIVE_CALL, &STORE_CALL], Inside::Function("OauthCallback")),
     // What a visit has begun when its time is over must end before the next tick.
     (&[&SAVE_SWEEP, &SAVE_END], Inside::Function("ReservationSweep")),
     // A card's order is asked for before it is believed.

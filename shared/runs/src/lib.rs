@@ -56,6 +56,5 @@ pub use usage::UsageRow;
 pub use view::{
     AttemptView, BalanceView, Milestone, OutputEnding, OutputType, OutputView, ParameterType, PriceCaseView,
     PriceView, QuoteView, ReceiptView, RunBegun, RunPage, RunStatus, RunSummary, RunView, SavedView,
-    TimelineStep,
-    ToolParameter,
+    TimelineStep, ToolParameter,
 };

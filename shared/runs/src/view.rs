@@ -1,8 +1,6 @@
 //! The shapes people see: what `GET /v1/runs/{id}`, the JSON answer of a run and the `done` event share.
 
-use crate::closed_sets::{
-    AttemptOutcome, DriveName, PictureSize, RunFailure, SaveFailureCode, SaveStatus,
-};
+use crate::closed_sets::{AttemptOutcome, DriveName, PictureSize, RunFailure, SaveFailureCode, SaveStatus};
 use crate::pricing::{Case, PriceCase};
 use crate::receipt::Receipt;
 use crate::{ImageSize, PriceRow, RunsError, Tried};

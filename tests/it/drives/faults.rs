@@ -17,7 +17,13 @@ fn calls(drive: DriveKind) -> &'static [&'static str] {
     }
 }
 
-async fn assert_saved_once(world: &World, person: &Person, drive: DriveKind, output: &StoredOutput, what: &str) {
+async fn assert_saved_once(
+    world: &World,
+    person: &Person,
+    drive: DriveKind,
+    output: &StoredOutput,
+    what: &str,
+) {
     for _ in 0..8 {
         if newest(person).await["status"] == "saved" {
             break;
@@ -177,6 +183,10 @@ async fn a_file_in_the_drive_that_its_owner_has_changed_is_left_alone() {
     delete.send().await.unwrap();
     save(&world, &ann, &run, DROPBOX).await;
     assert_eq!(files(&world, DROPBOX).len(), 1);
-    assert_eq!(files(&world, DROPBOX)[0].id, before[0].id, "the same file at the same place is the same file");
+    assert_eq!(
+        files(&world, DROPBOX)[0].id,
+        before[0].id,
+        "the same file at the same place is the same file"
+    );
     assert_eq!(shown(&ann, &run).await, [saved(&before[0])]);
 }

@@ -12,16 +12,28 @@ async fn a_drive_is_linked_at_its_own_page_and_shown_to_its_person_alone() {
     for drive in BOTH {
         assert_eq!(status(&ann, drive).await, "not_linked");
         link(&world, &ann, drive).await;
-        assert_eq!((status(&ann, drive).await.as_str(), status(&bob, drive).await.as_str()), ("linked", "not_linked"));
+        assert_eq!(
+            (status(&ann, drive).await.as_str(), status(&bob, drive).await.as_str()),
+            ("linked", "not_linked")
+        );
         assert_eq!(grants(&world, drive, "ann"), 1);
     }
     // Asked for is the least: the files that we make, and a refresh token, by PKCE.
     let begun = begin(&bob, GOOGLE).await;
-    for part in ["scope=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fdrive.file&", "access_type=offline", "prompt=consent", "code_challenge_method=S256"] {
+    for part in [
+        "scope=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fdrive.file&",
+        "access_type=offline",
+        "prompt=consent",
+        "code_challenge_method=S256",
+    ] {
         assert!(begun.consent_url.contains(part), "{part}: {}", begun.consent_url);
     }
     let begun = begin(&bob, DROPBOX).await;
-    for part in ["scope=files.content.write+files.metadata.read&", "token_access_type=offline", "code_challenge_method=S256"] {
+    for part in [
+        "scope=files.content.write+files.metadata.read&",
+        "token_access_type=offline",
+        "code_challenge_method=S256",
+    ] {
         assert!(begun.consent_url.contains(part), "{part}: {}", begun.consent_url);
     }
 }
@@ -56,10 +68,20 @@ async fn a_return_in_another_browser_links_nothing_and_uses_up_the_state() {
         // And the other way round: Ann is sent to the page that Mallory began, and her drive is not linked to Mallory.
         let again = begin(&mallory, drive).await;
         let address = decide(&again.consent_url, &[("person", "ann")]).await;
-        assert_eq!(come_back(&world, &world.product.base, &address, Some(&of_ann.cookie)).await, "other_browser");
+        assert_eq!(
+            come_back(&world, &world.product.base, &address, Some(&of_ann.cookie)).await,
+            "other_browser"
+        );
         assert_eq!(come_back(&world, &world.product.base, &address, Some(&again.cookie)).await, "expired");
-        assert_eq!((status(&ann, drive).await.as_str(), status(&mallory, drive).await.as_str()), ("not_linked", "not_linked"));
-        assert_eq!((grants(&world, drive, "ann"), grants(&world, drive, "mallory")), (0, 0), "no code was exchanged");
+        assert_eq!(
+            (status(&ann, drive).await.as_str(), status(&mallory, drive).await.as_str()),
+            ("not_linked", "not_linked")
+        );
+        assert_eq!(
+            (grants(&world, drive, "ann"), grants(&world, drive, "mallory")),
+            (0, 0),
+            "no code was exchanged"
+        );
         // Two cookies of one name could be an attacker's and the browser's own.
         let third = begin(&ann, drive).await;
         let address = decide(&third.consent_url, &[("person", "ann")]).await;
@@ -94,9 +116,10 @@ async fn a_person_who_says_no_or_grants_too_little_has_linked_nothing() {
     let world = World::start().await;
     let ann = world.person("ann");
     for drive in BOTH {
-        for (form, result) in
-            [(&[("decision", "deny")][..], "declined"), (&[("decision", "allow"), ("scope", "none")], "grant_too_small")]
-        {
+        for (form, result) in [
+            (&[("decision", "deny")][..], "declined"),
+            (&[("decision", "allow"), ("scope", "none")], "grant_too_small"),
+        ] {
             let begun = begin(&ann, drive).await;
             let address = decide(&begun.consent_url, form).await;
             assert_eq!(come_back(&world, &world.product.base, &address, Some(&begun.cookie)).await, result);
@@ -129,7 +152,8 @@ async fn a_linked_drive_is_not_linked_again_before_it_is_disconnected() {
     let ann = world.person("ann");
     for drive in BOTH {
         // Three links are begun before one of them ends.
-        let (one, same, other) = (begin(&ann, drive).await, begin(&ann, drive).await, begin(&ann, drive).await);
+        let (one, same, other) =
+            (begin(&ann, drive).await, begin(&ann, drive).await, begin(&ann, drive).await);
         let address = decide(&one.consent_url, &[("person", "ann")]).await;
         assert_eq!(come_back(&world, &world.product.base, &address, Some(&one.cookie)).await, "linked");
         for (begun, owner) in [(&same, "ann"), (&other, "ann_at_work")] {
@@ -155,7 +179,10 @@ async fn a_disconnected_drive_is_forgotten_here_and_its_grant_ended_there() {
         assert_eq!((gone.status, &gone.body["access"]), (200, &json!("revoked")), "{}", gone.text);
         assert_eq!((status(&ann, drive).await.as_str(), grants(&world, drive, "ann")), ("not_linked", 0));
         let shown = ann.get("/v1/drives").await;
-        assert_eq!((&shown.body["storage_provider"], &shown.body["saving"]), (&Value::Null, &json!("by_hand")));
+        assert_eq!(
+            (&shown.body["storage_provider"], &shown.body["saving"]),
+            (&Value::Null, &json!("by_hand"))
+        );
         assert!(books::scan(&world, "linked_drives").await.is_empty(), "nothing of it is left");
         let again = ann.send("DELETE", &path, &Value::Null).await;
         assert_eq!((again.status, &again.body["access"]), (200, &json!("none")));
@@ -167,7 +194,11 @@ async fn a_drive_that_does_not_answer_keeps_no_token_with_us() {
     let world = World::start().await;
     let ann = world.person("ann");
     for drive in BOTH {
-        for fault in [sandbox::Fault::Refuse, sandbox::Fault::DropBefore, sandbox::Fault::Status { status: 400, retry_after: None }] {
+        for fault in [
+            sandbox::Fault::Refuse,
+            sandbox::Fault::DropBefore,
+            sandbox::Fault::Status { status: 400, retry_after: None },
+        ] {
             link(&world, &ann, drive).await;
             world.sandbox.faults().set(service(drive), sandbox::FaultRule::always(fault));
             let gone = ann.send("DELETE", &format!("/v1/drives/{drive}"), &Value::Null).await;

@@ -57,7 +57,9 @@ async fn a_picture_goes_to_the_preferred_drive_or_to_the_only_one() {
     prefer(&ann, GOOGLE, "by_hand").await;
     assert_eq!(save().await.body["drive"], "google_drive");
     assert_eq!((files(&world, DROPBOX).len(), files(&world, GOOGLE).len()), (1, 1));
-    assert!(files(&world, GOOGLE)[0].name.ends_with(".jpg") || files(&world, GOOGLE)[0].name.ends_with(".png"));
+    assert!(
+        files(&world, GOOGLE)[0].name.ends_with(".jpg") || files(&world, GOOGLE)[0].name.ends_with(".png")
+    );
 }
 
 #[tokio::test]
@@ -94,7 +96,10 @@ async fn a_failed_run_saves_nothing() {
     link(&world, &ann, GOOGLE).await;
     prefer(&ann, GOOGLE, "always").await;
     let refused = "x [[sandbox:deepseek.refuse]]";
-    world.sandbox.faults().set(sandbox::Service::Anthropic, sandbox::FaultRule::always(sandbox::Fault::Refuse));
+    world
+        .sandbox
+        .faults()
+        .set(sandbox::Service::Anthropic, sandbox::FaultRule::always(sandbox::Fault::Refuse));
     assert_eq!(ann.script(refused).await.problem(), "provider_failed");
     sweep(&world).await;
     assert!(files(&world, GOOGLE).is_empty() && books::scan(&world, "drive_saves").await.is_empty());
@@ -113,8 +118,8 @@ async fn a_revoked_grant_is_told_as_reconnect() {
         assert_eq!(shown(&ann, &run).await, [failed("reconnect")]);
         assert_eq!(status(&ann, drive).await, "reconnect");
         assert_eq!(ask(&ann, &run, drive).await.problem(), "drive_reconnect");
-        let preferred = ann.send("PATCH", "/v1/drives", &json!({ "storage_provider": drive.as_str(), "saving": "always" }));
-        assert_eq!(preferred.await.problem(), "drive_reconnect");
+        let wish = json!({ "storage_provider": drive.as_str(), "saving": "always" });
+        assert_eq!(ann.send("PATCH", "/v1/drives", &wish).await.problem(), "drive_reconnect");
         // The sweep does not loop over it.
         let asked = world.provider_calls(service(drive));
         world.advance(Duration::from_secs(86_400));
@@ -205,7 +210,8 @@ async fn what_is_not_there_or_not_yours_is_not_saved() {
     let run = a_text(&ann).await;
     assert_eq!(ask(&bob, &run, GOOGLE).await.problem(), "not_found");
     assert_eq!(ask(&ann, &RunId::mint(world.now()).to_string(), GOOGLE).await.problem(), "not_found");
-    let beyond = ann.send("POST", "/v1/saves", &json!({ "run_id": run, "output": 1, "drive": "google_drive" })).await;
+    let beyond =
+        ann.send("POST", "/v1/saves", &json!({ "run_id": run, "output": 1, "drive": "google_drive" })).await;
     assert_eq!(beyond.problem(), "not_found");
     assert_eq!(ask(&ann, &run, DROPBOX).await.problem(), "drive_not_linked");
     for wish in [json!({ "run_id": "1" }), json!({ "run_id": run, "drive": "floppy" })] {
@@ -227,7 +233,10 @@ async fn an_output_that_ends_before_it_is_saved_is_told_as_gone() {
     world.advance(Duration::from_secs(30 * 86_400));
     sweep(&world).await;
     let save = newest(&ann).await;
-    assert_eq!((&save["status"], &save["failure"], &save["run_id"]), (&json!("failed"), &json!("output_gone"), &json!(run)));
+    assert_eq!(
+        (&save["status"], &save["failure"], &save["run_id"]),
+        (&json!("failed"), &json!("output_gone"), &json!(run))
+    );
 }
 
 #[tokio::test]

@@ -30,7 +30,11 @@ async fn a_sealed_token_opens_for_its_person_and_its_drive_alone() {
         assert!(!sealed.contains("refresh"), "{sealed}");
         assert!(vault.open(&ann, &sealed).await.unwrap() == token);
         assert_ne!(vault.seal(&ann, &token).await.unwrap(), sealed, "sealed anew each time");
-        for other in [binding("user_bob", "google_drive"), binding("user_ann", "dropbox"), Binding { purpose: "other", ..ann.clone() }] {
+        for other in [
+            binding("user_bob", "google_drive"),
+            binding("user_ann", "dropbox"),
+            Binding { purpose: "other", ..ann.clone() },
+        ] {
             let refused = vault.open(&other, &sealed).await;
             assert!(matches!(refused, Err(VaultError::Broken)), "{other:?}: {refused:?}");
         }
@@ -64,8 +68,11 @@ async fn a_sealed_token_with_one_bit_changed_or_cut_off_does_not_open() {
 async fn a_token_that_was_sealed_with_another_key_is_refused_as_that() {
     let world = World::start().await;
     let ann = binding("user_ann", "dropbox");
-    let (ours, other, local) =
-        (vault(&world.accountant, DRIVE_KEY), vault(&world.accountant, OTHER_KEY), vault(&world.accountant, ""));
+    let (ours, other, local) = (
+        vault(&world.accountant, DRIVE_KEY),
+        vault(&world.accountant, OTHER_KEY),
+        vault(&world.accountant, ""),
+    );
     let sealed = ours.seal(&ann, &Secret::new("token")).await.unwrap();
     for vault in [&other, &local] {
         let refused = vault.open(&ann, &sealed).await;
@@ -106,7 +113,10 @@ async fn a_token_in_another_persons_row_is_told_as_reconnect_and_never_used() {
         put_token(&world, &bob, drive, token_of(&world, &ann).await).await;
         save(&world, &bob, &run, drive).await;
         assert_eq!(shown(&bob, &run).await, [failed("reconnect")]);
-        assert_eq!((status(&bob, drive).await.as_str(), status(&ann, drive).await.as_str()), ("reconnect", "linked"));
+        assert_eq!(
+            (status(&bob, drive).await.as_str(), status(&ann, drive).await.as_str()),
+            ("reconnect", "linked")
+        );
         assert!(files(&world, drive).is_empty(), "Ann's drive has nothing of Bob's");
         link(&world, &bob, drive).await;
         save(&world, &bob, &run, drive).await;
@@ -126,7 +136,11 @@ async fn with_another_key_saves_wait_and_go_through_when_the_right_one_is_back()
     let run = a_text(&ann).await;
     let misled = world.instance(&[("DRIVE_VAULT", OTHER_KEY)]).await;
     reservation_sweep::handle(&misled.role("ReservationSweep")).await.unwrap();
-    assert_eq!(shown(&ann, &run).await, [waiting()], "the link may be whole: a person has to look at the key");
+    assert_eq!(
+        shown(&ann, &run).await,
+        [waiting()],
+        "the link may be whole: a person has to look at the key"
+    );
     assert_eq!(status(&ann, GOOGLE).await, "linked");
     world.advance(std::time::Duration::from_secs(61));
     sweep(&world).await;
@@ -148,7 +162,8 @@ async fn no_token_code_or_address_of_an_upload_stands_in_a_table_in_clear() {
         for table in ["linked_drives", "pending_links", "drive_saves"] {
             for row in books::scan(&world, table).await {
                 let text = format!("{row:?}");
-                for secret in ["1//0", "ya29.", "4/0", "sl.u.", "refresh-", "upload_id", "pid_upload_session"] {
+                for secret in ["1//0", "ya29.", "4/0", "sl.u.", "refresh-", "upload_id", "pid_upload_session"]
+                {
                     assert!(!text.contains(secret), "{table}: {secret} in {text}");
                 }
             }

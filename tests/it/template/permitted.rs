@@ -189,13 +189,12 @@ pub(super) const METRICS_NAMESPACE: &str = "METRICS_NAMESPACE";
 pub(super) const WHERE_SECRETS_LIE: [&str; 2] = ["SECRETS", "SECRETS_PATH"];
 
 /// Required by the code only where the setting beside it is given.
-pub(super) const ONLY_BESIDE: &[(&str, &str)] =
-    &[
-        ("COMFYUI_URL", "COMFYUI_URL"),
-        ("DROPBOX_CLIENT_SECRET", "DROPBOX_CLIENT_ID"),
-        ("GOOGLE_DRIVE_CLIENT_SECRET", "GOOGLE_DRIVE_CLIENT_ID"),
-        ("SEPAY_SECRET_KEY", "SEPAY_MERCHANT_ID"),
-    ];
+pub(super) const ONLY_BESIDE: &[(&str, &str)] = &[
+    ("COMFYUI_URL", "COMFYUI_URL"),
+    ("DROPBOX_CLIENT_SECRET", "DROPBOX_CLIENT_ID"),
+    ("GOOGLE_DRIVE_CLIENT_SECRET", "GOOGLE_DRIVE_CLIENT_ID"),
+    ("SEPAY_SECRET_KEY", "SEPAY_MERCHANT_ID"),
+];
 
 /// What the template consists of. Each kind is understood by a check here.
 pub(super) const KINDS: &[&str] = &[

@@ -104,7 +104,8 @@ impl Guard {
         let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         let call =
             Call { method: "POST", path: "/", query: None, target: header("x-amz-target"), body: &body };
-        let judged = signer(header("authorization"), None).map_or(Ok(()), |function| guard.check(function, &call));
+        let judged =
+            signer(header("authorization"), None).map_or(Ok(()), |function| guard.check(function, &call));
         match judged {
             Ok(()) => next.run(Request::from_parts(head, Body::from(body))).await,
             Err(refusal) => (StatusCode::BAD_REQUEST, refusal.json().to_string()).into_response(),

@@ -78,8 +78,12 @@ fn places(statement: &Value) -> Result<Vec<String>, String> {
                 if form == "Fn::GetAtt" && parts.get(1) == Some(&json!("Arn")) =>
             {
                 parts.first().and_then(Value::as_str).and_then(|name| match (name, &via) {
-                    ("DriveKey", Some(purpose)) if purpose == DRIVE_TOKEN => Some(format!("key of {purpose}")),
-                    ("DataKey", Some(service)) if service != DRIVE_TOKEN => Some(format!("key via {service}")),
+                    ("DriveKey", Some(purpose)) if purpose == DRIVE_TOKEN => {
+                        Some(format!("key of {purpose}"))
+                    }
+                    ("DataKey", Some(service)) if service != DRIVE_TOKEN => {
+                        Some(format!("key via {service}"))
+                    }
                     (name, None) => table_name(name),
                     _ => None,
                 })

@@ -18,7 +18,10 @@ pub(crate) fn refusal(status: u16) -> Response {
             reply::with_header(answer, "retry-after", "1")
         }
         // A page, and no JSON.
-        500 | 503 => reply::html(status, "<!doctype html><title>Dropbox - 5xx</title><h1>Error</h1><p>Something went wrong. Don't worry, your files are still safe.</p>"),
+        500 | 503 => reply::html(
+            status,
+            "<!doctype html><title>Dropbox - 5xx</title><h1>Error</h1><p>Something went wrong. Don't worry, your files are still safe.</p>",
+        ),
         _ => reply::text(status, "Unexpected error"),
     }
 }

@@ -21,8 +21,10 @@ fn arguments(call: &Call, path: &str) -> Result<Value, Response> {
         return Err(refusal::malformed(&[path], "Bad HTTP \"Content-Type\" header"));
     }
     let text = call.header("dropbox-api-arg");
-    let text = text.ok_or_else(|| refusal::malformed(&[path], "Must provide HTTP header \"Dropbox-API-Arg\""))?;
-    let unread = || refusal::malformed(&[path], "HTTP header \"Dropbox-API-Arg\": could not decode input as JSON");
+    let text =
+        text.ok_or_else(|| refusal::malformed(&[path], "Must provide HTTP header \"Dropbox-API-Arg\""))?;
+    let unread =
+        || refusal::malformed(&[path], "HTTP header \"Dropbox-API-Arg\": could not decode input as JSON");
     serde_json::from_str(text).map_err(|_| unread())
 }
 
@@ -93,13 +95,7 @@ pub(super) fn finish(world: &Arc<World>, call: &Call, mood: &Mood, person: &str)
         return path_error("conflict/file", json!({ ".tag": "conflict", "conflict": { ".tag": "file" } }));
     }
     folders.made += 1;
-    let file = File {
-        id: ids::tagged("id:"),
-        name,
-        number: folders.made,
-        changed_at: world.now(),
-        content,
-    };
+    let file = File { id: ids::tagged("id:"), name, number: folders.made, changed_at: world.now(), content };
     let (shown, bytes) = (files::shown(&path, &file), file.content.bytes);
     folders.files.insert(key, file);
     if let Entry::Occupied(mut room) = folders.room.entry(person.to_owned()) {

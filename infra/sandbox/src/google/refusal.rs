@@ -25,7 +25,8 @@ fn unauthenticated() -> Response {
         "message": "Invalid Credentials", "domain": "global", "reason": "authError",
         "location": "Authorization", "locationType": "header",
     }]);
-    let body = json!({ "error": { "code": 401, "message": message, "errors": inner, "status": "UNAUTHENTICATED" } });
+    let body =
+        json!({ "error": { "code": 401, "message": message, "errors": inner, "status": "UNAUTHENTICATED" } });
     reply::json(401, &body)
 }
 

@@ -80,7 +80,12 @@ pub(super) fn part(world: &Arc<World>, call: &Call, mood: &Mood) -> Response {
         upload.bytes = upload.bytes.or(total);
         let have = upload.content.bytes;
         if from > have {
-            return reply::text(400, format!("Invalid request.  According to the Content-Range header, the upload offset is {from} byte(s), which exceeds already uploaded size of {have} byte(s)."));
+            return reply::text(
+                400,
+                format!(
+                    "Invalid request.  According to the Content-Range header, the upload offset is {from} byte(s), which exceeds already uploaded size of {have} byte(s)."
+                ),
+            );
         }
         // What was sent before is passed over.
         let known = usize::try_from(have - from).unwrap_or(usize::MAX).min(call.body.len());
@@ -94,7 +99,11 @@ pub(super) fn part(world: &Arc<World>, call: &Call, mood: &Mood) -> Response {
         return finish(world, &mut drive, &name);
     }
     let answer = reply::empty(308);
-    if have == 0 { answer } else { reply::with_header(answer, RANGE.as_str(), &format!("bytes=0-{}", have - 1)) }
+    if have == 0 {
+        answer
+    } else {
+        reply::with_header(answer, RANGE.as_str(), &format!("bytes=0-{}", have - 1))
+    }
 }
 
 fn whole_grains(have: u64, new: usize) -> usize {
@@ -138,7 +147,11 @@ impl Drive {
 }
 
 enum Range {
-    Part { from: u64, to: u64, total: Option<u64> },
+    Part {
+        from: u64,
+        to: u64,
+        total: Option<u64>,
+    },
     /// Only how far it is.
     Question,
 }

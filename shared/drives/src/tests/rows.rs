@@ -50,12 +50,8 @@ fn links_preferences_and_begun_links_are_read_as_they_were_written() {
         assert_eq!(read_preference(&preference_item(&account, preference).unwrap()).unwrap(), preference);
     }
     assert!(preference_item(&account, Preference::Unset).is_none());
-    let pending = PendingLink {
-        account,
-        kind: DriveKind::GoogleDrive,
-        challenge: "c".to_owned(),
-        expires_at: now(),
-    };
+    let pending =
+        PendingLink { account, kind: DriveKind::GoogleDrive, challenge: "c".to_owned(), expires_at: now() };
     assert_eq!(read_pending(&pending_item("s", &pending)).unwrap(), pending);
 }
 
