@@ -51,7 +51,7 @@ pub(crate) fn serve_aws(
         Some(url) => forward::router(url)?,
         None => Router::new().fallback(objects).with_state(stores.clone()),
     };
-    let services = Services { dynamo, kms: crate::kms::router(), ssm: parameters.router(), objects };
+    let services = Services { dynamo, kms: crate::kms::router("/"), ssm: parameters.router(), objects };
     let router = Router::new().fallback(to_service).with_state(services);
     let door = Door { iam, names, takes_sessions: takes_sessions(stores) };
     let router = router.layer(from_fn_with_state(door, as_allowed));

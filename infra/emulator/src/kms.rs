@@ -17,9 +17,9 @@ const PLAINTEXT_BYTES_MAX: usize = 4_096;
 /// What is known here begins so; other keys do not exist.
 const KEYS: &str = "arn:";
 
-/// Answers `POST /`. Every ARN of a key is a key of its own, made of the ARN: nothing is kept.
-pub fn router() -> Router {
-    Router::new().route("/", post(answer))
+/// Answers `POST` at this path. Every ARN of a key is a key of its own, made of the ARN: nothing is kept.
+pub fn router(path: &str) -> Router {
+    Router::new().route(path, post(answer))
 }
 
 async fn answer(headers: HeaderMap, body: Bytes) -> Response {

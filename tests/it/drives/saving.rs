@@ -35,7 +35,7 @@ async fn an_output_is_saved_by_hand_and_its_link_stands_in_the_run() {
     let rest = ann.get(&format!("/v1/saves?cursor={cursor}")).await;
     assert_eq!((rest.body["saves"].as_array().unwrap().len(), &rest.body["next_cursor"]), (1, &Value::Null));
     assert_eq!(ann.balance().await, (98, 0, 0), "saving costs nothing");
-    books::check_settled(&world).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn a_person_who_wants_all_saved_has_every_output_in_the_drive_a_minute_lat
     // By hand again: nothing is saved by itself.
     let run = a_text(&ann).await;
     assert!(shown(&ann, &run).await.is_empty());
-    books::check_settled(&world).await;
+    books::check(&world).await;
 }
 
 #[tokio::test]

@@ -141,8 +141,8 @@ impl World {
         let guard = Guard::new(Names { table_prefix: prefix, bucket: MEDIA_BUCKET.to_owned() });
         let links = stores.s3_router(&[ORIGIN.to_owned()]);
         let links = links.layer(from_fn_with_state(guard.clone(), Guard::check_link));
-        let keys = emulator::kms::router().layer(from_fn_with_state(guard.clone(), Guard::check_key));
-        let serving = serve(listener, sandbox.router().nest("/kms", keys).merge(links));
+        let keys = emulator::kms::router("/kms/").layer(from_fn_with_state(guard.clone(), Guard::check_key));
+        let serving = serve(listener, sandbox.router().merge(keys).merge(links));
         prepare(&stores, &clock, &outside).await;
         let product = Instance::start(&stores, &clock, &outside, &settings, &guard, None).await;
         runs::Shop::new(&product.platform).unwrap().seed().await.unwrap();
