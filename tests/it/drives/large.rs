@@ -65,6 +65,8 @@ async fn a_file_of_500_mb_is_sent_part_by_part_with_one_part_in_memory() {
         let role = sweeper.role("ReservationSweep");
         let saving = drives::Saving::new(&role).unwrap();
         while newest(&ann).await["status"] == "waiting" {
+            let save = newest(&ann).await;
+            assert!(save["next_try_at"].is_null(), "nothing stood in the way: {save}");
             saving.run_due_within(Duration::from_secs(20)).await.unwrap();
         }
         let found = files(&world, drive);
