@@ -9,10 +9,7 @@ fn every_function_folder_has_its_resource_and_the_reverse() {
 
     let mut more = folders();
     more.insert("another".to_owned());
-    assert_complains(
-        check_functions(&template(), &more),
-        "functions/another has no resource Another",
-    );
+    assert_complains(check_functions(&template(), &more), "functions/another has no resource Another");
     let mut fewer = folders();
     fewer.remove("pricing");
     assert_complains(check_functions(&template(), &fewer), "the function Pricing has no folder");

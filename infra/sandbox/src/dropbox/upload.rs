@@ -10,28 +10,28 @@ use super::{File, Folders, Session, files, refusal};
 use crate::cabinet::Growing;
 use crate::call::Call;
 use crate::door::Mood;
+use crate::reply::Refused;
 use crate::{Fault, World, ids, reply};
 
 /// A session ends after a week.
 const SESSION_SECONDS: u64 = 7 * 86_400;
 
 /// The arguments of a call whose body is content.
-fn arguments(call: &Call, path: &str) -> Result<Value, Response> {
+fn arguments(call: &Call, path: &str) -> Result<Value, Refused> {
     if call.header("content-type").is_none_or(|kind| !kind.starts_with("application/octet-stream")) {
-        return Err(refusal::malformed(&[path], "Bad HTTP \"Content-Type\" header"));
+        return Err(Box::new(refusal::malformed(&[path], "Bad HTTP \"Content-Type\" header")));
     }
+    let malformed = |why: &str| Box::new(refusal::malformed(&[path], why));
     let text = call.header("dropbox-api-arg");
-    let text =
-        text.ok_or_else(|| refusal::malformed(&[path], "Must provide HTTP header \"Dropbox-API-Arg\""))?;
-    let unread =
-        || refusal::malformed(&[path], "HTTP header \"Dropbox-API-Arg\": could not decode input as JSON");
-    serde_json::from_str(text).map_err(|_| unread())
+    let text = text.ok_or_else(|| malformed("Must provide HTTP header \"Dropbox-API-Arg\""))?;
+    let unread = "HTTP header \"Dropbox-API-Arg\": could not decode input as JSON";
+    serde_json::from_str(text).map_err(|_| malformed(unread))
 }
 
 pub(super) fn start(world: &Arc<World>, call: &Call, person: &str) -> Response {
     let arguments = match arguments(call, "files/upload_session/start") {
         Ok(arguments) => arguments,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let mut content = Growing::default();
     content.add(&call.body);
@@ -49,7 +49,7 @@ pub(super) fn start(world: &Arc<World>, call: &Call, person: &str) -> Response {
 pub(super) fn append(world: &Arc<World>, call: &Call, mood: &Mood, person: &str) -> Response {
     let arguments = match arguments(call, "files/upload_session/append_v2") {
         Ok(arguments) => arguments,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let mut folders = world.dropbox.folders();
     match folders.grow(world, &arguments["cursor"], call, mood, person) {
@@ -65,7 +65,7 @@ pub(super) fn append(world: &Arc<World>, call: &Call, mood: &Mood, person: &str)
 pub(super) fn finish(world: &Arc<World>, call: &Call, mood: &Mood, person: &str) -> Response {
     let arguments = match arguments(call, "files/upload_session/finish") {
         Ok(arguments) => arguments,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let mut folders = world.dropbox.folders();
     if let Err((error, summary)) = folders.grow(world, &arguments["cursor"], call, mood, person) {

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Answer, ask, instant};
 use crate::{
-    DROPBOX_CLIENT_ID, DROPBOX_CLIENT_SECRET, Fault, FaultRule, GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, Sandbox,
-    Service,
+    DROPBOX_CLIENT_ID, DROPBOX_CLIENT_SECRET, Fault, FaultRule, GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET,
+    Sandbox, Service,
 };
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -34,7 +34,8 @@ async fn google_token(sandbox: &Sandbox, fields: &[(&str, &str)]) -> Answer {
 }
 
 async fn google_code(sandbox: &Sandbox, code: &str) -> Answer {
-    let fields = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", "http://localhost:9/back")];
+    let fields =
+        [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", "http://localhost:9/back")];
     google_token(sandbox, &fields).await
 }
 
@@ -122,12 +123,15 @@ async fn google_keeps_whole_grains_passes_over_what_it_has_and_says_how_far_it_i
     let sandbox = instant();
     let token = bearer(&google(&sandbox, "person=ann").await["access_token"]);
     let total = 2 * GRAIN + 10;
-    let address = begun(&sandbox, &token, &json!({ "name": "kite" }), total).await.header("location").to_owned();
+    let address =
+        begun(&sandbox, &token, &json!({ "name": "kite" }), total).await.header("location").to_owned();
     let nothing = part(&sandbox, &address, &format!("bytes */{total}"), vec![]).await;
     assert_eq!((nothing.status, nothing.header("range")), (308, ""));
     let most = part(&sandbox, &address, &format!("bytes 0-{}/{total}", GRAIN + 4), vec![1; GRAIN + 5]).await;
     assert_eq!((most.status, most.header("range")), (308, format!("bytes=0-{}", GRAIN - 1).as_str()));
-    let gap = part(&sandbox, &address, &format!("bytes {}-{}/{total}", GRAIN + 5, total - 1), vec![1; GRAIN + 5]).await;
+    let gap =
+        part(&sandbox, &address, &format!("bytes {}-{}/{total}", GRAIN + 5, total - 1), vec![1; GRAIN + 5])
+            .await;
     assert_eq!(gap.status, 400);
     let rest = part(&sandbox, &address, &format!("bytes 0-{}/{total}", total - 1), vec![1; total]).await;
     assert_eq!((rest.status, text(&rest.json()["size"])), (200, total.to_string().as_str()));
@@ -157,9 +161,12 @@ async fn dropbox(sandbox: &Sandbox, person: &'static str) -> Value {
         "/sandbox/dropbox/oauth2/authorize?client_id={DROPBOX_CLIENT_ID}&redirect_uri={BACK}&response_type=code&token_access_type=offline&scope=files.content.write+files.metadata.read"
     );
     let code = code(sandbox, &page, person).await;
-    dropbox_token(sandbox, &[("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", "http://localhost:9/back")])
-        .await
-        .json()
+    dropbox_token(
+        sandbox,
+        &[("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", "http://localhost:9/back")],
+    )
+    .await
+    .json()
 }
 
 async fn dropbox_token(sandbox: &Sandbox, fields: &[(&str, &str)]) -> Answer {
@@ -168,7 +175,13 @@ async fn dropbox_token(sandbox: &Sandbox, fields: &[(&str, &str)]) -> Answer {
     ask(sandbox, "POST /sandbox/dropbox/oauth2/token", &[FORM], form.extend_pairs(fields).finish()).await
 }
 
-async fn content(sandbox: &Sandbox, token: &str, path: &str, arguments: &Value, body: &'static str) -> Answer {
+async fn content(
+    sandbox: &Sandbox,
+    token: &str,
+    path: &str,
+    arguments: &Value,
+    body: &'static str,
+) -> Answer {
     let arguments = arguments.to_string();
     let headers = [
         ("authorization", token),
@@ -184,10 +197,14 @@ async fn a_renewed_token_of_dropboxs_comes_alone_and_revoking_it_ends_its_own_li
     let (one, other) = (dropbox(&sandbox, "person=ann").await, dropbox(&sandbox, "person=ann").await);
     assert!(text(&one["account_id"]).starts_with("dbid:"));
     let refresh = text(&one["refresh_token"]).to_owned();
-    let renewed = dropbox_token(&sandbox, &[("grant_type", "refresh_token"), ("refresh_token", &refresh)]).await.json();
-    assert!(renewed["scope"].is_null() && renewed["account_id"].is_null() && renewed["refresh_token"].is_null());
+    let renewed =
+        dropbox_token(&sandbox, &[("grant_type", "refresh_token"), ("refresh_token", &refresh)]).await.json();
+    assert!(
+        renewed["scope"].is_null() && renewed["account_id"].is_null() && renewed["refresh_token"].is_null()
+    );
     let token = bearer(&renewed["access_token"]);
-    let revoked = ask(&sandbox, "POST /sandbox/dropbox/2/auth/token/revoke", &[("authorization", &token)], "").await;
+    let revoked =
+        ask(&sandbox, "POST /sandbox/dropbox/2/auth/token/revoke", &[("authorization", &token)], "").await;
     assert_eq!((revoked.status, revoked.text()), (200, "null"));
     let over = dropbox_token(&sandbox, &[("grant_type", "refresh_token"), ("refresh_token", &refresh)]).await;
     assert_eq!(text(&over.json()["error"]), "invalid_grant");
@@ -205,7 +222,8 @@ async fn dropbox_takes_the_next_byte_alone_and_the_same_file_twice() {
     for _ in 0..2 {
         let begun = content(&sandbox, &token, "start", &json!({ "close": false }), "a red ").await.json();
         let session = &begun["session_id"];
-        let wrong = content(&sandbox, &token, "append_v2", &json!({ "cursor": cursor(session, 0) }), "kite").await;
+        let wrong =
+            content(&sandbox, &token, "append_v2", &json!({ "cursor": cursor(session, 0) }), "kite").await;
         assert_eq!((wrong.status, &wrong.json()["error"]["correct_offset"]), (409, &json!(6)));
         let end = json!({ "cursor": cursor(session, 6), "commit": commit });
         let made = content(&sandbox, &token, "finish", &end, "kite").await;
@@ -234,7 +252,10 @@ async fn faults_have_each_drives_own_shape() {
     let path = "POST /sandbox/dropbox/2/files/get_metadata";
     sandbox.faults().set(Service::Dropbox, FaultRule::once(busy));
     let told = ask(&sandbox, path, &[], "").await;
-    assert_eq!((told.status, told.header("retry-after"), &told.json()["error"]["retry_after"]), (429, "1", &json!(1)));
+    assert_eq!(
+        (told.status, told.header("retry-after"), &told.json()["error"]["retry_after"]),
+        (429, "1", &json!(1))
+    );
     sandbox.faults().set(Service::Dropbox, FaultRule::once(Fault::Refuse));
     assert!(ask(&sandbox, path, &[], "").await.text().starts_with("<!doctype html>"), "a page, and no JSON");
     let nobody = ask(&sandbox, path, &[("authorization", "Bearer x")], "").await;
