@@ -50,11 +50,14 @@ UNWANTED = (
 TTL = {
     "AccountsTable": None,
     "CreditTransactionsTable": None,
+    "DriveSavesTable": "ttl",
     "ExchangeRatesTable": None,
     "IdempotencyTable": "ttl",
+    "LinkedDrivesTable": None,
     "PaymentInboxTable": "gone_at",
     "PaymentRailsTable": None,
     "PaymentReferencesTable": "gone_at",
+    "PendingLinksTable": "ttl",
     "ProviderHealthTable": "ttl",
     "RequestLimitsTable": "ttl",
     "RunJobsTable": "ttl",
@@ -74,8 +77,14 @@ SCHEDULES = {
 }
 RESERVED = {"IdentityWebhook": 10, "ProviderWebhook": 20, "RunTool": {"Ref": "RunToolConcurrencyMax"}, "SepayWebhook": 20}
 RESERVED.update(dict.fromkeys(SCHEDULES, 1))
-# There only where the profile offers a rail that needs them.
-OF_RAILS = {"ClaimTransfer": "OffersTronUsdt", "SepayWebhook": "HearsSepay", "TronPoll": "OffersTronUsdt"}
+# There only where the profile offers a rail that needs them, or drives.
+OF_RAILS = {
+    "ClaimTransfer": "OffersTronUsdt",
+    "Drives": "OffersDrives",
+    "OauthCallback": "OffersDrives",
+    "SepayWebhook": "HearsSepay",
+    "TronPoll": "OffersTronUsdt",
+}
 # SAM's own name for it is by the stage.
 STAGE = "ApiliveStage"
 

@@ -56,6 +56,8 @@ RULES = {
     "SEPAY_BANK_HMAC_SECRETS": Rule("", "two", ANY, "one word"),
     "SEPAY_BANK_API_KEYS": Rule("", "two", ANY, "one word"),
     "SEPAY_BANK_API_TOKEN": Rule("", "at once", ANY, "one word"),
+    "GOOGLE_DRIVE_CLIENT_SECRET": Rule("GoogleDriveClientId", "at once", ANY, "one word"),
+    "DROPBOX_CLIENT_SECRET": Rule("DropboxClientId", "at once", ANY, "one word"),
     "TRONSCAN_API_KEY": Rule("", "at once", ANY, "one word"),
     "TRONGRID_API_KEY": Rule("", "at once", ANY, "one word"),
 }

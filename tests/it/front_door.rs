@@ -57,6 +57,7 @@ async fn every_path_answers_preflights_in_the_cloud_as_in_the_local_run() {
                 BTreeMap::from(PREFLIGHT_HEADERS.map(|(name, value)| (name.to_owned(), value.to_owned())));
             if origin == Some(ORIGIN) {
                 expected.insert("access-control-allow-origin".to_owned(), ORIGIN.to_owned());
+                expected.insert("access-control-allow-credentials".to_owned(), "true".to_owned());
             }
             assert_eq!(in_the_cloud, (200, expected), "{path} in the cloud, asked by {origin:?}");
             assert_eq!(here, in_the_cloud, "{path} asked by {origin:?}");

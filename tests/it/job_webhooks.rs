@@ -10,16 +10,16 @@ use std::time::Duration;
 const NEVER: sandbox::Fault = sandbox::Fault::Late { polls: u32::MAX };
 
 /// A run whose process is gone for good, and fal's name for its job.
-struct Lost {
-    world: World,
-    ann: Person,
-    run: String,
+pub(crate) struct Lost {
+    pub(crate) world: World,
+    pub(crate) ann: Person,
+    pub(crate) run: String,
     job: String,
 }
 
 impl Lost {
     /// Gone when `writes` writes of its job were answered: with one fal was asked, with two its answer is stored.
-    async fn after(writes: usize) -> Lost {
+    pub(crate) async fn after(writes: usize) -> Lost {
         let world = World::start().await;
         let ann = world.person("ann");
         ann.balance().await;
@@ -42,12 +42,12 @@ impl Lost {
         Lost { world, ann, run, job }
     }
 
-    fn word(&self, how: Option<WebhookFault>) -> Delivery {
+    pub(crate) fn word(&self, how: Option<WebhookFault>) -> Delivery {
         self.world.sandbox.finish_fal_job(&self.job);
         self.world.sandbox.fal_webhook(&self.job, how).unwrap()
     }
 
-    async fn tell(&self, word: &Delivery) -> Answer {
+    pub(crate) async fn tell(&self, word: &Delivery) -> Answer {
         self.tell_of(word, &self.run).await
     }
 

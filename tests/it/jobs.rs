@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A picture that fal begins after so many looks: more than its process lives for, and few for a poll.
-const LATE: sandbox::Fault = sandbox::Fault::Late { polls: 60 };
+pub(crate) const LATE: sandbox::Fault = sandbox::Fault::Late { polls: 60 };
 /// One that fal does not begin.
 const NEVER: sandbox::Fault = sandbox::Fault::Late { polls: u32::MAX };
 
@@ -18,7 +18,7 @@ fn picture(run: &str) -> Value {
     wish
 }
 
-async fn poll(world: &World) -> runs::PollReport {
+pub(crate) async fn poll(world: &World) -> runs::PollReport {
     poll_at(&world.instance(&[]).await).await
 }
 
@@ -31,7 +31,7 @@ async fn shown(ann: &Person, run: &str) -> Value {
 }
 
 /// Begins a run at an instance that is gone for good once it has stored what fal calls the job.
-async fn begin_and_vanish(world: &World, ann: &Person, run: &str, late: sandbox::Fault) {
+pub(crate) async fn begin_and_vanish(world: &World, ann: &Person, run: &str, late: sandbox::Fault) {
     let instance = world.instance(&[]).await;
     let there = ann.at(&instance.base);
     world.sandbox.faults().set(Service::Fal, FaultRule::once(late));

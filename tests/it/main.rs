@@ -9,6 +9,7 @@ mod costs;
 mod crashes;
 mod crossings;
 mod crossings_of_people;
+mod drives;
 mod edge_cases;
 mod failures;
 mod front_door;

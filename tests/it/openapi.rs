@@ -17,6 +17,8 @@ async fn the_served_document_is_what_the_code_says() {
 /// What answers without a token: how it answers a stranger, and what a request shows in place of a token.
 const PUBLIC: &[(&str, u16, &[&str])] = &[
     // How to call everything else, the prices and the ways to pay are shown before anybody signs in.
+    // A browser that a drive sent back has no token; the state and the cookie stand for the person. This drive there is not.
+    ("get /v1/oauth/{drive}/callback", 404, &["link_cookie"]),
     ("get /v1/openapi.json", 200, &[]),
     ("get /v1/pricing", 200, &[]),
     ("get /v1/top-ups/methods", 200, &[]),

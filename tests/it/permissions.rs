@@ -8,8 +8,14 @@ use edge::{Permission, ROUTES};
 use serde_json::{Value, json};
 
 /// What a suspended person is refused, beside what only administrators may.
-const BITES: [&str; 5] =
-    ["post /v1/quotes", "post /v1/runs", "post /v1/top-ups", "post /v1/top-ups/claims", "post /v1/uploads"];
+const BITES: [&str; 6] = [
+    "post /v1/drives/{drive}/link",
+    "post /v1/quotes",
+    "post /v1/runs",
+    "post /v1/top-ups",
+    "post /v1/top-ups/claims",
+    "post /v1/uploads",
+];
 
 /// One route that asks for a sign-in.
 struct Route {
@@ -26,7 +32,7 @@ impl Route {
     }
 
     fn at(&self, id: &str) -> String {
-        self.path.replace("{id}", id)
+        self.path.replace("{id}", id).replace("{drive}", "dropbox")
     }
 
     fn takes_a_body(&self) -> bool {
@@ -58,6 +64,8 @@ fn fitting(route: &Route) -> Value {
         "post /v1/uploads" => {
             json!({ "kind": "image", "content_type": "image/png", "bytes": 1, "sha256": "ab".repeat(32) })
         }
+        "patch /v1/drives" => json!({ "saving": "by_hand" }),
+        "post /v1/saves" => json!({ "run_id": "01KABCDEFGHJKMNPQRSTVWXYZ0", "drive": "dropbox" }),
         "patch /v1/account" => json!({ "name": "Ann" }),
         name if name.ends_with("/assign") => json!({ "account_id": "user_sandbox_bob", "note": "theirs" }),
         name if name.ends_with("/dismiss") => json!({ "note": "no top-up" }),
@@ -100,23 +108,33 @@ fn rubbish() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
 type Kind = (&'static str, &'static str, &'static [Permission], &'static str);
 
 const KINDS: &[Kind] = {
-    use Permission::{Administer, AskPrice, Change, Inspect, Look, Run, Spend};
+    use Permission::{Administer, AskPrice, Change, Inspect, Link, Look, Run, Spend, Unlink};
     &[
-        ("nobody", "", &[Look, Change, AskPrice, Spend, Run, Inspect, Administer], "unauthenticated"),
+        (
+            "nobody",
+            "",
+            &[Look, Change, AskPrice, Spend, Run, Link, Unlink, Inspect, Administer],
+            "unauthenticated",
+        ),
         (
             "staff in ann's name",
             "person=ann&act=admin",
-            &[Change, Spend, Run, Inspect, Administer],
+            &[Change, Spend, Run, Link, Unlink, Inspect, Administer],
             "impersonation_refused",
         ),
         (
             "staff in an administrator's name",
             "person=admin&act=bob",
-            &[Change, Spend, Run, Inspect, Administer],
+            &[Change, Spend, Run, Link, Unlink, Inspect, Administer],
             "impersonation_refused",
         ),
         ("ann", "person=ann", &[Inspect, Administer], "not_administrator"),
-        ("an administrator of eleven minutes ago", "person=admin&fva=11", &[Administer], "step_up_required"),
+        (
+            "an administrator of eleven minutes ago",
+            "person=admin&fva=11",
+            &[Link, Unlink, Administer],
+            "step_up_required",
+        ),
         ("an administrator", "person=admin", &[], ""),
     ]
 };

@@ -34,6 +34,11 @@ per_network_day_max = 5
 user_per_minute_max = 50
 network_per_minute_max = 60
 
+[drives]
+offered = []
+save_tries_max = 1
+save_days = 30
+
 [media]
 output_days = 7
 upload_days = 3

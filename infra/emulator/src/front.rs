@@ -33,7 +33,7 @@ pub(crate) const SESSION_TOKEN: &str = "emulated-session-token";
 /// What a request to AWS may hold at most: an output and its head.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// DynamoDB, SSM and S3.
+/// DynamoDB, KMS, SSM and S3.
 pub(crate) fn serve_aws(
     listener: TcpListener,
     authority: &Authority,
@@ -51,7 +51,7 @@ pub(crate) fn serve_aws(
         Some(url) => forward::router(url)?,
         None => Router::new().fallback(objects).with_state(stores.clone()),
     };
-    let services = Services { dynamo, ssm: parameters.router(), objects };
+    let services = Services { dynamo, kms: crate::kms::router("/"), ssm: parameters.router(), objects };
     let router = Router::new().fallback(to_service).with_state(services);
     let door = Door { iam, names, takes_sessions: takes_sessions(stores) };
     let router = router.layer(from_fn_with_state(door, as_allowed));
@@ -97,6 +97,7 @@ struct Door {
 #[derive(Clone)]
 struct Services {
     dynamo: Router,
+    kms: Router,
     ssm: Router,
     objects: Router,
 }
@@ -109,6 +110,7 @@ async fn to_service(State(services): State<Services>, request: Request) -> Respo
     let service = match target.split_once('.').map(|(service, _)| service) {
         Some("DynamoDB_20120810") => services.dynamo,
         Some("AmazonSSM") => services.ssm,
+        Some("TrentService") => services.kms,
         _ => services.objects,
     };
     let answer = service.oneshot(request).await;

@@ -2,8 +2,8 @@
 //!
 //! A right is `(function, place, action)`. Places are the template's own words: a table (`accounts`), an index of one
 //! (`accounts/index/by-due`), the temporary outputs (`outputs`), what people upload (`uploads`) and the list of it
-//! (`uploads list`), a secret (`secret FAL_KEY`), or the use of our key by a service in the function's name
-//! (`key via dynamodb`).
+//! (`uploads list`), a secret (`secret FAL_KEY`), the use of our key by a service in the function's name
+//! (`key via dynamodb`), or the key of drives' tokens, which functions use themselves (`key of drive-token`).
 
 mod policies;
 mod request;

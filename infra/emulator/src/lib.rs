@@ -5,6 +5,7 @@ mod emulator;
 mod front;
 mod gateway;
 pub mod iam;
+pub mod kms;
 mod lambda;
 mod logs;
 mod moment;

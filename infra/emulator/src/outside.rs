@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// The addresses of everything that a function reaches.
 pub(crate) struct Addresses {
-    /// Of DynamoDB, SSM and S3.
+    /// Of DynamoDB, KMS, SSM and S3.
     pub(crate) aws: String,
     /// Of the sandbox.
     pub(crate) world: String,
@@ -37,13 +37,15 @@ pub(crate) fn parameters(at: &Addresses, table_prefix: &str) -> BTreeMap<String,
         ("BankAccountName", json!("CITIPEN SANDBOX")),
         ("BankBin", json!(sandbox::BANK_BIN)),
         ("TronWallet", json!(sandbox::TRON_WALLET)),
+        ("GoogleDriveClientId", json!(sandbox::GOOGLE_CLIENT_ID)),
+        ("DropboxClientId", json!(sandbox::DROPBOX_CLIENT_ID)),
         ("AdminUserIds", json!(["user_sandbox_admin"])),
         ("SecretsPath", json!(SECRETS_PATH)),
     ];
     parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-pub(crate) fn secrets() -> [(&'static str, &'static str); 22] {
+pub(crate) fn secrets() -> [(&'static str, &'static str); 24] {
     [
         ("CLERK_SECRET_KEY", sandbox::CLERK_SECRET_KEY),
         ("CLERK_WEBHOOK_SECRET", sandbox::CLERK_WEBHOOK_SECRET),
@@ -68,6 +70,8 @@ pub(crate) fn secrets() -> [(&'static str, &'static str); 22] {
         ("SEPAY_BANK_API_TOKEN", sandbox::SEPAY_BANK_API_TOKEN),
         ("TRONSCAN_API_KEY", sandbox::TRON_API_KEY),
         ("TRONGRID_API_KEY", sandbox::TRON_API_KEY),
+        ("GOOGLE_DRIVE_CLIENT_SECRET", sandbox::GOOGLE_CLIENT_SECRET),
+        ("DROPBOX_CLIENT_SECRET", sandbox::DROPBOX_CLIENT_SECRET),
     ]
 }
 
@@ -76,6 +80,7 @@ pub(crate) fn variables(at: &Addresses) -> BTreeMap<String, String> {
     let service = |name: &str| format!("{}/sandbox/{name}", at.world);
     let variables = [
         ("AWS_ENDPOINT_URL_DYNAMODB", at.aws.clone()),
+        ("AWS_ENDPOINT_URL_KMS", at.aws.clone()),
         ("AWS_ENDPOINT_URL_S3", at.aws.clone()),
         ("AWS_ENDPOINT_URL_SSM", at.aws.clone()),
         ("SSL_CERT_FILE", at.authority.clone()),
@@ -97,6 +102,12 @@ pub(crate) fn variables(at: &Addresses) -> BTreeMap<String, String> {
             format!("{}/Usercontrols/TVPortal.TyGia/pXML.aspx", service("vietcombank")),
         ),
         ("FRANKFURTER_URL", service("frankfurter")),
+        ("GOOGLE_CONSENT_URL", service("google") + "/o/oauth2/v2/auth"),
+        ("GOOGLE_OAUTH_URL", service("google")),
+        ("GOOGLE_API_URL", service("google")),
+        ("DROPBOX_CONSENT_URL", service("dropbox") + "/oauth2/authorize"),
+        ("DROPBOX_API_URL", service("dropbox")),
+        ("DROPBOX_CONTENT_URL", service("dropbox")),
     ];
     variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -14,7 +14,9 @@ fn parts() -> Vec<OpenApi> {
         function_account::Api::openapi(),
         function_admin::Api::openapi(),
         function_claim_transfer::Api::openapi(),
+        function_drives::Api::openapi(),
         function_identity_webhook::Api::openapi(),
+        function_oauth_callback::Api::openapi(),
         function_pricing::Api::openapi(),
         function_run_tool::Api::openapi(),
         function_runs::Api::openapi(),
@@ -64,9 +66,17 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 9] {
     let header = |name: &str, description: &str| {
         SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, description)))
     };
+    let link = "Of the browser in which the link was begun; beside it the state that the drive brings back.";
     let order_key = "The order's own key, part of every link in the order: pictures and pages are loaded without a token.";
     [
         ("sign_in_token", SecurityScheme::Http(token)),
+        (
+            "link_cookie",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
+                "__Host-link-{drive}",
+                link,
+            ))),
+        ),
         ("order_key", SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::with_description("key", order_key)))),
         (
             "clerk_signature",

@@ -18,6 +18,7 @@ pub fn tables() -> Vec<TableSpec> {
         payments::TABLES,
         rates::TABLES,
         media::TABLES,
+        drives::TABLES,
     ];
     owned.concat()
 }
@@ -35,6 +36,7 @@ pub fn sections() -> Vec<&'static str> {
         identity::SECTIONS,
         edge::SECTIONS,
         media::SECTIONS,
+        drives::SECTIONS,
         runs::SECTIONS,
         payments::SECTIONS,
     ];
@@ -56,6 +58,8 @@ pub fn functions_in_roles(
         .merge(function_account::router(&role("account")?)?)
         .merge(function_admin::router(&role("admin")?)?)
         .merge(function_claim_transfer::router(&role("claim-transfer")?)?)
+        .merge(function_drives::router(&role("drives")?)?)
+        .merge(function_oauth_callback::router(&role("oauth-callback")?)?)
         .merge(function_pricing::router(&role("pricing")?)?)
         .merge(function_run_tool::router(&role("run-tool")?)?)
         .merge(function_runs::router(&role("runs")?)?)

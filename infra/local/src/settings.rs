@@ -111,6 +111,27 @@ pub fn local_env(given: HashMap<String, String>, base: &str, stores: &Stores) ->
             ("TRONGRID_URL", sandbox("trongrid")),
         ],
     );
+    group(
+        "GOOGLE_DRIVE_CLIENT_ID",
+        &[
+            ("GOOGLE_DRIVE_CLIENT_ID", sandbox::GOOGLE_CLIENT_ID.to_owned()),
+            ("GOOGLE_DRIVE_CLIENT_SECRET", sandbox::GOOGLE_CLIENT_SECRET.to_owned()),
+            ("GOOGLE_CONSENT_URL", sandbox("google") + "/o/oauth2/v2/auth"),
+            ("GOOGLE_OAUTH_URL", sandbox("google")),
+            ("GOOGLE_API_URL", sandbox("google")),
+        ],
+    );
+    group(
+        "DROPBOX_CLIENT_ID",
+        &[
+            ("DROPBOX_CLIENT_ID", sandbox::DROPBOX_CLIENT_ID.to_owned()),
+            ("DROPBOX_CLIENT_SECRET", sandbox::DROPBOX_CLIENT_SECRET.to_owned()),
+            ("DROPBOX_CONSENT_URL", sandbox("dropbox") + "/oauth2/authorize"),
+            ("DROPBOX_API_URL", sandbox("dropbox")),
+            ("DROPBOX_CONTENT_URL", sandbox("dropbox")),
+            ("DROPBOX_FOLDER_URL", sandbox("dropbox") + "/home/Apps/Citipen"),
+        ],
+    );
     group("SITE_URL", &[("SITE_URL", format!("{base}/sandbox"))]);
     group("API_URL", &[("API_URL", base.to_owned())]);
     group("ADMIN_USER_IDS", &[("ADMIN_USER_IDS", "user_sandbox_admin".to_owned())]);

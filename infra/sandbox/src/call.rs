@@ -51,6 +51,14 @@ impl Call {
         String::from_utf8_lossy(&self.body)
     }
 
+    /// The body as far as a person may have written in it. A file's own bytes are not searched: they are long, and nothing
+    /// in them is meant for the sandbox.
+    pub(crate) fn written(&self) -> Cow<'_, str> {
+        let kind = self.header("content-type").unwrap_or_default();
+        let is_file = self.method == Method::PUT || kind.starts_with("application/octet-stream");
+        if is_file { Cow::Borrowed("") } else { self.text() }
+    }
+
     pub(crate) fn json(&self) -> Result<Value, serde_json::Error> {
         serde_json::from_slice(&self.body)
     }

@@ -19,6 +19,7 @@ pub(crate) fn routes() -> Router<Arc<World>> {
     Router::new()
         .route("/sandbox", get(page))
         .route("/sandbox/billing", get(billing))
+        .route("/sandbox/settings", get(settings))
         .route("/sandbox/journal", get(journal))
         .route("/sandbox/faults", get(list_faults).post(add_fault).delete(clear_faults))
         .route("/sandbox/{service}/{*path}", any(door::enter))
@@ -37,6 +38,18 @@ async fn billing() -> Response {
          <style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}</style>\
          <h1>You are back</h1><p>Coming back here proves nothing: the credit comes when SePay itself confirms the \
          payment. Look at <code>GET /v1/top-ups</code>, or at <a href=\"/sandbox\">the outside world</a>.</p></html>",
+    )
+}
+
+/// Where a browser lands after a drive's page, as long as the product has no page of its own there.
+async fn settings() -> Response {
+    reply::html(
+        200,
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width,initial-scale=1\"><title>Back from a drive</title>\
+         <style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}</style>\
+         <h1>You are back</h1><p>What came of it stands in the address, as <code>result</code>. Look at \
+         <code>GET /v1/drives</code>, or at <a href=\"/sandbox\">the outside world</a>.</p></html>",
     )
 }
 

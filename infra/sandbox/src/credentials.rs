@@ -44,3 +44,11 @@ pub const OMNIVOICE_KEY: &str = "sandbox-omnivoice-key";
 pub const GROQ_KEY: &str = "gsk_sandbox_groq_key";
 /// Apify's token, sent as `Authorization: Bearer …`, or as `?token=`.
 pub const APIFY_TOKEN: &str = "apify_api_sandbox_token";
+/// Our app at Google.
+pub const GOOGLE_CLIENT_ID: &str = "123456789012-sandbox.apps.googleusercontent.com";
+/// Its secret.
+pub const GOOGLE_CLIENT_SECRET: &str = "GOCSPX-sandbox-google-secret";
+/// Our app at Dropbox.
+pub const DROPBOX_CLIENT_ID: &str = "sandboxdropboxkey";
+/// Its secret.
+pub const DROPBOX_CLIENT_SECRET: &str = "sandbox-dropbox-secret";

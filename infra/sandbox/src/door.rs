@@ -13,7 +13,7 @@ use crate::chain::{trongrid, tronscan};
 use crate::faults::{Asked, Moment, Then};
 use crate::script::Script;
 use crate::{Fault, Service, World, anthropic, bank, clerk, comfyui, deepseek, fal, reply, sepay};
-use crate::{apify, groq, omnivoice, replicate};
+use crate::{apify, dropbox, google, groq, omnivoice, replicate};
 use crate::{frankfurter, vietcombank};
 
 /// Longer than any client waits.
@@ -112,6 +112,8 @@ async fn answer(world: &Arc<World>, service: Service, call: &Call, mood: &Mood) 
         Service::Omnivoice => omnivoice::answer(world, call, mood),
         Service::Groq => groq::answer(world, call, mood).await,
         Service::Apify => apify::answer(world, call, mood).await,
+        Service::Google => google::answer(world, call, mood),
+        Service::Dropbox => dropbox::answer(world, call, mood),
     }
 }
 
@@ -164,6 +166,8 @@ fn refusal(service: Service, status: u16) -> Response {
         Service::Omnivoice => omnivoice::refusal(status),
         Service::Groq => groq::refusal(status),
         Service::Apify => apify::refusal(status),
+        Service::Google => google::refusal(status),
+        Service::Dropbox => dropbox::refusal(status),
     }
 }
 
@@ -177,6 +181,8 @@ fn moment(service: Service, call: &Call) -> Moment {
         Service::Replicate => replicate::moment(call),
         Service::Omnivoice => omnivoice::moment(call),
         Service::Apify => apify::moment(call),
+        Service::Google => google::moment(call),
+        Service::Dropbox => dropbox::moment(call),
         // Rates are only read; whoever posts one sets it for the sandbox.
         Service::Vietcombank | Service::Frankfurter if call.method == http::Method::POST => Moment::Control,
         _ if call.method == http::Method::POST => Moment::Work,

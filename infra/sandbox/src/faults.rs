@@ -109,7 +109,7 @@ impl Faults {
 impl FaultRule {
     fn fits(&self, call: &Call) -> bool {
         let Some(text) = self.matching.as_deref() else { return self.times != Some(0) };
-        let in_body = call.text().contains(text);
+        let in_body = call.written().contains(text);
         let in_path = call.uri.path_and_query().is_some_and(|path| path.as_str().contains(text));
         self.times != Some(0) && (in_body || in_path)
     }

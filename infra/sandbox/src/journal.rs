@@ -144,7 +144,13 @@ fn entry(service: Service, call: &Call, fault: Option<&'static str>, at: u64) ->
 }
 
 /// Apify takes its token in the query too, and the journal keeps no credential.
+///
+/// An upload's address at Google is a credential too.
 fn without_token(path: &str) -> String {
+    let without_upload = path.split_once("upload_id=").map(|(head, _)| format!("{head}upload_id=…"));
+    if let Some(path) = without_upload {
+        return path;
+    }
     let Some((head, rest)) = path.split_once("token=") else { return path.to_owned() };
     let behind = rest.split_once('&').map_or(String::new(), |(_, behind)| format!("&{behind}"));
     format!("{head}token=…{behind}")

@@ -9,12 +9,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 mod anthropic;
 mod apify;
 mod bank;
+mod cabinet;
 mod calendar;
 mod call;
 mod chain;
 mod civil;
 mod clerk;
 mod comfyui;
+mod consent;
 mod content;
 mod control;
 mod course;
@@ -23,9 +25,12 @@ mod decimal;
 mod deepseek;
 mod delivery;
 mod door;
+mod dropbox;
 mod fal;
 mod faults;
 mod frankfurter;
+mod google;
+mod grants;
 mod groq;
 mod ids;
 mod journal;
@@ -54,6 +59,7 @@ mod vietcombank;
 mod webhooks;
 
 pub use bank::{Mangle, Proof, ScannedQr, TransferWish, UnreadableQr};
+pub use cabinet::DriveFile;
 pub use chain::UsdtWish;
 pub use credentials::{
     ANTHROPIC_KEY, BANK_ACCOUNT, BANK_BIN, CLERK_SECRET_KEY, CLERK_WEBHOOK_SECRET, COMFY_TOKEN, DEEPSEEK_KEY,
@@ -61,6 +67,7 @@ pub use credentials::{
     SEPAY_MERCHANT_ID, SEPAY_SECRET_KEY,
 };
 pub use credentials::{APIFY_TOKEN, GROQ_KEY, OMNIVOICE_KEY, REPLICATE_API_TOKEN, REPLICATE_WEBHOOK_SECRET};
+pub use credentials::{DROPBOX_CLIENT_ID, DROPBOX_CLIENT_SECRET, GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET};
 pub use credentials::{TRON_API_KEY, TRON_WALLET, USDT_CONTRACT};
 pub use delivery::Delivery;
 pub use faults::{Fault, FaultRule, Faults, KeySet, Then, WebhookFault};
@@ -108,6 +115,8 @@ pub(crate) struct World {
     pub(crate) replicate: replicate::Predictions,
     pub(crate) omnivoice: omnivoice::Profiles,
     pub(crate) apify: apify::Runs,
+    pub(crate) google: google::Google,
+    pub(crate) dropbox: dropbox::Dropbox,
     clock: AtomicU64,
 }
 
@@ -174,6 +183,8 @@ impl World {
             replicate: replicate::Predictions::default(),
             omnivoice: omnivoice::Profiles::default(),
             apify: apify::Runs::default(),
+            google: google::Google::default(),
+            dropbox: dropbox::Dropbox::default(),
             clock: AtomicU64::new(REAL_CLOCK),
         }
     }

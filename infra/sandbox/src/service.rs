@@ -36,11 +36,15 @@ pub enum Service {
     Groq,
     /// Scrapers of others.
     Apify,
+    /// People's Google accounts and what an app may do in their Drive.
+    Google,
+    /// People's Dropbox accounts and what an app may do in its folder there.
+    Dropbox,
 }
 
 impl Service {
     /// Every service, in the order they are listed.
-    pub const ALL: [Service; 15] = [
+    pub const ALL: [Service; 17] = [
         Service::Clerk,
         Service::Fal,
         Service::Comfyui,
@@ -56,6 +60,8 @@ impl Service {
         Service::Omnivoice,
         Service::Groq,
         Service::Apify,
+        Service::Google,
+        Service::Dropbox,
     ];
 
     /// The name used in paths and in fault orders.
@@ -76,6 +82,8 @@ impl Service {
             Service::Omnivoice => "omnivoice",
             Service::Groq => "groq",
             Service::Apify => "apify",
+            Service::Google => "google",
+            Service::Dropbox => "dropbox",
         }
     }
 

@@ -22,6 +22,7 @@ mod comfyui;
 mod comfyui_jobs;
 mod comfyui_video;
 mod deepseek;
+mod drives;
 mod fal;
 mod fal_video;
 mod fal_webhook;

@@ -74,6 +74,8 @@ impl Edge {
             | Permission::Change
             | Permission::AskPrice
             | Permission::Spend
+            | Permission::Link
+            | Permission::Unlink
             | Permission::Inspect
             | Permission::Administer => {
                 let caller = self.recognise(parts).await?;

@@ -9,12 +9,14 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN, VARY};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN,
+    VARY,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use platform::{InvalidSettings, Platform};
 
-/// What an answer to a preflight tells every page, beside whether its origin may call. We read no cookies, so nothing is
-/// said of credentials.
+/// What an answer to a preflight tells every page, beside whether its origin may call ([`allow`]).
 pub const PREFLIGHT_HEADERS: [(&str, &str); 4] = [
     (
         "access-control-allow-headers",
@@ -65,8 +67,11 @@ fn allowed_origin(edge: &Edge, headers: &HeaderMap) -> Option<HeaderValue> {
     edge.origins()?.contains(origin).then(|| origin.clone())
 }
 
+/// Nobody signs in by a cookie here. The one cookie there is binds a drive to the browser in which its link was begun, and a
+/// browser keeps it from a page on another host of the same site only if credentials are allowed.
 fn allow(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }
 }

@@ -25,6 +25,10 @@ pub enum Permission {
     Spend,
     /// To start a run: as `Spend`, but decided by the reserving write ([`crate::Runner`]).
     Run,
+    /// To let a drive receive what the account makes.
+    Link,
+    /// To end that again; suspended people may, too.
+    Unlink,
     /// To see what administrators see.
     Inspect,
     /// To move other people's credit.
@@ -55,6 +59,8 @@ impl Permission {
             Permission::Change => Rule { is_for_suspended: true, ..STRICT },
             Permission::AskPrice => Rule { is_for_impersonators: true, ..STRICT },
             Permission::Spend | Permission::Run => STRICT,
+            Permission::Link => Rule { needs_fresh_sign_in: true, ..STRICT },
+            Permission::Unlink => Rule { is_for_suspended: true, needs_fresh_sign_in: true, ..STRICT },
             Permission::Inspect => Rule { role: ADMINISTRATOR, ..STRICT },
             Permission::Administer => Rule { role: ADMINISTRATOR, needs_fresh_sign_in: true, ..STRICT },
         })
@@ -104,7 +110,7 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Permission::{Administer, AskPrice, Change, Inspect, Look, Public, Run, Signed, Spend};
+    use Permission::{Administer, AskPrice, Change, Inspect, Link, Look, Public, Run, Signed, Spend, Unlink};
     use ProblemCode::{
         AccountSuspended, ImpersonationRefused, NotAdministrator, StepUpRequired, Unauthenticated,
     };
@@ -120,25 +126,35 @@ mod tests {
     #[test]
     fn each_permission_lets_in_whom_the_table_says() {
         let (ann, stand_in) = (sign_in(false, Some(0)), sign_in(true, Some(0)));
-        let permissions = [Look, Change, AskPrice, Spend, Run, Inspect, Administer];
+        let permissions = [Look, Change, AskPrice, Spend, Run, Link, Unlink, Inspect, Administer];
         let (plain_person, administrator): (&[Role], &[Role]) = (&[], &[Role::Administrator]);
-        type Row<'a> = (&'a SignIn, Option<Block>, &'a [Role], [Option<ProblemCode>; 7]);
+        type Row<'a> = (&'a SignIn, Option<Block>, &'a [Role], [Option<ProblemCode>; 9]);
         let (deleted, stood_in) = (Some(Unauthenticated), Some(ImpersonationRefused));
         let (suspended, plain) = (Some(AccountSuspended), Some(NotAdministrator));
         let table: [Row<'_>; 8] = [
-            (&ann, None, plain_person, [None, None, None, None, None, plain, plain]),
-            (&ann, None, administrator, [None; 7]),
-            (&ann, SUSPENDED, plain_person, [None, None, suspended, suspended, suspended, plain, plain]),
+            (&ann, None, plain_person, [None, None, None, None, None, None, None, plain, plain]),
+            (&ann, None, administrator, [None; 9]),
+            (
+                &ann,
+                SUSPENDED,
+                plain_person,
+                [None, None, suspended, suspended, suspended, suspended, None, plain, plain],
+            ),
             (
                 &ann,
                 SUSPENDED,
                 administrator,
-                [None, None, suspended, suspended, suspended, suspended, suspended],
+                [None, None, suspended, suspended, suspended, suspended, None, suspended, suspended],
             ),
-            (&ann, CLOSED, plain_person, [deleted; 7]),
-            (&ann, CLOSED, administrator, [deleted; 7]),
-            (&stand_in, None, administrator, [None, stood_in, None, stood_in, stood_in, stood_in, stood_in]),
-            (&stand_in, CLOSED, administrator, [deleted; 7]),
+            (&ann, CLOSED, plain_person, [deleted; 9]),
+            (&ann, CLOSED, administrator, [deleted; 9]),
+            (
+                &stand_in,
+                None,
+                administrator,
+                [None, stood_in, None, stood_in, stood_in, stood_in, stood_in, stood_in, stood_in],
+            ),
+            (&stand_in, CLOSED, administrator, [deleted; 9]),
         ];
         for (person, block, roles, expected) in table {
             for (permission, expected) in permissions.into_iter().zip(expected) {
@@ -151,13 +167,15 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_others_credit_needs_a_sign_in_of_the_last_ten_minutes() {
+    fn what_moves_others_credit_or_links_a_drive_needs_a_sign_in_of_the_last_ten_minutes() {
         for (age, expected) in
             [(Some(10), None), (Some(11), Some(StepUpRequired)), (None, Some(StepUpRequired))]
         {
-            let rule = Administer.rule().unwrap();
-            let judged = rule.judge(&sign_in(false, age), &[Role::Administrator], None);
-            assert_eq!(judged.err().map(|problem| problem.code()), expected, "{age:?}");
+            for permission in [Administer, Link, Unlink] {
+                let rule = permission.rule().unwrap();
+                let judged = rule.judge(&sign_in(false, age), &[Role::Administrator], None);
+                assert_eq!(judged.err().map(|problem| problem.code()), expected, "{permission:?} {age:?}");
+            }
         }
     }
 }

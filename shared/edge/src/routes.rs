@@ -3,7 +3,7 @@
 use crate::caller::admit;
 use crate::finish::surrounded;
 use crate::{Edge, Permission};
-use Permission::{Administer, AskPrice, Change, Inspect, Look, Public, Run, Signed, Spend};
+use Permission::{Administer, AskPrice, Change, Inspect, Link, Look, Public, Run, Signed, Spend, Unlink};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::MethodRouter;
@@ -29,6 +29,12 @@ pub const ROUTES: &[Route] = &[
     post("/v1/admin/payments/{id}/dismiss", Administer),
     post("/v1/admin/payments/{id}/reinstate", Administer),
     post("/v1/admin/payments/{id}/reverse", Administer),
+    get("/v1/drives", Look),
+    patch("/v1/drives", Change),
+    delete("/v1/drives/{drive}", Unlink),
+    post("/v1/drives/{drive}/link", Link),
+    // A browser comes back from a drive's page: no token, but a state that stands for the person, and a cookie.
+    get("/v1/oauth/{drive}/callback", Public),
     // Tells how to call everything else.
     get("/v1/openapi.json", Public),
     // Prices, and the ways to pay, are shown before anybody signs in.
@@ -39,6 +45,8 @@ pub const ROUTES: &[Route] = &[
     get("/v1/runs/{id}", Look),
     post("/v1/runs/{id}/cancel", Change),
     get("/v1/runs/{id}/events", Look),
+    get("/v1/saves", Look),
+    post("/v1/saves", Change),
     get("/v1/top-ups", Look),
     post("/v1/top-ups", Spend),
     post("/v1/top-ups/claims", Spend),

@@ -1,14 +1,12 @@
 //! Secrets from SSM Parameter Store, by the one call it takes; the SDK's client for it would be a megabyte.
 
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4::SigningParams;
 use futures_util::future::try_join_all;
-use platform::{Platform, Settings, pause, with_causes};
+use platform::{AwsCall, Platform, Settings, Unsigned, pause, with_causes};
 use primitives::Secret;
 use primitives::times::{self, Wait};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Names and values, as settings.
 pub(crate) type Values = BTreeMap<String, Secret>;
@@ -29,8 +27,6 @@ pub(crate) struct Secrets {
     endpoint: Option<String>,
 }
 
-type Malformed = Box<dyn std::error::Error + Send + Sync>;
-
 /// Why the secrets could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretsError {
@@ -42,7 +38,7 @@ pub(crate) enum SecretsError {
     #[error("the parameter store's answer can't be read")]
     Unreadable(#[source] serde_json::Error),
     #[error("the question can't be signed")]
-    Unsigned(#[source] Malformed),
+    Unsigned(#[source] Unsigned),
 }
 
 impl SecretsError {
@@ -139,7 +135,13 @@ impl Secrets {
             with_decryption: true,
         };
         let body = serde_json::to_vec(&question).map_err(SecretsError::Unreadable)?;
-        let request = self.signed(platform, body).map_err(SecretsError::Unsigned)?;
+        let call = AwsCall {
+            service: "ssm",
+            target: "AmazonSSM.GetParameters",
+            endpoint: self.endpoint.as_deref(),
+            patience: &times::SECRETS_TRY,
+        };
+        let request = platform.signed(&call, body).map_err(SecretsError::Unsigned)?;
         let response = platform.http().execute(request).await.map_err(unreachable)?;
         let status = response.status();
         let bytes = response.bytes().await.map_err(unreachable)?;
@@ -156,33 +158,6 @@ impl Secrets {
     fn named(&self, parameter: Parameter) -> Option<(String, Secret)> {
         let name = parameter.name.strip_prefix(&self.path)?.to_owned();
         Some((name, parameter.value))
-    }
-
-    /// AWS Signature Version 4 over the whole request.
-    fn signed(&self, platform: &Platform, body: Vec<u8>) -> Result<reqwest::Request, Malformed> {
-        let store = platform.store();
-        let address = match &self.endpoint {
-            Some(endpoint) => format!("{endpoint}/"),
-            None => format!("https://ssm.{}.amazonaws.com/", store.region),
-        };
-        let headers =
-            [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "AmazonSSM.GetParameters")];
-        let identity = store.credentials().into();
-        let parameters = SigningParams::builder()
-            .identity(&identity)
-            .region(&store.region)
-            .name("ssm")
-            .time(UNIX_EPOCH + Duration::from_millis(platform.now().millis()))
-            .settings(SigningSettings::default())
-            .build()?;
-        let whole = SignableRequest::new("POST", &address, headers.into_iter(), SignableBody::Bytes(&body))?;
-        let signature = sign(whole, &parameters.into())?.into_parts().0;
-        let request = http::Request::post(&address).header(headers[0].0, headers[0].1);
-        let mut request = request.header(headers[1].0, headers[1].1).body(body)?;
-        signature.apply_to_request_http1x(&mut request);
-        let mut request = reqwest::Request::try_from(request)?;
-        *request.timeout_mut() = Some(times::SECRETS_TRY.limit);
-        Ok(request)
     }
 }
 

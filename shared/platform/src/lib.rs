@@ -1,6 +1,7 @@
 #![warn(missing_docs)]
 #![doc = include_str!("../README.md")]
 
+mod aws;
 mod batch;
 mod causes;
 mod conditional;
@@ -16,6 +17,7 @@ mod store;
 mod tables;
 mod telemetry;
 mod transaction;
+mod vault;
 mod wire;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -25,6 +27,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use aws::{AwsCall, Unsigned};
 pub use batch::read_batch;
 pub use causes::with_causes;
 pub use conditional::{ConditionalWrite, conditional_write, unless_condition_failed};
@@ -39,6 +42,7 @@ pub use store::{IsConflict, StoreSettings, pause, retry_conflicts};
 pub use tables::{Index, KeyType, TableSpec};
 pub use telemetry::{LogSettings, LogSink, start_logs, subscriber};
 pub use transaction::{Written, write_all};
+pub use vault::{Binding, Vault, VaultError};
 
 /// What every function gets once per cold start: configuration, clients, the clock. Cloning is cheap.
 #[derive(Clone)]

@@ -28,13 +28,15 @@ pub struct LogSettings {
 }
 
 /// Where our lines come from: the shared crates, and the functions by their crates' names.
-const OURS: [&str; 18] = [
+const OURS: [&str; 20] = [
     "citipen",
     "account",
     "admin",
     "claim_transfer",
+    "drives_function",
     "exchange_rates",
     "identity_webhook",
+    "oauth_callback",
     "payment_reconciliation",
     "pricing",
     "provider_balances",

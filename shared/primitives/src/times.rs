@@ -80,6 +80,29 @@ pub static MEDIA_CALL: Wait = wait(
 /// Reading an uploaded file from its beginning to its end, and storing a picture once more without its metadata.
 pub static UPLOAD_LOOK: Wait = wait("a look at an upload", ms(14_000), &[Inside::Function("Uploads")]);
 
+// ---- linked drives
+
+/// One question to KMS about a sealed token.
+pub static KEY_TRY: Wait = wait("one try of the key service", ms(2_000), &[Inside::Wait(&DRIVE_CALL)]);
+/// A small call of a drive: a token, a file's name, a look.
+pub static DRIVE_CALL: Wait = wait(
+    "a call of a drive",
+    ms(6_000),
+    &[Inside::Wait(&SAVE_END), Inside::Function("Drives"), Inside::Function("OauthCallback")],
+);
+/// One part of a file on its way to a drive.
+pub static DRIVE_PART: Wait =
+    wait("a part of a file sent to a drive", ms(15_000), &[Inside::Wait(&SAVE_END)]);
+/// After so long a visit of a save that a person has just asked for begins nothing more; the sweep goes on with it.
+pub static SAVE_NOW: Wait =
+    wait("a save that a person has just asked for", ms(4_000), &[Inside::Function("Drives")]);
+/// After so long a visit of the sweep begins nothing more; the next one goes on with it.
+pub static SAVE_SWEEP: Wait =
+    wait("a save that the sweep goes on with", ms(20_000), &[Inside::Function("ReservationSweep")]);
+/// What a visit has begun when its time is over: a part is read, sent, and noted.
+pub static SAVE_END: Wait =
+    wait("the last step of a visit of a save", ms(22_000), &[Inside::Function("ReservationSweep")]);
+
 // ---- a start, and what a request may need besides
 
 /// Saves time or costs none.
@@ -209,6 +232,12 @@ pub static ALL: &[&Wait] = &[
     &MEDIA_TRY,
     &MEDIA_CALL,
     &UPLOAD_LOOK,
+    &KEY_TRY,
+    &DRIVE_CALL,
+    &DRIVE_PART,
+    &SAVE_NOW,
+    &SAVE_SWEEP,
+    &SAVE_END,
     &WARM_UP,
     &SECRETS_TRY,
     &SECRETS_LOOK,
@@ -258,6 +287,10 @@ pub static IN_A_ROW: &[(&[&Wait], Inside)] = &[
     (&[&MEDIA_CALL, &CONFLICTS, &STORE_CALL, &CONFLICTS], Inside::Wait(&RUN_AFTER)),
     // Its row, the file, and the row once more.
     (&[&STORE_CALL, &UPLOAD_LOOK, &STORE_CALL], Inside::Function("Uploads")),
+    // The code's exchange, who the drive belongs to, the sealing of the token, its row.
+    (&[&SECRETS_LOOK, &DRIVE_CALL, &STORE_CALL], Inside::Function("OauthCallback")),
+    // What a visit has begun when its time is over must end before the next tick.
+    (&[&SAVE_SWEEP, &SAVE_END], Inside::Function("ReservationSweep")),
     // A card's order is asked for before it is believed.
     (&[&SECRETS_LOOK, &IPN_QUESTIONS, &STORE_CALL], Inside::Function("SepayWebhook")),
 ];

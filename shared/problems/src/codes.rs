@@ -159,6 +159,19 @@ problem_codes! {
     TooManyUploads = 429 "too_many_uploads", NotTaken, "Too many uploads",
         "As many uploads as the account may have are open, or a day's amount was announced. Wait as long as \
          `Retry-After` says.";
+    DriveUnavailable = 422 "drive_unavailable", Unchanged, "This drive is not offered",
+        "This drive can't be connected here. `GET /v1/drives` lists those that can.";
+    DriveNotLinked = 409 "drive_not_linked", Unchanged, "The drive is not connected",
+        "Connect the drive in the settings first, then save again.";
+    DriveLinked = 409 "drive_linked", Unchanged, "The drive is connected already",
+        "This drive is connected. To connect another account of it, disconnect it first.";
+    DriveReconnect = 409 "drive_reconnect", Unchanged, "Connect the drive again",
+        "The drive does not accept our access any more, because it was taken back or has ended. Connect it again in the \
+         settings, then save again.";
+    DriveFailed = 502 "drive_failed", Unchanged, "The drive did not answer",
+        "The drive did not answer as it should. Nothing was changed; try again shortly.";
+    OutputGone = 410 "output_gone", Unchanged, "The file is no longer here",
+        "The output is past its time and was deleted, so it can't be saved any more.";
     ProcessorUnavailable = 502 "processor_unavailable", Unchanged, "The payment processor can't be asked",
         "The payment processor did not answer. Nothing is lost; try again shortly.";
     NotAdministrator = 403 "not_administrator", Unchanged, "Only administrators may do this",

@@ -198,6 +198,28 @@ pub(crate) fn vietnamese(code: ProblemCode) -> (&'static str, &'static str) {
             "Tệp chưa được tải lên",
             "Chưa nhận được tệp nào cho lần tải lên này. Hãy gửi tệp bằng biểu mẫu của nó, hoặc bắt đầu lại nếu biểu mẫu đã hết hạn.",
         ),
+        Code::DriveUnavailable => (
+            "Không hỗ trợ kho lưu trữ này",
+            "Không thể kết nối kho lưu trữ này ở đây. Hãy chọn kho khác trong phần cài đặt.",
+        ),
+        Code::DriveNotLinked => {
+            ("Kho lưu trữ chưa được kết nối", "Hãy kết nối kho lưu trữ trong phần cài đặt, rồi lưu lại.")
+        }
+        Code::DriveLinked => (
+            "Kho lưu trữ đã được kết nối",
+            "Kho này đã được kết nối. Muốn dùng tài khoản khác, hãy ngắt kết nối trước.",
+        ),
+        Code::DriveReconnect => (
+            "Hãy kết nối lại kho lưu trữ",
+            "Kho lưu trữ không còn chấp nhận quyền truy cập đã cấp. Hãy kết nối lại trong phần cài đặt, rồi lưu lại.",
+        ),
+        Code::DriveFailed => (
+            "Kho lưu trữ không phản hồi",
+            "Kho lưu trữ không trả lời như mong đợi. Không có gì thay đổi; hãy thử lại sau ít phút.",
+        ),
+        Code::OutputGone => {
+            ("Tệp không còn nữa", "Kết quả đã hết thời hạn lưu và đã bị xóa, nên không thể lưu được nữa.")
+        }
         Code::UploadRefused => (
             "Không dùng được tệp đã tải lên",
             "Tệp đã tải lên không dùng được. Hãy tải lên tệp khác. Bạn chưa bị trừ tiền.",
@@ -266,6 +288,9 @@ pub(crate) fn hint(code: ProblemCode) -> Option<&'static str> {
         | Code::TooManyUploads => "Wait `retry_after_seconds`.",
         Code::UploadNotReady => {
             "Post `form.fields` and then the file, as `file`, to `form.url`; `GET /v1/uploads/{id}` tells what came of it."
+        }
+        Code::DriveNotLinked | Code::DriveReconnect => {
+            "`POST /v1/drives/{drive}/link` gives the drive's own page; send the browser there, not an embedded frame."
         }
         Code::StoreUnavailable | Code::NoAnswer | Code::TimedOut => {
             "Send the same request with the same `run_id` or `Idempotency-Key`: nothing is done twice."

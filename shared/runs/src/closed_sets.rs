@@ -4,6 +4,7 @@
 use crate::ImageSize;
 use crate::problem::{CANCELLED, EXPIRED, OUTPUT_LOST, STOPPED};
 use crate::tried::SERVED;
+use drives::{DriveKind, SaveFailure};
 use problems::closed_set;
 use providers::FailureClass;
 
@@ -21,6 +22,23 @@ closed_set! {
 closed_set! {
     /// The shape of a picture.
     pub enum PictureSize: ImageSize::ALL.map(ImageSize::as_str)
+}
+
+closed_set! {
+    /// A drive that people can link.
+    pub enum DriveName: DriveKind::ALL.iter().map(|kind| kind.as_str())
+}
+
+closed_set! {
+    /// What has come of a save.
+    pub enum SaveStatus: ["waiting", "saved", "failed"]
+}
+
+closed_set! {
+    /// Why a save failed: the drive is `not_linked`; has to be connected again (`reconnect`); is full (`drive_full`); does not
+    /// take the file (`drive_refused`); did not answer, as often as it was tried (`drive_unavailable`); or the output's time
+    /// was over first (`output_gone`).
+    pub enum SaveFailureCode: SaveFailure::ALL.iter().map(|why| why.as_str())
 }
 
 fn classes() -> impl Iterator<Item = &'static str> {

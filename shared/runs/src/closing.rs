@@ -4,10 +4,11 @@ use crate::usage::UsageLog;
 use crate::view::BalanceView;
 use crate::{FailedRun, RunsError, tools};
 use credits::{Decided, Decision, Hold, Ledger, Outcome, SWEEP_SHARDS};
+use drives::{Order, Saves};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
 use media::StoredOutput;
-use platform::{InvalidSettings, Platform, with_causes};
+use platform::{InvalidSettings, Platform, StoreError, with_causes};
 use primitives::{AccountId, CostCents, RunId, Timestamp};
 use serde::Serialize;
 
@@ -45,12 +46,13 @@ pub struct Closing {
     platform: Platform,
     ledger: Ledger,
     usage: UsageLog,
+    saves: Saves,
 }
 
 impl Closing {
     pub fn new(platform: &Platform) -> Result<Closing, InvalidSettings> {
         let (ledger, usage) = (Ledger::new(platform)?, UsageLog::new(platform)?);
-        Ok(Closing { ledger, usage, platform: platform.clone() })
+        Ok(Closing { ledger, usage, saves: Saves::new(platform)?, platform: platform.clone() })
     }
 
     fn now(&self) -> Timestamp {
@@ -185,9 +187,22 @@ impl Closing {
         hold: &Hold,
         outcome: &Outcome,
     ) -> Result<Option<BalanceView>, RunsError> {
-        self.usage.record(outcome).await?;
+        let (recorded, asked) = tokio::join!(self.usage.record(outcome), self.save_always(outcome));
+        recorded?;
+        // Not asked for, it would be forgotten: the hold stands until it is, and the sweep asks again.
+        asked?;
         let balance = self.ledger.apply(&outcome.account, hold, outcome, self.now()).await?;
         Ok(balance.map(|balance| BalanceView::of(balance, self.platform.profile().unit)))
+    }
+
+    /// Asks for what a run has brought to be saved in its owner's drive, if they want that of all. The one place where runs
+    /// know of drives; what becomes of a save changes nothing about the run.
+    async fn save_always(&self, outcome: &Outcome) -> Result<(), StoreError> {
+        let receipt = outcome.run().and_then(|run| Receipt::parse(&run.receipt));
+        let Some(receipt) = receipt else { return Ok(()) };
+        let outputs = receipt.outputs();
+        let (account, run) = (&outcome.account, RunId::from(outcome.id));
+        self.saves.schedule_always(Order { account, run, tool: &receipt.tool, outputs: &outputs }).await
     }
 
     /// Lets the owner fetch what came after the credit had been given back. It is delivered as it is when that
@@ -198,6 +213,14 @@ impl Closing {
             tracing::warn!(
                 run.id = %run, error = %with_causes(&error),
                 "a late output is delivered but can't be fetched again"
+            );
+        }
+        let tool = outcome.run().and_then(|run| Receipt::parse(&run.receipt)).map(|receipt| receipt.tool);
+        let order = Order { account: &outcome.account, run, tool: &tool.unwrap_or_default(), outputs };
+        if let Err(error) = self.saves.schedule_always(order).await {
+            tracing::warn!(
+                run.id = %run, error = %with_causes(&error),
+                "a late output is not saved by itself; its owner can ask for it"
             );
         }
     }

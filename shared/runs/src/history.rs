@@ -1,9 +1,10 @@
 use crate::job_store::Signs;
 use crate::telling::Progress;
 use crate::usage::{UsageLog, UsageRow};
-use crate::view::{OutputView, RunPage, RunStatus, RunSummary, RunView};
+use crate::view::{OutputView, RunPage, RunStatus, RunSummary, RunView, SavedView};
 use crate::{Receipt, RunsError, tools};
 use credits::{Hold, Ledger, Outcome};
+use drives::Saves;
 use media::{FileType, Media, MediaError, OutputLinks, StoredOutput};
 use platform::{InvalidSettings, Platform, with_causes};
 use primitives::{AccountId, EntryId, RunId, Timestamp, Unit};
@@ -20,6 +21,14 @@ pub struct History {
     media: Media,
     usage: UsageLog,
     signs: Signs,
+    saves: Saves,
+}
+
+/// What a run has brought, for whoever stores it elsewhere.
+#[derive(Debug, Clone)]
+pub struct Brought {
+    pub tool: String,
+    pub outputs: Vec<StoredOutput>,
 }
 
 impl History {
@@ -29,6 +38,7 @@ impl History {
             media: Media::new(platform)?,
             usage: UsageLog::new(platform)?,
             signs: Signs::new(platform),
+            saves: Saves::new(platform)?,
             platform: platform.clone(),
         })
     }
@@ -46,7 +56,7 @@ impl History {
         let (outcome, holder) = tokio::join!(self.ledger.outcome(account, run), self.ledger.account(account));
         let holder = holder?;
         if let Some(outcome) = outcome? {
-            return self.finished_view(&outcome).await;
+            return self.finished_view_with_saves(&outcome).await;
         }
         if let Some(hold) = holder.as_ref().and_then(|holder| holder.hold(run)) {
             let mut view = self.running_view(hold);
@@ -55,7 +65,7 @@ impl History {
         }
         // Between the two reads the run may have ended: its hold is gone because its outcome is there.
         match self.ledger.outcome(account, run).await? {
-            Some(outcome) => self.finished_view(&outcome).await,
+            Some(outcome) => self.finished_view_with_saves(&outcome).await,
             None => Err(RunsError::NotFound),
         }
     }
@@ -63,6 +73,31 @@ impl History {
     fn running_view(&self, hold: &Hold) -> RunView {
         let lifetime = tools::hold_lifetime(&hold.tool, self.ledger.hold_lifetime());
         RunView::of_hold(hold, lifetime, self.unit())
+    }
+
+    /// What a run of this account has brought, as a gift too.
+    pub async fn brought(&self, account: &AccountId, run: RunId) -> Result<Brought, RunsError> {
+        let outcome = self.ledger.outcome(account, run).await?.ok_or(RunsError::NotFound)?;
+        let mut view = RunView::of_outcome(&outcome, self.unit())?;
+        let outputs = self.outputs_of(&outcome, &mut view).await?;
+        Ok(Brought { tool: view.tool, outputs })
+    }
+
+    /// A finished run, and where its outputs were saved.
+    async fn finished_view_with_saves(&self, outcome: &Outcome) -> Result<RunView, RunsError> {
+        let saves = self.saves.of_run(&outcome.account, RunId::from(outcome.id));
+        let (view, saves) = tokio::join!(self.finished_view(outcome), saves);
+        let mut view = view?;
+        let saves = saves.unwrap_or_else(|error| {
+            // The run is worth showing without them.
+            tracing::warn!(run.id = %view.id, error = %with_causes(&error), "a run's saves can't be read");
+            Vec::new()
+        });
+        for (output, number) in view.outputs.iter_mut().zip(0_u32..) {
+            let of_output = saves.iter().filter(|save| save.id.output == number);
+            output.saves = of_output.map(SavedView::of).collect();
+        }
+        Ok(view)
     }
 
     /// A finished run with its output's text and a fresh link.

@@ -39,11 +39,11 @@ mod writing;
 mod youtube;
 
 pub(crate) use catalog::Catalog;
-pub use closed_sets::{AttemptOutcome, RunFailure};
+pub use closed_sets::{AttemptOutcome, DriveName, RunFailure, SaveFailureCode, SaveStatus};
 pub use closing::{Closing, SweepReport};
 pub use error::{FailedRun, OrderError, RunsError};
 pub use form::ToolForm;
-pub use history::History;
+pub use history::{Brought, History};
 pub use items::{IDEMPOTENCY, RUN_JOBS, TABLES, TOOL_PRICING, USAGE_LOG};
 pub use jobs::{JobNews, PollReport};
 pub use place::{Heard, NotAPlace, Place};
@@ -61,6 +61,6 @@ pub use tried::{MalformedAttempt, Tried};
 pub use usage::UsageRow;
 pub use view::{
     AttemptView, BalanceView, Milestone, OutputEnding, OutputType, OutputView, ParameterType, PriceCaseView,
-    PriceView, QuoteView, ReceiptView, RunBegun, RunPage, RunStatus, RunSummary, RunView, TimelineStep,
-    ToolParameter,
+    PriceView, QuoteView, ReceiptView, RunBegun, RunPage, RunStatus, RunSummary, RunView, SavedView,
+    TimelineStep, ToolParameter,
 };

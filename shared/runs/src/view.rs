@@ -1,10 +1,11 @@
 //! The shapes people see: what `GET /v1/runs/{id}`, the JSON answer of a run and the `done` event share.
 
-use crate::closed_sets::{AttemptOutcome, PictureSize, RunFailure};
+use crate::closed_sets::{AttemptOutcome, DriveName, PictureSize, RunFailure, SaveFailureCode, SaveStatus};
 use crate::pricing::{Case, PriceCase};
 use crate::receipt::{Receipt, ServedBy};
 use crate::{ImageSize, PriceRow, Progress, RunsError, Tool, Tried};
 use credits::{Balance, Hold, Outcome};
+use drives::{Save, SaveState};
 use media::{FileFamily, OutputLinks, StoredOutput};
 use primitives::{Credits, CreditsView, RunId, Timestamp, Unit};
 use providers::Ending;
@@ -152,6 +153,26 @@ pub struct OutputView {
     /// The text itself, when the output is text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// In the owner's drives; only in the answer about the run alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub saves: Vec<SavedView>,
+}
+
+/// An output in one of its owner's drives, or on its way there.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SavedView {
+    #[schema(value_type = DriveName)]
+    pub drive: &'static str,
+    /// `waiting` to be tried, or tried again; `saved`; or `failed`, and tried again only when you ask for it
+    #[schema(value_type = SaveStatus)]
+    pub status: &'static str,
+    /// Where you see it; once it is saved
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Why it failed
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<SaveFailureCode>)]
+    pub failure: Option<&'static str>,
 }
 
 impl std::fmt::Debug for OutputView {
@@ -398,7 +419,19 @@ impl OutputView {
             height,
             duration_ms: output.millis,
             text: None,
+            saves: Vec::new(),
         }
+    }
+}
+
+impl SavedView {
+    pub fn of(save: &Save) -> SavedView {
+        let (status, url, failure) = match &save.state {
+            SaveState::Waiting { .. } => ("waiting", None, None),
+            SaveState::Saved { link, .. } => ("saved", Some(link.clone()), None),
+            SaveState::Failed { why, .. } => ("failed", None, Some(why.as_str())),
+        };
+        SavedView { drive: save.id.drive.as_str(), status, url, failure }
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) enum Call {
     Transfer,
     /// A signed message of Clerk's, carried by the sandbox.
     Person,
+    /// A browser that comes back from a drive with a state that is over: it goes to our page.
+    Return,
     /// The schedule's.
     Tick,
     /// An event that is not looked at.
@@ -68,6 +70,12 @@ impl Call {
                 let told: Value = serde_json::from_str(&told).unwrap();
                 assert!(told["deliveries"].to_string().contains("204"), "{told}");
             }
+            Call::Return => {
+                let state = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+                let address = format!("{}/v1/oauth/dropbox/callback?code=x&state={state}", cloud.api());
+                let answer = crate::world::browser().get(address).send().await.unwrap();
+                assert_eq!(answer.status(), 303);
+            }
             Call::Tick => drop(cloud.tick(function).await.unwrap()),
             Call::Direct => match cloud.lambda.invoke(function, &json!({})).await.unwrap() {
                 Reply::Whole(answer) => {
@@ -94,7 +102,9 @@ impl Calls {
             "ClaimTransfer" => {
                 self.request("POST", CLAIMS, Some(json!({ "transaction_id": "ab".repeat(32) })))
             }
+            "Drives" => get("/v1/drives"),
             "IdentityWebhook" => Call::Person,
+            "OauthCallback" => Call::Return,
             "Pricing" => get("/v1/pricing"),
             "RunTool" => self.request("POST", "/v1/runs", Some(script("a red kite"))),
             "Runs" => get("/v1/runs"),

@@ -8,11 +8,8 @@ fn every_function_folder_has_its_resource_and_the_reverse() {
     assert_fine(check_functions(&template(), &folders()));
 
     let mut more = folders();
-    more.insert("oauth-callback".to_owned());
-    assert_complains(
-        check_functions(&template(), &more),
-        "functions/oauth-callback has no resource OauthCallback",
-    );
+    more.insert("another".to_owned());
+    assert_complains(check_functions(&template(), &more), "functions/another has no resource Another");
     let mut fewer = folders();
     fewer.remove("pricing");
     assert_complains(check_functions(&template(), &fewer), "the function Pricing has no folder");

@@ -161,6 +161,35 @@ pub(super) const SETTINGS: &[(&str, &[&str], &[&str])] = &[
             "TRON_WALLET",
         ],
     ),
+    // A drive's client id is no secret; what opens its tokens is a key of KMS.
+    (
+        "Drives::new",
+        &[],
+        &[
+            "API_URL",
+            "DRIVE_VAULT",
+            "DROPBOX_CLIENT_ID",
+            "DROPBOX_CLIENT_SECRET",
+            "DROPBOX_FOLDER_URL",
+            "GOOGLE_DRIVE_CLIENT_ID",
+            "GOOGLE_DRIVE_CLIENT_SECRET",
+            "SITE_URL",
+        ],
+    ),
+    (
+        "Saving::new",
+        &["SEALING_KEYS"],
+        &[
+            "DRIVE_VAULT",
+            "DROPBOX_CLIENT_ID",
+            "DROPBOX_CLIENT_SECRET",
+            "DROPBOX_FOLDER_URL",
+            "GOOGLE_DRIVE_CLIENT_ID",
+            "GOOGLE_DRIVE_CLIENT_SECRET",
+        ],
+    ),
+    // The address that a drive sends browsers back to.
+    (".begin(caller.account(), kind)", &[], &["API_URL"]),
     ("Balances::new", &[], &["DEEPSEEK_API_KEY", "PROVIDER_BALANCE_MIN_CENTS"]),
     ("Users::new", &["PSEUDONYM_PEPPER"], &[]),
 ];
@@ -190,6 +219,8 @@ pub(super) const WHERE_SECRETS_LIE: [&str; 2] = ["SECRETS", "SECRETS_PATH"];
 /// Required by the code only where the setting beside it is given.
 pub(super) const ONLY_BESIDE: &[(&str, &str)] = &[
     ("COMFYUI_URL", "COMFYUI_URL"),
+    ("DROPBOX_CLIENT_SECRET", "DROPBOX_CLIENT_ID"),
+    ("GOOGLE_DRIVE_CLIENT_SECRET", "GOOGLE_DRIVE_CLIENT_ID"),
     ("OMNIVOICE_URL", "OMNIVOICE_URL"),
     ("SEPAY_SECRET_KEY", "SEPAY_MERCHANT_ID"),
 ];

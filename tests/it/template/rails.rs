@@ -34,6 +34,8 @@ fn what_is_of_a_rail_alone_is_deployed_only_where_the_profile_offers_it() {
         ("ClaimTransferPermission", "OffersTronUsdt"),
         ("SepayWebhook", "HearsSepay"),
         ("SepayWebhookErrorsAlarm", "HearsSepay"),
+        ("OauthCallback", "OffersDrives"),
+        ("DrivesErrorsAlarm", "OffersDrives"),
     ] {
         let pointer = format!("/Resources/{resource}/Condition");
         for other in [Value::Null, json!("OffersVietQr"), json!("HasUsdt")] {
@@ -114,9 +116,14 @@ const FUNCTIONS_OF_RAILS: &[(&str, &[Rail])] = &[
     ("TronPoll", &[Rail::TronUsdt]),
 ];
 
-/// The template of a deployment whose profile offers these rails.
+/// The functions that are there only where people can link drives, and the condition of that.
+const FUNCTIONS_OF_DRIVES: &[&str] = &["Drives", "OauthCallback"];
+const OFFERS_DRIVES: &str = "OffersDrives";
+
+/// The template of a deployment whose profile offers these rails, and no drives.
 fn deployed(template: &Value, offered: &[Rail]) -> Value {
     let mut template = template.clone();
+    template["Mappings"]["Profiles"]["citipen"]["Drives"] = json!(NOT_OFFERED);
     for rail in Rail::ALL {
         let word = if offered.contains(rail) { OFFERED } else { NOT_OFFERED };
         template["Mappings"]["Profiles"]["citipen"][pascal(rail.as_str())] = json!(word);
@@ -179,6 +186,10 @@ fn check_conditions(
             complaints.push(format!("{} does not say that the profile offers {rail}", offers(*rail)));
         }
     }
+    let word = json!({ "Fn::FindInMap": ["Profiles", { "Ref": "Profile" }, "Drives"] });
+    if conditions[OFFERS_DRIVES] != json!({ "Fn::Equals": [word, OFFERED] }) {
+        complaints.push(format!("{OFFERS_DRIVES} does not say that the profile offers drives"));
+    }
     let without_desk = Rail::ALL.iter().filter(|rail| DESKS.iter().all(|(_, known)| known != *rail));
     complaints.extend(without_desk.map(|rail| format!("DESKS does not say what hears of {rail}")));
     let is_of_rails = |name: &str| FUNCTIONS_OF_RAILS.iter().any(|(function, _)| *function == name);
@@ -188,6 +199,7 @@ fn check_conditions(
         let of_each = rails.iter().map(|rail| json!({ "Condition": rail })).collect::<Vec<Value>>();
         let several = json!({ "Fn::Or": of_each });
         let wanted = match &rails[..] {
+            [] if FUNCTIONS_OF_DRIVES.contains(&name.as_str()) => Some(OFFERS_DRIVES),
             [] => None,
             [one] => Some(one.as_str()),
             _ => conditions
@@ -220,6 +232,8 @@ fn check_conditions(
     let of_profile = |platform: &Platform| {
         let methods = platform.rules(TopUpRules::read).unwrap().methods;
         let mut names: Vec<&str> = methods.iter().map(|rail| rail.as_str()).collect();
+        let has_drives = !platform.rules(drives::DriveRules::read).unwrap().offered.is_empty();
+        names.extend(has_drives.then_some("drives"));
         names.sort_unstable();
         format!("{}: {}", platform.profile().name, names.join(", "))
     };
@@ -293,6 +307,11 @@ fn check_what_is_there(deployed: &Value, offered: &[Rail]) -> Complaints {
     let functions = of_type(deployed, "AWS::Serverless::Function");
     let called: BTreeSet<&str> = operations(deployed).iter().filter_map(Operation::function).collect();
     let mut complaints = Complaints::new();
+    for function in FUNCTIONS_OF_DRIVES {
+        if functions.contains_key(function) || called.contains(function) {
+            complaints.push(format!("{function} is deployed without drives"));
+        }
+    }
     for (function, rails) in FUNCTIONS_OF_RAILS {
         let is_wanted = rails.iter().any(|rail| offered.contains(rail));
         let ticks = *function == "TronPoll";

@@ -123,7 +123,8 @@ fn all_functions_start_with_the_settings_of_the_template_and_without_any_rail() 
 /// What a deployment could give a function under a name.
 fn given(name: &str) -> &'static str {
     match name {
-        "ALLOWED_ORIGINS" | "API_URL" | "CLERK_ISSUER" | "COMFYUI_URL" | "SITE_URL" => "https://example.com",
+        "ALLOWED_ORIGINS" | "API_URL" | "CLERK_ISSUER" | "COMFYUI_URL" | "DROPBOX_FOLDER_URL"
+        | "SITE_URL" => "https://example.com",
         "OMNIVOICE_URL" | "REPLICATE_SPEAKER_URL" => "https://example.com",
         "CLERK_WEBHOOK_SECRET" | "REPLICATE_WEBHOOK_SECRETS" => "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
         "CLERK_ACCEPT_WITHOUT_AZP" => "false",

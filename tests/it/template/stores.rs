@@ -344,6 +344,8 @@ fn check_profiles(template: &Value, profiles: &[Platform]) -> Complaints {
             let mut of_profile = json!({
                 "MediaDays": media.output_days, "UploadDays": media.upload_days, "LogsDays": logs_days,
             });
+            let drives = platform.rules(drives::DriveRules::read).unwrap().offered;
+            of_profile["Drives"] = json!(if drives.is_empty() { NOT_OFFERED } else { OFFERED });
             let offered = platform.rules(TopUpRules::read).unwrap().methods;
             for rail in Rail::ALL {
                 let word = if offered.contains(rail) { OFFERED } else { NOT_OFFERED };

@@ -4,7 +4,7 @@
 mod crashes;
 mod forms;
 mod looks;
-mod outputs;
+pub(crate) mod outputs;
 
 use crate::world::{Answer, ORIGIN, Person, World, http};
 use media::{Media, UploadState};

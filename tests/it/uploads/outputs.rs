@@ -27,7 +27,7 @@ fn pieces(bytes: &[u8], length: usize) -> impl Stream<Item = Result<Bytes, Infal
 }
 
 /// An MP4 that goes on for so many bytes: its samples are passed over.
-fn long_mp4(length: usize) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+pub(crate) fn long_mp4(length: usize) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
     let rest = u64::try_from(length - MP4.len()).unwrap();
     let mut head = MP4.to_vec();
     // A box that every reader passes over.

@@ -97,6 +97,21 @@ impl Guard {
         }
     }
 
+    /// As KMS looks at a request: by who signed it, and what it says that the key is for.
+    pub(crate) async fn check_key(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+        let (head, body) = request.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let call =
+            Call { method: "POST", path: "/", query: None, target: header("x-amz-target"), body: &body };
+        let judged =
+            signer(header("authorization"), None).map_or(Ok(()), |function| guard.check(function, &call));
+        match judged {
+            Ok(()) => next.run(Request::from_parts(head, Body::from(body))).await,
+            Err(refusal) => (StatusCode::BAD_REQUEST, refusal.json().to_string()).into_response(),
+        }
+    }
+
     /// Fails the scenario in which a function was refused, and tells which rights it used.
     #[expect(clippy::print_stderr, reason = "a failing test tells it beside its own words")]
     pub(crate) fn settle(&self) {

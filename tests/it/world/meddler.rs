@@ -47,6 +47,7 @@ struct State {
     /// Tries that were left hanging, by operation and table.
     hung: Vec<(String, String)>,
     dies_reading_an_account: bool,
+    dies_writing_to: Option<&'static str>,
     stuck: Option<(SharedHttpConnector, HttpRequest)>,
 }
 
@@ -157,6 +158,11 @@ impl Meddler {
     /// The instance dies at its next reading of an account, which comes after a hold was given back.
     pub(crate) fn kill_before_debt_is_settled(&self) {
         self.0.state.lock().unwrap().dies_reading_an_account = true;
+    }
+
+    /// The instance dies before it first writes to this table.
+    pub(crate) fn kill_before_a_write_to(&self, table: &'static str) {
+        self.0.state.lock().unwrap().dies_writing_to = Some(table);
     }
 
     /// From now on the media store refuses everything.
@@ -321,6 +327,10 @@ impl Between {
         }
         let dies = self.meddler.0.state.lock().unwrap().dies_reading_an_account;
         if dies && operation == "GetItem" && table == "accounts" {
+            self.meddler.die().await;
+        }
+        let dies_writing = self.meddler.0.state.lock().unwrap().dies_writing_to;
+        if is_write(&operation) && dies_writing.is_some_and(|dies| dies == table) {
             self.meddler.die().await;
         }
         let fault = self.meddler.next_fault();

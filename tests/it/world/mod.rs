@@ -7,7 +7,7 @@ mod person;
 
 pub(crate) use meddler::{Fault, Hanging, Meddler, StoreCall, Tally};
 pub(crate) use person::{
-    Answer, Person, StreamEvent, credit, dong_of, events, http, image, new_run_id, script, text_of,
+    Answer, Person, StreamEvent, browser, credit, dong_of, events, http, image, new_run_id, script, text_of,
     transcript,
 };
 
@@ -29,6 +29,9 @@ use tokio::task::JoinHandle;
 
 /// The page's origin in every world.
 pub(crate) const ORIGIN: &str = "http://page.test";
+
+/// The key of KMS that tokens of drives are sealed with.
+pub(crate) const DRIVE_KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/drives";
 
 pub(crate) struct World {
     pub(crate) stores: Stores,
@@ -115,8 +118,9 @@ impl World {
             ("USER_REQUESTS_PER_MINUTE_MAX", "1000000"),
             ("NETWORK_REQUESTS_PER_MINUTE_MAX", "1000000"),
             ("WELCOMES_PER_NETWORK_DAY_MAX", "1000000"),
+            ("DRIVE_VAULT", DRIVE_KEY),
         ];
-        let settings: HashMap<String, String> =
+        let mut settings: HashMap<String, String> =
             quick.iter().chain(settings).map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let rules = citipen::media_rules();
         let clock = Clock::manual(a_morning());
@@ -133,10 +137,12 @@ impl World {
             origin: ORIGIN.to_owned(),
             zero_latency: true,
         });
+        settings.entry("AWS_ENDPOINT_URL_KMS".to_owned()).or_insert_with(|| format!("{outside}/kms"));
         let guard = Guard::new(Names { table_prefix: prefix, bucket: MEDIA_BUCKET.to_owned() });
         let links = stores.s3_router(&[ORIGIN.to_owned()]);
         let links = links.layer(from_fn_with_state(guard.clone(), Guard::check_link));
-        let serving = serve(listener, sandbox.router().merge(links));
+        let keys = emulator::kms::router("/kms/").layer(from_fn_with_state(guard.clone(), Guard::check_key));
+        let serving = serve(listener, sandbox.router().merge(keys).merge(links));
         prepare(&stores, &clock, &outside).await;
         let product = Instance::start(&stores, &clock, &outside, &settings, &guard, None).await;
         runs::Shop::new(&product.platform).unwrap().seed().await.unwrap();

@@ -39,6 +39,17 @@ pub(crate) fn http() -> &'static reqwest::Client {
     })
 }
 
+/// As [`http`], and goes nowhere by itself: a test looks at where it is sent.
+#[expect(clippy::disallowed_methods, reason = "tests look from outside, with a client of their own")]
+pub(crate) fn browser() -> &'static reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        builder.pool_max_idle_per_host(0).build().unwrap()
+    })
+}
+
 impl Person {
     pub(crate) fn new(sandbox: Sandbox, base: &str, name: &str) -> Person {
         Person { sandbox, base: base.to_owned(), name: name.to_owned() }

@@ -6,6 +6,8 @@ pub const TEMPORARY_OUTPUTS: &str = "tmp30/";
 /// The class of what people upload.
 pub const UPLOADS: &str = "up30/";
 
+/// What tokens of drives are sealed for (`drives::Drives`).
+const DRIVE_TOKEN: &str = "drive-token";
 /// Where the secrets of this deployment begin; what follows is the name of one.
 const SECRETS: &str = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SecretsPath}";
 
@@ -76,7 +78,12 @@ fn places(statement: &Value) -> Result<Vec<String>, String> {
                 if form == "Fn::GetAtt" && parts.get(1) == Some(&json!("Arn")) =>
             {
                 parts.first().and_then(Value::as_str).and_then(|name| match (name, &via) {
-                    ("DataKey", Some(service)) => Some(format!("key via {service}")),
+                    ("DriveKey", Some(purpose)) if purpose == DRIVE_TOKEN => {
+                        Some(format!("key of {purpose}"))
+                    }
+                    ("DataKey", Some(service)) if service != DRIVE_TOKEN => {
+                        Some(format!("key via {service}"))
+                    }
                     (name, None) => table_name(name),
                     _ => None,
                 })
@@ -107,10 +114,13 @@ fn places(statement: &Value) -> Result<Vec<String>, String> {
     resources.into_iter().map(place).collect()
 }
 
-/// The service that a use of the key must come through.
+/// The service that a use of the key must come through, or what the function must say that it is for.
 fn via(condition: &Value) -> Result<Option<String>, String> {
     if condition.is_null() {
         return Ok(None);
+    }
+    if *condition == json!({ "StringEquals": { "kms:EncryptionContext:purpose": DRIVE_TOKEN } }) {
+        return Ok(Some(DRIVE_TOKEN.to_owned()));
     }
     for service in ["dynamodb", "s3", "ssm"] {
         let address = format!("{service}.${{AWS::Region}}.amazonaws.com");

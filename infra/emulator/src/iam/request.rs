@@ -33,6 +33,7 @@ impl Call<'_> {
     pub fn needs(&self, names: &Names) -> Needs {
         match self.target.map(|target| target.split_once('.').unwrap_or_default()) {
             Some(("AmazonSSM", operation)) => self.of_ssm(operation),
+            Some(("TrentService", operation)) => self.of_kms(operation),
             Some((_, operation)) => self.of_dynamo(operation, names),
             None => self.of_s3(names),
         }
@@ -102,6 +103,13 @@ impl Call<'_> {
         let parts = self.query.unwrap_or_default().split('&');
         let mut pairs = parts.map(|part| part.split_once('=').unwrap_or((part, "")));
         pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// Which key it is stands in the request; what it is for is what policies look at.
+    fn of_kms(&self, operation: &str) -> Needs {
+        let body: Value = serde_json::from_slice(self.body).unwrap_or_default();
+        let purpose = body["EncryptionContext"]["purpose"].as_str().unwrap_or("nothing");
+        vec![(format!("key of {purpose}"), format!("kms:{operation}"))]
     }
 
     fn of_ssm(&self, operation: &str) -> Needs {

@@ -33,7 +33,7 @@ impl Asked {
         if let Some(pace) = call.header("x-sandbox-pace") {
             asked.pace_ms = pace.parse().ok();
         }
-        for order in call.text().split(MARKER).skip(1).filter_map(|rest| rest.split("]]").next()) {
+        for order in call.written().split(MARKER).skip(1).filter_map(|rest| rest.split("]]").next()) {
             asked.add(service, order)?;
         }
         Ok(asked)

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::Service;
 use crate::Service::{Anthropic, Bank, Clerk, Comfyui, Deepseek, Fal, Sepay, Trongrid, Tronscan};
-use crate::Service::{Apify, Groq, Omnivoice, Replicate};
+use crate::Service::{Apify, Dropbox, Google, Groq, Omnivoice, Replicate};
 
 /// One line of the list.
 #[derive(Debug, Serialize)]
@@ -46,9 +46,9 @@ pub(crate) const CATALOGUE: &[CatalogueLine] = &[
     line("late", QUEUED, "polls=5", "the job waits some looks longer"),
     line(
         "lost",
-        &[Clerk, Fal, Comfyui, Sepay, Bank, Replicate, Apify],
+        &[Clerk, Fal, Comfyui, Sepay, Bank, Replicate, Apify, Google, Dropbox],
         "",
-        "the job disappears; the webhook is never sent",
+        "the job disappears, or the upload that is under way; the webhook is never sent",
     ),
     line("result_504", &[Fal], "", "the first result call answers 504, then it works"),
     line("nsfw", &[Fal], "", "has_nsfw_concepts is true and the image black"),

@@ -277,8 +277,8 @@ impl Fault {
 
 /// Where a read has something to leave out: keys, transfers, rates.
 fn has_empty_reads(service: Service) -> bool {
-    use Service::{Bank, Clerk, Frankfurter, Sepay, Trongrid, Tronscan, Vietcombank};
-    matches!(service, Clerk | Sepay | Bank | Tronscan | Trongrid | Vietcombank | Frankfurter)
+    use Service::{Bank, Clerk, Frankfurter, Google, Sepay, Trongrid, Tronscan, Vietcombank};
+    matches!(service, Google | Clerk | Sepay | Bank | Tronscan | Trongrid | Vietcombank | Frankfurter)
 }
 
 fn one_second() -> u64 {

@@ -78,7 +78,7 @@ async fn only_listed_origins_may_call_and_only_from_pages() {
     assert_eq!(allowed.header("access-control-allow-origin"), ORIGIN);
     assert_eq!(allowed.header("access-control-max-age"), "7200");
     assert!(allowed.header("access-control-allow-headers").contains("idempotency-key"));
-    assert_eq!(allowed.header("access-control-allow-credentials"), "");
+    assert_eq!(allowed.header("access-control-allow-credentials"), "true");
     assert!(allowed.header("vary").to_ascii_lowercase().contains("origin"));
 
     for origin in
@@ -89,6 +89,7 @@ async fn only_listed_origins_may_call_and_only_from_pages() {
             call(&router, "GET", "/v1/runs", &[("origin", origin)], "").await,
         ] {
             assert_eq!(answer.header("access-control-allow-origin"), "", "{origin}");
+            assert_eq!(answer.header("access-control-allow-credentials"), "", "{origin}");
         }
     }
 

@@ -1,0 +1,250 @@
+//! Google: the consent page, tokens, and the part of Drive that an app with `drive.file` uses.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::response::Response;
+use http::Method;
+use serde_json::{Value, json};
+
+mod api;
+mod refusal;
+mod token;
+mod upload;
+
+pub(crate) use refusal::refusal;
+
+use crate::cabinet::{Growing, Whole};
+use crate::call::Call;
+use crate::door::Mood;
+use crate::faults::Moment;
+use crate::grants::{Asked, Grants, Style};
+use crate::{DriveFile, Fault, GOOGLE_CLIENT_ID, Sandbox, Service, World, consent, reply};
+
+const STYLE: Style = Style {
+    code: "4/0",
+    access: "ya29.",
+    refresh: "1//0",
+    access_seconds: 3_599,
+    // Google keeps a hundred for one app and person, and drops the oldest without a word.
+    refresh_max: 100,
+};
+
+/// Grants and files of all people.
+#[derive(Default)]
+pub(crate) struct Google {
+    pub(crate) grants: Grants,
+    drive: Mutex<Drive>,
+}
+
+#[derive(Default)]
+pub(crate) struct Drive {
+    files: HashMap<String, File>,
+    /// In the order they were made.
+    order: Vec<String>,
+    /// Ids that were given out.
+    generated: HashMap<String, String>,
+    uploads: HashMap<String, Upload>,
+    /// Bytes that a person has left; absent: enough.
+    room: HashMap<String, u64>,
+}
+
+struct File {
+    person: String,
+    name: String,
+    media_type: String,
+    content: Whole,
+    is_trashed: bool,
+}
+
+struct Upload {
+    person: String,
+    id: String,
+    name: String,
+    media_type: String,
+    bytes: Option<u64>,
+    content: Growing,
+    began_at: u64,
+    /// What is said of it once it is whole.
+    is_done: bool,
+}
+
+impl Google {
+    fn drive(&self) -> MutexGuard<'_, Drive> {
+        self.drive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sandbox {
+    /// The files in everybody's Google Drive, oldest first, without those in the trash.
+    pub fn google_files(&self) -> Vec<DriveFile> {
+        let drive = self.world.google.drive();
+        drive.order.iter().filter_map(|id| drive.shown(&self.world, id)).collect()
+    }
+
+    /// The person takes the app's access back, in the settings of their Google account.
+    pub fn revoke_at_google(&self, person: &str) {
+        self.world.google.grants.lock().forget(person);
+    }
+
+    /// How many refresh tokens of a person are alive at Google.
+    pub fn google_grants(&self, person: &str) -> usize {
+        self.world.google.grants.lock().alive(person)
+    }
+
+    /// Leaves so many bytes in a person's Google Drive.
+    pub fn set_google_room(&self, person: &str, bytes: u64) {
+        self.world.google.drive().room.insert(person.to_owned(), bytes);
+    }
+
+    /// Google forgets every upload that is under way.
+    pub fn forget_google_uploads(&self) {
+        self.world.google.drive().uploads.clear();
+    }
+
+    /// Every access token of Google's ends now.
+    pub fn end_google_access(&self) {
+        self.world.google.grants.lock().end_access(self.world.now());
+    }
+}
+
+impl Drive {
+    fn shown(&self, world: &World, id: &str) -> Option<DriveFile> {
+        let file = self.files.get(id).filter(|file| !file.is_trashed)?;
+        Some(DriveFile {
+            person: file.person.clone(),
+            id: id.to_owned(),
+            name: file.name.clone(),
+            bytes: file.content.bytes,
+            sha256: file.content.sha256.clone(),
+            link: link(world, id),
+        })
+    }
+}
+
+fn link(world: &World, id: &str) -> String {
+    world.url(Service::Google, &format!("/file/d/{id}/view?usp=drivesdk"))
+}
+
+/// The pages for people and the controls are never disturbed.
+pub(crate) fn moment(call: &Call) -> Moment {
+    match (&call.method, call.segments().as_slice()) {
+        (_, ["o" | "file" | "grants" | "files" | "room", ..]) => Moment::Control,
+        (&Method::POST | &Method::PUT | &Method::PATCH, _) => Moment::Work,
+        _ => Moment::Read,
+    }
+}
+
+pub(crate) fn answer(world: &Arc<World>, call: &Call, mood: &Mood) -> Response {
+    if mood.fault == Some(Fault::Empty) {
+        return reply::json(200, &json!({}));
+    }
+    let segments = call.segments();
+    match (&call.method, segments.as_slice()) {
+        (_, ["o", "oauth2", "v2", "auth"]) => authorize(world, call),
+        (&Method::POST, ["token"]) => token::exchange(world, call),
+        (&Method::POST, ["revoke"]) => token::revoke(world, call),
+        (&Method::GET, ["file", "d", id, "view"]) => view(world, id),
+        (&Method::GET, ["files"]) => control_files(world),
+        (&Method::DELETE, ["grants", person]) => {
+            world.google.grants.lock().forget(person);
+            reply::empty(204)
+        }
+        (&Method::POST, ["room", person]) => {
+            let bytes = call.json().ok().and_then(|body| body["bytes"].as_u64()).unwrap_or_default();
+            world.google.drive().room.insert((*person).to_owned(), bytes);
+            reply::empty(204)
+        }
+        // An upload's address opens itself: whoever has it may send.
+        (&Method::PUT, ["upload", "drive", "v3", "files"]) => upload::part(world, call, mood),
+        (_, ["drive" | "upload", "v3" | "drive", ..]) => api(world, call, &segments),
+        _ => refusal(404),
+    }
+}
+
+fn api(world: &Arc<World>, call: &Call, segments: &[&str]) -> Response {
+    let token = call.credential("Bearer").map(str::to_owned);
+    let holder = token.and_then(|token| world.google.grants.lock().holder(&token, world.now()));
+    let Some(Ok(grant)) = holder else { return refusal(401) };
+    if !grant
+        .scope
+        .split(' ')
+        .any(|scope| scope.ends_with("/auth/drive.file") || scope.ends_with("/auth/drive"))
+    {
+        return refusal::scope();
+    }
+    let person = grant.person.as_str();
+    match (&call.method, segments) {
+        (&Method::GET, ["drive", "v3", "about"]) => api::about(person),
+        (&Method::GET, ["drive", "v3", "files", "generateIds"]) => api::generate_ids(world, person, call),
+        (&Method::GET, ["drive", "v3", "files"]) => api::list(world, person),
+        (&Method::GET, ["drive", "v3", "files", id]) => api::get(world, person, id, call),
+        (&Method::PATCH, ["drive", "v3", "files", id]) => api::change(world, person, id, call),
+        (&Method::DELETE, ["drive", "v3", "files", id]) => api::delete(world, person, id),
+        (&Method::POST, ["upload", "drive", "v3", "files"]) => upload::begin(world, person, call),
+        _ => refusal(404),
+    }
+}
+
+/// Google sends the scope back too, and codes with a slash in them.
+fn authorize(world: &Arc<World>, call: &Call) -> Response {
+    let request = match consent::Request::read(call, GOOGLE_CLIENT_ID) {
+        Ok(request) => request,
+        Err(unfit) => return consent::refusal("Google", unfit),
+    };
+    let Some(decision) = consent::Decision::read(call) else { return consent::page("Google", &request) };
+    if !decision.says_yes {
+        return request.back(&[("error", "access_denied")]);
+    }
+    let scope = if decision.grants_nothing { "openid".to_owned() } else { request.scope.clone() };
+    let field = |name: &str| request.query.get(name).map_or("", String::as_str);
+    // A person who said yes before gives a refresh token again only when they are asked again.
+    let was_asked = field("prompt").split(' ').any(|prompt| prompt == "consent");
+    let is_first = world.google.grants.lock().alive(&decision.person) == 0;
+    let asked = Asked {
+        person: decision.person,
+        scope: scope.clone(),
+        redirect_uri: request.redirect_uri.clone(),
+        challenge: request.challenge.clone(),
+        is_offline: field("access_type") == "offline" && (was_asked || is_first),
+    };
+    let code = world.google.grants.lock().code(STYLE, asked, world.now());
+    request.back(&[("code", &code), ("scope", &scope), ("authuser", "0"), ("prompt", "consent")])
+}
+
+fn view(world: &Arc<World>, id: &str) -> Response {
+    let drive = world.google.drive();
+    match drive.files.get(id).and_then(|file| Some((file, file.content.content.clone()?))) {
+        Some((file, content)) => reply::with_header(
+            reply::with_type(200, "application/octet-stream", content),
+            "content-type",
+            &file.media_type,
+        ),
+        None => reply::html(
+            404,
+            "<!doctype html><title>Sorry</title><h1>Sorry, the file you have requested does not exist.</h1>",
+        ),
+    }
+}
+
+fn control_files(world: &Arc<World>) -> Response {
+    let drive = world.google.drive();
+    let files: Vec<DriveFile> = drive.order.iter().filter_map(|id| drive.shown(world, id)).collect();
+    reply::json(200, &json!({ "files": files }))
+}
+
+/// As the API shows a file; `fields` is not looked at, everything is there.
+fn resource(world: &World, id: &str, file: &File) -> Value {
+    json!({
+        "kind": "drive#file",
+        "id": id,
+        "name": file.name,
+        "mimeType": file.media_type,
+        "webViewLink": link(world, id),
+        // 64 bits are a text.
+        "size": file.content.bytes.to_string(),
+        "sha256Checksum": file.content.sha256,
+        "trashed": file.is_trashed,
+        "ownedByMe": true,
+    })
+}

@@ -1,0 +1,379 @@
+//! Google Drive by its REST interface, with the right to the files that we make there and to no others (`drive.file`).
+//! What Google promises, and what it does besides: docs/facts/drives.md.
+
+use crate::DriveKind;
+use crate::drive::{
+    AccessToken, Consent, Drive, DriveFailure, Granted, NewFile, Opened, Part, Place, RefreshToken,
+    SavedFile, Sent, Session,
+};
+use crate::settings::GoogleSettings;
+use crate::wire::{self, Answer, FORM};
+use async_trait::async_trait;
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
+use platform::Platform;
+use primitives::{Secret, times};
+use reqwest::RequestBuilder;
+use serde::Deserialize;
+use serde_json::json;
+use url::Url;
+
+const SCOPE: &str = "https://www.googleapis.com/auth/drive.file";
+/// Of a resumable upload: there is more to come.
+const RESUME_INCOMPLETE: u16 = 308;
+/// All that we ask of a file.
+const FIELDS: &str = "id,webViewLink,size,trashed";
+
+#[derive(Clone)]
+pub(crate) struct Google {
+    http: reqwest::Client,
+    settings: GoogleSettings,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: Secret,
+    #[serde(default)]
+    refresh_token: Option<Secret>,
+    #[serde(default)]
+    scope: String,
+}
+
+/// RFC 6749, section 5.2.
+#[derive(Deserialize)]
+struct TokenRefusal {
+    error: String,
+}
+
+#[derive(Deserialize)]
+struct About {
+    user: AboutUser,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AboutUser {
+    permission_id: String,
+}
+
+#[derive(Deserialize)]
+struct GeneratedIds {
+    ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FileAnswer {
+    id: String,
+    web_view_link: Option<String>,
+    /// A number in a text, as Google writes 64 bits.
+    #[serde(default)]
+    size: Option<String>,
+    #[serde(default)]
+    trashed: bool,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error: RefusalBody,
+}
+
+#[derive(Deserialize)]
+struct RefusalBody {
+    #[serde(default)]
+    errors: Vec<RefusalReason>,
+}
+
+#[derive(Deserialize)]
+struct RefusalReason {
+    #[serde(default)]
+    reason: String,
+}
+
+impl Google {
+    pub(crate) fn new(platform: &Platform, settings: GoogleSettings) -> Google {
+        Google { http: wire::client(platform), settings }
+    }
+
+    async fn token(&self, fields: &[(&str, &str)]) -> Result<TokenAnswer, DriveFailure> {
+        let id = [
+            ("client_id", self.settings.client_id.as_str()),
+            ("client_secret", self.settings.client_secret.expose()),
+        ];
+        let body = wire::form(&[&id, fields].concat());
+        let request = self.http.post(format!("{}/token", self.settings.token_url));
+        let answer = wire::send(request.header(CONTENT_TYPE, FORM).body(body), &times::DRIVE_CALL).await?;
+        if answer.status.is_success() {
+            return answer.json();
+        }
+        Err(refused_token(&answer))
+    }
+
+    fn api(&self, access: &AccessToken, method: http::Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.settings.api_url)).bearer_auth(access.0.expose())
+    }
+
+    /// Ours, in the trash or not; `None`: there is no file of that name for us.
+    async fn look(&self, access: &AccessToken, place: &Place) -> Result<Option<FileAnswer>, DriveFailure> {
+        let path = format!("/drive/v3/files/{}?fields={FIELDS}", place.0);
+        let answer = wire::send(self.api(access, http::Method::GET, &path), &times::DRIVE_CALL).await?;
+        match answer.status.as_u16() {
+            200 => answer.json().map(Some),
+            404 => Ok(None),
+            _ => Err(refused(&answer)),
+        }
+    }
+}
+
+/// 400 and 401 are about the grant or about our own settings, and only the word tells which.
+fn refused_token(answer: &Answer) -> DriveFailure {
+    let word = answer.json::<TokenRefusal>().map(|refusal| refusal.error).unwrap_or_default();
+    match (word.as_str(), answer.failure()) {
+        ("invalid_grant", _) => DriveFailure::GrantRevoked,
+        (_, DriveFailure::AccessRefused) => DriveFailure::Refused(401),
+        (_, failure) => failure,
+    }
+}
+
+/// Google says "slow down" and "full" with 403 as well, and only the reason tells it from "never".
+fn refused(answer: &Answer) -> DriveFailure {
+    let reasons = answer.json::<Refusal>().map(|refusal| refusal.error.errors).unwrap_or_default();
+    let reason = reasons.first().map_or("", |reason| reason.reason.as_str());
+    match (answer.status.as_u16(), reason) {
+        (
+            403,
+            "storageQuotaExceeded" | "teamDriveFileLimitExceeded" | "numChildrenInNonRootLimitExceeded",
+        ) => DriveFailure::Full,
+        (
+            403,
+            "rateLimitExceeded" | "userRateLimitExceeded" | "sharingRateLimitExceeded" | "backendError",
+        ) => DriveFailure::Passing("too many requests", answer.retry_after),
+        _ => answer.failure(),
+    }
+}
+
+impl FileAnswer {
+    fn saved(self) -> SavedFile {
+        let link = self.web_view_link.filter(|link| is_link(link));
+        // Google's own form of the same address.
+        let usual = || format!("https://drive.google.com/file/d/{}/view", self.id);
+        SavedFile { link: link.unwrap_or_else(usual) }
+    }
+
+    fn is_whole(&self, file: &NewFile) -> bool {
+        self.size.as_deref().is_none_or(|size| size == file.bytes.to_string())
+    }
+}
+
+/// A link of the drive's own that a page may show: nothing that a browser would run.
+fn is_link(link: &str) -> bool {
+    link.len() <= 2_048 && Url::parse(link).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
+}
+
+/// `bytes=0-524287`: the drive has that much. Without the header it has nothing.
+fn received(answer: &Answer) -> Result<u64, DriveFailure> {
+    let Some(range) = answer.headers.get(RANGE) else { return Ok(0) };
+    let last = range.to_str().ok().and_then(|text| text.strip_prefix("bytes=0-"));
+    let last: Option<u64> = last.and_then(|last| last.parse().ok());
+    let next = last.and_then(|last| last.checked_add(1));
+    next.ok_or(DriveFailure::Passing("an unreadable range", answer.retry_after))
+}
+
+#[async_trait]
+impl Drive for Google {
+    fn kind(&self) -> DriveKind {
+        DriveKind::GoogleDrive
+    }
+
+    fn consent_url(&self, consent: &Consent<'_>) -> Url {
+        let mut url = self.settings.consent_url.clone();
+        url.query_pairs_mut().extend_pairs([
+            ("client_id", self.settings.client_id.as_str()),
+            ("redirect_uri", consent.redirect_uri),
+            ("response_type", "code"),
+            ("scope", SCOPE),
+            // A refresh token; and a new one for a person who agreed before: Google gives it with a fresh consent alone.
+            ("access_type", "offline"),
+            ("prompt", "consent"),
+            ("state", consent.state),
+            ("code_challenge", consent.challenge),
+            ("code_challenge_method", "S256"),
+        ]);
+        url
+    }
+
+    async fn exchange(
+        &self,
+        code: &Secret,
+        verifier: &Secret,
+        redirect_uri: &str,
+    ) -> Result<Granted, DriveFailure> {
+        let answer = self
+            .token(&[
+                ("grant_type", "authorization_code"),
+                ("code", code.expose()),
+                ("code_verifier", verifier.expose()),
+                ("redirect_uri", redirect_uri),
+            ])
+            .await?;
+        let refresh = answer.refresh_token.ok_or(DriveFailure::Passing("no refresh token", None))?;
+        let suffices = answer.scope.split(' ').any(|scope| scope == SCOPE);
+        let access = AccessToken(answer.access_token);
+        // Without the right, Google would not tell.
+        let holder = if suffices { self.holder(&access).await? } else { String::new() };
+        Ok(Granted { refresh: RefreshToken(refresh), holder, suffices })
+    }
+
+    async fn access(&self, refresh: &RefreshToken) -> Result<AccessToken, DriveFailure> {
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh.0.expose())];
+        Ok(AccessToken(self.token(&fields).await?.access_token))
+    }
+
+    async fn revoke(&self, refresh: &RefreshToken) -> Result<(), DriveFailure> {
+        let request = self.http.post(format!("{}/revoke", self.settings.token_url));
+        let body = wire::form(&[("token", refresh.0.expose())]);
+        let answer = wire::send(request.header(CONTENT_TYPE, FORM).body(body), &times::DRIVE_CALL).await?;
+        let word = || answer.json::<TokenRefusal>().map(|refusal| refusal.error).unwrap_or_default();
+        match answer.status.as_u16() {
+            200 => Ok(()),
+            // Expired, or revoked before.
+            400 if matches!(word().as_str(), "invalid_token" | "invalid_grant") => Ok(()),
+            _ => Err(answer.failure()),
+        }
+    }
+
+    /// Google gives out names for files before they are made, so that making one twice makes one.
+    async fn place(&self, access: &AccessToken, _: &NewFile) -> Result<Place, DriveFailure> {
+        let path = "/drive/v3/files/generateIds?count=1&space=drive&type=files";
+        let answer = wire::send(self.api(access, http::Method::GET, path), &times::DRIVE_CALL).await?;
+        if !answer.status.is_success() {
+            return Err(refused(&answer));
+        }
+        let id = answer.json::<GeneratedIds>()?.ids.into_iter().next().filter(|id| is_id(id));
+        id.map(Place).ok_or(DriveFailure::Passing("no usable id", None))
+    }
+
+    async fn find(
+        &self,
+        access: &AccessToken,
+        place: &Place,
+        file: &NewFile,
+    ) -> Result<Option<SavedFile>, DriveFailure> {
+        let found = self.look(access, place).await?;
+        Ok(found.filter(|found| found.is_whole(file) && !found.trashed).map(FileAnswer::saved))
+    }
+
+    async fn open(
+        &self,
+        access: &AccessToken,
+        place: &Place,
+        file: &NewFile,
+    ) -> Result<Opened, DriveFailure> {
+        let path = format!("/upload/drive/v3/files?uploadType=resumable&fields={FIELDS}");
+        let about = json!({ "id": place.0, "name": file.name, "mimeType": file.media_type });
+        let request = self
+            .api(access, http::Method::POST, &path)
+            .header("x-upload-content-type", file.media_type)
+            .header("x-upload-content-length", file.bytes)
+            .header(CONTENT_TYPE, "application/json; charset=UTF-8")
+            .body(about.to_string());
+        let answer = wire::send(request, &times::DRIVE_CALL).await?;
+        match answer.status.as_u16() {
+            200 => {
+                let address = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+                let address = address.filter(|address| self.is_of_google(address));
+                let session = address.map(|address| Session(address.to_owned()));
+                session.map(Opened::Session).ok_or(DriveFailure::Passing("no upload address", None))
+            }
+            // The id is taken: by our own file, sent before.
+            409 => match self.look(access, place).await? {
+                Some(found) => Ok(Opened::Exists(found.saved())),
+                None => Err(DriveFailure::Refused(409)),
+            },
+            _ => Err(refused(&answer)),
+        }
+    }
+
+    async fn send(
+        &self,
+        access: &AccessToken,
+        place: &Place,
+        session: &Session,
+        file: &NewFile,
+        part: Part,
+    ) -> Result<Sent, DriveFailure> {
+        if !self.is_of_google(&session.0) {
+            return Ok(Sent::Lost);
+        }
+        if part.content.expose().is_empty() {
+            return self.standing(access, place, session, file).await;
+        }
+        let range = format!("bytes {}-{}/{}", part.offset, part.end().saturating_sub(1), file.bytes);
+        let content = part.content.into_inner();
+        let request = self
+            .http
+            .put(&session.0)
+            .bearer_auth(access.0.expose())
+            .header(CONTENT_LENGTH, content.len())
+            .header(CONTENT_RANGE, range)
+            .body(content);
+        let answer = wire::send(request, &times::DRIVE_PART).await?;
+        match answer.status.as_u16() {
+            RESUME_INCOMPLETE => Ok(Sent::Through(received(&answer)?)),
+            200 | 201 => Ok(Sent::Done(answer.json::<FileAnswer>()?.saved())),
+            // Over after a week, or ended by an error of Google's own; perhaps because the file is whole.
+            404 | 410 => Ok(Sent::Lost),
+            // The range is not the one that Google waits for: it says which one is.
+            400 | 416 | 503 => self.standing(access, place, session, file).await,
+            _ => Err(refused(&answer)),
+        }
+    }
+}
+
+impl Google {
+    async fn holder(&self, access: &AccessToken) -> Result<String, DriveFailure> {
+        let path = "/drive/v3/about?fields=user(permissionId)";
+        let answer = wire::send(self.api(access, http::Method::GET, path), &times::DRIVE_CALL).await?;
+        if !answer.status.is_success() {
+            return Err(refused(&answer));
+        }
+        Ok(answer.json::<About>()?.user.permission_id)
+    }
+
+    /// How far an upload is.
+    async fn standing(
+        &self,
+        access: &AccessToken,
+        place: &Place,
+        session: &Session,
+        file: &NewFile,
+    ) -> Result<Sent, DriveFailure> {
+        let request = self
+            .http
+            .put(&session.0)
+            .bearer_auth(access.0.expose())
+            .header(CONTENT_LENGTH, 0)
+            .header(CONTENT_RANGE, format!("bytes */{}", file.bytes));
+        let answer = wire::send(request, &times::DRIVE_CALL).await?;
+        match answer.status.as_u16() {
+            RESUME_INCOMPLETE => Ok(Sent::Through(received(&answer)?)),
+            200 | 201 => match self.find(access, place, file).await? {
+                Some(saved) => Ok(Sent::Done(saved)),
+                None => Ok(Sent::Lost),
+            },
+            400 | 404 | 410 => Ok(Sent::Lost),
+            _ => Err(refused(&answer)),
+        }
+    }
+
+    /// An address that we send the owner's content and a token to must be one of Google's own.
+    fn is_of_google(&self, address: &str) -> bool {
+        let origin = |text: &str| Url::parse(text).ok().map(|url| url.origin());
+        address.len() <= 2_048 && origin(address) == origin(&self.settings.api_url)
+    }
+}
+
+/// It becomes part of an address.
+fn is_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
