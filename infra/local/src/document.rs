@@ -57,7 +57,7 @@ pub fn openapi() -> OpenApi {
 }
 
 /// Every way in which a request can show who sent it.
-fn security_schemes() -> [(&'static str, SecurityScheme); 9] {
+fn security_schemes() -> [(&'static str, SecurityScheme); 10] {
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
