@@ -130,11 +130,15 @@ impl Desk {
         job: &str,
     ) -> Result<Json<Heard>, ProblemResponse> {
         let news = self.poll.hear(run, provider, job).await.map_err(|error| error.problem())?;
-        if news != JobNews::Ended {
-            tracing::warn!(
-                run.id = %run, ?news, provider.name = provider.as_str(),
-                "{provider} told of a job that is not through here, or not this run's"
-            );
+        match news {
+            JobNews::Ended => {}
+            // What takes long is finished by whoever comes next.
+            JobNews::GoesOn => {
+                tracing::info!(run.id = %run, provider.name = provider.as_str(), "{provider} told of a job that goes on");
+            }
+            JobNews::Unknown => tracing::warn!(
+                run.id = %run, provider.name = provider.as_str(), "{provider} told of a job that is not this run's"
+            ),
         }
         Ok(Json(Heard { heard: true }))
     }

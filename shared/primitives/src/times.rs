@@ -213,6 +213,10 @@ pub static RUN_ANSWER: Wait =
     wait("a run's one answer", ms(297_000), &[Inside::Function("RunTool"), Inside::Reservation]);
 /// How often who writes a text asks whether it is listened to elsewhere, and shows it there.
 pub static LIVE_TEXT: Wait = wait("a text shown elsewhere", ms(2_000), &[Inside::Wait(&RUN_PROGRESS)]);
+/// All visits of one poll to runs that nobody listens to; each ends sooner where less is left.
+pub static POLL: Wait = wait("a poll of jobs", ms(260_000), &[Inside::Function("RunPoll")]);
+/// A run that is followed by its owner: no visit is begun later than a budget, and all of them end by then.
+pub static FOLLOWING: Wait = wait("a run that is followed", ms(300_000), &[Inside::Function("RunTool")]);
 /// A text about gathered rows, by all of its providers.
 pub static SUMMARY: Wait = wait("a text about gathered rows", ms(200_000), &[Inside::Function("RunPoll")]);
 /// Default of `RUN_PROGRESS_MS`.
@@ -273,6 +277,8 @@ pub static ALL: &[&Wait] = &[
     &RUN_AFTER,
     &RUN_ANSWER,
     &LIVE_TEXT,
+    &POLL,
+    &FOLLOWING,
     &SUMMARY,
     &RUN_PROGRESS,
     &STREAM_COMMENT,

@@ -119,6 +119,16 @@ pub struct Finished {
     pub cost_is_estimated: bool,
 }
 
+impl Finished {
+    /// How many files there are to be fetched; 1 at least.
+    pub(crate) fn files(&self) -> u32 {
+        match &self.brought {
+            Brought::Files(files) => u32::try_from(files.len()).unwrap_or(u32::MAX).max(1),
+            _ => 1,
+        }
+    }
+}
+
 /// What there is to be fetched.
 #[derive(Debug, Clone)]
 pub(crate) enum Brought {

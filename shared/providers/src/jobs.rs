@@ -44,9 +44,9 @@ impl Visit {
         self.looks_until <= Instant::now()
     }
 
-    /// Whether all calls of the visit must be over.
-    pub fn is_out_of_time(&self) -> bool {
-        self.limit <= Instant::now()
+    /// How long calls of the visit may still take.
+    pub fn left(&self) -> Duration {
+        self.limit.saturating_duration_since(Instant::now())
     }
 
     /// The moment `at`, or when the visitor has looked long enough.
@@ -278,7 +278,7 @@ impl Chain {
     ) -> Result<Vec<Made>, Work> {
         let Some((_, adapter)) = self.job_step(work) else { return Err(self.without_adapter(work)) };
         let patience = times::IMAGE_FILE.limit.min(adapter.timing().first_content / END_SHARE);
-        match adapter.fetch(finished, order, Instant::now() + patience).await {
+        match adapter.fetch(finished, order, visit.at_most(patience * finished.files())).await {
             Ok(made) => Ok(made),
             Err(failure) => Err(self.not_had(work, finished, order, failure, visit.now()).await),
         }
@@ -308,6 +308,12 @@ impl Chain {
             .costing(finished.cost, finished.cost_is_estimated)
             .with_request_id(work.ticket().and_then(|ticket| ticket.id.clone()));
         self.failed(work, step, adapter, order, failure, now).await
+    }
+
+    /// Whether a provider is being asked that works while it is asked.
+    pub fn works_while_asked(&self, work: &Work) -> bool {
+        let adapter = self.job_step(work).map(|(_, adapter)| adapter);
+        work.is_asking() && adapter.is_some_and(|adapter| adapter.submit_patience() > times::JOB_VISIT.limit)
     }
 
     /// How it was served, the attempt that served among all others.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use platform::Platform;
 use primitives::{Private, times};
+use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -55,10 +56,16 @@ pub struct Segment {
     pub text: String,
 }
 
-/// A file's content broke off, or never began.
+/// Why a file's content did not come to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a provider's file broke off")]
-pub struct BrokenOff;
+pub enum BrokenOff {
+    /// It may be there in a moment.
+    #[error("a provider's file broke off")]
+    ForNow,
+    /// It is gone, or lies where we do not go.
+    #[error("a provider's file is not to be had")]
+    ForGood,
+}
 
 impl MadeFile {
     /// What came inside of the provider's answer.
@@ -86,14 +93,20 @@ impl MadeFile {
         };
         let head = limit.min(Instant::now() + times::FILE_GAP.limit);
         let answer = wire::send(platform, wire::get(url.clone(), headers), head).await;
-        let answer = answer.ok().filter(|answer| answer.status().as_u16() == 200).ok_or(BrokenOff)?;
+        let answer = answer.map_err(|_| BrokenOff::ForNow)?;
+        match answer.status() {
+            StatusCode::OK => {}
+            // Redirects are not followed: the address was checked, the next one would not be.
+            status if status.is_redirection() || status == StatusCode::GONE => return Err(BrokenOff::ForGood),
+            _ => return Err(BrokenOff::ForNow),
+        }
         let pieces = stream::unfold(Some(answer), move |answer| async move {
             let mut answer = answer?;
             let until = limit.min(Instant::now() + times::FILE_GAP.limit);
             match timeout_at(until, answer.chunk()).await {
                 Ok(Ok(Some(piece))) => Some((Ok(piece), Some(answer))),
                 Ok(Ok(None)) => None,
-                Ok(Err(_)) | Err(_) => Some((Err(BrokenOff), None)),
+                Ok(Err(_)) | Err(_) => Some((Err(BrokenOff::ForNow), None)),
             }
         });
         Ok(pieces.boxed())

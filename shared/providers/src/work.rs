@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Tries per provider and run.
 const TRIES: u32 = 2;
 
+/// More beginnings of an end are not told apart.
+const FINISHINGS_COUNTED: u32 = 9;
+
 /// How long a job that was finished once is looked for, when whoever fetched it was lost.
 const FINISHED_AGAIN: Duration = Duration::from_secs(30);
 
@@ -151,6 +154,16 @@ impl Work {
         !matches!(self.phase, Phase::Idle { .. } | Phase::Failed { .. })
     }
 
+    /// Somebody is asking a provider.
+    pub fn is_asking(&self) -> bool {
+        matches!(self.phase, Phase::Asking { .. })
+    }
+
+    /// A provider has finished, and somebody fetches and books what it made.
+    pub fn is_finishing(&self) -> bool {
+        matches!(self.phase, Phase::Finishing { .. })
+    }
+
     /// A provider may have the work, and nobody knows what it is called there.
     pub fn is_doubtful(&self) -> bool {
         matches!(self.phase, Phase::Doubtful { .. })
@@ -209,7 +222,7 @@ impl Work {
             return self.clone();
         };
         let (ticket, since, until) = (ticket.clone(), *since, now.after(lease));
-        let finishings = self.finishings.saturating_add(1);
+        let finishings = self.finishings.saturating_add(1).min(FINISHINGS_COUNTED);
         Work { phase: Phase::Finishing { ticket, since, until }, finishings, ..self.clone() }
     }
 

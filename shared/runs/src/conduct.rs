@@ -85,7 +85,7 @@ impl Conduct {
     /// Provider, store, settle. From here on every end is an outcome in the ledger, or left to the sweep.
     async fn serve(&self, priced: &Priced, hold: &Hold) -> Result<(), RunsError> {
         if priced.input.pace() != Pace::Written {
-            return self.serve_apart(priced, hold).await;
+            return Box::pin(self.serve_apart(priced, hold)).await;
         }
         let job = Job {
             run: hold.run,
@@ -102,7 +102,7 @@ impl Conduct {
             tell: Some(&self.tell),
             output_tokens_max: priced.row.output_tokens_max(),
         };
-        let Written { result, gathered } = writing.write().await;
+        let Written { result, gathered } = Box::pin(writing.write()).await;
         match result {
             Some(Ok(served)) => self.deliver(priced, hold, &served, gathered).await,
             Some(Err(failed)) => self.fail(priced, hold, &failed, gathered.first_at).await,
@@ -238,7 +238,7 @@ impl Conduct {
     }
 
     /// The store failed while the run was under way: it is finished by whoever comes next.
-    fn unsettled(&self, hold: &Hold, source: RunsError) -> RunsError {
+    pub(crate) fn unsettled(&self, hold: &Hold, source: RunsError) -> RunsError {
         if matches!(source, RunsError::Failed(_)) {
             return source;
         }

@@ -38,7 +38,7 @@ fn form(rows: &[&PriceRow], language: Language) -> Value {
     let fields = tool.fields();
     let mut properties: Map<String, Value> =
         fields.iter().map(|field| (field.name.to_owned(), field.form(words_max, language))).collect();
-    properties.insert(MODEL.to_owned(), model(rows, language));
+    properties.insert(MODEL.to_owned(), model(tool, rows, language));
     // What is wanted first, then by which variant.
     let mut order: Vec<&str> = fields.iter().map(|field| field.name).collect();
     order.insert(1.min(order.len()), MODEL);
@@ -53,17 +53,16 @@ fn form(rows: &[&PriceRow], language: Language) -> Value {
     })
 }
 
-fn model(rows: &[&PriceRow], language: Language) -> Value {
+fn model(tool: Tool, rows: &[&PriceRow], language: Language) -> Value {
     let choices: Vec<Value> =
         rows.iter().map(|row| json!({ "const": row.option, "title": row.title })).collect();
     let title = match language {
         Language::English => "Model",
         Language::Vietnamese => "Mô hình",
     };
-    json!({
-        "type": "string",
-        "title": title,
-        "oneOf": choices,
-        "default": rows.first().map(|row| &row.option),
-    })
+    let mut model = json!({ "type": "string", "title": title, "oneOf": choices });
+    if !tool.picks_option() {
+        model["default"] = json!(rows.first().map(|row| &row.option));
+    }
+    model
 }

@@ -60,7 +60,7 @@ impl History {
         }
         if let Some(hold) = holder.as_ref().and_then(|holder| holder.hold(run)) {
             let mut view = self.running_view(hold);
-            view.progress = self.signs.of(run).await?.map(Progress::of);
+            view.progress = self.signs.of(account, run).await?.map(Progress::of);
             return Ok(view);
         }
         // Between the two reads the run may have ended: its hold is gone because its outcome is there.

@@ -8,7 +8,7 @@ use platform::{
     ConditionalWrite, InvalidSettings, Item, ItemBuilder, Platform, StoreError, conditional_write, number,
     unless_condition_failed, with_causes,
 };
-use primitives::{AccountId, Fingerprint, RunId, Timestamp};
+use primitives::{AccountId, Fingerprint, RunId, Timestamp, times};
 use ring::digest::{SHA256, digest};
 use std::time::Duration;
 
@@ -100,10 +100,19 @@ impl IdempotencyKeys {
     /// A place is counted for the stretch of [`WAIT_MAX`] in which it was taken and never given back, so that it does not
     /// matter who is killed while waiting: at any moment at most two stretches' places wait.
     pub(crate) async fn may_wait(&self, account: &AccountId, now: Timestamp) -> bool {
-        let stretch = now.seconds() / WAIT_MAX.as_secs();
+        self.has_place(account, "waits", WAIT_MAX, now).await
+    }
+
+    /// The same for those who follow a run, each for as long as one answer lasts.
+    pub(crate) async fn may_follow(&self, account: &AccountId, now: Timestamp) -> bool {
+        self.has_place(account, "follows", times::RUN_BUDGET.limit, now).await
+    }
+
+    async fn has_place(&self, account: &AccountId, what: &str, lasts: Duration, now: Timestamp) -> bool {
+        let stretch = now.seconds() / lasts.as_secs().max(1);
         let update = self.dynamo.update_item().table_name(&self.table);
         let update = update
-            .set_key(Some(platform::key([("id", &format!("{account}#waits#{stretch}"))])))
+            .set_key(Some(platform::key([("id", &format!("{account}#{what}#{stretch}"))])))
             .update_expression("SET waits = if_not_exists(waits, :zero) + :one, #ttl = :ttl")
             .condition_expression("attribute_not_exists(waits) OR waits < :max")
             .expression_attribute_names("#ttl", "ttl")

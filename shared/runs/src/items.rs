@@ -27,7 +27,8 @@ pub const IDEMPOTENCY: TableSpec =
     TableSpec { name: "idempotency", partition_key: "id", sort_key: None, indexes: &[], ttl: Some("ttl") };
 
 /// `run` → a run whose provider works apart from us: what was ordered and how far it is, both sealed. In the index as long as
-/// somebody must look after it; gone a day after its credit's end.
+/// somebody must look after it; gone a day after its credit's end. `run` and `.text` → a text that is being
+/// written while somebody listens elsewhere, sealed; gone after an hour.
 pub const RUN_JOBS: TableSpec = TableSpec {
     name: "run_jobs",
     partition_key: "run",

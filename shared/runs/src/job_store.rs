@@ -215,11 +215,16 @@ impl Signs {
     }
 
     /// `None`: the run has no job, or nobody has told.
-    pub(crate) async fn of(&self, run: RunId) -> Result<Option<Sign>, StoreError> {
+    pub(crate) async fn of(&self, account: &AccountId, run: RunId) -> Result<Option<Sign>, StoreError> {
         let get = self.dynamo.get_item().table_name(&self.table).set_key(Some(job_key(run)));
-        let answer = get.projection_expression("sign").send().await.map_err(StoreError::of_sdk)?;
+        let get = get.projection_expression("sign, #account").expression_attribute_names("#account", "account");
+        let answer = get.send().await.map_err(StoreError::of_sdk)?;
         let Some(row) = answer.item() else { return Ok(None) };
-        let sign = Item::new(RUN_JOBS.name, row).maybe_text("sign")?.map(str::to_owned);
+        let row = Item::new(RUN_JOBS.name, row);
+        if row.text("account")? != account.as_str() {
+            return Ok(None);
+        }
+        let sign = row.maybe_text("sign")?.map(str::to_owned);
         Ok(sign.and_then(|sign| serde_json::from_str(&sign).ok()))
     }
 }

@@ -29,10 +29,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// How long whoever fetches and books an output is left alone.
-const FINISHING_LEASE: Duration = Duration::from_secs(60);
+/// How long whoever fetches and books pictures or a transcript is left alone: the files, four of them stored, the booking.
+const FINISHING_LEASE: Duration = Duration::from_secs(150);
 /// The same, of what may bring a large file or has a text written about it.
 const LONG_LEASE: Duration = Duration::from_secs(330);
+/// What may take long is begun by nobody who has to leave sooner than that.
+const LONG_FINISH: Duration = Duration::from_secs(120);
 /// How long a provider may read the files that it is given.
 const SOURCE_LINK: Duration = Duration::from_secs(3600);
 /// How soon somebody looks after a run whose visitor may have been lost.
@@ -150,7 +152,7 @@ impl Jobs {
                 return Ok(end);
             }
         }
-        self.go_round(&round, job).await
+        Box::pin(self.go_round(&round, job)).await
     }
 
     /// Does what can be done for a stored job during the visit.
@@ -161,7 +163,7 @@ impl Jobs {
         tell: Option<&Teller>,
     ) -> Result<JobEnd, RunsError> {
         let round = self.round(&job, visit, tell, Haste::None).await?;
-        self.go_round(&round, job).await
+        Box::pin(self.go_round(&round, job)).await
     }
 
     /// The job as it is stored; `None`: the run has none, or it is another account's.
@@ -190,7 +192,7 @@ impl Jobs {
                 }
                 Next::Ask => match chain.choose(&seen, order).await {
                     Ok(choice)
-                        if round.haste == Haste::AnswerWaits && choice.patience() > times::JOB_VISIT.limit =>
+                        if choice.patience() > visit.left() =>
                     {
                         self.store.look_again(&job, visit.now()).await?;
                         return Ok(JobEnd::GoesOn(Box::new(job)));
@@ -236,13 +238,15 @@ impl Jobs {
             Visited::Finished(finished) => finished,
         };
         let is_long = matches!(job.kind()?.pace(), Pace::Long { .. });
-        if is_long && round.haste == Haste::AnswerWaits {
-            // It may take longer than whoever told of it waits.
+        if is_long && (round.haste == Haste::AnswerWaits || round.visit.left() < LONG_FINISH) {
+            // It may take longer than whoever has come can stay. It is made, so it does not end by its owner's wish any more.
+            if job.work.must_end() {
+                self.go_on(job, &from.going_on(), &round.writer).await?;
+            }
             self.store.look_again(job, round.visit.now()).await?;
             return Ok(Some(JobEnd::GoesOn(Box::new(job.clone()))));
         }
-        let lease = if is_long { LONG_LEASE } else { FINISHING_LEASE };
-        let finishing = from.finishing(round.visit.now(), lease);
+        let finishing = from.finishing(round.visit.now(), lease_of(job.kind()?.family()));
         if !self.go_on(job, &finishing, &round.writer).await? {
             return Ok(None);
         }
@@ -250,7 +254,7 @@ impl Jobs {
             tell.reach(Progress::at(Stage::Storing));
         }
         match round.chain.fetch(&job.work, &finished, &round.order, round.visit).await {
-            Ok(made) => self.deliver(round, job, finished, made).await,
+            Ok(made) => Box::pin(self.deliver(round, job, finished, made)).await,
             Err(next) => {
                 self.go_on(job, &next, &round.writer).await?;
                 Ok(None)
@@ -296,7 +300,18 @@ impl Jobs {
             job.version += 1;
             return Ok(true);
         }
+        let seen = job.work.clone();
         *job = self.again(job.clone()).await?;
+        // Meanwhile its owner has only said that they want it to end: what a provider has told is no less true.
+        let only_ends = !job.is_over && seen.is_at_a_provider() && !seen.must_end() && job.work == seen.ending();
+        if only_ends && self.store.replace(job, &next.ending(), writer, None).await? {
+            job.work = next.ending();
+            job.version += 1;
+            return Ok(true);
+        }
+        if only_ends {
+            *job = self.again(job.clone()).await?;
+        }
         Ok(false)
     }
 
@@ -330,7 +345,8 @@ impl Jobs {
         let question = question_about(job, &made)?;
         let mut files = files_of(made, job.kind()?.family());
         if let Some((plan, question)) = question {
-            match self.sum_up(job, &plan, question, round.tell).await? {
+            receipt.tried.extend(lost_tries(job, &plan, now));
+            match Box::pin(self.sum_up(job, &plan, question, round.visit, round.tell)).await? {
                 Summed::Text { text, served, is_cut } => {
                     receipt.tried.extend(Tried::all(&served.attempts, receipt.reserved_at()));
                     receipt.summed = Some(Receipt::served_of(&served, is_cut));
@@ -345,13 +361,13 @@ impl Jobs {
                 Summed::Stopped => return Ok(Some(JobEnd::GoesOn(Box::new(job.clone())))),
             }
         }
-        let outputs = match self.store_all(job, files, round.visit).await {
+        let outputs = match Box::pin(self.store_all(job, files, round.visit)).await {
             Ok(outputs) => outputs,
             // Whoever has more time takes it from its beginning.
-            Err(NotStored::BrokenOff) if round.visit.is_out_of_time() => {
+            Err(NotStored::BrokenOff) if round.visit.left().is_zero() => {
                 return Ok(Some(JobEnd::GoesOn(Box::new(job.clone()))));
             }
-            Err(NotStored::BrokenOff) => {
+            Err(NotStored::BrokenOff | NotStored::Unfit) => {
                 let next = round.chain.broken_off(&job.work, &finished, &round.order, round.visit.now()).await;
                 self.go_on(job, &next, &round.writer).await?;
                 return Ok(None);
@@ -379,6 +395,7 @@ impl Jobs {
         job: &RunJob,
         plan: &SummaryPlan,
         question: Private<String>,
+        visit: Visit,
         tell: Option<&Teller>,
     ) -> Result<Summed, RunsError> {
         if job.work.finishings() > SUMMARY_TRIES {
@@ -392,7 +409,7 @@ impl Jobs {
             run: job.run(),
             account: job.account.clone(),
             request: Request::Text(TextRequest { prompt: question, output_tokens_max }),
-            budget: times::SUMMARY.limit,
+            budget: times::SUMMARY.limit.min(visit.left().saturating_sub(times::RUN_AFTER.limit)),
             cost_max: plan.cost_max,
         };
         let writing = Writing {
@@ -407,6 +424,11 @@ impl Jobs {
         Ok(match result {
             None => Summed::Stopped,
             Some(Err(failed)) => Summed::Failed(failed),
+            Some(Ok(served)) if gathered.text.is_empty() => Summed::Failed(Failed {
+                class: FailureClass::BrokenStream,
+                content_was_sent: false,
+                attempts: served.attempts,
+            }),
             Some(Ok(served)) => Summed::Text { text: gathered.text, served, is_cut: gathered.is_cut },
         })
     }
@@ -487,6 +509,21 @@ fn told(sign: Sign, tell: Option<&Teller>) -> Sign {
     sign
 }
 
+/// How long whoever fetches and books such files is left alone: longer than that can take.
+fn lease_of(family: FileFamily) -> Duration {
+    match family {
+        FileFamily::Image | FileFamily::Text | FileFamily::Subtitles => FINISHING_LEASE,
+        FileFamily::Video | FileFamily::Audio | FileFamily::Table => LONG_LEASE,
+    }
+}
+
+/// What was begun of a text by processes that were lost in it: nobody has heard what it cost, so it counts with all that it may.
+fn lost_tries(job: &RunJob, plan: &SummaryPlan, now: Timestamp) -> Vec<Tried> {
+    let by = plan.chain.first().and_then(|step| step.split('/').next()).unwrap_or_default();
+    let lost = (1..job.work.finishings()).map(|_| Tried::lost(by, plan.cost_max, job.plan.receipt.reserved_at(), now));
+    lost.collect()
+}
+
 /// What a text provider is asked about rows, if it is asked.
 fn question_about(job: &RunJob, made: &[Made]) -> Result<Option<(SummaryPlan, Private<String>)>, RunsError> {
     let Some(plan) = &job.plan.summary else { return Ok(None) };
@@ -504,16 +541,22 @@ fn outputs_of(outcome: &Outcome) -> Vec<StoredOutput> {
 
 impl Jobs {
     /// Looks after the jobs of one shard whose time has come, and says how many were brought to their end.
-    pub(crate) async fn poll_shard(&self, shard: u8, max: usize) -> Result<PollReport, RunsError> {
+    /// Everything is over at `until`; what is not reached by then is the next poll's.
+    pub(crate) async fn poll_shard(
+        &self,
+        shard: u8,
+        max: usize,
+        until: Instant,
+    ) -> Result<PollReport, RunsError> {
         let due = self.store.due(shard, self.platform.now(), max).await?;
-        let looks = due.into_iter().map(|run| self.look_after(run).boxed());
+        let looks = due.into_iter().map(|run| self.look_after(run, until).boxed());
         let parts: Vec<PollReport> =
             futures_util::stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
         Ok(parts.into_iter().fold(PollReport::default(), PollReport::and))
     }
 
-    async fn look_after(&self, run: RunId) -> PollReport {
-        match self.try_look_after(run).await {
+    async fn look_after(&self, run: RunId, until: Instant) -> PollReport {
+        match self.try_look_after(run, until).await {
             Ok(is_over) => PollReport { jobs: 1, ended: u32::from(is_over), failed: 0 },
             Err(error) => {
                 tracing::error!(run.id = %run, error = %with_causes(&error), "a run's job could not be looked after");
@@ -522,7 +565,7 @@ impl Jobs {
         }
     }
 
-    async fn try_look_after(&self, run: RunId) -> Result<bool, RunsError> {
+    async fn try_look_after(&self, run: RunId, until: Instant) -> Result<bool, RunsError> {
         let Some(job) = self.store.get(run).await? else { return Ok(false) };
         if job.is_over {
             self.store.end(run).await?;
@@ -534,7 +577,7 @@ impl Jobs {
             self.store.end(run).await?;
             return Ok(true);
         }
-        match self.visit(job, self.poll_visit(), None).await? {
+        match self.visit(job, self.poll_visit(until), None).await? {
             JobEnd::Over { .. } => Ok(true),
             JobEnd::GoesOn(job) => {
                 self.store.look_again(&job, self.platform.now().after(LOOK_AFTER)).await?;
@@ -568,7 +611,7 @@ impl Jobs {
             return self.take_late(&job, visit).await;
         }
         let round = self.round(&job, visit, None, Haste::AnswerWaits).await?;
-        match self.go_round(&round, job).await? {
+        match Box::pin(self.go_round(&round, job)).await? {
             JobEnd::Over { .. } => Ok(JobNews::Ended),
             JobEnd::GoesOn(_) => Ok(JobNews::GoesOn),
         }
@@ -600,7 +643,7 @@ impl Jobs {
         // What is free has no text written about it.
         match self.store_all(job, files_of(made, job.kind()?.family()), visit).await {
             Ok(outputs) => self.closing.deliver_late(&outcome, &outputs).await,
-            Err(NotStored::BrokenOff) => {}
+            Err(NotStored::BrokenOff | NotStored::Unfit) => {}
             Err(NotStored::Ours(error)) => return Err(error.into()),
         }
         Ok(JobNews::Ended)
@@ -610,6 +653,10 @@ impl Jobs {
     pub(crate) async fn cancel(&self, account: &AccountId, run: RunId) -> Result<Cancelled, RunsError> {
         let job = self.store.get(run).await?.filter(|job| job.account == *account);
         let Some(mut job) = job else { return Ok(Cancelled::NoJob) };
+        // What is made, or is being made while a provider is asked, can't be stopped.
+        if !job.is_over && (job.work.is_finishing() || self.chain(&job)?.works_while_asked(&job.work)) {
+            return Ok(Cancelled::TooLate);
+        }
         let writer = Writer::new();
         while !job.is_over && !job.work.must_end() {
             let ending = job.work.ending();
@@ -617,7 +664,7 @@ impl Jobs {
         }
         let visit = Visit::new(self.platform.now(), POLL_LOOKS, times::JOB_VISIT.limit);
         let round = self.round(&job, visit, None, Haste::AnswerWaits).await?;
-        match self.go_round(&round, job).await? {
+        match Box::pin(self.go_round(&round, job)).await? {
             JobEnd::Over { .. } => Ok(Cancelled::Over),
             JobEnd::GoesOn(job) if job.work.must_end() => Ok(Cancelled::Noted),
             JobEnd::GoesOn(_) => Ok(Cancelled::TooLate),
@@ -625,8 +672,9 @@ impl Jobs {
     }
 
     /// It may bring a large file, or ask a provider that works while it is asked.
-    fn poll_visit(&self) -> Visit {
-        Visit::new(self.platform.now(), POLL_LOOKS, times::LARGE_FILE.limit)
+    fn poll_visit(&self, until: Instant) -> Visit {
+        let left = until.saturating_duration_since(Instant::now());
+        Visit::new(self.platform.now(), POLL_LOOKS, times::LARGE_FILE.limit.min(left))
     }
 }
 

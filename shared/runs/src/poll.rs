@@ -4,8 +4,9 @@ use crate::jobs::{JobNews, Jobs, PollReport};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use platform::{InvalidSettings, Platform, with_causes};
-use primitives::RunId;
+use primitives::{RunId, times};
 use providers::{ProviderName, Providers};
+use tokio::time::Instant;
 
 /// Jobs looked at per shard and poll; the next poll takes the others.
 const JOBS_MAX: usize = 200;
@@ -25,7 +26,8 @@ impl RunPoll {
 
     /// Does what is due for every run that somebody should look after by now. Nobody's failure stops the others.
     pub async fn run(&self) -> Result<PollReport, RunsError> {
-        let shards = (0..SHARDS).map(|shard| self.jobs.poll_shard(shard, JOBS_MAX).boxed());
+        let until = Instant::now() + times::POLL.limit;
+        let shards = (0..SHARDS).map(|shard| self.jobs.poll_shard(shard, JOBS_MAX, until).boxed());
         let mut report = PollReport::default();
         let mut last_error = None;
         for polled in join_all(shards).await {

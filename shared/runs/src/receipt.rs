@@ -10,7 +10,8 @@ pub(crate) const TEXT_BYTES_MAX: usize = 850;
 
 /// What the ledger keeps with a run's outcome: everything a person may ask about it later, and no content.
 ///
-/// Stored as JSON inside the entry; names are short, because entry and receipt together stay under one kilobyte.
+/// Stored as JSON inside the entry; names are short, so that entry and receipt together stay under one kilobyte. Those of a run
+/// with several outputs may be longer.
 /// Times are Unix milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
@@ -79,8 +80,8 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Receipt {
-    /// Entry and receipt stay under one kilobyte: where they would not, the providers' own ids give way, which the
-    /// usage log keeps too.
+    /// Where entry and receipt would be longer than one kilobyte, the providers' own ids give way, which the usage log keeps
+    /// too. Outputs never give way.
     pub(crate) fn to_text(&self) -> String {
         let text = self.json();
         if text.len() <= TEXT_BYTES_MAX {

@@ -3,7 +3,7 @@
 use crate::Tool;
 use platform::{Profile, Settings};
 use primitives::{CostCents, Markup};
-use providers::WorstCosts;
+use providers::{Measure, WorstCosts};
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -99,6 +99,10 @@ impl ToolSeed {
                         "names the step `{step}`, which does not exist or makes something else"
                     ));
                 }
+            }
+            let text = Measure::Text { prompt_bytes: 1, output_tokens_max: 1 };
+            for step in row.summary_chain.iter().filter(|step| steps.of_step(step, text).is_none()) {
+                complain(&format!("names the step `{step}` for its text, which does not exist or writes none"));
             }
             if !names.insert(name.clone()) {
                 complain("is there twice");

@@ -6,8 +6,7 @@ use crate::live::Live;
 use crate::telling::Teller;
 use crate::view::{RunStatus, RunView};
 use crate::job::SummaryPlan;
-use crate::pricing::SUMMARY_TRIES;
-use crate::shop::Offer;
+use crate::shop::{Offer, Shares};
 use crate::tools::{self, Materials};
 use crate::{Closing, History, OrderError, PriceRow, RunEvent, RunsError, Shop, ToolInput};
 use credits::Ledger;
@@ -202,10 +201,9 @@ impl Runs {
         let chain = self.0.providers.chain(&row.chain);
         let chain = chain.map_err(|unknown| RunsError::UnknownChain(unknown.to_string()))?;
         let measure = order.input.measure(row.output_tokens_max(), &materials);
-        let summary = SummaryPlan::of(&row, self.0.shop.summary_cost(&row)?);
-        let kept = summary.as_ref().map_or(CostCents::ZERO, |summary| summary.cost_max);
-        let kept = (0..SUMMARY_TRIES).fold(CostCents::ZERO, |sum, _| sum.saturating_add(kept));
-        let cost_max = row.ledger_unit.cost_paid_by(price).checked_sub(kept).unwrap_or_default();
+        let paid = row.ledger_unit.cost_paid_by(price);
+        let Shares { work: cost_max, summary } = self.0.shop.shares(&row, measure, paid)?;
+        let summary = SummaryPlan::of(&row, summary);
         if !chain.is_paid_by(measure, cost_max) {
             tracing::error!(
                 metric = "tool_closed",

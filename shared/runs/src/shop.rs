@@ -1,3 +1,4 @@
+use crate::pricing::SUMMARY_TRIES;
 use crate::tools::{Limits, Material, Materials};
 use crate::view::{PriceView, QuoteView};
 use crate::{
@@ -8,7 +9,7 @@ use media::{FileFamily, Media, UploadError};
 use platform::{InvalidSettings, Platform, Settings, StoreError};
 use primitives::{AccountId, CostCents, CreditsView, Language, RunId, Secret, Timestamp};
 use problems::Wording;
-use providers::Hearable;
+use providers::{Hearable, Measure};
 use std::time::Duration;
 
 /// What can be bought and at which price. Reads `tool_pricing`, writes nothing.
@@ -25,6 +26,14 @@ pub struct Shop {
 pub(crate) struct Offer {
     pub(crate) row: PriceRow,
     pub(crate) materials: Materials,
+}
+
+/// The provider's cost that a price pays for.
+pub(crate) struct Shares {
+    /// For the work.
+    pub(crate) work: CostCents,
+    /// For each try of the text about what was gathered.
+    pub(crate) summary: CostCents,
 }
 
 /// Settings of the shop.
@@ -153,9 +162,25 @@ impl Shop {
         }
     }
 
-    /// What a text about gathered rows may cost, of a row that is sold.
-    pub(crate) fn summary_cost(&self, row: &PriceRow) -> Result<CostCents, RunsError> {
-        row.summary_cost(self.catalog.worst_costs()).map_err(|_| OrderError::ToolDisabled.into())
+    /// How what the price pays is shared: between the work, and the text about what it gathers, which may be begun twice.
+    /// The text gets what the work surely leaves.
+    pub(crate) fn shares(
+        &self,
+        row: &PriceRow,
+        measure: Measure,
+        paid: CostCents,
+    ) -> Result<Shares, RunsError> {
+        let worst = self.catalog.worst_costs();
+        let least = row.summary_cost(worst).map_err(|_| OrderError::ToolDisabled)?;
+        if row.summary_chain.is_empty() {
+            return Ok(Shares { work: paid, summary: CostCents::ZERO });
+        }
+        let first = row.chain.first().and_then(|step| worst.of_step(step, measure));
+        let left = paid.checked_sub(first.unwrap_or(CostCents::MAX)).unwrap_or_default();
+        let each = CostCents::from_micro_cents(left.micro_cents() / u64::from(SUMMARY_TRIES));
+        let summary = each.max(least);
+        let kept = (0..SUMMARY_TRIES).fold(CostCents::ZERO, |sum, _| sum.saturating_add(summary));
+        Ok(Shares { work: paid.checked_sub(kept).unwrap_or_default(), summary })
     }
 
     /// The quote, if it is ours and for this account, row and input, and still runs.

@@ -9,17 +9,27 @@ use media::{MediaError, NewOutput, StoredOutput, output_name};
 use primitives::{Private, times};
 use providers::{BrokenOff, MadeFile, Visit};
 use std::convert::Infallible;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The longest file that is taken from a provider.
 const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
-/// How often a file that broke off is asked for from its beginning.
-const TRIES: u32 = 3;
+/// The pauses before a file that broke off, or is not there yet, is asked for from its beginning again.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
 
 /// Why outputs were not stored.
 #[derive(Debug)]
 pub(crate) enum NotStored {
-    /// The provider's file broke off, again and again, or is no file of the kind that was ordered.
+    /// The provider's file broke off, again and again.
     BrokenOff,
+    /// It is no file of the kind that was ordered, or is not to be had.
+    Unfit,
     /// Our store did not take it.
     Ours(MediaError),
 }
@@ -35,7 +45,9 @@ impl Jobs {
         let is_one = files.len() == 1;
         let mut outputs = Vec::with_capacity(files.len());
         for (file, n) in files.into_iter().zip(1_u32..) {
-            let name = output_name(job.run(), &job.hold.nonce.encode(), n);
+            // No two who fetch the same work ever write to the same place: what one of them booked stays as it was.
+            let nonce = format!("{}-{}", job.hold.nonce.encode(), job.work.finishings());
+            let name = output_name(job.run(), &nonce, n);
             let family = file.family();
             let new = NewOutput {
                 account: &job.account,
@@ -61,7 +73,7 @@ impl Jobs {
         visit: Visit,
     ) -> Result<StoredOutput, NotStored> {
         let content = stream::iter([Ok::<_, Infallible>(bytes.into_inner())]);
-        self.media.store_stream(new, content, visit.now()).await.map_err(NotStored::of)
+        self.media.store_stream(new, content, visit.now()).await.map_err(NotStored::Ours)
     }
 
     /// A file that is not held in memory: from the provider into the store, piece by piece.
@@ -72,15 +84,19 @@ impl Jobs {
         visit: Visit,
     ) -> Result<StoredOutput, NotStored> {
         let limit = visit.at_most(times::LARGE_FILE.limit);
-        let mut left = TRIES;
+        let mut pauses = PAUSES.into_iter();
         loop {
-            left -= 1;
             let stored = match file.open(limit).await {
                 Ok(content) => self.media.store_stream(new, content, visit.now()).await.map_err(NotStored::of),
-                Err(BrokenOff) => Err(NotStored::BrokenOff),
+                Err(BrokenOff::ForNow) => Err(NotStored::BrokenOff),
+                Err(BrokenOff::ForGood) => return Err(NotStored::Unfit),
             };
             match stored {
-                Err(NotStored::BrokenOff) if left > 0 => {}
+                // It is paid, so it is asked for again.
+                Err(NotStored::BrokenOff) => match pauses.next().map(|pause| Instant::now() + pause) {
+                    Some(again) if again < limit => tokio::time::sleep_until(again).await,
+                    _ => return Err(NotStored::BrokenOff),
+                },
                 Ok(mut output) => {
                     if let Some(poster) = &file.poster {
                         let picture = Private::new(poster.bytes.clone());
@@ -97,10 +113,8 @@ impl Jobs {
 impl NotStored {
     fn of(error: MediaError) -> NotStored {
         match error {
-            MediaError::BrokeOff(_)
-            | MediaError::Unfit { .. }
-            | MediaError::TooLong { .. }
-            | MediaError::Empty => NotStored::BrokenOff,
+            MediaError::BrokeOff(_) | MediaError::Empty => NotStored::BrokenOff,
+            MediaError::Unfit { .. } | MediaError::TooLong { .. } => NotStored::Unfit,
             ours => NotStored::Ours(ours),
         }
     }

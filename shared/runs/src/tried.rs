@@ -1,5 +1,5 @@
 use primitives::{CostCents, Timestamp};
-use providers::Attempt;
+use providers::{Attempt, FailureClass};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -29,6 +29,18 @@ pub struct Tried {
 }
 
 impl Tried {
+    /// An attempt whose process was lost in it: nobody has heard what it cost, so it counts with all that it may have.
+    pub(crate) fn lost(by: &str, cost: CostCents, reserved_at: Timestamp, now: Timestamp) -> Tried {
+        Tried {
+            by: by.to_owned(),
+            failure: Some(FailureClass::BrokenStream.as_str().to_owned()),
+            after_ms: millis(now.since(reserved_at)),
+            ms: 0,
+            cost,
+            id: None,
+        }
+    }
+
     pub(crate) fn all(attempts: &[Attempt], reserved_at: Timestamp) -> Vec<Tried> {
         attempts.iter().map(|attempt| Tried::of(attempt, reserved_at)).collect()
     }

@@ -1,6 +1,6 @@
 //! A text on its way from its provider: to whoever listens to the request, and to whoever listens elsewhere.
 
-use crate::live::Live;
+use crate::live::{Live, Owned};
 use crate::telling::{Progress, Stage, Teller};
 use platform::Platform;
 use primitives::{Timestamp, times};
@@ -60,8 +60,7 @@ impl Writing<'_> {
         let every = times::LIVE_TEXT.limit;
         let mut beat = interval_at(Instant::now() + every, every);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // Of those who listen elsewhere: whether there are any, and a call about that which is under way.
-        let mut is_heard = false;
+        // A call about those who listen elsewhere.
         let mut call = pin!(None);
         loop {
             tokio::select! {
@@ -70,21 +69,20 @@ impl Writing<'_> {
                     Some(event) => self.take(event, &mut gathered),
                     None => return gathered,
                 },
-                heard = async { call.as_mut().as_pin_mut().expect("a call is under way").await }, if call.is_some() => {
-                    is_heard = heard;
+                _ = async { call.as_mut().as_pin_mut().expect("a call is under way").await }, if call.is_some() => {
                     call.set(None);
                 }
                 _ = beat.tick(), if call.is_none() => {
-                    call.set(Some(self.show(gathered.text.clone(), is_heard)));
+                    call.set(Some(self.show(gathered.text.clone())));
                 }
             }
         }
     }
 
     /// Shows others what there is, if anybody listens. Nobody's run waits for it, and none fails by it.
-    async fn show(&self, text: String, is_heard: bool) -> bool {
-        let now = self.platform.now();
-        self.live.show(self.job.run, &text, is_heard, now).await
+    async fn show(&self, text: String) -> bool {
+        let of = Owned { account: &self.job.account, run: self.job.run };
+        self.live.show(of, &text, self.platform.now()).await
     }
 
     fn take(&self, event: Event, gathered: &mut Gathered) {

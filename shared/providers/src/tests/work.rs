@@ -91,9 +91,14 @@ impl State {
 
     /// Stores the next state if what was seen still stands, as the table does by its version.
     fn store(&mut self, seen: &Work, next: &Work) -> bool {
-        let stands = *seen == self.work && self.outcome.is_none();
+        if self.outcome.is_some() {
+            return false;
+        }
+        // What a provider has told holds beside its owner's wish to end.
+        let only_ends = seen.is_at_a_provider() && !seen.must_end() && self.work == seen.ending();
+        let stands = *seen == self.work || only_ends;
         if stands {
-            self.work = next.clone();
+            self.work = if only_ends { next.ending() } else { next.clone() };
         }
         stands
     }

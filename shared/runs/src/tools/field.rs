@@ -136,9 +136,9 @@ impl Field {
                 schema
             }
             Kind::Upload(family) => {
-                json!({ "type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$", "x-upload": family.as_str() })
+                json!({ "type": "string", "pattern": "^upload_[0-7][0-9A-HJKMNP-TV-Z]{25}$", "x-upload": family.as_str() })
             }
-            Kind::Statement => json!({ "type": "boolean", "const": true }),
+            Kind::Statement => json!({ "type": "boolean", "enum": [true] }),
         }
     }
 

@@ -72,6 +72,9 @@ pub(crate) trait Wish: Clone + Debug + Sized {
         None
     }
 
+    /// Its inputs tell the variant themselves, so that a form has none by default.
+    const PICKS_OPTION: bool = false;
+
     /// What a text provider is then asked about the rows that were gathered.
     fn question(&self, _: &[Map<String, Value>]) -> Option<Private<String>> {
         None
@@ -151,6 +154,10 @@ macro_rules! tools {
             /// As little of its work as there can be, of each kind that its providers may do.
             pub(crate) fn least_work(self) -> Vec<Measure> {
                 match self { $(Tool::$tool => $module::Wanted::least_work(),)* }
+            }
+
+            pub(crate) fn picks_option(self) -> bool {
+                match self { $(Tool::$tool => $module::Wanted::PICKS_OPTION,)* }
             }
 
             pub(crate) fn cases(self, row: &PriceRow) -> Cases {
@@ -237,6 +244,12 @@ pub(crate) fn is_long(name: &str) -> bool {
     tool.is_ok_and(|tool| matches!(tool.pace(), Pace::Long { .. }))
 }
 
+/// Whether a text is written about what a run of `name` gathers.
+pub(crate) fn is_summed_up(name: &str) -> bool {
+    let tool = name.split('/').next().unwrap_or_default().parse::<Tool>();
+    tool.is_ok_and(|tool| tool.family() == FileFamily::Table)
+}
+
 /// The field that names a variant; every tool has it.
 pub(crate) const MODEL: &str = "model";
 /// The longest name of a variant.
@@ -314,7 +327,7 @@ impl ToolInput {
 
     /// Whether a person said that whoever is heard in their recording agrees.
     pub(crate) fn consents(&self) -> bool {
-        self.values.is_stated("consent")
+        self.values.is_stated("consent") && self.values.upload("recording").is_some()
     }
 
     pub(crate) fn measure(&self, output_tokens_max: u32, materials: &Materials) -> Measure {
@@ -346,10 +359,28 @@ impl ToolInput {
 
     /// The fingerprint of this input to a certain variant: what a quote binds.
     pub fn fingerprint_as(&self, option: &str) -> Fingerprint {
-        // Its names are in their order.
-        let values = Value::Object(self.values.to_value()).to_string();
-        Fingerprint::of(&[self.tool.as_str().as_bytes(), option.as_bytes(), values.as_bytes()])
+        let (tool, option) = (self.tool.as_str().as_bytes(), option.as_bytes());
+        // What has its default is left out, so that a field that is new one day changes no input that does not use it. Its
+        // names are in their order.
+        let mut values = self.values.without_defaults(&self.tool.fields());
+        if let Some(parts) = first_fields(self.tool, &self.values, &values) {
+            let [prompt, size, seed] = &parts;
+            return Fingerprint::of(&[tool, option, prompt.as_bytes(), size.as_bytes(), seed.as_bytes()]);
+        }
+        values.sort_keys();
+        Fingerprint::of(&[tool, option, Value::Object(values).to_string().as_bytes()])
     }
+}
+
+/// Prompt, size and seed of a script or a picture that uses no other field: these had their fingerprint before there were
+/// others, and keep it. `used`: what does not have its default.
+fn first_fields(tool: Tool, values: &Values, used: &Map<String, Value>) -> Option<[String; 3]> {
+    let is_first = |name: &String| matches!(name.as_str(), "prompt" | "size" | "seed");
+    if !matches!(tool, Tool::Script | Tool::Image) || !used.keys().all(is_first) {
+        return None;
+    }
+    let seed = values.whole("seed").map(|seed| seed.to_string()).unwrap_or_default();
+    Some([values.text("prompt")?.expose().clone(), values.word("size").unwrap_or_default().to_owned(), seed])
 }
 
 /// Without a wish, every run gets a picture of its own, and a repeat of the run the same one.

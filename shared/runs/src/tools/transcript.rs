@@ -30,6 +30,7 @@ enum Spoken {
 impl Wish for Wanted {
     const PACE: Pace = Pace::Waited;
     const FAMILY: FileFamily = FileFamily::Text;
+    const PICKS_OPTION: bool = true;
 
     fn fields() -> Vec<Field> {
         vec![

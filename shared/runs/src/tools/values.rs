@@ -218,6 +218,22 @@ impl Values {
         })
     }
 
+    /// As [`read`] reads it, without what would be the same if it were left out.
+    pub(crate) fn without_defaults(&self, fields: &[Field]) -> Map<String, Value> {
+        let mut values = self.to_value();
+        for field in fields {
+            let default = match &field.kind {
+                Kind::Choice(choices) => choices.first().map(|choice| json!(choice.word)),
+                Kind::Whole { default, .. } => default.map(|default| json!(default)),
+                _ => None,
+            };
+            if default.is_some() && values.get(field.name) == default.as_ref() {
+                values.remove(field.name);
+            }
+        }
+        values
+    }
+
     /// As [`read`] reads it. It holds the person's words: it is stored sealed and nowhere else.
     pub(crate) fn to_value(&self) -> Map<String, Value> {
         let value = |sent: &Sent| match sent {
