@@ -64,7 +64,7 @@ async fn finished(world: &World, person: &Person, wish: &Value) -> Value {
 }
 
 fn outputs(run: &Value) -> &[Value] {
-    run["outputs"].as_array().map_or(&[], Vec::as_slice)
+    run["outputs"].as_array().map_or(&[][..], Vec::as_slice)
 }
 
 fn failures(run: &Value) -> Vec<(&str, &str)> {
@@ -82,8 +82,8 @@ fn charges(transactions: &[Value]) -> usize {
 /// What its attempts cost us together.
 fn cost_of(run: &Value) -> CostCents {
     let attempts = run["receipt"]["attempts"].as_array().unwrap();
-    let costs = attempts.iter().map(|attempt| attempt["cost_cents"].as_str().unwrap().parse().unwrap());
-    costs.fold(CostCents::ZERO, |sum, cost: CostCents| sum.saturating_add(cost))
+    let costs = attempts.iter().map(|attempt| attempt["cost_cents"].as_str().unwrap().parse::<CostCents>().unwrap());
+    costs.fold(CostCents::ZERO, |sum, cost| sum.saturating_add(cost))
 }
 
 async fn check_settled(world: &World) {
@@ -646,8 +646,6 @@ async fn the_price_of_a_research_pays_for_both_of_its_steps() {
     let world = World::start().await;
     let ann = world.person("ann");
     enrich(&world, &ann, 500).await;
-    // The first to write fails, and costs something all the same.
-    world.sandbox.faults().set(Service::Deepseek, FaultRule::always(Fault::Empty));
     for (rows, price) in [(10, 14), (25, 41), (50, 68)] {
         let mut wish = market("x");
         wish["input"]["rows"] = json!(rows);
@@ -657,11 +655,24 @@ async fn the_price_of_a_research_pays_for_both_of_its_steps() {
         assert_eq!(run["charged"], credit(price), "{run}");
         assert_eq!(
             (&run["receipt"]["provider"], &run["receipt"]["summary_provider"]),
-            (&json!("apify"), &json!("anthropic")),
+            (&json!("apify"), &json!("deepseek")),
             "{run}"
         );
         let paid = Unit::UsdCent.cost_paid_by(Credits::new(price).unwrap());
         assert!(cost_of(&run) > CostCents::ZERO && cost_of(&run) <= paid, "{run}");
     }
+    check_settled(&world).await;
+}
+
+#[tokio::test]
+async fn a_research_whose_first_writer_is_down_is_written_by_the_other() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    world.sandbox.faults().set(Service::Deepseek, FaultRule::always(Fault::Refuse));
+    let run = finished(&world, &ann, &market("x")).await;
+    assert_eq!((&run["status"], &run["charged"]), (&json!("succeeded"), &credit(14)), "{run}");
+    assert_eq!(run["receipt"]["summary_provider"], "anthropic", "{run}");
+    assert!(cost_of(&run) <= Unit::UsdCent.cost_paid_by(Credits::new(14).unwrap()), "{run}");
     check_settled(&world).await;
 }
