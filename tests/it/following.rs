@@ -201,7 +201,12 @@ async fn two_listeners_and_a_poll_end_a_run_once_and_all_hear_of_it() {
 
         for (answer, told) in [one, two] {
             let done = told.last().unwrap();
-            assert_eq!((done.name.as_str(), &done.data["charged"]), ("done", &credit(price)), "{}", answer.text);
+            assert_eq!(
+                (done.name.as_str(), &done.data["charged"]),
+                ("done", &credit(price)),
+                "{}",
+                answer.text
+            );
         }
         let transactions = ann.transactions().await;
         assert_eq!(transactions.iter().filter(|entry| entry["kind"] == "charge").count(), 1, "{wish}");
@@ -227,7 +232,10 @@ async fn a_listener_that_leaves_leaves_the_run_as_it_is() {
     // Whoever listens no more is noticed between two looks.
     world.product.platform.idle().await;
 
-    assert_eq!((shown(&ann, &run).await["status"].as_str(), ann.balance().await), (Some("running"), (4, 96, 0)));
+    assert_eq!(
+        (shown(&ann, &run).await["status"].as_str(), ann.balance().await),
+        (Some("running"), (4, 96, 0))
+    );
     world.sandbox.finish_fal_job(&world.sandbox.fal_jobs()[0]);
     let (_, told) = heard(&ann, &run, None).await;
     assert_eq!(told.last().unwrap().data["charged"], credit(96));

@@ -49,8 +49,7 @@ async fn every_listed_price_of_an_image_is_quoted_and_charged() {
             let count = line["count"].as_u64().unwrap_or(1);
             let megapixels = count * if size == "square_hd" { 2 } else { 1 };
             // 4 cents for each, or 1.5, rounded half up.
-            let expected =
-                if model == "flux-dev" { 4 * megapixels } else { (3 * megapixels).div_ceil(2) };
+            let expected = if model == "flux-dev" { 4 * megapixels } else { (3 * megapixels).div_ceil(2) };
             assert_eq!(price, expected, "{model} {size} {count}");
             let input = json!({ "prompt": "a red kite", "model": model, "size": size, "count": count });
             let quote = ann.send("POST", "/v1/quotes", &json!({ "tool": "image", "input": input })).await;
@@ -238,7 +237,16 @@ async fn a_run_can_be_asked_for_by_nothing_but_its_form() {
     let forms = pricing.body["forms"].as_array().unwrap();
     assert_eq!(
         forms.iter().map(|form| form["tool"].as_str().unwrap()).collect::<Vec<_>>(),
-        ["script", "image", "video", "voice", "transcript", "analytics", "channel_research", "market_research"]
+        [
+            "script",
+            "image",
+            "video",
+            "voice",
+            "transcript",
+            "analytics",
+            "channel_research",
+            "market_research"
+        ]
     );
     for form in forms {
         let (tool, fields) = (&form["tool"], form["input"]["properties"].as_object().unwrap());

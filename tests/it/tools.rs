@@ -82,7 +82,8 @@ fn charges(transactions: &[Value]) -> usize {
 /// What its attempts cost us together.
 fn cost_of(run: &Value) -> CostCents {
     let attempts = run["receipt"]["attempts"].as_array().unwrap();
-    let costs = attempts.iter().map(|attempt| attempt["cost_cents"].as_str().unwrap().parse::<CostCents>().unwrap());
+    let costs =
+        attempts.iter().map(|attempt| attempt["cost_cents"].as_str().unwrap().parse::<CostCents>().unwrap());
     costs.fold(CostCents::ZERO, |sum, cost| sum.saturating_add(cost))
 }
 
@@ -142,7 +143,11 @@ async fn check_files(run: &Value, promised: &[Promised]) {
         let disposition = format!("attachment; filename=\"{name}.{ending}\"");
         assert_eq!(file.headers()["content-disposition"], disposition.as_str());
         let bytes = file.bytes().await.unwrap();
-        assert!(bytes.starts_with(begins) && !bytes.is_empty(), "{tool} {n}: {:?}", &bytes[..bytes.len().min(40)]);
+        assert!(
+            bytes.starts_with(begins) && !bytes.is_empty(),
+            "{tool} {n}: {:?}",
+            &bytes[..bytes.len().min(40)]
+        );
         assert!(*ending != "mp4" || &bytes[4..8] == b"ftyp", "{tool} {n}");
         assert_eq!(Some(bytes.len() as u64), output["bytes"].as_u64(), "{tool} {n}");
     }
@@ -344,6 +349,58 @@ async fn a_video_that_fal_refuses_is_made_by_comfyui_at_the_same_price() {
 }
 
 #[tokio::test]
+async fn a_video_whose_submit_was_never_answered_is_named_by_fals_word() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    world.sandbox.faults().set(Service::Fal, FaultRule::once(Fault::DropConnection));
+    let run = new_run_id();
+    let doubtful = ann.run(&named(video("a red kite"), &run)).await;
+    assert_eq!((doubtful.problem(), &doubtful.body["credit"]), ("outcome_unknown", &json!("held")));
+    assert_eq!(ann.balance().await, (4, 96, 0));
+    world.advance(Duration::from_secs(61));
+    assert_eq!(poll(&world).await.ended, 0, "nobody is asked twice, and nothing is given up");
+    let job = world.sandbox.fal_jobs()[0].clone();
+    world.sandbox.finish_fal_job(&job);
+    let word = world.sandbox.fal_webhook(&job, None).unwrap();
+    assert_eq!(tell(&world, &format!("/v1/webhooks/providers/fal/{run}"), &word).await.status, 200);
+    world.advance(Duration::from_secs(1));
+    assert_eq!(poll(&world).await.ended, 1);
+    assert_eq!(shown(&ann, &run).await["charged"], credit(96));
+    assert_eq!((world.provider_calls(Service::Fal), world.provider_calls(Service::Comfyui)), (1, 0));
+    check_settled(&world).await;
+}
+
+#[tokio::test]
+async fn the_best_video_has_its_own_price_by_the_second() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    enrich(&world, &ann, 500).await;
+    let mut wish = video("a red kite");
+    (wish["input"]["model"], wish["input"]["seconds"]) = (json!("kling"), json!(10));
+    let run = finished(&world, &ann, &wish).await;
+    assert_eq!((&run["model"], &run["charged"]), (&json!("kling"), &credit(504)), "{run}");
+    let lasts = outputs(&run)[0]["duration_ms"].as_u64().unwrap();
+    assert!((9_900..10_200).contains(&lasts), "{run}");
+    check_settled(&world).await;
+}
+
+/// The link to the picture is signed by whoever asks: the request that begins the run, or the poll.
+#[tokio::test]
+async fn a_picture_can_be_read_by_the_provider_that_the_poll_asks() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    let id = uploaded(&ann, "image", "image/png", PNG).await;
+    world.sandbox.faults().set(Service::Fal, FaultRule::always(Fault::Refuse));
+    let mut wish = video("it flies");
+    wish["input"]["picture"] = json!(id);
+    let run = finished(&world, &ann, &wish).await;
+    assert_eq!((&run["receipt"]["provider"], &run["charged"]), (&json!("comfyui"), &credit(96)), "{run}");
+    check_settled(&world).await;
+}
+
+#[tokio::test]
 async fn a_video_that_nobody_makes_gives_the_credit_back() {
     let world = World::start().await;
     let ann = world.person("ann");
@@ -366,7 +423,12 @@ async fn a_video_is_cancelled_free_of_charge_while_it_waits_for_its_turn() {
     let run = new_run_id();
     assert_eq!(ann.run(&named(video("a red kite"), &run)).await.status, 202);
     let cancelled = ann.send("POST", &format!("/v1/runs/{run}/cancel"), &json!({})).await;
-    assert_eq!((cancelled.status, &cancelled.body["failure"]), (200, &json!("cancelled")), "{}", cancelled.text);
+    assert_eq!(
+        (cancelled.status, &cancelled.body["failure"]),
+        (200, &json!("cancelled")),
+        "{}",
+        cancelled.text
+    );
     assert_eq!(ann.balance().await, (100, 0, 0));
     check_settled(&world).await;
 }
@@ -464,18 +526,26 @@ async fn a_large_video_passes_in_parts_and_is_never_held_whole() {
     assert_eq!(run_poll::handle(&poller.role("RunPoll")).await.unwrap().ended, 1);
 
     let calls = poller.meddler.calls();
-    let parts: Vec<u64> =
-        calls.iter().filter_map(|call| call.object).filter(|call| call.is_put).map(|call| call.bytes).collect();
+    let parts: Vec<u64> = calls
+        .iter()
+        .filter_map(|call| call.object)
+        .filter(|call| call.is_put)
+        .map(|call| call.bytes)
+        .collect();
     assert_eq!(parts.iter().sum::<u64>(), 100 * MIB, "{parts:?}");
     assert_eq!(parts.len() as u64, (100 * MIB).div_ceil(media::PART_BYTES as u64), "{parts:?}");
     assert!(parts.iter().all(|bytes| *bytes <= media::PART_BYTES as u64), "{parts:?}");
     let shown = shown(&ann, &run).await;
-    assert_eq!((&shown["charged"], &outputs(&shown)[0]["bytes"]), (&credit(96), &json!(100 * MIB)), "{shown}");
+    assert_eq!(
+        (&shown["charged"], &outputs(&shown)[0]["bytes"]),
+        (&credit(96), &json!(100 * MIB)),
+        "{shown}"
+    );
     check_settled(&world).await;
 }
 
 #[tokio::test]
-async fn a_video_whose_file_breaks_off_is_stored_whole_all_the_same() {
+async fn a_video_whose_file_breaks_off_again_and_again_is_brought_whole_all_the_same() {
     let world = World::start().await;
     let ann = world.person("ann");
     ann.balance().await;
@@ -509,7 +579,11 @@ async fn what_omnivoice_refuses_or_loses_is_spoken_by_replicate() {
         ann.balance().await;
         world.sandbox.faults().set(Service::Omnivoice, FaultRule::always(fault));
         let run = finished(&world, &ann, &voice("Một con diều đỏ.")).await;
-        assert_eq!((&run["receipt"]["provider"], &run["charged"]), (&json!("replicate"), &credit(9)), "{run}");
+        assert_eq!(
+            (&run["receipt"]["provider"], &run["charged"]),
+            (&json!("replicate"), &credit(9)),
+            "{run}"
+        );
         assert_eq!(failures(&run)[0], ("omnivoice", outcome), "{run}");
         check_files(&run, &[("audio", "audio/wav", "wav", b"RIFF")]).await;
         check_settled(&world).await;
@@ -633,7 +707,11 @@ async fn a_research_whose_text_fails_or_that_finds_nothing_gives_the_credit_back
             world.sandbox.faults().set(*service, FaultRule::always(fault.clone()));
         }
         let run = finished(&world, &ann, &market("x")).await;
-        assert_eq!((&run["status"], &run["failure"]), (&json!("failed"), &json!(failure)), "{fault:?}: {run}");
+        assert_eq!(
+            (&run["status"], &run["failure"]),
+            (&json!("failed"), &json!(failure)),
+            "{fault:?}: {run}"
+        );
         assert!(outputs(&run).is_empty(), "{run}");
         assert_eq!((ann.balance().await, charges(&ann.transactions().await)), ((100, 0, 0), 0), "{fault:?}");
         assert_eq!(world.provider_calls(Service::Deepseek) > 0, services.contains(&Service::Deepseek));

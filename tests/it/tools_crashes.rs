@@ -52,7 +52,11 @@ async fn a_run_whose_process_is_gone_right_after_the_submit_is_ended_by_another(
         (image("a red kite"), Service::Fal, 4),
         (video("a red kite"), Service::Fal, 96),
         (market("x"), Service::Apify, 14),
-        (json!({ "tool": "transcript", "input": { "url": "https://youtu.be/dQw4w9WgXcQ" } }), Service::Apify, 4),
+        (
+            json!({ "tool": "transcript", "input": { "url": "https://youtu.be/dQw4w9WgXcQ" } }),
+            Service::Apify,
+            4,
+        ),
     ] {
         let world = World::start().await;
         let ann = world.person("ann");
@@ -121,6 +125,53 @@ async fn a_video_that_is_never_begun_gives_its_credit_back_at_the_end_of_its_hol
     assert_eq!(ann.balance().await, (100, 0, 0));
     books::check_settled(&world).await;
     books::check_losses(&world).await;
+}
+
+/// Polls, and is gone for good while the text about the rows is written.
+async fn poll_and_vanish_while_writing(world: &World) {
+    let before = world.provider_calls(Service::Deepseek);
+    let poller = world.instance(&[]).await;
+    let role = poller.role("RunPoll");
+    let writing = async {
+        while world.provider_calls(Service::Deepseek) == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        polled = run_poll::handle(&role) => panic!("nobody was killed: {polled:?}"),
+        () = writing => poller.meddler.kill(),
+    }
+}
+
+#[tokio::test]
+async fn a_research_whose_writer_is_gone_is_written_once_more_and_then_given_back() {
+    for (killed, status, charged) in [(1, "succeeded", 14), (2, "failed", 0)] {
+        let world = World::start().await;
+        let ann = world.person("ann");
+        ann.balance().await;
+        let run = new_run_id();
+        assert_eq!(ann.run(&named(market("x"), &run)).await.status, 202);
+        let slow = sandbox::Fault::Slow { ms: 600_000 };
+        world.sandbox.faults().set(Service::Deepseek, FaultRule::always(slow));
+        for _ in 0..killed {
+            world.advance(LEASE);
+            poll_and_vanish_while_writing(&world).await;
+            assert_eq!(poll(&world).await.ended, 0, "whoever writes is left alone");
+        }
+        world.sandbox.faults().clear();
+        world.advance(LEASE);
+
+        assert_eq!(poll(&world).await.ended, 1);
+
+        let shown = shown(&ann, &run).await;
+        assert_eq!((&shown["status"], &shown["charged"]), (&json!(status), &credit(charged)), "{shown}");
+        assert_eq!(ann.balance().await, (100 - charged, 0, 0));
+        assert_eq!(world.provider_calls(Service::Deepseek), 2, "no more texts than the price pays for");
+        assert_eq!(world.provider_calls(Service::Apify), 1);
+        world.advance_and_sweep().await;
+        books::check_settled(&world).await;
+        books::check_losses(&world).await;
+    }
 }
 
 /// What is interrupted.
