@@ -11,7 +11,7 @@ async fn bad_input_is_named_by_its_place_and_costs_nothing() {
     ann.balance().await;
     let long = "x".repeat(20_001);
     let table: [(Value, &str, &str); 13] = [
-        (json!({ "tool": "video", "input": { "prompt": "x" } }), "unknown_tool", ""),
+        (json!({ "tool": "music", "input": { "prompt": "x" } }), "unknown_tool", ""),
         (json!({ "tool": "script", "input": {} }), "invalid_input", "/input/prompt"),
         (json!({ "tool": "script", "input": { "prompt": "   " } }), "invalid_input", "/input/prompt"),
         (json!({ "tool": "script", "input": { "prompt": 7 } }), "invalid_input", "/input/prompt"),

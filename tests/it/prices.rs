@@ -34,35 +34,24 @@ async fn every_listed_price_of_an_image_is_quoted_and_charged() {
     let ledger = credits::Ledger::new(&world.product.platform).unwrap();
     ann.balance().await;
     let key = credits::OnceKey::new("test", "top-up");
-    let amount = primitives::Credits::new(1_000).unwrap();
+    let amount = primitives::Credits::new(2_000).unwrap();
     let grant = credits::Posting::Grant { amount, origin: credits::Origin::TopUp, key };
     ledger.post(&ann.id().parse().unwrap(), &grant, world.now()).await.unwrap();
 
     for tool in price_list(&world).await.iter().filter(|tool| tool["tool"] == "image") {
         let prices = tool["prices"].as_array().unwrap();
-        assert_eq!(prices.len(), 6, "{tool}");
+        assert_eq!(prices.len(), 6 * 4, "six sizes, of one to four pictures: {tool}");
         for line in prices {
+            // A person runs so many a minute at most.
+            world.advance(Duration::from_secs(61));
             let (model, size, price) =
                 (&tool["model"], &line["size"], line["price"]["amount"].as_u64().unwrap());
-            let is_hd = size == "square_hd";
-            let expected = match model.as_str().unwrap() {
-                "flux-dev" => {
-                    if is_hd {
-                        8
-                    } else {
-                        4
-                    }
-                }
-                _ => {
-                    if is_hd {
-                        3
-                    } else {
-                        2
-                    }
-                }
-            };
-            assert_eq!(price, expected, "{model} {size}");
-            let input = json!({ "prompt": "a red kite", "model": model, "size": size });
+            let count = line["count"].as_u64().unwrap_or(1);
+            let megapixels = count * if size == "square_hd" { 2 } else { 1 };
+            // 4 cents for each, or 1.5, rounded half up.
+            let expected = if model == "flux-dev" { 4 * megapixels } else { (3 * megapixels).div_ceil(2) };
+            assert_eq!(price, expected, "{model} {size} {count}");
+            let input = json!({ "prompt": "a red kite", "model": model, "size": size, "count": count });
             let quote = ann.send("POST", "/v1/quotes", &json!({ "tool": "image", "input": input })).await;
             assert_eq!(quote.body["price"], credit(price), "{}", quote.text);
             let wrong = json!({ "tool": "image", "input": input, "price": credit(price + 1) });
@@ -146,7 +135,7 @@ async fn a_row_of_a_new_variant_that_can_not_be_read_hides_nothing_else() {
     let world = World::start().await;
     let ann = world.person("ann");
     edit(&world, ("image", "flux-pro"), "title", platform::text("Image, better")).await;
-    assert_eq!(price_list(&world).await.len(), 5);
+    assert_eq!(price_list(&world).await.len(), 13);
     let wish = json!({ "tool": "image", "input": { "prompt": "x", "model": "flux-pro" } });
     assert_eq!(ann.run(&wish).await.problem(), "invalid_input");
     assert_eq!(ann.script("x").await.status, 200);
@@ -178,7 +167,7 @@ async fn a_row_that_would_sell_below_its_cost_is_closed_until_it_is_mended() {
     // A price beyond every ledger can't even be listed; the others are.
     edit(&world, ("image", "flux-dev"), "providerCostCents", platform::text("10000000000000")).await;
     assert_eq!(ann.run(&wish("square")).await.problem(), "tool_disabled");
-    assert_eq!(price_list(&world).await.len(), 4);
+    assert_eq!(price_list(&world).await.len(), 12);
     edit(&world, ("image", "flux-dev"), "providerCostCents", platform::text("2.5")).await;
     let names = vec![platform::text("fal/flux-pro")];
     edit(&world, ("image", "flux-dev"), "chain", AttributeValue::L(names)).await;
@@ -248,13 +237,33 @@ async fn a_run_can_be_asked_for_by_nothing_but_its_form() {
     let forms = pricing.body["forms"].as_array().unwrap();
     assert_eq!(
         forms.iter().map(|form| form["tool"].as_str().unwrap()).collect::<Vec<_>>(),
-        ["script", "image"]
+        [
+            "script",
+            "image",
+            "video",
+            "voice",
+            "transcript",
+            "analytics",
+            "channel_research",
+            "market_research"
+        ]
     );
     for form in forms {
         let (tool, fields) = (&form["tool"], form["input"]["properties"].as_object().unwrap());
         let order = form["input"]["x-order"].as_array().unwrap();
         assert_eq!(order.len(), fields.len(), "{form}");
-        let mut usual = json!({ "prompt": "a red kite" });
+        let mut usual = json!({});
+        for name in form["input"]["required"].as_array().unwrap() {
+            usual[name.as_str().unwrap()] = match name.as_str().unwrap() {
+                "prompt" | "text" => json!("a red kite"),
+                "urls" | "channels" => json!(["@kites"]),
+                "queries" => json!(["red kites"]),
+                other => panic!("{tool}: nobody knows a fitting {other}"),
+            };
+        }
+        if tool == "transcript" {
+            usual["url"] = json!("https://youtu.be/dQw4w9WgXcQ");
+        }
         for (name, field) in fields {
             assert!(field["title"].is_string(), "{tool}: {name}");
             if let Some(value) = field.get("default") {
@@ -271,7 +280,8 @@ async fn a_run_can_be_asked_for_by_nothing_but_its_form() {
             "{}",
             answer.text
         );
-        for (name, field) in fields {
+        // Which model transcribes follows from what is sent.
+        for (name, field) in fields.iter().filter(|(name, _)| tool != "transcript" || *name != "model") {
             for choice in field["oneOf"].as_array().into_iter().flatten() {
                 let mut input = usual.clone();
                 input[name] = choice["const"].clone();
@@ -286,11 +296,16 @@ async fn a_run_can_be_asked_for_by_nothing_but_its_form() {
                 }
             }
         }
-        let longest = usize::try_from(fields["prompt"]["maxLength"].as_u64().unwrap()).unwrap();
-        for (chars, status) in [(longest, 200), (longest + 1, 422)] {
-            let mut input = usual.clone();
-            input["prompt"] = json!("x".repeat(chars));
-            assert_eq!(quoted(input).await.status, status, "{tool}: a prompt of {chars}");
+        for name in ["prompt", "text", "question"] {
+            let Some(field) = fields.get(name) else { continue };
+            // The form has the longest of all models, and not every model takes that.
+            let longest = usize::try_from(field["maxLength"].as_u64().unwrap()).unwrap();
+            for (chars, fits) in [(longest, tool != "video"), (longest + 1, false)] {
+                let mut input = usual.clone();
+                input[name] = json!("x".repeat(chars));
+                let status = if fits { 200 } else { 422 };
+                assert_eq!(quoted(input).await.status, status, "{tool}: {name} of {chars} characters");
+            }
         }
     }
     let request = ann.request("GET", "/v1/pricing").header("accept-language", "vi");

@@ -145,7 +145,7 @@ async fn what_is_refused_before_the_hold_stays_a_plain_error() {
     for (wish, status, code) in [
         (shown, 409, "price_changed"),
         (dear, 422, "invalid_input"),
-        (json!({ "tool": "video", "input": {} }), 422, "unknown_tool"),
+        (json!({ "tool": "music", "input": {} }), 422, "unknown_tool"),
     ] {
         let (answer, _) = streamed(&ann, &wish).await;
         assert_eq!((answer.status, answer.problem()), (status, code));

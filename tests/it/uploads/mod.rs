@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 macro_rules! samples {
     ($($name:ident = $file:literal;)+) => {$(
-        const $name: &[u8] = include_bytes!(concat!("../../../shared/media/src/sniff/samples/", $file));
+        pub(crate) const $name: &[u8] = include_bytes!(concat!("../../../shared/media/src/sniff/samples/", $file));
     )+};
 }
 samples! {
@@ -41,7 +41,7 @@ fn wish(kind: &str, content_type: &str, bytes: &[u8]) -> Value {
     json!({ "kind": kind, "content_type": content_type, "bytes": bytes.len(), "sha256": sha256(bytes) })
 }
 
-async fn begin(person: &Person, kind: &str, content_type: &str, bytes: &[u8]) -> Value {
+pub(crate) async fn begin(person: &Person, kind: &str, content_type: &str, bytes: &[u8]) -> Value {
     let begun = person.send("POST", "/v1/uploads", &wish(kind, content_type, bytes)).await;
     assert_eq!(begun.status, 201, "{}", begun.text);
     begun.body
@@ -80,18 +80,18 @@ async fn send(begun: &Value, file: &[u8]) -> Answer {
 }
 
 /// Announces and sends a file; its path under `/v1/uploads`.
-async fn sent(person: &Person, kind: &str, content_type: &str, bytes: &[u8]) -> String {
+pub(crate) async fn sent(person: &Person, kind: &str, content_type: &str, bytes: &[u8]) -> String {
     let begun = begin(person, kind, content_type, bytes).await;
     let answer = send(&begun, bytes).await;
     assert_eq!(answer.status, 204, "{}", answer.text);
     path_of(&begun)
 }
 
-fn path_of(begun: &Value) -> String {
+pub(crate) fn path_of(begun: &Value) -> String {
     format!("/v1/uploads/{}", begun["id"].as_str().unwrap())
 }
 
-fn id_of(path: &str) -> UploadId {
+pub(crate) fn id_of(path: &str) -> UploadId {
     path.rsplit('/').next().unwrap().parse().unwrap()
 }
 
