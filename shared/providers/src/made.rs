@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use platform::Platform;
 use primitives::{Private, times};
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue, RANGE};
+use reqwest::{Response, StatusCode};
 use serde_json::{Map, Value};
 use std::fmt;
 use tokio::time::{Instant, timeout_at};
@@ -89,27 +89,76 @@ impl MadeFile {
                 let bytes = bytes.expose().clone();
                 return Ok(stream::once(async move { Ok(bytes) }).boxed());
             }
-            Content::There { platform, url, headers } => (platform, url, headers),
+            Content::There { platform, url, headers } => (platform.clone(), url.clone(), headers.clone()),
         };
-        let head = limit.min(Instant::now() + times::FILE_GAP.limit);
-        let answer = wire::send(platform, wire::get(url.clone(), headers), head).await;
-        let answer = answer.map_err(|_| BrokenOff::ForNow)?;
-        match answer.status() {
-            StatusCode::OK => {}
-            // Redirects are not followed: the address was checked, the next one would not be.
-            status if status.is_redirection() || status == StatusCode::GONE => return Err(BrokenOff::ForGood),
-            _ => return Err(BrokenOff::ForNow),
-        }
-        let pieces = stream::unfold(Some(answer), move |answer| async move {
-            let mut answer = answer?;
-            let until = limit.min(Instant::now() + times::FILE_GAP.limit);
-            match timeout_at(until, answer.chunk()).await {
-                Ok(Ok(Some(piece))) => Some((Ok(piece), Some(answer))),
-                Ok(Ok(None)) => None,
-                Ok(Err(_)) | Err(_) => Some((Err(BrokenOff::ForNow), None)),
+        let mut passage = Passage { platform, url, headers, limit, received: 0, resumed: 0, answer: None };
+        passage.answer = Some(passage.ask().await?);
+        let pieces = stream::unfold(Some(passage), |passage| async move {
+            let mut passage = passage?;
+            match passage.next().await {
+                Ok(Some(piece)) => Some((Ok(piece), Some(passage))),
+                Ok(None) => None,
+                Err(broken) => Some((Err(broken), None)),
             }
         });
         Ok(pieces.boxed())
+    }
+}
+
+/// How often a file that breaks off is gone on with behind what has come of it.
+const RESUMED_MAX: u32 = 3;
+
+/// A file on its way to us.
+struct Passage {
+    platform: Platform,
+    url: Url,
+    headers: HeaderMap,
+    limit: Instant,
+    received: u64,
+    resumed: u32,
+    answer: Option<Response>,
+}
+
+impl Passage {
+    /// Asks for what has not come yet.
+    async fn ask(&self) -> Result<Response, BrokenOff> {
+        let mut request = wire::get(self.url.clone(), &self.headers);
+        let wanted = match self.received {
+            0 => StatusCode::OK,
+            received => {
+                let range = HeaderValue::from_str(&format!("bytes={received}-"));
+                request.headers_mut().insert(RANGE, range.map_err(|_| BrokenOff::ForNow)?);
+                StatusCode::PARTIAL_CONTENT
+            }
+        };
+        let head = self.limit.min(Instant::now() + times::FILE_GAP.limit);
+        let answer = wire::send(&self.platform, request, head).await.map_err(|_| BrokenOff::ForNow)?;
+        match answer.status() {
+            status if status == wanted => Ok(answer),
+            // Redirects are not followed: the address was checked, the next one would not be.
+            status if status.is_redirection() || status == StatusCode::GONE => Err(BrokenOff::ForGood),
+            _ => Err(BrokenOff::ForNow),
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, BrokenOff> {
+        loop {
+            let until = self.limit.min(Instant::now() + times::FILE_GAP.limit);
+            let answer = self.answer.as_mut().ok_or(BrokenOff::ForNow)?;
+            match timeout_at(until, answer.chunk()).await {
+                Ok(Ok(Some(piece))) => {
+                    self.received += piece.len() as u64;
+                    return Ok(Some(piece));
+                }
+                Ok(Ok(None)) => return Ok(None),
+                Ok(Err(_)) | Err(_) if self.resumed < RESUMED_MAX && self.received > 0 => {
+                    self.resumed += 1;
+                    self.answer = Some(self.ask().await?);
+                }
+                Ok(Err(_)) | Err(_) => return Err(BrokenOff::ForNow),
+            }
+        }
     }
 }
 

@@ -14,7 +14,6 @@ use media::{OutputKind, StoredOutput};
 use platform::with_causes;
 use primitives::{AccountId, CostCents, Private, RunId, Timestamp, Unit};
 use providers::{Failed, FailureClass, Job, Request, Served, Visit, Work};
-use std::time::Duration;
 
 /// Drives one run from its reservation to its end. Nobody else needs to be there.
 pub(crate) struct Conduct {
@@ -198,9 +197,7 @@ impl Conduct {
             version: 0,
             is_over: false,
         };
-        // Nobody waits for what takes minutes: it is asked for, and left to whoever comes.
-        let looking = if matches!(pace, Pace::Long { .. }) { Duration::ZERO } else { usual };
-        let visit = Visit::new(now, looking, usual);
+        let visit = Visit::new(now, usual, usual);
         let visited = tokio::select! {
             biased;
             visited = self.runs.0.jobs.begin(job, visit, &self.tell) => visited,

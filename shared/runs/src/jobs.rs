@@ -99,6 +99,8 @@ enum Haste {
     None,
     /// A provider that has told of a job: what takes long is left to whoever comes next.
     AnswerWaits,
+    /// Who ordered what takes minutes, and is answered as soon as a provider has it.
+    TakenIsEnough,
 }
 
 impl Round<'_> {
@@ -137,7 +139,9 @@ impl Jobs {
         visit: Visit,
         tell: &Teller,
     ) -> Result<JobEnd, RunsError> {
-        let round = self.round(&job, visit, Some(tell), Haste::None).await?;
+        let is_long = matches!(job.kind()?.pace(), Pace::Long { .. });
+        let haste = if is_long { Haste::TakenIsEnough } else { Haste::None };
+        let round = self.round(&job, visit, Some(tell), haste).await?;
         job.work = match round.chain.choose(&job.work, &round.order).await {
             Ok(choice) => choice.asking(&job.work, visit.now()),
             Err(nobody) => nobody,
@@ -208,7 +212,9 @@ impl Jobs {
                     Err(nobody) => Visited::Next(nobody),
                 },
                 Next::Find { since } => Visited::Next(chain.find(&seen, order, since, visit).await),
-                Next::Watch { .. } if visit.is_over() => return Ok(JobEnd::GoesOn(Box::new(job))),
+                Next::Watch { .. } if visit.is_over() || round.haste == Haste::TakenIsEnough => {
+                    return Ok(JobEnd::GoesOn(Box::new(job)));
+                }
                 Next::Watch { ticket, until } => {
                     let mut note = |sign| job.sign = Some(told(sign, *tell));
                     chain.watch(&seen, ticket, order, visit, visit.until(until), &mut note).await
