@@ -143,7 +143,10 @@ async fn a_run_is_shown_although_its_text_hangs() {
     let shown = ann.at(&quick.base).get(&format!("/v1/runs/{}", run.body["id"].as_str().unwrap())).await;
 
     assert_eq!((shown.status, &shown.body["charged"]), (200, &credit(1)), "{}", shown.text);
-    assert!(shown.body["outputs"][0].get("text").is_none() && shown.body["outputs"][0]["download_url"].is_string());
+    assert!(
+        shown.body["outputs"][0].get("text").is_none()
+            && shown.body["outputs"][0]["download_url"].is_string()
+    );
     let tries = u32::try_from(quick.meddler.hung().len()).unwrap();
     assert!(times::MEDIA_TRY.limit * tries < FUNCTION - times::ANSWER_MARGIN, "{tries} tries");
 }

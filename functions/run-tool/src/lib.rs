@@ -17,12 +17,10 @@ use edge::{
 use last_event_id::LastEventId;
 use platform::{InvalidSettings, Platform};
 use primitives::{Credits, CreditsView, Language, Private, RunId, Unit};
-use runs::{
-    Heard, Order, OrderError, OutputType, Place, RunEvent, RunView, Runs, ToolInput, Who,
-};
+use runs::{Heard, Order, OrderError, OutputType, Place, RunEvent, RunView, Runs, ToolInput, Who};
 use schema::{
-    DeltaEvent, DoneEvent, FailedEvent, GoesOnEvent, OutputEvent, ProgressEvent, RunBegunEvent, RunEventSchema,
-    RunRequestSchema,
+    DeltaEvent, DoneEvent, FailedEvent, GoesOnEvent, OutputEvent, ProgressEvent, RunBegunEvent,
+    RunEventSchema, RunRequestSchema,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -19,28 +19,13 @@ const PIXELS_PER_UNIT: u64 = 1_000_000;
 /// What the cost of a request depends on; never its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    Text {
-        prompt_bytes: u64,
-        output_tokens_max: u32,
-    },
-    Image {
-        width: u32,
-        height: u32,
-        count: u32,
-    },
-    Video {
-        seconds: u32,
-    },
-    Speech {
-        chars: u64,
-    },
+    Text { prompt_bytes: u64, output_tokens_max: u32 },
+    Image { width: u32, height: u32, count: u32 },
+    Video { seconds: u32 },
+    Speech { chars: u64 },
     Captions,
-    Hearing {
-        seconds: u32,
-    },
-    Rows {
-        rows: u32,
-    },
+    Hearing { seconds: u32 },
+    Rows { rows: u32 },
 }
 
 /// What a step is paid for, and how much of it costs.

@@ -1,8 +1,8 @@
-use crate::{Artifact, Made};
 use crate::failure::{Failure, FailureClass};
 use crate::job::RemoteFile;
 use crate::pace::{Looks, Sight};
 use crate::wire::{self, Unread};
+use crate::{Artifact, Made};
 use platform::Platform;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;

@@ -7,7 +7,9 @@ use crate::course::with_jitter;
 use crate::failure::Failure;
 use crate::health::Incident;
 use crate::job::{JobAdapter, Sign, Submitted, Tell, Watched};
-use crate::{Attempt, Ending, FailureClass, Finished, Found, JobOrder, Made, ProviderName, Served, Ticket, Work};
+use crate::{
+    Attempt, Ending, FailureClass, Finished, Found, JobOrder, Made, ProviderName, Served, Ticket, Work,
+};
 use primitives::{CostCents, Timestamp, times};
 use std::time::Duration;
 use tokio::time::Instant;

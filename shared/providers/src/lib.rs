@@ -64,8 +64,8 @@ pub use outcome::{Attempt, Ending, Failed, ProviderName, Served, Usage};
 pub use providers::Providers;
 pub use replicate::{NotReplicates, ReplicateWebhook};
 pub use request::{
-    CaptionsRequest, HearingRequest, ImageRequest, Job, Painted, Request, RowsRequest, SpeechRequest, Subject,
-    TextRequest, VideoRequest, VideoShape, Voice,
+    CaptionsRequest, HearingRequest, ImageRequest, Job, Painted, Request, RowsRequest, SpeechRequest,
+    Subject, TextRequest, VideoRequest, VideoShape, Voice,
 };
 pub use source::SourceFile;
 pub use voices::{LANGUAGES, LanguageSpec, VOICES, VoiceSpec};

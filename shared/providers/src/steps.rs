@@ -35,19 +35,50 @@ pub(crate) fn specs(settings: &ProviderSettings) -> Vec<Spec> {
     let comfyui = settings.comfyui.as_ref();
     let omnivoice = settings.omnivoice.as_ref();
     let dearer = |one: &FalModel, other: &FalModel| one.unit_price.max(other.unit_price);
-    let rows = |program: &crate::settings::Gatherer| StepPrice::Rows { start: program.start, row: program.row };
+    let rows =
+        |program: &crate::settings::Gatherer| StepPrice::Rows { start: program.start, row: program.row };
     vec![
         spec("deepseek/chat", Deepseek, Kind::Text, StepPrice::Tokens(settings.deepseek.chat.prices)),
         spec("deepseek/reasoner", Deepseek, Kind::Text, StepPrice::Tokens(settings.deepseek.reasoner.prices)),
-        spec("anthropic/premium", Anthropic, Kind::Text, StepPrice::Tokens(settings.anthropic.premium.prices)),
+        spec(
+            "anthropic/premium",
+            Anthropic,
+            Kind::Text,
+            StepPrice::Tokens(settings.anthropic.premium.prices),
+        ),
         spec("fal/flux-dev", Fal, Kind::Image, StepPrice::Megapixels(settings.fal.flux_dev.unit_price)),
-        spec("fal/flux-schnell", Fal, Kind::Image, StepPrice::Megapixels(settings.fal.flux_schnell.unit_price)),
+        spec(
+            "fal/flux-schnell",
+            Fal,
+            Kind::Image,
+            StepPrice::Megapixels(settings.fal.flux_schnell.unit_price),
+        ),
         spec("comfyui/image", Comfyui, Kind::Image, StepPrice::Image(own(comfyui.map(|own| own.cost)))),
-        spec("fal/kling", Fal, Kind::Video, StepPrice::VideoSeconds(dearer(&settings.fal.kling, &settings.fal.kling_from_picture))),
-        spec("fal/wan", Fal, Kind::Video, StepPrice::VideoSeconds(dearer(&settings.fal.wan, &settings.fal.wan_from_picture))),
+        spec(
+            "fal/kling",
+            Fal,
+            Kind::Video,
+            StepPrice::VideoSeconds(dearer(&settings.fal.kling, &settings.fal.kling_from_picture)),
+        ),
+        spec(
+            "fal/wan",
+            Fal,
+            Kind::Video,
+            StepPrice::VideoSeconds(dearer(&settings.fal.wan, &settings.fal.wan_from_picture)),
+        ),
         spec("comfyui/video", Comfyui, Kind::Video, StepPrice::Video(own(comfyui.map(|own| own.video_cost)))),
-        spec("omnivoice/speech", Omnivoice, Kind::Speech, StepPrice::Characters(own(omnivoice.map(|own| own.cost)))),
-        spec("replicate/xtts", Replicate, Kind::Speech, StepPrice::Characters(settings.replicate.speech_cost)),
+        spec(
+            "omnivoice/speech",
+            Omnivoice,
+            Kind::Speech,
+            StepPrice::Characters(own(omnivoice.map(|own| own.cost))),
+        ),
+        spec(
+            "replicate/xtts",
+            Replicate,
+            Kind::Speech,
+            StepPrice::Characters(settings.replicate.speech_cost),
+        ),
         spec("apify/captions", Apify, Kind::Captions, StepPrice::Captions(settings.apify.captions.cost)),
         spec("groq/whisper", Groq, Kind::Hearing, StepPrice::SoundHours(settings.groq.hour_cost)),
         spec("apify/videos", Apify, Kind::Videos, rows(&settings.apify.videos)),
@@ -121,8 +152,13 @@ mod tests {
 
     #[test]
     fn no_two_steps_have_one_name_and_every_step_is_named_after_its_provider() {
-        let platform = Platform::build(crate::tests::world::env("127.0.0.1"), primitives::Clock::manual(primitives::Timestamp::from_seconds(0)), None);
-        let specs = platform.unwrap().env().section(|settings| specs(&ProviderSettings::read(settings))).unwrap();
+        let platform = Platform::build(
+            crate::tests::world::env("127.0.0.1"),
+            primitives::Clock::manual(primitives::Timestamp::from_seconds(0)),
+            None,
+        );
+        let specs =
+            platform.unwrap().env().section(|settings| specs(&ProviderSettings::read(settings))).unwrap();
         let names: HashSet<_> = specs.iter().map(|spec| spec.name).collect();
         assert_eq!(names.len(), specs.len());
         for spec in specs {

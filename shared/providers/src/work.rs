@@ -106,7 +106,16 @@ impl Work {
     /// Of a run whose credit is held until `held_until`, and whose providers have until `deadline`.
     pub fn new(now: Timestamp, deadline: Timestamp, held_until: Timestamp) -> Work {
         let phase = Phase::Idle { from: now };
-        Work { step: 0, tries: 0, phase, attempts: Vec::new(), deadline, held_until, must_end: false, finishings: 0 }
+        Work {
+            step: 0,
+            tries: 0,
+            phase,
+            attempts: Vec::new(),
+            deadline,
+            held_until,
+            must_end: false,
+            finishings: 0,
+        }
     }
 
     /// What whoever comes now does.

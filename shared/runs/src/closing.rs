@@ -244,7 +244,10 @@ impl Closing {
             chars: None,
             consent: false,
             fp: hold.fingerprint.encode(),
-            reserved_at: hold.expires_at.before(tools::hold_lifetime(&hold.tool, self.ledger.hold_lifetime())).millis(),
+            reserved_at: hold
+                .expires_at
+                .before(tools::hold_lifetime(&hold.tool, self.ledger.hold_lifetime()))
+                .millis(),
             first_at: None,
             finished_at: self.now().millis(),
             served: None,

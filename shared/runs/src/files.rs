@@ -93,9 +93,8 @@ fn clock(millis: u64, point: char) -> String {
 }
 
 fn segments_json(transcript: &Transcript) -> Value {
-    let segment = |segment: &Segment| {
-        json!({ "start_ms": segment.start, "end_ms": segment.end, "text": segment.text })
-    };
+    let segment =
+        |segment: &Segment| json!({ "start_ms": segment.start, "end_ms": segment.end, "text": segment.text });
     let segments: Vec<Value> = transcript.segments.iter().map(segment).collect();
     json!({ "language": transcript.language, "segments": segments })
 }

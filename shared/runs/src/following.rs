@@ -87,7 +87,9 @@ impl Conduct {
                 return self.leave(hold).await;
             }
             let end = began + times::FOLLOWING.limit;
-            self.look(account, hold, end, &mut listening).await.map_err(|source| self.unsettled(hold, source))?;
+            self.look(account, hold, end, &mut listening)
+                .await
+                .map_err(|source| self.unsettled(hold, source))?;
         }
     }
 

@@ -217,7 +217,8 @@ impl Signs {
     /// `None`: the run has no job, or nobody has told.
     pub(crate) async fn of(&self, account: &AccountId, run: RunId) -> Result<Option<Sign>, StoreError> {
         let get = self.dynamo.get_item().table_name(&self.table).set_key(Some(job_key(run)));
-        let get = get.projection_expression("sign, #account").expression_attribute_names("#account", "account");
+        let get =
+            get.projection_expression("sign, #account").expression_attribute_names("#account", "account");
         let answer = get.send().await.map_err(StoreError::of_sdk)?;
         let Some(row) = answer.item() else { return Ok(None) };
         let row = Item::new(RUN_JOBS.name, row);

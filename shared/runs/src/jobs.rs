@@ -2,13 +2,13 @@
 //! webhook, the poll, the sweep) does what [`Work::next`] says is due, and stores the next state before anything else: of
 //! two who come at the same moment one goes on, and the other obeys.
 
+use crate::files::{NewFile, files_of};
 use crate::job::{RunJob, SummaryPlan};
 use crate::job_store::{JobStore, Writer};
-use crate::problem::{CANCELLED, OUTPUT_LOST};
-use crate::receipt::Receipt;
-use crate::files::{NewFile, files_of};
 use crate::live::Live;
 use crate::pricing::SUMMARY_TRIES;
+use crate::problem::{CANCELLED, OUTPUT_LOST};
+use crate::receipt::Receipt;
 use crate::storing::NotStored;
 use crate::telling::{Progress, Stage, Teller};
 use crate::tools::{Material, Materials, Pace, Source, Sources};
@@ -21,8 +21,8 @@ use media::{FileFamily, Media, StoredOutput};
 use platform::{InvalidSettings, Platform, Settings, with_causes};
 use primitives::{AccountId, Private, RunId, Timestamp, times};
 use providers::{
-    Chain, Failed, FailureClass, Finished, GivenUp, Job, JobOrder, Made, Next, ProviderName, Providers, Request,
-    Served, Sign, SourceFile, TextRequest, Visit, Visited, Work,
+    Chain, Failed, FailureClass, Finished, GivenUp, Job, JobOrder, Made, Next, ProviderName, Providers,
+    Request, Served, Sign, SourceFile, TextRequest, Visit, Visited, Work,
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -76,7 +76,11 @@ pub(crate) enum JobEnd {
 
 /// What became of a text about what was gathered.
 enum Summed {
-    Text { text: String, served: Served, is_cut: bool },
+    Text {
+        text: String,
+        served: Served,
+        is_cut: bool,
+    },
     /// Nobody wrote it.
     Failed(Failed),
     /// The process ends.
@@ -171,7 +175,11 @@ impl Jobs {
     }
 
     /// The job as it is stored; `None`: the run has none, or it is another account's.
-    pub(crate) async fn of_account(&self, account: &AccountId, run: RunId) -> Result<Option<RunJob>, RunsError> {
+    pub(crate) async fn of_account(
+        &self,
+        account: &AccountId,
+        run: RunId,
+    ) -> Result<Option<RunJob>, RunsError> {
         Ok(self.store.get(run).await?.filter(|job| job.account == *account))
     }
 
@@ -195,9 +203,7 @@ impl Jobs {
                     continue;
                 }
                 Next::Ask => match chain.choose(&seen, order).await {
-                    Ok(choice)
-                        if choice.patience() > visit.left() =>
-                    {
+                    Ok(choice) if choice.patience() > visit.left() => {
                         self.store.look_again(&job, visit.now()).await?;
                         return Ok(JobEnd::GoesOn(Box::new(job)));
                     }
@@ -309,7 +315,8 @@ impl Jobs {
         let seen = job.work.clone();
         *job = self.again(job.clone()).await?;
         // Meanwhile its owner has only said that they want it to end: what a provider has told is no less true.
-        let only_ends = !job.is_over && seen.is_at_a_provider() && !seen.must_end() && job.work == seen.ending();
+        let only_ends =
+            !job.is_over && seen.is_at_a_provider() && !seen.must_end() && job.work == seen.ending();
         if only_ends && self.store.replace(job, &next.ending(), writer, None).await? {
             job.work = next.ending();
             job.version += 1;
@@ -374,7 +381,8 @@ impl Jobs {
                 return Ok(Some(JobEnd::GoesOn(Box::new(job.clone()))));
             }
             Err(NotStored::BrokenOff | NotStored::Unfit) => {
-                let next = round.chain.broken_off(&job.work, &finished, &round.order, round.visit.now()).await;
+                let next =
+                    round.chain.broken_off(&job.work, &finished, &round.order, round.visit.now()).await;
                 self.go_on(job, &next, &round.writer).await?;
                 return Ok(None);
             }
@@ -406,7 +414,11 @@ impl Jobs {
     ) -> Result<Summed, RunsError> {
         if job.work.finishings() > SUMMARY_TRIES {
             let attempts = Vec::new();
-            return Ok(Summed::Failed(Failed { class: FailureClass::BrokenStream, content_was_sent: true, attempts }));
+            return Ok(Summed::Failed(Failed {
+                class: FailureClass::BrokenStream,
+                content_was_sent: true,
+                attempts,
+            }));
         }
         let chain = self.providers.chain(&plan.chain);
         let chain = chain.map_err(|unknown| RunsError::UnknownChain(unknown.to_string()))?;
@@ -526,7 +538,8 @@ fn lease_of(family: FileFamily) -> Duration {
 /// What was begun of a text by processes that were lost in it: nobody has heard what it cost, so it counts with all that it may.
 fn lost_tries(job: &RunJob, plan: &SummaryPlan, now: Timestamp) -> Vec<Tried> {
     let by = plan.chain.first().and_then(|step| step.split('/').next()).unwrap_or_default();
-    let lost = (1..job.work.finishings()).map(|_| Tried::lost(by, plan.cost_max, job.plan.receipt.reserved_at(), now));
+    let lost = (1..job.work.finishings())
+        .map(|_| Tried::lost(by, plan.cost_max, job.plan.receipt.reserved_at(), now));
     lost.collect()
 }
 

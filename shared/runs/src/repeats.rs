@@ -75,7 +75,11 @@ impl Conduct {
             && let Some(reason) = outcome.run().and_then(RunOutcome::failure)
         {
             let failed = FailedRun::of_release(run, reason);
-            return Err(if view.replayed { FailedRun::Replayed(Box::new(failed)).into() } else { failed.into() });
+            return Err(if view.replayed {
+                FailedRun::Replayed(Box::new(failed)).into()
+            } else {
+                failed.into()
+            });
         }
         for output in &mut view.outputs {
             if let Some(text) = output.text.take() {

@@ -102,7 +102,9 @@ impl ToolSeed {
             }
             let text = Measure::Text { prompt_bytes: 1, output_tokens_max: 1 };
             for step in row.summary_chain.iter().filter(|step| steps.of_step(step, text).is_none()) {
-                complain(&format!("names the step `{step}` for its text, which does not exist or writes none"));
+                complain(&format!(
+                    "names the step `{step}` for its text, which does not exist or writes none"
+                ));
             }
             if !names.insert(name.clone()) {
                 complain("is there twice");

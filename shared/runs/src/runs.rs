@@ -1,13 +1,13 @@
 use crate::conduct::Conduct;
 use crate::idempotency::IdempotencyKeys;
 use crate::items::TABLES;
+use crate::job::SummaryPlan;
 use crate::jobs::{Cancelled, Jobs};
 use crate::live::Live;
-use crate::telling::Teller;
-use crate::view::{RunStatus, RunView};
-use crate::job::SummaryPlan;
 use crate::shop::{Offer, Shares};
+use crate::telling::Teller;
 use crate::tools::{self, Materials};
+use crate::view::{RunStatus, RunView};
 use crate::{Closing, History, OrderError, PriceRow, RunEvent, RunsError, Shop, ToolInput};
 use credits::Ledger;
 use media::Media;

@@ -216,9 +216,7 @@ fn no_such_upload(field: &str) -> FieldError {
 
 fn wrong_kind(field: &str, wanted: FileFamily) -> FieldError {
     let wanted = wanted.as_str();
-    let why = Wording::new(
-        format!("upload it as `kind` {wanted}"),
-        format!("hãy tải lên với `kind` là {wanted}"),
-    );
+    let why =
+        Wording::new(format!("upload it as `kind` {wanted}"), format!("hãy tải lên với `kind` là {wanted}"));
     FieldError::new(&format!("/input/{field}"), why)
 }

@@ -87,7 +87,9 @@ impl Jobs {
         let mut pauses = PAUSES.into_iter();
         loop {
             let stored = match file.open(limit).await {
-                Ok(content) => self.media.store_stream(new, content, visit.now()).await.map_err(NotStored::of),
+                Ok(content) => {
+                    self.media.store_stream(new, content, visit.now()).await.map_err(NotStored::of)
+                }
                 Err(BrokenOff::ForNow) => Err(NotStored::BrokenOff),
                 Err(BrokenOff::ForGood) => return Err(NotStored::Unfit),
             };

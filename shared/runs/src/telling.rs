@@ -91,7 +91,13 @@ pub(crate) struct Teller {
 
 impl Teller {
     pub(crate) fn new(events: mpsc::UnboundedSender<RunEvent>, every: Duration) -> Teller {
-        Teller { events, every, progress: Mutex::new(Progress::at(Stage::Waiting)), told: Mutex::default(), begun: OnceLock::new() }
+        Teller {
+            events,
+            every,
+            progress: Mutex::new(Progress::at(Stage::Waiting)),
+            told: Mutex::default(),
+            begun: OnceLock::new(),
+        }
     }
 
     /// The listener may be gone; the run goes on all the same.
@@ -183,8 +189,12 @@ mod tests {
 
     fn stages(listener: &mut mpsc::UnboundedReceiver<RunEvent>) -> Vec<Stage> {
         let told = std::iter::from_fn(|| listener.try_recv().ok());
-        told.map(|event| if let RunEvent::Progress(progress) = event { progress.stage } else { panic!("{event:?}") })
-            .collect()
+        told.map(
+            |event| {
+                if let RunEvent::Progress(progress) = event { progress.stage } else { panic!("{event:?}") }
+            },
+        )
+        .collect()
     }
 
     #[tokio::test]

@@ -661,7 +661,9 @@ impl PriceCaseView {
         };
         match case.of {
             Case::Any => {}
-            Case::Size(size, count) => (view.size, view.count) = (Some(size.as_str().to_owned()), Some(count)),
+            Case::Size(size, count) => {
+                (view.size, view.count) = (Some(size.as_str().to_owned()), Some(count))
+            }
             Case::PromptBytesMax(bytes) => view.prompt_bytes_max = Some(bytes),
             Case::CharsMax(chars) => view.chars_max = Some(chars),
             Case::SecondsMax(seconds) => view.seconds_max = Some(seconds),

@@ -88,7 +88,9 @@ impl Writing<'_> {
     fn take(&self, event: Event, gathered: &mut Gathered) {
         match event {
             // Of reasoning only that there is some: it is not content, and another provider may still take over.
-            Event::Thinking => self.tell.into_iter().for_each(|tell| tell.reach(Progress::at(Stage::Thinking))),
+            Event::Thinking => {
+                self.tell.into_iter().for_each(|tell| tell.reach(Progress::at(Stage::Thinking)))
+            }
             // A fallback is silent: the stage goes back without a word.
             Event::Asked => self.note(Stage::Waiting),
             Event::Delta(text) if gathered.takes(&text, self.bytes_max()) => {

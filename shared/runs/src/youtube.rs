@@ -76,8 +76,10 @@ fn at_youtube(text: &str) -> Option<Url> {
     let text = text.trim();
     let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let url = Url::parse(&whole).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-    let is_there =
-        matches!(url.host_str()?, "youtube.com" | "www.youtube.com" | "m.youtube.com" | "music.youtube.com" | "youtu.be");
+    let is_there = matches!(
+        url.host_str()?,
+        "youtube.com" | "www.youtube.com" | "m.youtube.com" | "music.youtube.com" | "youtu.be"
+    );
     is_there.then_some(url)
 }
 
@@ -95,7 +97,11 @@ mod tests {
             "m.youtube.com/live/dQw4w9WgXcQ?x=1",
             " https://youtu.be/dQw4w9WgXcQ?si=abc ",
         ] {
-            assert_eq!(VideoAddress::of(address).map(|of| of.id().to_owned()).as_deref(), Some(id), "{address}");
+            assert_eq!(
+                VideoAddress::of(address).map(|of| of.id().to_owned()).as_deref(),
+                Some(id),
+                "{address}"
+            );
         }
         for address in [
             "",
@@ -120,11 +126,20 @@ mod tests {
         for (text, url) in [
             ("@kites", "https://www.youtube.com/@kites"),
             ("https://www.youtube.com/@kites/videos", "https://www.youtube.com/@kites"),
-            ("youtube.com/channel/UC_x5XG1OV2P6uZZ5FSM9Ttw", &format!("https://www.youtube.com/channel/{id}")),
+            (
+                "youtube.com/channel/UC_x5XG1OV2P6uZZ5FSM9Ttw",
+                &format!("https://www.youtube.com/channel/{id}"),
+            ),
         ] {
             assert_eq!(ChannelAddress::of(text).map(|of| of.to_url()).as_deref(), Some(url), "{text}");
         }
-        for text in ["kites", "@k", "https://www.youtube.com/watch?v=dQw4w9WgXcQ", "https://example.org/@kites", "@a/b"] {
+        for text in [
+            "kites",
+            "@k",
+            "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+            "https://example.org/@kites",
+            "@a/b",
+        ] {
             assert_eq!(ChannelAddress::of(text), None, "{text}");
         }
     }

@@ -43,7 +43,11 @@ async fn a_signed_in_person_sees_the_price_runs_tools_and_reads_the_books() {
     amounts.sort_unstable();
     assert_eq!(amounts, [-4, -1, 100]);
     let run = ann.get(&format!("/v1/runs/{}", told.last().unwrap().data["id"].as_str().unwrap())).await;
-    assert_eq!(run.body["outputs"][0]["text"].as_str().unwrap(), text_of(&told), "fetched by another function");
+    assert_eq!(
+        run.body["outputs"][0]["text"].as_str().unwrap(),
+        text_of(&told),
+        "fetched by another function"
+    );
 
     for function in ["Pricing", "Account", "RunTool", "Runs"] {
         cloud.rest(function).await;

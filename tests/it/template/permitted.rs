@@ -19,7 +19,13 @@ pub(super) struct Tick {
 }
 
 pub(super) const SCHEDULES: &[Tick] = &[
-    Tick { function: "ExchangeRates", expression: "cron(30 6 * * ? *)", parameter: None, seconds: 86_400, at_once: 1 },
+    Tick {
+        function: "ExchangeRates",
+        expression: "cron(30 6 * * ? *)",
+        parameter: None,
+        seconds: 86_400,
+        at_once: 1,
+    },
     Tick {
         function: "PaymentReconciliation",
         expression: "rate(15 minutes)",
@@ -27,9 +33,21 @@ pub(super) const SCHEDULES: &[Tick] = &[
         seconds: 360,
         at_once: 1,
     },
-    Tick { function: "ProviderBalances", expression: "rate(1 hour)", parameter: None, seconds: 3600, at_once: 1 },
+    Tick {
+        function: "ProviderBalances",
+        expression: "rate(1 hour)",
+        parameter: None,
+        seconds: 3600,
+        at_once: 1,
+    },
     Tick { function: "RunPoll", expression: "rate(1 minute)", parameter: None, seconds: 60, at_once: 5 },
-    Tick { function: "ReservationSweep", expression: "rate(1 minute)", parameter: None, seconds: 60, at_once: 1 },
+    Tick {
+        function: "ReservationSweep",
+        expression: "rate(1 minute)",
+        parameter: None,
+        seconds: 60,
+        at_once: 1,
+    },
     Tick {
         function: "TronPoll",
         expression: "rate(10 minutes)",

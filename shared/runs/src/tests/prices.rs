@@ -119,7 +119,9 @@ fn inputs(row: &PriceRow) -> Vec<(ToolInput, Materials)> {
         "video" => [5, 10]
             .into_iter()
             .flat_map(|seconds| ["16:9", "9:16", "1:1"].map(move |shape| (seconds, shape)))
-            .map(|(seconds, shape)| input("video", json!({ "prompt": "x", "seconds": seconds, "shape": shape })))
+            .map(|(seconds, shape)| {
+                input("video", json!({ "prompt": "x", "seconds": seconds, "shape": shape }))
+            })
             .collect(),
         "voice" => [1, 999, 1_000, 1_001, max]
             .into_iter()
@@ -137,7 +139,8 @@ fn inputs(row: &PriceRow) -> Vec<(ToolInput, Materials)> {
                 "market_research" => ("queries", json!(vec!["kites"; 5])),
                 other => panic!("{other} is tried by nobody"),
             };
-            let of = |rows: &str| input(researched, json!({ field: value, "rows": rows, "question": wide(max) }));
+            let of =
+                |rows: &str| input(researched, json!({ field: value, "rows": rows, "question": wide(max) }));
             ["10", "25", "50"].map(of).to_vec()
         }
     }
@@ -176,7 +179,8 @@ fn a_fallback_serves_a_usual_input_of_every_row() {
 fn the_price_of_an_image_follows_its_megapixels() {
     let (dev, _) = row("image/flux-dev");
     let (schnell, _) = row("image/flux-schnell");
-    let price_of = |row: &PriceRow, (input, materials): (ToolInput, Materials)| row.price_of(&input, &materials);
+    let price_of =
+        |row: &PriceRow, (input, materials): (ToolInput, Materials)| row.price_of(&input, &materials);
     for (size, of_dev, of_schnell) in [
         (ImageSize::SquareHd, 8, 3),
         (ImageSize::Square, 4, 2),
@@ -237,7 +241,8 @@ fn the_listed_prices_are_those_of_the_inputs_they_name() {
                 }
                 Case::Rows(rows) => {
                     let of = |(input, _): &(ToolInput, Materials)| {
-                        input.measure(0, &Materials::default()) == Measure::Rows { rows: u32::try_from(rows).unwrap() }
+                        input.measure(0, &Materials::default())
+                            == Measure::Rows { rows: u32::try_from(rows).unwrap() }
                     };
                     inputs(&row).into_iter().filter(of).collect()
                 }

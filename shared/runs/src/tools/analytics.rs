@@ -25,12 +25,16 @@ impl Wish for Wanted {
 
     fn fields() -> Vec<Field> {
         vec![
-            Field::new("urls", Words("YouTube addresses", "Địa chỉ YouTube"), Kind::Lines { each: 200, count: 5 })
-                .required()
-                .with_help(
-                    "Of videos, or of channels, whose latest videos are looked at.",
-                    "Của các video, hoặc của kênh (các video mới nhất sẽ được xem xét).",
-                ),
+            Field::new(
+                "urls",
+                Words("YouTube addresses", "Địa chỉ YouTube"),
+                Kind::Lines { each: 200, count: 5 },
+            )
+            .required()
+            .with_help(
+                "Of videos, or of channels, whose latest videos are looked at.",
+                "Của các video, hoặc của kênh (các video mới nhất sẽ được xem xét).",
+            ),
             question(),
             rows(),
             answer_language(),

@@ -25,12 +25,16 @@ impl Wish for Wanted {
 
     fn fields() -> Vec<Field> {
         vec![
-            Field::new("channels", Words("YouTube channels", "Kênh YouTube"), Kind::Lines { each: 200, count: 5 })
-                .required()
-                .with_help(
-                    "Their addresses, or handles such as @name. Several are compared.",
-                    "Địa chỉ kênh, hoặc tên kênh như @name. Nhiều kênh sẽ được so sánh.",
-                ),
+            Field::new(
+                "channels",
+                Words("YouTube channels", "Kênh YouTube"),
+                Kind::Lines { each: 200, count: 5 },
+            )
+            .required()
+            .with_help(
+                "Their addresses, or handles such as @name. Several are compared.",
+                "Địa chỉ kênh, hoặc tên kênh như @name. Nhiều kênh sẽ được so sánh.",
+            ),
             question(),
             rows(),
             answer_language(),

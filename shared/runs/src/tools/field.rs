@@ -109,9 +109,7 @@ impl Field {
     }
 
     fn schema(&self, words_max: Option<u32>) -> Value {
-        let line = |max: u32| {
-            json!({ "type": "string", "minLength": 1, "maxLength": max, "pattern": typed_pattern() })
-        };
+        let line = |max: u32| json!({ "type": "string", "minLength": 1, "maxLength": max, "pattern": typed_pattern() });
         match &self.kind {
             Kind::Words => {
                 let mut schema = json!({ "type": "string", "minLength": 1, "pattern": typed_pattern() });

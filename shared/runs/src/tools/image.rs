@@ -1,8 +1,8 @@
 //! Pictures, from words or from a picture.
 
 use super::field::{Choice, Kind, Words};
-use super::script::prompt;
 use super::material::about;
+use super::script::prompt;
 use super::{Cases, Field, Limits, Materials, Pace, Sources, Values, Wish, seed_of};
 use crate::pricing::Case;
 use crate::{FieldError, PriceRow};
@@ -218,9 +218,13 @@ impl Wanted {
 
 /// What makes the same thing again.
 pub(super) fn seed() -> Field {
-    Field::new("seed", Words("Seed", "Số ngẫu nhiên"), Kind::Whole { from: 0, to: u64::from(u32::MAX), default: None })
-        .with_help(
-            "The same number and text make the same again. Leave it empty for a new one each time.",
-            "Cùng một số và nội dung sẽ tạo lại cùng một kết quả. Để trống để mỗi lần có kết quả mới.",
-        )
+    Field::new(
+        "seed",
+        Words("Seed", "Số ngẫu nhiên"),
+        Kind::Whole { from: 0, to: u64::from(u32::MAX), default: None },
+    )
+    .with_help(
+        "The same number and text make the same again. Leave it empty for a new one each time.",
+        "Cùng một số và nội dung sẽ tạo lại cùng một kết quả. Để trống để mỗi lần có kết quả mới.",
+    )
 }

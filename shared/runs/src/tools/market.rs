@@ -25,14 +25,22 @@ impl Wish for Wanted {
 
     fn fields() -> Vec<Field> {
         vec![
-            Field::new("queries", Words("What to search for", "Từ khóa tìm kiếm"), Kind::Lines { each: 120, count: 5 })
-                .required()
-                .with_help(
-                    "Products, brands or needs, as a customer would search for them.",
-                    "Sản phẩm, thương hiệu hoặc nhu cầu, như khách hàng sẽ tìm.",
-                ),
+            Field::new(
+                "queries",
+                Words("What to search for", "Từ khóa tìm kiếm"),
+                Kind::Lines { each: 120, count: 5 },
+            )
+            .required()
+            .with_help(
+                "Products, brands or needs, as a customer would search for them.",
+                "Sản phẩm, thương hiệu hoặc nhu cầu, như khách hàng sẽ tìm.",
+            ),
             Field::new("country", Words("Country", "Quốc gia"), Kind::Choice(countries())),
-            Field::new("language", Words("Language of the results", "Ngôn ngữ kết quả"), Kind::Choice(languages())),
+            Field::new(
+                "language",
+                Words("Language of the results", "Ngôn ngữ kết quả"),
+                Kind::Choice(languages()),
+            ),
             question(),
             rows(),
             answer_language(),

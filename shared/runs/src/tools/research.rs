@@ -23,10 +23,8 @@ const ROWS: [(&str, u32); 3] = [("10", 10), ("25", 25), ("50", 50)];
 
 /// What a person wants to know; the rows are looked at for it.
 pub(super) fn question() -> Field {
-    Field::new("question", Words("What you want to know", "Bạn muốn biết điều gì"), Kind::Words).with_help(
-        "Left out, you get an overview.",
-        "Nếu bỏ trống, bạn sẽ nhận một bản tổng quan.",
-    )
+    Field::new("question", Words("What you want to know", "Bạn muốn biết điều gì"), Kind::Words)
+        .with_help("Left out, you get an overview.", "Nếu bỏ trống, bạn sẽ nhận một bản tổng quan.")
 }
 
 pub(super) fn rows() -> Field {
@@ -54,7 +52,8 @@ pub(super) fn rows_of(word: Option<&str>) -> u32 {
 }
 
 pub(super) fn cases(row: &PriceRow) -> Cases {
-    let case = |(_, rows): (&str, u32)| (Case::Rows(rows.into()), row.units_of(rows.into()), Measure::Rows { rows });
+    let case =
+        |(_, rows): (&str, u32)| (Case::Rows(rows.into()), row.units_of(rows.into()), Measure::Rows { rows });
     ROWS.into_iter().map(case).collect()
 }
 
@@ -127,7 +126,12 @@ mod tests {
 
     #[test]
     fn rows_are_numbered_as_their_sources_are_named() {
-        let row = |title: &str| Map::from_iter([("title".to_owned(), json!(title)), ("empty".to_owned(), json!(null))]);
-        assert_eq!(shown(&[row("a"), row("b")]), "{\"row\":1,\"title\":\"a\"}\n{\"row\":2,\"title\":\"b\"}\n");
+        let row = |title: &str| {
+            Map::from_iter([("title".to_owned(), json!(title)), ("empty".to_owned(), json!(null))])
+        };
+        assert_eq!(
+            shown(&[row("a"), row("b")]),
+            "{\"row\":1,\"title\":\"a\"}\n{\"row\":2,\"title\":\"b\"}\n"
+        );
     }
 }

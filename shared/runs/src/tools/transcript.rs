@@ -38,10 +38,11 @@ impl Wish for Wanted {
                 "Of a video that has captions. Send this or a recording.",
                 "Của một video có phụ đề. Hãy gửi địa chỉ này hoặc một bản ghi.",
             ),
-            Field::new("recording", Words("Recording", "Bản ghi"), Kind::Upload(FileFamily::Audio)).with_help(
-                "A sound that you have uploaded: MP3, WAV, M4A, FLAC, Ogg or WebM.",
-                "Một tệp âm thanh bạn đã tải lên: MP3, WAV, M4A, FLAC, Ogg hoặc WebM.",
-            ),
+            Field::new("recording", Words("Recording", "Bản ghi"), Kind::Upload(FileFamily::Audio))
+                .with_help(
+                    "A sound that you have uploaded: MP3, WAV, M4A, FLAC, Ogg or WebM.",
+                    "Một tệp âm thanh bạn đã tải lên: MP3, WAV, M4A, FLAC, Ogg hoặc WebM.",
+                ),
             Field::new("language", Words("Language", "Ngôn ngữ"), Kind::Line(2)).with_help(
                 "Two letters, such as vi or en; left out: the video's own, or the one that is heard.",
                 "Hai chữ cái, như vi hoặc en; bỏ trống: ngôn ngữ của video, hoặc ngôn ngữ nghe được.",
@@ -108,9 +109,7 @@ impl Wish for Wanted {
     fn measure(&self, _: u32, materials: &Materials) -> Measure {
         match self.of {
             Spoken::Video(_) => Measure::Captions,
-            Spoken::Recording(id) => {
-                Measure::Hearing { seconds: materials.seconds(id).unwrap_or(u32::MAX) }
-            }
+            Spoken::Recording(id) => Measure::Hearing { seconds: materials.seconds(id).unwrap_or(u32::MAX) },
         }
     }
 

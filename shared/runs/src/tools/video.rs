@@ -32,7 +32,10 @@ impl Wish for Wanted {
             Field::new(
                 "seconds",
                 Words("Length", "Độ dài"),
-                Kind::Choice(vec![Choice::new("5", "5 seconds", "5 giây"), Choice::new("10", "10 seconds", "10 giây")]),
+                Kind::Choice(vec![
+                    Choice::new("5", "5 seconds", "5 giây"),
+                    Choice::new("10", "10 seconds", "10 giây"),
+                ]),
             ),
             Field::new(
                 "shape",
