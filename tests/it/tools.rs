@@ -197,7 +197,8 @@ async fn several_pictures_are_one_run_with_one_price_and_as_many_outputs() {
     let run = finished(&world, &ann, &wish).await;
 
     assert_eq!(run["charged"], credit(12), "{run}");
-    check_files(&run, &[("image", "image/png", "png", b"\x89PNG"); 3]).await;
+    let picture: (&str, &str, &str, &[u8]) = ("image", "image/png", "png", b"\x89PNG");
+    check_files(&run, &[picture; 3]).await;
     assert!(outputs(&run).iter().all(|output| output["width"] == 512), "{run}");
     assert_eq!(world.provider_calls(Service::Fal), 1);
     assert_eq!(charges(&ann.transactions().await), 1);
