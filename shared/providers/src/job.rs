@@ -14,7 +14,7 @@ use url::Url;
 
 /// The share of a job's patience in which it must have been taken, and the longest of that.
 const SUBMIT_SHARE: u32 = 4;
-const SUBMIT_MAX: Duration = Duration::from_secs(30);
+pub(crate) const SUBMIT_MAX: Duration = Duration::from_secs(30);
 
 /// One run's work for a provider that does it apart from our call.
 #[derive(Debug, Clone)]

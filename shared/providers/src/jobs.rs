@@ -6,7 +6,7 @@ use crate::chain::Chain;
 use crate::course::with_jitter;
 use crate::failure::Failure;
 use crate::health::Incident;
-use crate::job::{JobAdapter, Sign, Submitted, Tell, Watched};
+use crate::job::{JobAdapter, SUBMIT_MAX, Sign, Submitted, Tell, Watched};
 use crate::{
     Attempt, Ending, FailureClass, Finished, Found, JobOrder, Made, ProviderName, Served, Ticket, Work,
 };
@@ -70,9 +70,10 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// How long asking may take: a provider that answers with what it made works while it is asked.
-    pub fn patience(&self) -> Duration {
-        self.lease.saturating_sub(LEASE_MARGIN)
+    /// Whether the provider works while it is asked, for longer than whoever asks can stay.
+    pub fn outlasts(&self, visit: Visit) -> bool {
+        let patience = self.lease.saturating_sub(LEASE_MARGIN);
+        patience > SUBMIT_MAX && patience > visit.left()
     }
 
     /// The state to store before the provider is asked.
@@ -315,7 +316,7 @@ impl Chain {
     /// Whether a provider is being asked that works while it is asked.
     pub fn works_while_asked(&self, work: &Work) -> bool {
         let adapter = self.job_step(work).map(|(_, adapter)| adapter);
-        work.is_asking() && adapter.is_some_and(|adapter| adapter.submit_patience() > times::JOB_VISIT.limit)
+        work.is_asking() && adapter.is_some_and(|adapter| adapter.submit_patience() > SUBMIT_MAX)
     }
 
     /// How it was served, the attempt that served among all others.

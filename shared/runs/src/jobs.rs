@@ -29,9 +29,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// How long whoever fetches and books pictures or a transcript is left alone: the files, four of them stored, the booking.
-const FINISHING_LEASE: Duration = Duration::from_secs(150);
-/// The same, of what may bring a large file or has a text written about it.
+/// How long whoever fetches and books pictures is left alone. Whoever comes after that fetches them again, under other names.
+const FINISHING_LEASE: Duration = Duration::from_secs(60);
+/// The same, of what may bring a large file, has a text written about it, or is in the hands of whoever asked alone.
 const LONG_LEASE: Duration = Duration::from_secs(330);
 /// What may take long is begun by nobody who has to leave sooner than that.
 const LONG_FINISH: Duration = Duration::from_secs(120);
@@ -203,7 +203,7 @@ impl Jobs {
                     continue;
                 }
                 Next::Ask => match chain.choose(&seen, order).await {
-                    Ok(choice) if choice.patience() > visit.left() => {
+                    Ok(choice) if choice.outlasts(visit) => {
                         self.store.look_again(&job, visit.now()).await?;
                         return Ok(JobEnd::GoesOn(Box::new(job)));
                     }
@@ -530,8 +530,12 @@ fn told(sign: Sign, tell: Option<&Teller>) -> Sign {
 /// How long whoever fetches and books such files is left alone: longer than that can take.
 fn lease_of(family: FileFamily) -> Duration {
     match family {
-        FileFamily::Image | FileFamily::Text | FileFamily::Subtitles => FINISHING_LEASE,
-        FileFamily::Video | FileFamily::Audio | FileFamily::Table => LONG_LEASE,
+        FileFamily::Image => FINISHING_LEASE,
+        FileFamily::Text
+        | FileFamily::Subtitles
+        | FileFamily::Video
+        | FileFamily::Audio
+        | FileFamily::Table => LONG_LEASE,
     }
 }
 

@@ -102,7 +102,7 @@ async fn ask(person: &Person, run: &str, drive: DriveKind) -> Answer {
 /// What the run shows of its saves: status, link, reason.
 async fn shown(person: &Person, run: &str) -> Vec<(String, Option<String>, Option<String>)> {
     let shown = person.get(&format!("/v1/runs/{run}")).await;
-    let saves = shown.body["output"]["saves"].as_array().cloned().unwrap_or_default();
+    let saves = shown.body["outputs"][0]["saves"].as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().map(str::to_owned);
     saves
         .iter()
@@ -166,7 +166,7 @@ async fn a_text(person: &Person) -> String {
 /// The content of a run's output, by its own link.
 async fn content_of(person: &Person, run: &str) -> Vec<u8> {
     let shown = person.get(&format!("/v1/runs/{run}")).await;
-    let url = shown.body["output"]["download_url"].as_str().unwrap().to_owned();
+    let url = shown.body["outputs"][0]["download_url"].as_str().unwrap().to_owned();
     http().get(url).send().await.unwrap().bytes().await.unwrap().to_vec()
 }
 
