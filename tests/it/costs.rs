@@ -37,7 +37,6 @@ const WARM_APART: Tally = Tally {
     ..WARM
 };
 
-
 /// What a run costs, and how often its provider was asked to work. The size of its output is checked to be there.
 async fn cost_of(world: &World, wish: &Value, provider: Service) -> (Tally, usize) {
     let asked_before = world.provider_calls(provider);

@@ -274,12 +274,10 @@ async fn a_run_can_be_asked_for_by_nothing_but_its_form() {
             ann.send("POST", "/v1/quotes", &json!({ "tool": tool, "input": input })).await
         };
         let answer = quoted(usual.clone()).await;
-        assert_eq!(
-            (answer.status, &answer.body["model"]),
-            (200, &fields["model"]["default"]),
-            "{}",
-            answer.text
-        );
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        if let Some(default) = fields["model"].get("default") {
+            assert_eq!(&answer.body["model"], default, "{}", answer.text);
+        }
         // Which model transcribes follows from what is sent.
         for (name, field) in fields.iter().filter(|(name, _)| tool != "transcript" || *name != "model") {
             for choice in field["oneOf"].as_array().into_iter().flatten() {

@@ -63,7 +63,12 @@ fn read_by_the_code() -> BTreeSet<String> {
         }
         names.insert(format!("PROVIDER_FIRST_CONTENT_MS_{tier}"));
     }
-    for kind in ["IMAGE", "VIDEO"] {
+    for kind in ["VIDEOS", "CHANNELS", "MARKET"] {
+        for what in ["ACTOR", "START_CENTS", "ROW_CENTS"] {
+            names.insert(format!("APIFY_{kind}_{what}"));
+        }
+    }
+    for kind in ["IMAGE", "VIDEO", "SPEECH", "CAPTIONS", "HEARING", "ROWS"] {
         names.insert(format!("PROVIDER_FIRST_CONTENT_MS_{kind}"));
     }
     for model in fal_models {

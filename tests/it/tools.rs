@@ -409,8 +409,8 @@ async fn a_video_that_nobody_makes_gives_the_credit_back() {
     for service in [Service::Fal, Service::Comfyui] {
         world.sandbox.faults().set(service, FaultRule::always(Fault::Refuse));
     }
-    let run = finished(&world, &ann, &video("a red kite")).await;
-    assert_eq!((&run["status"], &run["failure"]), (&json!("failed"), &json!("unavailable")), "{run}");
+    let refused = ann.run(&video("a red kite")).await;
+    assert_eq!((refused.status, refused.problem()), (502, "provider_failed"), "{}", refused.text);
     assert_eq!(ann.balance().await, (100, 0, 0));
     check_settled(&world).await;
 }

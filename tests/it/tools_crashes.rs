@@ -307,7 +307,8 @@ async fn act(step: Step, instance: &Instance, there: &Person, wish: &Value, run:
         }
         Step::Cancel => {
             let answer = there.send("POST", &format!("/v1/runs/{run}/cancel"), &json!({})).await;
-            assert_eq!(answer.status, 200, "{case}: {}", answer.text);
+            // What is made already goes on, and is charged.
+            assert!([200, 409].contains(&answer.status), "{case}: {}", answer.text);
         }
     }
 }

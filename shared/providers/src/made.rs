@@ -101,7 +101,7 @@ impl MadeFile {
                 Err(broken) => Some((Err(broken), None)),
             }
         });
-        Ok(pieces.boxed())
+        Ok(pieces.fuse().boxed())
     }
 }
 

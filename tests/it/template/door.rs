@@ -13,12 +13,12 @@ fn a_flood_of_other_routes_leaves_the_webhooks_theirs() {
         ("0/ThrottlingRateLimit", json!(10_000), "* /* has not its own 200"),
         // As CloudFormation would not find it.
         (
-            "3/Fn::If/1/ResourcePath",
+            "5/Fn::If/1/ResourcePath",
             json!("/v1/webhooks/sepay/bank"),
             "POST /~1v1~1webhooks~1sepay~1bank has not its own 50",
         ),
         (
-            "4/Fn::If/1/DataTraceEnabled",
+            "6/Fn::If/1/DataTraceEnabled",
             json!(true),
             "POST /~1v1~1webhooks~1sepay~1ipn: the gateway may log bodies",
         ),

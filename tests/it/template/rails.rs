@@ -98,7 +98,7 @@ fn without_any_of_its_rails_a_deployment_is_whole() {
     let route = "/Resources/Api/Properties/DefinitionBody/paths/~1v1~1top-ups~1claims/Fn::If/0";
     let open = deployed(&changed(route, json!("HearsSepay")), &[Rail::SepayCard]);
     assert_complains(check_references(&open), "Api refers to ClaimTransfer");
-    let settings = "/Resources/Api/Properties/MethodSettings/4";
+    let settings = "/Resources/Api/Properties/MethodSettings/6";
     let setting = template().pointer(settings).unwrap()["Fn::If"][1].clone();
     let open = deployed(&changed(settings, setting), &[]);
     assert_complains(check_references(&open), "there is no path /v1/webhooks/sepay/ipn to throttle");

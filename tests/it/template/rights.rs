@@ -5,7 +5,7 @@ use super::*;
 pub(super) use emulator::iam::Rights;
 use emulator::iam::policies;
 
-const SECRETS: &str = "/Resources/Pricing/Properties/Policies/0/Statement/5";
+const SECRETS: &str = "/Resources/Pricing/Properties/Policies/0/Statement/6";
 
 fn statement(action: &str, resource: Value) -> Value {
     json!({ "Effect": "Allow", "Action": [action], "Resource": resource })

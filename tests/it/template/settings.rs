@@ -63,8 +63,8 @@ fn every_secret_that_the_code_reads_is_given_to_a_function() {
     assert!(read.contains("FAL_KEY") && read.contains("TRONGRID_API_KEY"), "{read:?}");
     assert_fine(check_secrets(&read));
 
-    let more = read.iter().copied().chain(["GROQ_API_KEY"]).collect();
-    assert_complains(check_secrets(&more), "GROQ_API_KEY is given to no function");
+    let more = read.iter().copied().chain(["NOBODYS_API_KEY"]).collect();
+    assert_complains(check_secrets(&more), "NOBODYS_API_KEY is given to no function");
 }
 
 /// Holds [`SETTINGS`] to the crates: a new required setting must find its way into the table, and so the template.

@@ -206,7 +206,11 @@ impl World {
     pub(crate) fn provider_calls(&self, service: sandbox::Service) -> usize {
         let starts_work = |entry: &sandbox::JournalEntry| {
             let path = entry.path.split('?').next().unwrap_or_default();
-            entry.method == "POST" && !path.ends_with("/cancel") && !path.ends_with("/queue")
+            // The journal also has what the provider tells us.
+            entry.method == "POST"
+                && path.starts_with("/sandbox/")
+                && !path.ends_with("/cancel")
+                && !path.ends_with("/queue")
         };
         self.sandbox.journal().iter().filter(|entry| entry.service == service && starts_work(entry)).count()
     }
