@@ -16,7 +16,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use platform::{InvalidSettings, Platform};
 
-/// What an answer to a preflight tells every page, beside whether its origin may call ([`allow`]).
+/// What an answer to a preflight tells every page, beside whether its origin may call (`allow`).
 pub const PREFLIGHT_HEADERS: [(&str, &str); 4] = [
     (
         "access-control-allow-headers",

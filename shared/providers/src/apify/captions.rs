@@ -115,12 +115,12 @@ fn segments(pieces: Vec<Piece>) -> Vec<Segment> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The language, and each piece with its times.
+    type Read = (Option<String>, Vec<(u64, u64, String)>);
     use serde_json::json;
 
-    fn read(
-        rows: Value,
-        wanted: Option<&str>,
-    ) -> Result<(Option<String>, Vec<(u64, u64, String)>), &'static str> {
+    fn read(rows: Value, wanted: Option<&str>) -> Result<Read, &'static str> {
         let rows: Vec<Row> = serde_json::from_value(rows).unwrap();
         let read = transcript(&rows, wanted).map_err(|failure| failure.class.as_str())?;
         let pieces = read.segments.into_iter().map(|piece| (piece.start, piece.end, piece.text));

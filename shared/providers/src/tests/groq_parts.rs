@@ -103,7 +103,8 @@ async fn a_later_part_that_is_refused_before_any_work_is_asked_for_again() {
 
 #[tokio::test]
 async fn a_later_part_that_fails_ends_the_work_at_the_cost_of_those_before() {
-    let table: [(fn() -> Reply, &str, &str, bool, usize); 4] = [
+    type Case = (fn() -> Reply, &'static str, &'static str, bool, usize);
+    let table: [Case; 4] = [
         (|| reply(500, &[], "{}"), "unavailable", "0.061667", false, 2),
         (|| reply(429, &[("retry-after", "500")], "{}"), "rate_limited", "0.061667", false, 2),
         (|| reply(429, &[], "{}"), "rate_limited", "0.061667", false, 5),

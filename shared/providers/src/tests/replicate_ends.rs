@@ -153,7 +153,8 @@ async fn canceled(cancel: fn() -> Reply, after: Value) -> (World, super::world::
 #[tokio::test]
 async fn a_prediction_that_takes_too_long_is_canceled_and_its_cost_told() {
     let ended = with("canceled", &json!({"started_at": "x", "metrics": {"predict_time": 1.6}}));
-    let table: [(fn() -> Reply, Value, &str, &str, bool); 7] = [
+    type Case = (fn() -> Reply, Value, &'static str, &'static str, bool);
+    let table: [Case; 7] = [
         (|| json(200, &shown("processing")), ended.clone(), "unavailable", "0.156", false),
         (|| reply(500, &[], "<html>"), ended.clone(), "unavailable", "0.156", false),
         (|| json(200, &shown("starting")), with("aborted", &json!({})), "unavailable", "0", false),

@@ -98,7 +98,8 @@ async fn one_that_is_not_in_the_list_stays_in_doubt_and_nobody_else_is_asked() {
 
 #[tokio::test]
 async fn a_server_error_is_a_refusal_only_when_the_list_has_nothing_of_it() {
-    let table: [(u16, fn() -> Reply, &str, usize); 6] = [
+    type Case = (u16, fn() -> Reply, &'static str, usize);
+    let table: [Case; 6] = [
         // A gateway's word that it heard no answer is none.
         (502, || page(&others()), "unknown_outcome", 1),
         (504, || page(&[]), "unknown_outcome", 1),
@@ -163,8 +164,8 @@ async fn what_the_list_does_not_show_is_unknowable_until_a_webhook_tells() {
     let nameless = with(RUN, json!({"id": null}));
     let table: Vec<Answer> = vec![
         Box::new(move |_| page(&[others(), vec![removed.clone()]].concat())),
-        Box::new(move |_| page(&[hidden.clone()])),
-        Box::new(move |_| page(&[nameless.clone()])),
+        Box::new(move |_| page(std::slice::from_ref(&hidden))),
+        Box::new(move |_| page(std::slice::from_ref(&nameless))),
         Box::new(|_| reply(500, &[], "")),
         Box::new(|_| vec![Say::Hang]),
         Box::new(|_| json(200, &json!({"results": "many"}))),

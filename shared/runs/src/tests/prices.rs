@@ -281,8 +281,8 @@ fn a_row_that_would_sell_below_its_cost_is_found_by_name() {
 proptest! {
     #[test]
     fn whatever_is_asked_for_is_paid_by_its_price(prompt in "\\PC{1,400}", times in 1..50_usize, at in 0..3_usize) {
-        let of_texts = rows().into_iter().filter(|(row, _)| row.tool == "script");
-        let (row, worst) = of_texts.skip(at).next().unwrap();
+        let mut of_texts = rows().into_iter().filter(|(row, _)| row.tool == "script");
+        let (row, worst) = of_texts.nth(at).unwrap();
         let prompt = prompt.repeat(times);
         prop_assume!(!prompt.trim().is_empty() && prompt.chars().count() <= row.prompt_chars_max as usize);
         assert_is_paid(&row, &worst, &text(&row.tool, &prompt));
