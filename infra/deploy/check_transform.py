@@ -77,6 +77,8 @@ SCHEDULES = {
 }
 RESERVED = {"IdentityWebhook": 10, "ProviderWebhook": 20, "RunTool": {"Ref": "RunToolConcurrencyMax"}, "SepayWebhook": 20}
 RESERVED.update(dict.fromkeys(SCHEDULES, 1))
+# Each run that it looks after is one tick's alone, and some take longer than a minute.
+RESERVED["RunPoll"] = 5
 # There only where the profile offers a rail that needs them, or drives.
 OF_RAILS = {
     "ClaimTransfer": "OffersTronUsdt",
@@ -557,7 +559,7 @@ MISTAKES = [
     ("Api.Properties.TracingEnabled", True, "the stage: TracingEnabled"),
     ("Api.Properties.AccessLogSetting", GONE, "the stage has no access log"),
     (
-        "Api.Properties.MethodSettings.3.Fn::If.1.ResourcePath",
+        "Api.Properties.MethodSettings.5.Fn::If.1.ResourcePath",
         "/v1/webhooks/sepay/bank",
         "the webhook sepay~1bank shares",
     ),

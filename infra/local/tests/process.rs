@@ -496,7 +496,7 @@ impl Books {
 
 /// Each process has an address of its own, and signs links anew; the object behind them stays.
 fn with_objects_for_links(run: &mut Value) {
-    for link in ["/outputs/0/view_url", "/outputs/0/download_url"] {
+    for link in ["/outputs/0/view_url", "/outputs/0/download_url", "/outputs/0/thumbnail_url"] {
         if let Some(link) = run.pointer_mut(link) {
             *link = json!(reqwest::Url::parse(link.as_str().unwrap()).unwrap().path());
         }
