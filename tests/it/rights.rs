@@ -16,6 +16,8 @@ async fn every_function_that_people_call_shares_how_often_it_was_called() {
         ("ann", "GET", "/v1/top-ups"),
         ("ann", "POST", "/v1/top-ups/claims"),
         ("ann", "POST", "/v1/uploads"),
+        ("ann", "GET", "/v1/drives"),
+        ("ann", "GET", "/v1/oauth/google_drive/callback"),
         ("admin", "GET", "/v1/admin/payments"),
     ] {
         let world = World::with(&limits).await;

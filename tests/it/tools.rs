@@ -213,6 +213,8 @@ async fn pictures_and_videos_are_made_from_an_uploaded_picture() {
     enrich(&world, &ann, 200).await;
     let id = uploaded(&ann, "image", "image/png", PNG).await;
     let painted = json!({ "tool": "image", "input": { "prompt": "in oil", "picture": id, "change": 60 } });
+    let quoted = ann.send("POST", "/v1/quotes", &painted).await;
+    assert_eq!((quoted.status, &quoted.body["price"]), (200, &credit(4)), "{}", quoted.text);
     let run = finished(&world, &ann, &painted).await;
     assert_eq!((&run["charged"], &outputs(&run)[0]["width"]), (&credit(4), &json!(64)), "{run}");
     let mut moving = video("it flies");
@@ -393,7 +395,8 @@ async fn a_picture_can_be_read_by_the_provider_that_the_poll_asks() {
     let ann = world.person("ann");
     ann.balance().await;
     let id = uploaded(&ann, "image", "image/png", PNG).await;
-    world.sandbox.faults().set(Service::Fal, FaultRule::always(Fault::Refuse));
+    // fal takes the work and fails in it, when nobody waits any more.
+    world.sandbox.faults().set(Service::Fal, FaultRule::always(Fault::ErrorFrame { after: 3 }));
     let mut wish = video("it flies");
     wish["input"]["picture"] = json!(id);
     let run = finished(&world, &ann, &wish).await;

@@ -169,6 +169,8 @@ def place_of(resource, via):
     """What the scenarios call it (infra/emulator/src/iam/policies.rs)."""
     if resource == "!GetAtt DataKey.Arn":
         return f"key via {via}"
+    if resource == "!GetAtt DriveKey.Arn":
+        return "key of drive-token"
     if secret := re.search(r"parameter\$\{SecretsPath\}(\w+)$", resource):
         return f"secret {secret[1]}"
     if resource == "!GetAtt MediaBucket.Arn":

@@ -1,7 +1,7 @@
 //! What a provider made, as files for a person.
 
 use bytes::Bytes;
-use media::FileFamily;
+use media::{FileFamily, PART_BYTES};
 use primitives::Private;
 use providers::{Made, MadeFile, Segment, Transcript};
 use serde_json::{Map, Value, json};
@@ -19,6 +19,14 @@ impl NewFile {
     pub(crate) fn family(&self) -> FileFamily {
         match self {
             NewFile::Here { family, .. } | NewFile::There { family, .. } => *family,
+        }
+    }
+
+    /// It is, or may be, longer than one part of an upload to the media store.
+    pub(crate) fn is_large(&self) -> bool {
+        match self {
+            NewFile::Here { bytes, .. } => bytes.expose().len() > PART_BYTES,
+            NewFile::There { .. } => true,
         }
     }
 

@@ -203,7 +203,11 @@ impl Jobs {
                     continue;
                 }
                 Next::Ask => match chain.choose(&seen, order).await {
-                    Ok(choice) if choice.outlasts(visit) => {
+                    // Nor is a file that was ordered with handed on by whoever only hears of a job.
+                    Ok(choice)
+                        if choice.outlasts(visit)
+                            || round.haste == Haste::AnswerWaits && !job.plan.materials.0.is_empty() =>
+                    {
                         self.store.look_again(&job, visit.now()).await?;
                         return Ok(JobEnd::GoesOn(Box::new(job)));
                     }
@@ -250,7 +254,8 @@ impl Jobs {
             Visited::Finished(finished) => finished,
         };
         let is_long = matches!(job.kind()?.pace(), Pace::Long { .. });
-        if is_long && (round.haste == Haste::AnswerWaits || round.visit.left() < LONG_FINISH) {
+        let may_be_large = is_long || job.kind()?.family() == FileFamily::Audio;
+        if may_be_large && round.haste == Haste::AnswerWaits || is_long && round.visit.left() < LONG_FINISH {
             // It may take longer than whoever has come can stay. It is made, so it does not end by its owner's wish any more.
             if job.work.must_end() {
                 self.go_on(job, &from.going_on(), &round.writer).await?;
@@ -373,6 +378,10 @@ impl Jobs {
                 }
                 Summed::Stopped => return Ok(Some(JobEnd::GoesOn(Box::new(job.clone())))),
             }
+        }
+        if round.haste == Haste::AnswerWaits && files.iter().any(NewFile::is_large) {
+            // Stored in parts by whoever may: the poll, when the lease is over.
+            return Ok(Some(JobEnd::GoesOn(Box::new(job.clone()))));
         }
         let outputs = match Box::pin(self.store_all(job, files, round.visit)).await {
             Ok(outputs) => outputs,
