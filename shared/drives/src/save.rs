@@ -90,7 +90,7 @@ pub enum SaveFailure {
     DriveFull,
     /// The drive does not take it.
     DriveRefused,
-    /// The drive did not answer as it should, as often as it was tried.
+    /// The drive did not answer as it should, or the process that sent the file was lost, as often as it was tried.
     DriveUnavailable,
     /// The output's time was over first.
     OutputGone,
@@ -227,13 +227,20 @@ impl Save {
         Save { state, version: self.version + 1, writer: writer.clone(), ..self.clone() }
     }
 
-    /// Taken by a visitor, if it is due and nobody is at work on it. The visit counts until it brings something.
-    pub(crate) fn claimed(&self, writer: &Writer, now: Timestamp) -> Option<Save> {
+    /// What a visitor makes of a save that is due and that no other visitor works on: its own, which counts as a try until the
+    /// visit brings something; or failed, when `tries_max` visits were lost without a word. `None`: leave it alone.
+    pub(crate) fn claimed(&self, tries_max: u32, writer: &Writer, now: Timestamp) -> Option<Save> {
         let SaveState::Waiting { due, leased_until } = self.state else { return None };
         let is_free = leased_until.is_none_or(|until| until <= now);
+        if !is_free || due > now {
+            return None;
+        }
+        if self.tries >= tries_max {
+            return Some(self.next(SaveState::Failed { why: SaveFailure::DriveUnavailable, at: now }, writer));
+        }
         let until = now.after(LEASE);
         let leased = SaveState::Waiting { due: until, leased_until: Some(until) };
-        (is_free && due <= now).then(|| Save { tries: self.tries + 1, ..self.next(leased, writer) })
+        Some(Save { tries: self.tries + 1, ..self.next(leased, writer) })
     }
 
     /// Brought further within a visit.

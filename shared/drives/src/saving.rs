@@ -214,10 +214,13 @@ impl Saving {
     /// One visit: the save as it is afterwards.
     async fn visit(&self, save: Save, until: Instant) -> Result<Save, DrivesError> {
         let writer = Writer::draw();
-        let claimed = save.claimed(&writer, self.now()).filter(|_| Instant::now() < until);
+        let claimed = save.claimed(self.tries_max, &writer, self.now()).filter(|_| Instant::now() < until);
         let Some(claimed) = claimed else { return Ok(save) };
         if let Written::Standing(standing) = self.saves.store().replace(&save, &claimed).await? {
             return Ok(*standing);
+        }
+        if warn_if_given_up(&claimed) {
+            return Ok(claimed);
         }
         let mut visit = Visit { saving: self, writer, save: claimed, has_advanced: false, until };
         match visit.work().await {
@@ -250,6 +253,14 @@ impl Saving {
         let content = serde_json::to_vec(work).map_err(|_| unwritten())?;
         self.sealer.seal(&Saving::place_of(save), &content).map_err(|_| unwritten())
     }
+}
+
+/// Logs a save that has failed for good, and says whether it has.
+fn warn_if_given_up(save: &Save) -> bool {
+    let SaveState::Failed { why, .. } = &save.state else { return false };
+    let (run, drive, reason) = (save.id.run, save.id.drive, why.as_str());
+    tracing::warn!(metric = "saves_given_up", run.id = %run, %drive, reason, "an output was not saved in a drive");
+    true
 }
 
 /// One visitor with one save.
@@ -403,10 +414,7 @@ impl Visit<'_> {
     async fn set_back(&mut self, by: Setback) -> Result<(), VisitEnd> {
         let now = self.saving.now();
         self.write(self.save.set_back(by, self.saving.tries_max, &self.writer, now)).await?;
-        if let SaveState::Failed { why, .. } = &self.save.state {
-            let (run, drive, reason) = (self.save.id.run, self.save.id.drive, why.as_str());
-            tracing::warn!(metric = "saves_given_up", run.id = %run, %drive, reason, "an output was not saved in a drive");
-        }
+        warn_if_given_up(&self.save);
         Ok(())
     }
 

@@ -31,6 +31,10 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+fn is_over(save: &Save) -> bool {
+    !matches!(save.state, SaveState::Waiting { .. })
+}
+
 const BUSY: Setback = Setback::Passing(None);
 
 #[test]
@@ -65,11 +69,11 @@ fn the_files_of_a_run_have_names_of_their_own_that_say_nothing_of_the_content() 
 #[test]
 fn one_visitor_at_a_time_has_a_save_and_a_lost_one_gives_it_back_after_its_lease() {
     let (one, other) = (Writer::draw(), Writer::draw());
-    let claimed = save().claimed(&one, now()).unwrap();
+    let claimed = save().claimed(5, &one, now()).unwrap();
     assert_eq!((claimed.tries, claimed.version), (1, 1));
-    assert!(claimed.claimed(&other, now().after(seconds(89))).is_none());
+    assert!(claimed.claimed(5, &other, now().after(seconds(89))).is_none());
     assert!(claimed.again(now()).is_none(), "its owner does not disturb it");
-    let again = claimed.claimed(&other, now().after(seconds(90))).unwrap();
+    let again = claimed.claimed(5, &other, now().after(seconds(90))).unwrap();
     assert_eq!(again.tries, 2, "whoever was lost has used up a try");
 }
 
@@ -78,7 +82,7 @@ fn waits_double_up_to_an_hour_and_then_the_save_is_given_up() {
     let writer = Writer::draw();
     let (mut save, mut at, mut waits) = (save(), now(), Vec::new());
     loop {
-        save = save.claimed(&writer, at).unwrap().set_back(BUSY, 9, &writer, at);
+        save = save.claimed(9, &writer, at).unwrap().set_back(BUSY, 9, &writer, at);
         match save.state {
             SaveState::Waiting { due, .. } => {
                 waits.push(due.since(at).as_secs() / 60);
@@ -92,7 +96,7 @@ fn waits_double_up_to_an_hour_and_then_the_save_is_given_up() {
         }
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-    assert!(save.claimed(&writer, at.after(seconds(86_400))).is_none(), "it is over");
+    assert!(save.claimed(5, &writer, at.after(seconds(86_400))).is_none(), "it is over");
     let again = save.again(at).unwrap();
     assert_eq!((again.tries, &again.state), (0, &SaveState::Waiting { due: at, leased_until: None }));
 }
@@ -100,7 +104,7 @@ fn waits_double_up_to_an_hour_and_then_the_save_is_given_up() {
 #[test]
 fn a_drive_that_says_how_long_to_wait_is_waited_for() {
     let writer = Writer::draw();
-    let claimed = save().claimed(&writer, now()).unwrap();
+    let claimed = save().claimed(5, &writer, now()).unwrap();
     for (told, waited) in [(5, 60), (600, 600)] {
         let waiting = claimed.set_back(Setback::Passing(Some(seconds(told))), 9, &writer, now());
         let due = now().after(seconds(waited));
@@ -127,16 +131,29 @@ fn a_save_is_not_tried_after_its_output_is_gone() {
     let writer = Writer::draw();
     let last = save().output.expires_at.before(seconds(60));
     let waiting = Save { state: SaveState::Waiting { due: last, leased_until: None }, ..save() };
-    let failed = waiting.claimed(&writer, last).unwrap().set_back(BUSY, 9, &writer, last);
+    let failed = waiting.claimed(9, &writer, last).unwrap().set_back(BUSY, 9, &writer, last);
     assert!(matches!(failed.state, SaveState::Failed { why: SaveFailure::DriveUnavailable, .. }));
 }
 
 #[test]
 fn a_visit_that_brought_the_file_further_is_no_try() {
     let writer = Writer::draw();
-    let claimed = save().claimed(&writer, now()).unwrap();
+    let claimed = save().claimed(5, &writer, now()).unwrap();
     assert_eq!(claimed.paused(true, &writer, now()).tries, 0);
     assert_eq!(claimed.paused(false, &writer, now()).tries, 1);
+}
+
+#[test]
+fn a_save_whose_visitors_are_all_lost_fails_after_its_tries() {
+    let (writer, mut save, mut at) = (Writer::draw(), save(), now());
+    for tries in 1..=5 {
+        save = save.claimed(5, &writer, at).unwrap();
+        assert!(!is_over(&save) && save.tries == tries);
+        at = at.after(seconds(90));
+    }
+    let over = save.claimed(5, &writer, at).unwrap();
+    assert_eq!(over.state, SaveState::Failed { why: SaveFailure::DriveUnavailable, at });
+    assert_eq!(over.again(at).unwrap().tries, 0, "its owner can ask again");
 }
 
 /// What a save may meet.
@@ -169,9 +186,10 @@ proptest! {
             match event {
                 Event::Later(later) => at = at.after(seconds(later.into())),
                 Event::Again => if let Some(again) = save.again(at) { save = again },
-                Event::Killed => if let Some(claimed) = save.claimed(&writer, at) { save = claimed },
-                Event::Visit(kind) => if let Some(claimed) = save.claimed(&writer, at) {
+                Event::Killed => if let Some(claimed) = save.claimed(5, &writer, at) { save = claimed },
+                Event::Visit(kind) => if let Some(claimed) = save.claimed(5, &writer, at) {
                     save = match kind {
+                        _ if is_over(&claimed) => claimed,
                         0 => claimed.done("https://drive.example/1".to_owned(), &writer, at),
                         1 => claimed.set_back(BUSY, 5, &writer, at),
                         2 => claimed.set_back(Setback::Final(SaveFailure::DriveFull), 5, &writer, at),
@@ -182,11 +200,11 @@ proptest! {
             }
             prop_assert!(save.version >= before.version);
             prop_assert!((save.version == before.version) == (save == before));
-            prop_assert!(save.tries <= 6);
+            prop_assert!(save.tries <= 5);
             match &save.state {
                 SaveState::Waiting { due, .. } => prop_assert!(*due <= at.after(seconds(3_600))),
                 SaveState::Saved { .. } => prop_assert!(save.again(at).is_none()),
-                SaveState::Failed { .. } => prop_assert!(save.claimed(&writer, at).is_none()),
+                SaveState::Failed { .. } => prop_assert!(save.claimed(5, &writer, at).is_none()),
             }
         }
     }
