@@ -2,29 +2,24 @@
 //! webhook, the poll, the sweep) does what [`Work::next`] says is due, and stores the next state before anything else: of
 //! two who come at the same moment one goes on, and the other obeys.
 
-use crate::files::{NewFile, files_of};
-use crate::job::{RunJob, SummaryPlan};
+mod ending;
+mod visitors;
+
+pub(crate) use visitors::Cancelled;
+pub use visitors::{JobNews, PollReport};
+
+use crate::job::RunJob;
 use crate::job_store::{JobStore, Writer};
 use crate::live::Live;
-use crate::pricing::SUMMARY_TRIES;
-use crate::problem::{CANCELLED, OUTPUT_LOST};
-use crate::receipt::Receipt;
-use crate::storing::NotStored;
 use crate::telling::{Progress, Stage, Teller};
 use crate::tools::{Material, Materials, Pace, Source, Sources};
 use crate::view::BalanceView;
-use crate::writing::{Writing, Written};
-use crate::{Closing, RunsError, Tried};
-use credits::{Decision, Ledger, Outcome, RunOutcome};
-use futures_util::{FutureExt, StreamExt};
+use crate::{Closing, RunsError};
+use credits::{Ledger, Outcome};
 use media::{FileFamily, Media, StoredOutput};
-use platform::{InvalidSettings, Platform, Settings, with_causes};
-use primitives::{AccountId, Private, RunId, Timestamp, times};
-use providers::{
-    Chain, Failed, FailureClass, Finished, GivenUp, Job, JobOrder, Made, Next, ProviderName, Providers,
-    Request, Served, Sign, SourceFile, TextRequest, Visit, Visited, Work,
-};
-use serde::Serialize;
+use platform::{InvalidSettings, Platform, Settings};
+use primitives::{AccountId, Private, RunId, Timestamp};
+use providers::{Chain, JobOrder, Next, Providers, Sign, SourceFile, Visit, Visited, Work};
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -41,10 +36,6 @@ const SOURCE_LINK: Duration = Duration::from_secs(3600);
 const LOOK_AFTER: Duration = Duration::from_secs(60);
 /// How often a visitor looks whether another one is through.
 const PEEK: Duration = Duration::from_millis(500);
-/// Jobs of one shard that are looked after at the same time.
-const AT_ONCE: usize = 8;
-/// How long a poll looks at one job.
-const POLL_LOOKS: Duration = Duration::from_secs(3);
 
 /// Runs whose provider works apart from us.
 #[derive(Clone)]
@@ -72,19 +63,6 @@ pub(crate) enum JobEnd {
     },
     /// The run goes on without the visitor.
     GoesOn(Box<RunJob>),
-}
-
-/// What became of a text about what was gathered.
-enum Summed {
-    Text {
-        text: String,
-        served: Served,
-        is_cut: bool,
-    },
-    /// Nobody wrote it.
-    Failed(Failed),
-    /// The process ends.
-    Stopped,
 }
 
 /// One visitor's round: who may be asked for what, until when, and who hears of it.
@@ -340,181 +318,6 @@ impl Jobs {
         Ok(standing.unwrap_or(RunJob { is_over: true, ..job }))
     }
 
-    /// The outcome that somebody else has decided.
-    async fn obey(&self, job: RunJob) -> Result<JobEnd, RunsError> {
-        let outcome = self.ledger.outcome(&job.account, job.run()).await?.ok_or(RunsError::NotFound)?;
-        let outputs = outputs_of(&outcome);
-        Ok(JobEnd::Over { outcome: Box::new(outcome), balance: None, outputs })
-    }
-
-    /// The outputs are stored first: nothing is charged that can't be fetched. `None`: what the provider made broke off, and
-    /// the next state is stored.
-    async fn deliver(
-        &self,
-        round: &Round<'_>,
-        job: &mut RunJob,
-        finished: Finished,
-        made: Vec<Made>,
-    ) -> Result<Option<JobEnd>, RunsError> {
-        let now = round.visit.now();
-        let served = round.chain.served(&job.work, &round.order, &finished, now);
-        let served = served.ok_or(RunsError::Malformed("a run's job"))?;
-        let mut receipt = self.receipt(job, &served, now, round.tell);
-        let question = question_about(job, &made)?;
-        let mut files = files_of(made, job.kind()?.family());
-        if let Some((plan, question)) = question {
-            receipt.tried.extend(lost_tries(job, &plan, now));
-            match Box::pin(self.sum_up(job, &plan, question, round.visit, round.tell)).await? {
-                Summed::Text { text, served, is_cut } => {
-                    receipt.tried.extend(Tried::all(&served.attempts, receipt.reserved_at()));
-                    receipt.summed = Some(Receipt::served_of(&served, is_cut));
-                    files.insert(0, NewFile::here(text, FileFamily::Text));
-                }
-                Summed::Failed(failed) => {
-                    receipt.tried.extend(Tried::all(&failed.attempts, receipt.reserved_at()));
-                    let (lost, text) = (receipt.whole_cost(), receipt.to_text());
-                    let decision = Decision::release(&job.hold, failed.class.as_str(), lost, text);
-                    return self.end(job, &decision, Vec::new()).await.map(Some);
-                }
-                Summed::Stopped => return Ok(Some(JobEnd::GoesOn(Box::new(job.clone())))),
-            }
-        }
-        if round.haste == Haste::AnswerWaits && files.iter().any(NewFile::is_large) {
-            // Stored in parts by whoever may: the poll, when the lease is over.
-            return Ok(Some(JobEnd::GoesOn(Box::new(job.clone()))));
-        }
-        let outputs = match Box::pin(self.store_all(job, files, round.visit)).await {
-            Ok(outputs) => outputs,
-            // Whoever has more time takes it from its beginning.
-            Err(NotStored::BrokenOff) if round.visit.left().is_zero() => {
-                return Ok(Some(JobEnd::GoesOn(Box::new(job.clone()))));
-            }
-            Err(NotStored::BrokenOff | NotStored::Unfit) => {
-                let next =
-                    round.chain.broken_off(&job.work, &finished, &round.order, round.visit.now()).await;
-                self.go_on(job, &next, &round.writer).await?;
-                return Ok(None);
-            }
-            Err(NotStored::Ours(error)) => {
-                tracing::error!(
-                    run.id = %job.run(), error = %with_causes(&error),
-                    "an output could not be stored; the credit goes back"
-                );
-                let (lost, text) = (receipt.whole_cost(), receipt.to_text());
-                let decision = Decision::release_for_our_fault(&job.hold, OUTPUT_LOST, lost, text);
-                return self.end(job, &decision, Vec::new()).await.map(Some);
-            }
-        };
-        let paid = self.platform.profile().unit.cost_paid_by(job.hold.amount);
-        crate::conduct::warn_of_loss(job.run(), &receipt, paid);
-        let text = receipt.with_outputs(&outputs).to_text();
-        let decision = Decision::charge(&job.hold, job.hold.amount, text)?;
-        self.end(job, &decision, outputs).await.map(Some)
-    }
-
-    /// Has a text written about what was gathered. It may be begun twice: a process that is lost in it is followed by one more.
-    async fn sum_up(
-        &self,
-        job: &RunJob,
-        plan: &SummaryPlan,
-        question: Private<String>,
-        visit: Visit,
-        tell: Option<&Teller>,
-    ) -> Result<Summed, RunsError> {
-        if job.work.finishings() > SUMMARY_TRIES {
-            let attempts = Vec::new();
-            return Ok(Summed::Failed(Failed {
-                class: FailureClass::BrokenStream,
-                content_was_sent: true,
-                attempts,
-            }));
-        }
-        let chain = self.providers.chain(&plan.chain);
-        let chain = chain.map_err(|unknown| RunsError::UnknownChain(unknown.to_string()))?;
-        let output_tokens_max = job.plan.output_tokens_max;
-        let order = Job {
-            run: job.run(),
-            account: job.account.clone(),
-            request: Request::Text(TextRequest { prompt: question, output_tokens_max }),
-            budget: times::SUMMARY.limit.min(visit.left().saturating_sub(times::RUN_AFTER.limit)),
-            cost_max: plan.cost_max,
-        };
-        let writing = Writing {
-            platform: &self.platform,
-            live: &self.live,
-            chain: &chain,
-            job: &order,
-            tell,
-            output_tokens_max,
-        };
-        let Written { result, gathered } = writing.write().await;
-        Ok(match result {
-            None => Summed::Stopped,
-            Some(Err(failed)) => Summed::Failed(failed),
-            Some(Ok(served)) if gathered.text.is_empty() => Summed::Failed(Failed {
-                class: FailureClass::BrokenStream,
-                content_was_sent: false,
-                attempts: served.attempts,
-            }),
-            Some(Ok(served)) => Summed::Text { text: gathered.text, served, is_cut: gathered.is_cut },
-        })
-    }
-
-    async fn give_back(
-        &self,
-        job: &RunJob,
-        why: GivenUp,
-        visit: Visit,
-        tell: Option<&Teller>,
-    ) -> Result<JobEnd, RunsError> {
-        let mut receipt = job.receipt(visit.now());
-        receipt.left = tell.is_some_and(Teller::is_unheard);
-        let lost = receipt.whole_cost();
-        let reason = match why {
-            GivenUp::Failed(class) => class.as_str(),
-            GivenUp::Cancelled => CANCELLED,
-        };
-        tracing::info!(
-            run.id = %job.run(), account.id = %job.account, reason, client_left = receipt.left,
-            "run failed; the credit is back"
-        );
-        let decision = Decision::release(&job.hold, reason, lost, receipt.to_text());
-        self.end(job, &decision, Vec::new()).await
-    }
-
-    /// Decides, or finds what was decided; the loser of two obeys, and its outputs are a gift if the other gave the credit
-    /// back.
-    async fn end(
-        &self,
-        job: &RunJob,
-        decision: &Decision,
-        outputs: Vec<StoredOutput>,
-    ) -> Result<JobEnd, RunsError> {
-        let (outcome, balance) = self.closing.settle(&job.account, &job.hold, decision).await?;
-        let outputs = match outcome.run().and_then(RunOutcome::failure) {
-            None => outputs_of(&outcome),
-            Some(_) => {
-                if !outputs.is_empty() {
-                    self.closing.deliver_late(&outcome, &outputs).await;
-                }
-                outputs
-            }
-        };
-        if let Err(error) = self.store.end(job.run()).await {
-            tracing::warn!(run.id = %job.run(), error = %with_causes(&error), "a run's job is left for the poll to end");
-        }
-        Ok(JobEnd::Over { outcome: Box::new(outcome), balance, outputs })
-    }
-
-    fn receipt(&self, job: &RunJob, served: &Served, now: Timestamp, tell: Option<&Teller>) -> Receipt {
-        let mut receipt = job.receipt(now);
-        receipt.tried = Tried::all(&served.attempts, receipt.reserved_at());
-        receipt.first_at = Some(now.millis());
-        receipt.served = Some(Receipt::served_of(served, false));
-        receipt.left = tell.is_some_and(Teller::is_unheard);
-        receipt
-    }
-
     fn chain(&self, job: &RunJob) -> Result<Chain, RunsError> {
         let chain = self.providers.chain(&job.plan.chain);
         chain.map_err(|unknown| RunsError::UnknownChain(unknown.to_string()))
@@ -545,212 +348,5 @@ fn lease_of(family: FileFamily) -> Duration {
         | FileFamily::Video
         | FileFamily::Audio
         | FileFamily::Table => LONG_LEASE,
-    }
-}
-
-/// What was begun of a text by processes that were lost in it: nobody has heard what it cost, so it counts with all that it may.
-fn lost_tries(job: &RunJob, plan: &SummaryPlan, now: Timestamp) -> Vec<Tried> {
-    let by = plan.chain.first().and_then(|step| step.split('/').next()).unwrap_or_default();
-    let lost = (1..job.work.finishings())
-        .map(|_| Tried::lost(by, plan.cost_max, job.plan.receipt.reserved_at(), now));
-    lost.collect()
-}
-
-/// What a text provider is asked about rows, if it is asked.
-fn question_about(job: &RunJob, made: &[Made]) -> Result<Option<(SummaryPlan, Private<String>)>, RunsError> {
-    let Some(plan) = &job.plan.summary else { return Ok(None) };
-    let rows = made.iter().find_map(|made| if let Made::Rows(rows) = made { Some(rows) } else { None });
-    let Some(rows) = rows else { return Ok(None) };
-    let question = job.plan.input()?.question(rows);
-    Ok(question.map(|question| (plan.clone(), question)))
-}
-
-/// What a run brought that was charged.
-fn outputs_of(outcome: &Outcome) -> Vec<StoredOutput> {
-    let receipt = outcome.run().and_then(|run| Receipt::parse(&run.receipt));
-    receipt.map(|receipt| receipt.outputs()).unwrap_or_default()
-}
-
-impl Jobs {
-    /// Looks after the jobs of one shard whose time has come, and says how many were brought to their end.
-    /// Everything is over at `until`; what is not reached by then is the next poll's.
-    pub(crate) async fn poll_shard(
-        &self,
-        shard: u8,
-        max: usize,
-        until: Instant,
-    ) -> Result<PollReport, RunsError> {
-        let due = self.store.due(shard, self.platform.now(), max).await?;
-        let looks = due.into_iter().map(|run| self.look_after(run, until).boxed());
-        let parts: Vec<PollReport> =
-            futures_util::stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
-        Ok(parts.into_iter().fold(PollReport::default(), PollReport::and))
-    }
-
-    async fn look_after(&self, run: RunId, until: Instant) -> PollReport {
-        match self.try_look_after(run, until).await {
-            Ok(is_over) => PollReport { jobs: 1, ended: u32::from(is_over), failed: 0 },
-            Err(error) => {
-                tracing::error!(run.id = %run, error = %with_causes(&error), "a run's job could not be looked after");
-                PollReport { jobs: 1, ended: 0, failed: 1 }
-            }
-        }
-    }
-
-    async fn try_look_after(&self, run: RunId, until: Instant) -> Result<bool, RunsError> {
-        let Some(job) = self.store.get(run).await? else { return Ok(false) };
-        if job.is_over {
-            self.store.end(run).await?;
-            return Ok(true);
-        }
-        // Whoever decided it may have been lost before anything else was done.
-        if let Some(outcome) = self.ledger.outcome(&job.account, run).await? {
-            self.closing.conclude(&job.hold, &outcome).await?;
-            self.store.end(run).await?;
-            return Ok(true);
-        }
-        match self.visit(job, self.poll_visit(until), None).await? {
-            JobEnd::Over { .. } => Ok(true),
-            JobEnd::GoesOn(job) => {
-                self.store.look_again(&job, self.platform.now().after(LOOK_AFTER)).await?;
-                Ok(false)
-            }
-        }
-    }
-
-    /// A provider has told that it is through with a run's job, by its own name for it. It is believed only as far as the
-    /// job is then looked at. What comes after the run's end is a gift.
-    pub(crate) async fn hear(
-        &self,
-        run: RunId,
-        provider: ProviderName,
-        id: &str,
-    ) -> Result<JobNews, RunsError> {
-        let Some(mut job) = self.store.get(run).await? else { return Ok(JobNews::Unknown) };
-        let visit = Visit::new(self.platform.now(), POLL_LOOKS, times::JOB_VISIT.limit);
-        if let Some(known) = self.chain(&job)?.told(&job.work, provider, id, visit.now()) {
-            if job.is_over {
-                job.work = known;
-            } else {
-                self.go_on(&mut job, &known, &Writer::new()).await?;
-            }
-        }
-        // Of an attempt that was given up before, or of nobody's: it changes nothing.
-        if job.work.ticket().is_none_or(|ticket| ticket.id.as_deref() != Some(id)) {
-            return Ok(JobNews::Unknown);
-        }
-        if job.is_over {
-            return self.take_late(&job, visit).await;
-        }
-        let round = self.round(&job, visit, None, Haste::AnswerWaits).await?;
-        match Box::pin(self.go_round(&round, job)).await? {
-            JobEnd::Over { .. } => Ok(JobNews::Ended),
-            JobEnd::GoesOn(_) => Ok(JobNews::GoesOn),
-        }
-    }
-
-    /// What a provider finished after the credit had been given back is a gift.
-    async fn take_late(&self, job: &RunJob, visit: Visit) -> Result<JobNews, RunsError> {
-        let outcome = self.ledger.outcome(&job.account, job.run()).await?.ok_or(RunsError::NotFound)?;
-        let was_given_back = outcome.run().and_then(RunOutcome::failure).is_some();
-        if !was_given_back || self.closing.has_gift(&outcome).await? {
-            return Ok(JobNews::Ended);
-        }
-        let Round { chain, order, .. } = self.round(job, visit, None, Haste::AnswerWaits).await?;
-        let Some(ticket) = job.work.ticket() else { return Ok(JobNews::Unknown) };
-        let looked = chain
-            .watch(
-                &job.work,
-                ticket,
-                &order,
-                visit,
-                visit.until(job.hold.expires_at.max(visit.now().after(POLL_LOOKS))),
-                &mut |_| {},
-            )
-            .await;
-        let Visited::Finished(finished) = looked else { return Ok(JobNews::Ended) };
-        let Ok(made) = chain.fetch(&job.work, &finished, &order, visit).await else {
-            return Ok(JobNews::Ended);
-        };
-        // What is free has no text written about it.
-        match self.store_all(job, files_of(made, job.kind()?.family()), visit).await {
-            Ok(outputs) => self.closing.deliver_late(&outcome, &outputs).await,
-            Err(NotStored::BrokenOff | NotStored::Unfit) => {}
-            Err(NotStored::Ours(error)) => return Err(error.into()),
-        }
-        Ok(JobNews::Ended)
-    }
-
-    /// The owner wants the run to end. It ends, free of charge, unless its provider is at work on it.
-    pub(crate) async fn cancel(&self, account: &AccountId, run: RunId) -> Result<Cancelled, RunsError> {
-        let job = self.store.get(run).await?.filter(|job| job.account == *account);
-        let Some(mut job) = job else { return Ok(Cancelled::NoJob) };
-        // What is made, or is being made while a provider is asked, can't be stopped.
-        if !job.is_over && (job.work.is_finishing() || self.chain(&job)?.works_while_asked(&job.work)) {
-            return Ok(Cancelled::TooLate);
-        }
-        let writer = Writer::new();
-        while !job.is_over && !job.work.must_end() {
-            let ending = job.work.ending();
-            self.go_on(&mut job, &ending, &writer).await?;
-        }
-        let visit = Visit::new(self.platform.now(), POLL_LOOKS, times::JOB_VISIT.limit);
-        let round = self.round(&job, visit, None, Haste::AnswerWaits).await?;
-        match Box::pin(self.go_round(&round, job)).await? {
-            JobEnd::Over { .. } => Ok(Cancelled::Over),
-            JobEnd::GoesOn(job) if job.work.must_end() => Ok(Cancelled::Noted),
-            JobEnd::GoesOn(_) => Ok(Cancelled::TooLate),
-        }
-    }
-
-    /// It may bring a large file, or ask a provider that works while it is asked.
-    fn poll_visit(&self, until: Instant) -> Visit {
-        let left = until.saturating_duration_since(Instant::now());
-        Visit::new(self.platform.now(), POLL_LOOKS, times::LARGE_FILE.limit.min(left))
-    }
-}
-
-/// What came of a provider's word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobNews {
-    /// The run has its end, by this visit or an earlier one.
-    Ended,
-    /// The provider is not through.
-    GoesOn,
-    /// It is no job of this run's, or there is no such run.
-    Unknown,
-}
-
-/// What came of the owner's wish to end a run.
-#[derive(Debug)]
-pub(crate) enum Cancelled {
-    /// The run has its end.
-    Over,
-    /// It ends as soon as whoever is asking a provider for it is through.
-    Noted,
-    /// The provider is at work on it: it goes on.
-    TooLate,
-    /// It is written while its owner listens, or there is no such run.
-    NoJob,
-}
-
-/// What a poll did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct PollReport {
-    /// Runs that somebody had to look after.
-    pub jobs: u32,
-    /// Of those, brought to their end.
-    pub ended: u32,
-    /// Of those, not looked after this time; the next poll tries again.
-    pub failed: u32,
-}
-
-impl PollReport {
-    pub(crate) fn and(self, other: PollReport) -> PollReport {
-        PollReport {
-            jobs: self.jobs.saturating_add(other.jobs),
-            ended: self.ended.saturating_add(other.ended),
-            failed: self.failed.saturating_add(other.failed),
-        }
     }
 }

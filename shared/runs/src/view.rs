@@ -1,14 +1,18 @@
 //! The shapes people see: what `GET /v1/runs/{id}`, the JSON answer of a run and the `done` event share.
 
-use crate::closed_sets::{AttemptOutcome, DriveName, PictureSize, RunFailure, SaveFailureCode, SaveStatus};
-use crate::pricing::{Case, PriceCase};
-use crate::receipt::{Receipt, ServedBy};
-use crate::{ImageSize, PriceRow, Progress, RunsError, Tool, Tried};
+mod output;
+mod price;
+mod receipt;
+
+pub use output::{OutputType, OutputView, SavedView};
+pub use price::{ParameterType, PriceCaseView, PriceView, QuoteView, ToolParameter};
+pub use receipt::{AttemptView, OutputEnding, ReceiptView};
+
+use crate::closed_sets::RunFailure;
+use crate::receipt::Receipt;
+use crate::{Progress, RunsError};
 use credits::{Balance, Hold, Outcome};
-use drives::{Save, SaveState};
-use media::{FileFamily, OutputLinks, StoredOutput};
 use primitives::{Credits, CreditsView, RunId, Timestamp, Unit};
-use providers::Ending;
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -95,92 +99,6 @@ pub struct BalanceView {
     pub debt: CreditsView,
 }
 
-/// What a person does with an output: `table` is CSV or JSON, `subtitles` SRT or WebVTT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OutputType {
-    Text,
-    Image,
-    Video,
-    Audio,
-    Table,
-    Subtitles,
-}
-
-impl OutputType {
-    fn of(family: FileFamily) -> OutputType {
-        match family {
-            FileFamily::Text => OutputType::Text,
-            FileFamily::Image => OutputType::Image,
-            FileFamily::Video => OutputType::Video,
-            FileFamily::Audio => OutputType::Audio,
-            FileFamily::Table => OutputType::Table,
-            FileFamily::Subtitles => OutputType::Subtitles,
-        }
-    }
-}
-
-#[derive(Clone, Serialize, ToSchema)]
-pub struct OutputView {
-    pub kind: OutputType,
-    pub media_type: String,
-    pub bytes: u64,
-    /// Of the stored file, URL-safe base64.
-    pub sha256: String,
-    /// After this the file is deleted.
-    #[schema(value_type = String, format = DateTime)]
-    pub expires_at: Timestamp,
-    /// The file is past its time; text and link are gone.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub expired: bool,
-    /// Shows the file: for an `<img>`, or a tab of its own. Valid for an hour; ask again for a fresh one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub view_url: Option<String>,
-    /// Saves the file under a name that tells tool and run. Valid for an hour; ask again for a fresh one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub download_url: Option<String>,
-    /// Shows a small picture of the file, where there is one; as long as `view_url`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub thumbnail_url: Option<String>,
-    /// Width in pixels, of a picture or a video.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub width: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub height: Option<u32>,
-    /// How long it plays in milliseconds, of a video or a sound.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub duration_ms: Option<u64>,
-    /// The text itself, when the output is text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// In the owner's drives; only in the answer about the run alone.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub saves: Vec<SavedView>,
-}
-
-/// An output in one of its owner's drives, or on its way there.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct SavedView {
-    #[schema(value_type = DriveName)]
-    pub drive: &'static str,
-    /// `waiting` to be tried, or tried again; `saved`; or `failed`, and tried again only when you ask for it
-    #[schema(value_type = SaveStatus)]
-    pub status: &'static str,
-    /// Where you see it; once it is saved
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// Why it failed
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<SaveFailureCode>)]
-    pub failure: Option<&'static str>,
-}
-
-impl std::fmt::Debug for OutputView {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "OutputView({:?}, {} bytes)", self.kind, self.bytes)
-    }
-}
-
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TimelineStep {
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -204,68 +122,6 @@ pub enum Milestone {
     FirstContent,
     Charged,
     GivenBack,
-}
-
-/// How the price came about, who served, and which ledger entry proves it.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ReceiptView {
-    /// The ledger's entry of the charge; absent where nothing was taken.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub entry_id: Option<RunId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub quote_number: Option<RunId>,
-    /// The cost the price was made of, in cents; it is the same whichever provider served.
-    pub quoted_cost_cents: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub markup_ratio: Option<String>,
-    pub price: CreditsView,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider_model: Option<String>,
-    pub input_tokens: u64,
-    pub output_tokens: u64,
-    /// The provider stopped at its length limit.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub cut_at_limit: bool,
-    /// Who wrote the text about what was gathered.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub summary_provider: Option<String>,
-    /// Its owner has said that whoever is heard in the recording agrees that their voice is used.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub consent: bool,
-    /// How the output ended. Absent when nothing was served.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ending: Option<OutputEnding>,
-    /// Every attempt at a provider, in order; the one that served is the last.
-    pub attempts: Vec<AttemptView>,
-    /// What the attempts cost us that did not serve, in cents; you don't pay for it. For a run whose end was not seen, its
-    /// price: it can't be more.
-    pub failed_cost_cents: String,
-}
-
-/// `content_filter`: the provider's content rules ended a text of which a part had been shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OutputEnding {
-    Complete,
-    LengthLimit,
-    ContentFilter,
-}
-
-/// One call to one provider within the run.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct AttemptView {
-    pub provider: String,
-    #[schema(value_type = AttemptOutcome)]
-    pub outcome: String,
-    #[schema(value_type = String, format = DateTime)]
-    pub started_at: Timestamp,
-    pub duration_ms: u64,
-    /// What it cost us, in cents.
-    pub cost_cents: String,
 }
 
 /// A run in a list: what it is called, came to and brought, so that a gallery needs no further call.
@@ -305,89 +161,6 @@ pub struct RunPage {
     pub next_cursor: Option<String>,
 }
 
-/// One thing that can be bought.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct PriceView {
-    pub tool: String,
-    pub model: String,
-    pub title: String,
-    /// The price of a run with a short prompt and without parameters.
-    pub price: CreditsView,
-    /// Every price of a run, by what it depends on. The price of your input is charged, whichever provider serves it.
-    pub prices: Vec<PriceCaseView>,
-    /// False: not sold at the moment.
-    pub enabled: bool,
-    /// Taken when the request names no model.
-    pub is_default: bool,
-    pub parameters: Vec<ToolParameter>,
-}
-
-/// One price of a variant, and the inputs that have it.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct PriceCaseView {
-    pub price: CreditsView,
-    /// The parameter `size` that has this price.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<PictureSize>)]
-    pub size: Option<String>,
-    /// The parameter `count` that has this price.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub count: Option<u32>,
-    /// Prompts up to so many bytes (UTF-8), longer than those of the line before, have this price.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prompt_bytes_max: Option<u64>,
-    /// Texts up to so many characters, longer than those of the line before, have this price.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub chars_max: Option<u64>,
-    /// Recordings up to so many seconds, longer than those of the line before, have this price.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seconds_max: Option<u64>,
-    /// The parameter `seconds` that has this price.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seconds: Option<u64>,
-    /// The parameter `rows` that has this price.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u64>,
-}
-
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ToolParameter {
-    pub name: String,
-    #[serde(rename = "type")]
-    pub kind: ParameterType,
-    pub required: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_chars: Option<u32>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub choices: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub default: Option<String>,
-}
-
-/// What a parameter takes; of a `choice` one of its `choices`, of an `upload` the id of one, of a `list` several texts, of a
-/// `statement` `true`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ParameterType {
-    String,
-    Integer,
-    Choice,
-    Upload,
-    List,
-    Statement,
-}
-
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct QuoteView {
-    /// Send it with the run; it holds the price for exactly this input.
-    pub quote_id: String,
-    pub tool: String,
-    pub model: String,
-    pub price: CreditsView,
-    #[schema(value_type = String, format = DateTime)]
-    pub expires_at: Timestamp,
-}
-
 impl BalanceView {
     pub fn of(balance: Balance, unit: Unit) -> BalanceView {
         let shown = |amount| CreditsView::new(amount, unit);
@@ -396,42 +169,6 @@ impl BalanceView {
             reserved: shown(balance.reserved),
             debt: shown(balance.debt),
         }
-    }
-}
-
-impl OutputView {
-    pub(crate) fn of(output: &StoredOutput, links: Option<OutputLinks>) -> OutputView {
-        let expired = links.is_none();
-        let thumbnail_url = links.as_ref().and_then(|links| links.thumbnail_url.clone());
-        let (view_url, download_url) = links.map(|links| (links.view_url, links.download_url)).unzip();
-        let (width, height) = output.pixels.unzip();
-        OutputView {
-            kind: OutputType::of(output.kind.family()),
-            media_type: output.kind.media_type().to_owned(),
-            bytes: output.bytes,
-            sha256: output.sha256.clone(),
-            expires_at: output.expires_at,
-            expired,
-            view_url,
-            download_url,
-            thumbnail_url,
-            width,
-            height,
-            duration_ms: output.millis,
-            text: None,
-            saves: Vec::new(),
-        }
-    }
-}
-
-impl SavedView {
-    pub fn of(save: &Save) -> SavedView {
-        let (status, url, failure) = match &save.state {
-            SaveState::Waiting { .. } => ("waiting", None, None),
-            SaveState::Saved { link, .. } => ("saved", Some(link.clone()), None),
-            SaveState::Failed { why, .. } => ("failed", None, Some(why.as_str())),
-        };
-        SavedView { drive: save.id.drive.as_str(), status, url, failure }
     }
 }
 
@@ -556,47 +293,6 @@ fn timeline(receipt: &Receipt, outcome: &Outcome, failure: Option<&str>, unit: U
     steps
 }
 
-impl ReceiptView {
-    fn of(receipt: &Receipt, outcome: &Outcome, unit: Unit) -> ReceiptView {
-        let served = receipt.served.as_ref();
-        ReceiptView {
-            entry_id: (!outcome.amount.magnitude().is_zero()).then(|| RunId::from(outcome.id)),
-            quote_number: receipt.quote,
-            quoted_cost_cents: receipt.cost.to_string(),
-            markup_ratio: receipt.markup.map(|markup| markup.to_string()),
-            price: CreditsView::new(receipt.price, unit),
-            provider: served.map(|served| served.by.clone()),
-            provider_model: served.map(|served| served.model.clone()),
-            input_tokens: tokens(receipt, |served| served.tokens_in),
-            output_tokens: tokens(receipt, |served| served.tokens_out),
-            cut_at_limit: served.is_some_and(|served| served.cut),
-            summary_provider: receipt.summed.as_ref().map(|summed| summed.by.clone()),
-            consent: receipt.consent,
-            ending: served.map(|served| OutputEnding::of(served.ending())),
-            attempts: receipt
-                .tried
-                .iter()
-                .map(|tried| AttemptView::of(tried, receipt.reserved_at()))
-                .collect(),
-            failed_cost_cents: receipt.failed_cost(outcome).to_string(),
-        }
-    }
-}
-
-fn tokens(receipt: &Receipt, of: fn(&ServedBy) -> u64) -> u64 {
-    receipt.served.iter().chain(&receipt.summed).map(of).fold(0, u64::saturating_add)
-}
-
-impl OutputEnding {
-    fn of(ending: Ending) -> OutputEnding {
-        match ending {
-            Ending::Complete => OutputEnding::Complete,
-            Ending::LengthLimit => OutputEnding::LengthLimit,
-            Ending::ContentFilter => OutputEnding::ContentFilter,
-        }
-    }
-}
-
 impl RunSummary {
     /// The same run as a line of a list: without text, timeline and receipt.
     pub(crate) fn of(view: RunView) -> RunSummary {
@@ -615,66 +311,4 @@ impl RunSummary {
             gift: view.gift,
         }
     }
-}
-
-impl AttemptView {
-    fn of(tried: &Tried, reserved_at: Timestamp) -> AttemptView {
-        AttemptView {
-            provider: tried.by.clone(),
-            outcome: tried.outcome().to_owned(),
-            started_at: tried.started_at(reserved_at),
-            duration_ms: tried.ms,
-            cost_cents: tried.cost.to_string(),
-        }
-    }
-}
-
-impl PriceView {
-    pub(crate) fn of(row: &PriceRow, is_default: bool) -> Result<PriceView, RunsError> {
-        let cases = row.cases().map_err(|_| RunsError::Malformed("a price"))?;
-        let is_usual = |case: &&PriceCase| case.of == Case::Size(ImageSize::DEFAULT, 1);
-        let usual = cases.iter().find(is_usual).or(cases.first()).ok_or(RunsError::Malformed("a price"))?;
-        Ok(PriceView {
-            tool: row.tool.clone(),
-            model: row.option.clone(),
-            title: row.title.clone(),
-            price: CreditsView::new(usual.price, row.ledger_unit),
-            prices: cases.iter().map(|case| PriceCaseView::of(case, row.ledger_unit)).collect(),
-            enabled: row.is_enabled,
-            is_default,
-            parameters: parameters(row),
-        })
-    }
-}
-
-impl PriceCaseView {
-    fn of(case: &PriceCase, unit: Unit) -> PriceCaseView {
-        let mut view = PriceCaseView {
-            price: CreditsView::new(case.price, unit),
-            size: None,
-            count: None,
-            prompt_bytes_max: None,
-            chars_max: None,
-            seconds_max: None,
-            seconds: None,
-            rows: None,
-        };
-        match case.of {
-            Case::Any => {}
-            Case::Size(size, count) => {
-                (view.size, view.count) = (Some(size.as_str().to_owned()), Some(count))
-            }
-            Case::PromptBytesMax(bytes) => view.prompt_bytes_max = Some(bytes),
-            Case::CharsMax(chars) => view.chars_max = Some(chars),
-            Case::SecondsMax(seconds) => view.seconds_max = Some(seconds),
-            Case::Seconds(seconds) => view.seconds = Some(seconds),
-            Case::Rows(rows) => view.rows = Some(rows),
-        }
-        view
-    }
-}
-
-fn parameters(row: &PriceRow) -> Vec<ToolParameter> {
-    let Ok(tool) = row.tool.parse::<Tool>() else { return Vec::new() };
-    tool.fields().iter().map(|field| field.parameter(row.prompt_chars_max)).collect()
 }

@@ -1,0 +1,205 @@
+//! Who comes to a stored job after its request: the poll, a provider's webhook, and the owner who wants it to end.
+
+use super::{Haste, JobEnd, Jobs, LOOK_AFTER, Round};
+use crate::RunsError;
+use crate::files::files_of;
+use crate::job::RunJob;
+use crate::job_store::Writer;
+use crate::storing::NotStored;
+use credits::RunOutcome;
+use futures_util::{FutureExt, StreamExt};
+use platform::with_causes;
+use primitives::{AccountId, RunId, times};
+use providers::{ProviderName, Visit, Visited};
+use serde::Serialize;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Jobs of one shard that are looked after at the same time.
+const AT_ONCE: usize = 8;
+/// How long a poll looks at one job.
+const POLL_LOOKS: Duration = Duration::from_secs(3);
+
+impl Jobs {
+    /// Looks after the jobs of one shard whose time has come, and says how many were brought to their end.
+    /// Everything is over at `until`; what is not reached by then is the next poll's.
+    pub(crate) async fn poll_shard(
+        &self,
+        shard: u8,
+        max: usize,
+        until: Instant,
+    ) -> Result<PollReport, RunsError> {
+        let due = self.store.due(shard, self.platform.now(), max).await?;
+        let looks = due.into_iter().map(|run| self.look_after(run, until).boxed());
+        let parts: Vec<PollReport> =
+            futures_util::stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
+        Ok(parts.into_iter().fold(PollReport::default(), PollReport::and))
+    }
+
+    async fn look_after(&self, run: RunId, until: Instant) -> PollReport {
+        match self.try_look_after(run, until).await {
+            Ok(is_over) => PollReport { jobs: 1, ended: u32::from(is_over), failed: 0 },
+            Err(error) => {
+                tracing::error!(run.id = %run, error = %with_causes(&error), "a run's job could not be looked after");
+                PollReport { jobs: 1, ended: 0, failed: 1 }
+            }
+        }
+    }
+
+    async fn try_look_after(&self, run: RunId, until: Instant) -> Result<bool, RunsError> {
+        let Some(job) = self.store.get(run).await? else { return Ok(false) };
+        if job.is_over {
+            self.store.end(run).await?;
+            return Ok(true);
+        }
+        // Whoever decided it may have been lost before anything else was done.
+        if let Some(outcome) = self.ledger.outcome(&job.account, run).await? {
+            self.closing.conclude(&job.hold, &outcome).await?;
+            self.store.end(run).await?;
+            return Ok(true);
+        }
+        match self.visit(job, self.poll_visit(until), None).await? {
+            JobEnd::Over { .. } => Ok(true),
+            JobEnd::GoesOn(job) => {
+                self.store.look_again(&job, self.platform.now().after(LOOK_AFTER)).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// A provider has told that it is through with a run's job, by its own name for it. It is believed only as far as the
+    /// job is then looked at. What comes after the run's end is a gift.
+    pub(crate) async fn hear(
+        &self,
+        run: RunId,
+        provider: ProviderName,
+        id: &str,
+    ) -> Result<JobNews, RunsError> {
+        let Some(mut job) = self.store.get(run).await? else { return Ok(JobNews::Unknown) };
+        let visit = Visit::new(self.platform.now(), POLL_LOOKS, times::JOB_VISIT.limit);
+        if let Some(known) = self.chain(&job)?.told(&job.work, provider, id, visit.now()) {
+            if job.is_over {
+                job.work = known;
+            } else {
+                self.go_on(&mut job, &known, &Writer::new()).await?;
+            }
+        }
+        // Of an attempt that was given up before, or of nobody's: it changes nothing.
+        if job.work.ticket().is_none_or(|ticket| ticket.id.as_deref() != Some(id)) {
+            return Ok(JobNews::Unknown);
+        }
+        if job.is_over {
+            return self.take_late(&job, visit).await;
+        }
+        let round = self.round(&job, visit, None, Haste::AnswerWaits).await?;
+        match Box::pin(self.go_round(&round, job)).await? {
+            JobEnd::Over { .. } => Ok(JobNews::Ended),
+            JobEnd::GoesOn(_) => Ok(JobNews::GoesOn),
+        }
+    }
+
+    /// What a provider finished after the credit had been given back is a gift.
+    async fn take_late(&self, job: &RunJob, visit: Visit) -> Result<JobNews, RunsError> {
+        let outcome = self.ledger.outcome(&job.account, job.run()).await?.ok_or(RunsError::NotFound)?;
+        let was_given_back = outcome.run().and_then(RunOutcome::failure).is_some();
+        if !was_given_back || self.closing.has_gift(&outcome).await? {
+            return Ok(JobNews::Ended);
+        }
+        let Round { chain, order, .. } = self.round(job, visit, None, Haste::AnswerWaits).await?;
+        let Some(ticket) = job.work.ticket() else { return Ok(JobNews::Unknown) };
+        let looked = chain
+            .watch(
+                &job.work,
+                ticket,
+                &order,
+                visit,
+                visit.until(job.hold.expires_at.max(visit.now().after(POLL_LOOKS))),
+                &mut |_| {},
+            )
+            .await;
+        let Visited::Finished(finished) = looked else { return Ok(JobNews::Ended) };
+        let Ok(made) = chain.fetch(&job.work, &finished, &order, visit).await else {
+            return Ok(JobNews::Ended);
+        };
+        // What is free has no text written about it.
+        match self.store_all(job, files_of(made, job.kind()?.family()), visit).await {
+            Ok(outputs) => self.closing.deliver_late(&outcome, &outputs).await,
+            Err(NotStored::BrokenOff | NotStored::Unfit) => {}
+            Err(NotStored::Ours(error)) => return Err(error.into()),
+        }
+        Ok(JobNews::Ended)
+    }
+
+    /// The owner wants the run to end. It ends, free of charge, unless its provider is at work on it.
+    pub(crate) async fn cancel(&self, account: &AccountId, run: RunId) -> Result<Cancelled, RunsError> {
+        let job = self.store.get(run).await?.filter(|job| job.account == *account);
+        let Some(mut job) = job else { return Ok(Cancelled::NoJob) };
+        // What is made, or is being made while a provider is asked, can't be stopped.
+        if !job.is_over && (job.work.is_finishing() || self.chain(&job)?.works_while_asked(&job.work)) {
+            return Ok(Cancelled::TooLate);
+        }
+        let writer = Writer::new();
+        while !job.is_over && !job.work.must_end() {
+            let ending = job.work.ending();
+            self.go_on(&mut job, &ending, &writer).await?;
+        }
+        let visit = Visit::new(self.platform.now(), POLL_LOOKS, times::JOB_VISIT.limit);
+        let round = self.round(&job, visit, None, Haste::AnswerWaits).await?;
+        match Box::pin(self.go_round(&round, job)).await? {
+            JobEnd::Over { .. } => Ok(Cancelled::Over),
+            JobEnd::GoesOn(job) if job.work.must_end() => Ok(Cancelled::Noted),
+            JobEnd::GoesOn(_) => Ok(Cancelled::TooLate),
+        }
+    }
+
+    /// It may bring a large file, or ask a provider that works while it is asked.
+    fn poll_visit(&self, until: Instant) -> Visit {
+        let left = until.saturating_duration_since(Instant::now());
+        Visit::new(self.platform.now(), POLL_LOOKS, times::LARGE_FILE.limit.min(left))
+    }
+}
+
+/// What came of a provider's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobNews {
+    /// The run has its end, by this visit or an earlier one.
+    Ended,
+    /// The provider is not through.
+    GoesOn,
+    /// It is no job of this run's, or there is no such run.
+    Unknown,
+}
+
+/// What came of the owner's wish to end a run.
+#[derive(Debug)]
+pub(crate) enum Cancelled {
+    /// The run has its end.
+    Over,
+    /// It ends as soon as whoever is asking a provider for it is through.
+    Noted,
+    /// The provider is at work on it: it goes on.
+    TooLate,
+    /// It is written while its owner listens, or there is no such run.
+    NoJob,
+}
+
+/// What a poll did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PollReport {
+    /// Runs that somebody had to look after.
+    pub jobs: u32,
+    /// Of those, brought to their end.
+    pub ended: u32,
+    /// Of those, not looked after this time; the next poll tries again.
+    pub failed: u32,
+}
+
+impl PollReport {
+    pub(crate) fn and(self, other: PollReport) -> PollReport {
+        PollReport {
+            jobs: self.jobs.saturating_add(other.jobs),
+            ended: self.ended.saturating_add(other.ended),
+            failed: self.failed.saturating_add(other.failed),
+        }
+    }
+}
