@@ -236,7 +236,9 @@ impl Save {
             return None;
         }
         if self.tries >= tries_max {
-            return Some(self.next(SaveState::Failed { why: SaveFailure::DriveUnavailable, at: now }, writer));
+            return Some(
+                self.next(SaveState::Failed { why: SaveFailure::DriveUnavailable, at: now }, writer),
+            );
         }
         let until = now.after(LEASE);
         let leased = SaveState::Waiting { due: until, leased_until: Some(until) };
