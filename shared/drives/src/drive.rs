@@ -37,11 +37,12 @@ pub(crate) struct Granted {
     pub(crate) suffices: bool,
 }
 
-/// Where a file will lie, fixed before anything is sent: whoever sends it again sends it there, and nowhere twice.
+/// Where a file will lie, fixed before anything is sent: a second visit of the same save sends it to the same place, so that
+/// the drive has it once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place(pub(crate) String);
 
-/// An upload that was begun. Whoever has its name can write into it, so it is sealed wherever it is stored.
+/// An upload that was begun. Its name alone gives the right to write into it, so the name is sealed wherever it is stored.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Session(pub(crate) String);
 

@@ -6,8 +6,9 @@ use crate::drive::{
     AccessToken, Consent, Drive, DriveFailure, Granted, NewFile, Opened, Part, Place, RefreshToken,
     SavedFile, Sent, Session,
 };
+use crate::oauth::{OauthClient, Registration};
 use crate::settings::DropboxSettings;
-use crate::wire::{self, Answer, FORM};
+use crate::wire::{self, Answer};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -25,23 +26,10 @@ const SCOPES: &str = "files.content.write files.metadata.read";
 #[derive(Clone)]
 pub(crate) struct Dropbox {
     http: reqwest::Client,
-    settings: DropboxSettings,
-}
-
-#[derive(Deserialize)]
-struct TokenAnswer {
-    access_token: Secret,
-    #[serde(default)]
-    refresh_token: Option<Secret>,
-    #[serde(default)]
-    scope: String,
-    #[serde(default)]
-    account_id: String,
-}
-
-#[derive(Deserialize)]
-struct TokenRefusal {
-    error: String,
+    oauth: OauthClient,
+    api_url: String,
+    content_url: String,
+    folder_url: Url,
 }
 
 #[derive(Deserialize)]
@@ -80,26 +68,22 @@ enum Trouble {
 
 impl Dropbox {
     pub(crate) fn new(platform: &Platform, settings: DropboxSettings) -> Dropbox {
-        Dropbox { http: wire::client(platform), settings }
-    }
-
-    async fn token(&self, fields: &[(&str, &str)]) -> Result<TokenAnswer, DriveFailure> {
-        let id = [
-            ("client_id", self.settings.client_id.as_str()),
-            ("client_secret", self.settings.client_secret.expose()),
-        ];
-        let body = wire::form(&[&id, fields].concat());
-        let request = self.http.post(format!("{}/oauth2/token", self.settings.api_url));
-        let answer = wire::send(request.header(CONTENT_TYPE, FORM).body(body), &times::DRIVE_CALL).await?;
-        if answer.status.is_success() {
-            return answer.json();
+        let http = platform.http().clone();
+        let registration = Registration {
+            client_id: settings.client_id,
+            client_secret: settings.client_secret,
+            consent_url: settings.consent_url,
+            token_url: format!("{}/oauth2/token", settings.api_url),
+            scopes: SCOPES,
+        };
+        let oauth = OauthClient::new(http.clone(), registration);
+        Dropbox {
+            http,
+            oauth,
+            api_url: settings.api_url,
+            content_url: settings.content_url,
+            folder_url: settings.folder_url,
         }
-        let word = answer.json::<TokenRefusal>().map(|refusal| refusal.error).unwrap_or_default();
-        Err(match (word.as_str(), answer.failure()) {
-            ("invalid_grant", _) => DriveFailure::GrantRevoked,
-            (_, DriveFailure::AccessRefused) => DriveFailure::Refused(401),
-            (_, failure) => failure,
-        })
     }
 
     /// A call whose arguments are its body.
@@ -109,7 +93,7 @@ impl Dropbox {
         path: &str,
         arguments: &Value,
     ) -> Result<Answer, DriveFailure> {
-        let request = self.http.post(format!("{}/2/{path}", self.settings.api_url));
+        let request = self.http.post(format!("{}/2/{path}", self.api_url));
         let request = request.bearer_auth(access.0.expose()).header(CONTENT_TYPE, "application/json");
         wire::send(request.body(arguments.to_string()), &times::DRIVE_CALL).await
     }
@@ -123,7 +107,7 @@ impl Dropbox {
         content: Private<Bytes>,
         wait: &'static Wait,
     ) -> Result<Answer, DriveFailure> {
-        let request = self.http.post(format!("{}/2/{path}", self.settings.content_url));
+        let request = self.http.post(format!("{}/2/{path}", self.content_url));
         let request = request
             .bearer_auth(access.0.expose())
             .header("dropbox-api-arg", arguments.to_string())
@@ -132,7 +116,7 @@ impl Dropbox {
     }
 
     fn saved(&self, name: &str) -> SavedFile {
-        let mut link = self.settings.folder_url.clone();
+        let mut link = self.folder_url.clone();
         link.query_pairs_mut().append_pair("preview", name);
         SavedFile { link: link.into() }
     }
@@ -220,19 +204,8 @@ impl Drive for Dropbox {
     }
 
     fn consent_url(&self, consent: &Consent<'_>) -> Url {
-        let mut url = self.settings.consent_url.clone();
-        url.query_pairs_mut().extend_pairs([
-            ("client_id", self.settings.client_id.as_str()),
-            ("redirect_uri", consent.redirect_uri),
-            ("response_type", "code"),
-            ("scope", SCOPES),
-            // A refresh token.
-            ("token_access_type", "offline"),
-            ("state", consent.state),
-            ("code_challenge", consent.challenge),
-            ("code_challenge_method", "S256"),
-        ]);
-        url
+        // A refresh token.
+        self.oauth.consent_url(consent, &[("token_access_type", "offline")])
     }
 
     async fn exchange(
@@ -241,23 +214,12 @@ impl Drive for Dropbox {
         verifier: &Secret,
         redirect_uri: &str,
     ) -> Result<Granted, DriveFailure> {
-        let answer = self
-            .token(&[
-                ("grant_type", "authorization_code"),
-                ("code", code.expose()),
-                ("code_verifier", verifier.expose()),
-                ("redirect_uri", redirect_uri),
-            ])
-            .await?;
-        let refresh = answer.refresh_token.ok_or(DriveFailure::Passing("no refresh token", None))?;
-        let has = |wanted: &str| answer.scope.split(' ').any(|scope| scope == wanted);
-        let suffices = SCOPES.split(' ').all(has);
-        Ok(Granted { refresh: RefreshToken(refresh), holder: answer.account_id, suffices })
+        let grant = self.oauth.exchange(code, verifier, redirect_uri).await?;
+        Ok(Granted { refresh: grant.refresh, holder: grant.account_id, suffices: grant.suffices })
     }
 
     async fn access(&self, refresh: &RefreshToken) -> Result<AccessToken, DriveFailure> {
-        let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh.0.expose())];
-        Ok(AccessToken(self.token(&fields).await?.access_token))
+        self.oauth.access(refresh).await
     }
 
     /// Dropbox revokes by an access token, and with it the refresh token that it came of.
@@ -267,7 +229,7 @@ impl Drive for Dropbox {
             Err(DriveFailure::GrantRevoked) => return Ok(()),
             Err(failure) => return Err(failure),
         };
-        let request = self.http.post(format!("{}/2/auth/token/revoke", self.settings.api_url));
+        let request = self.http.post(format!("{}/2/auth/token/revoke", self.api_url));
         let answer = wire::send(request.bearer_auth(access.0.expose()), &times::DRIVE_CALL).await?;
         match answer.status.as_u16() {
             200 | 401 => Ok(()),

@@ -6,8 +6,9 @@ use crate::drive::{
     AccessToken, Consent, Drive, DriveFailure, Granted, NewFile, Opened, Part, Place, RefreshToken,
     SavedFile, Sent, Session,
 };
+use crate::oauth::{self, OauthClient, Registration};
 use crate::settings::GoogleSettings;
-use crate::wire::{self, Answer, FORM};
+use crate::wire::{self, Answer};
 use async_trait::async_trait;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 use platform::Platform;
@@ -26,22 +27,10 @@ const FIELDS: &str = "id,webViewLink,size,trashed";
 #[derive(Clone)]
 pub(crate) struct Google {
     http: reqwest::Client,
-    settings: GoogleSettings,
-}
-
-#[derive(Deserialize)]
-struct TokenAnswer {
-    access_token: Secret,
-    #[serde(default)]
-    refresh_token: Option<Secret>,
-    #[serde(default)]
-    scope: String,
-}
-
-/// RFC 6749, section 5.2.
-#[derive(Deserialize)]
-struct TokenRefusal {
-    error: String,
+    oauth: OauthClient,
+    /// Of the OAuth service.
+    oauth_url: String,
+    api_url: String,
 }
 
 #[derive(Deserialize)]
@@ -91,25 +80,20 @@ struct RefusalReason {
 
 impl Google {
     pub(crate) fn new(platform: &Platform, settings: GoogleSettings) -> Google {
-        Google { http: wire::client(platform), settings }
-    }
-
-    async fn token(&self, fields: &[(&str, &str)]) -> Result<TokenAnswer, DriveFailure> {
-        let id = [
-            ("client_id", self.settings.client_id.as_str()),
-            ("client_secret", self.settings.client_secret.expose()),
-        ];
-        let body = wire::form(&[&id, fields].concat());
-        let request = self.http.post(format!("{}/token", self.settings.token_url));
-        let answer = wire::send(request.header(CONTENT_TYPE, FORM).body(body), &times::DRIVE_CALL).await?;
-        if answer.status.is_success() {
-            return answer.json();
-        }
-        Err(refused_token(&answer))
+        let http = platform.http().clone();
+        let registration = Registration {
+            client_id: settings.client_id,
+            client_secret: settings.client_secret,
+            consent_url: settings.consent_url,
+            token_url: format!("{}/token", settings.oauth_url),
+            scopes: SCOPE,
+        };
+        let oauth = OauthClient::new(http.clone(), registration);
+        Google { http, oauth, oauth_url: settings.oauth_url, api_url: settings.api_url }
     }
 
     fn api(&self, access: &AccessToken, method: http::Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.settings.api_url)).bearer_auth(access.0.expose())
+        self.http.request(method, format!("{}{path}", self.api_url)).bearer_auth(access.0.expose())
     }
 
     /// Ours, in the trash or not; `None`: there is no file of that name for us.
@@ -121,16 +105,6 @@ impl Google {
             404 => Ok(None),
             _ => Err(refused(&answer)),
         }
-    }
-}
-
-/// 400 and 401 are about the grant or about our own settings, and only the word tells which.
-fn refused_token(answer: &Answer) -> DriveFailure {
-    let word = answer.json::<TokenRefusal>().map(|refusal| refusal.error).unwrap_or_default();
-    match (word.as_str(), answer.failure()) {
-        ("invalid_grant", _) => DriveFailure::GrantRevoked,
-        (_, DriveFailure::AccessRefused) => DriveFailure::Refused(401),
-        (_, failure) => failure,
     }
 }
 
@@ -185,20 +159,8 @@ impl Drive for Google {
     }
 
     fn consent_url(&self, consent: &Consent<'_>) -> Url {
-        let mut url = self.settings.consent_url.clone();
-        url.query_pairs_mut().extend_pairs([
-            ("client_id", self.settings.client_id.as_str()),
-            ("redirect_uri", consent.redirect_uri),
-            ("response_type", "code"),
-            ("scope", SCOPE),
-            // A refresh token; and a new one for a person who agreed before: Google gives it with a fresh consent alone.
-            ("access_type", "offline"),
-            ("prompt", "consent"),
-            ("state", consent.state),
-            ("code_challenge", consent.challenge),
-            ("code_challenge_method", "S256"),
-        ]);
-        url
+        // A refresh token; and a new one for an owner who agreed before: Google gives it with a fresh consent alone.
+        self.oauth.consent_url(consent, &[("access_type", "offline"), ("prompt", "consent")])
     }
 
     async fn exchange(
@@ -207,36 +169,24 @@ impl Drive for Google {
         verifier: &Secret,
         redirect_uri: &str,
     ) -> Result<Granted, DriveFailure> {
-        let answer = self
-            .token(&[
-                ("grant_type", "authorization_code"),
-                ("code", code.expose()),
-                ("code_verifier", verifier.expose()),
-                ("redirect_uri", redirect_uri),
-            ])
-            .await?;
-        let refresh = answer.refresh_token.ok_or(DriveFailure::Passing("no refresh token", None))?;
-        let suffices = answer.scope.split(' ').any(|scope| scope == SCOPE);
-        let access = AccessToken(answer.access_token);
-        // Without the right, Google would not tell.
-        let holder = if suffices { self.holder(&access).await? } else { String::new() };
-        Ok(Granted { refresh: RefreshToken(refresh), holder, suffices })
+        let grant = self.oauth.exchange(code, verifier, redirect_uri).await?;
+        // Google answers the question for the owner only to a grant that has the right.
+        let holder = if grant.suffices { self.holder(&grant.access).await? } else { String::new() };
+        Ok(Granted { refresh: grant.refresh, holder, suffices: grant.suffices })
     }
 
     async fn access(&self, refresh: &RefreshToken) -> Result<AccessToken, DriveFailure> {
-        let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh.0.expose())];
-        Ok(AccessToken(self.token(&fields).await?.access_token))
+        self.oauth.access(refresh).await
     }
 
     async fn revoke(&self, refresh: &RefreshToken) -> Result<(), DriveFailure> {
-        let request = self.http.post(format!("{}/revoke", self.settings.token_url));
-        let body = wire::form(&[("token", refresh.0.expose())]);
-        let answer = wire::send(request.header(CONTENT_TYPE, FORM).body(body), &times::DRIVE_CALL).await?;
-        let word = || answer.json::<TokenRefusal>().map(|refusal| refusal.error).unwrap_or_default();
+        let request = self.http.post(format!("{}/revoke", self.oauth_url));
+        let request = wire::form(request, &[("token", refresh.0.expose())]);
+        let answer = wire::send(request, &times::DRIVE_CALL).await?;
         match answer.status.as_u16() {
             200 => Ok(()),
             // Expired, or revoked before.
-            400 if matches!(word().as_str(), "invalid_token" | "invalid_grant") => Ok(()),
+            400 if matches!(oauth::refusal(&answer).as_str(), "invalid_token" | "invalid_grant") => Ok(()),
             _ => Err(answer.failure()),
         }
     }
@@ -368,7 +318,7 @@ impl Google {
     /// An address that we send the owner's content and a token to must be one of Google's own.
     fn is_of_google(&self, address: &str) -> bool {
         let origin = |text: &str| Url::parse(text).ok().map(|url| url.origin());
-        address.len() <= 2_048 && origin(address) == origin(&self.settings.api_url)
+        address.len() <= 2_048 && origin(address) == origin(&self.api_url)
     }
 }
 

@@ -9,6 +9,7 @@ mod google;
 mod items;
 mod kind;
 mod link;
+mod oauth;
 mod pending;
 mod rules;
 mod save;

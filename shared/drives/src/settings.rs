@@ -12,7 +12,7 @@ pub(crate) struct GoogleSettings {
     /// `GOOGLE_CONSENT_URL`
     pub(crate) consent_url: Url,
     /// `GOOGLE_OAUTH_URL`
-    pub(crate) token_url: String,
+    pub(crate) oauth_url: String,
     /// `GOOGLE_API_URL`
     pub(crate) api_url: String,
 }
@@ -56,7 +56,7 @@ impl GoogleSettings {
                 "GOOGLE_CONSENT_URL",
                 "https://accounts.google.com/o/oauth2/v2/auth",
             )?,
-            token_url: settings.url_or("GOOGLE_OAUTH_URL", "https://oauth2.googleapis.com"),
+            oauth_url: settings.url_or("GOOGLE_OAUTH_URL", "https://oauth2.googleapis.com"),
             api_url: settings.url_or("GOOGLE_API_URL", "https://www.googleapis.com"),
         })
     }

@@ -1,8 +1,7 @@
 //! What both drives' protocols have in common: HTTP, and what its statuses mean.
 
 use crate::drive::DriveFailure;
-use http::header::RETRY_AFTER;
-use platform::Platform;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use primitives::times::Wait;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -21,14 +20,12 @@ pub(crate) struct Answer {
     body: Vec<u8>,
 }
 
-/// A form as token endpoints take it.
-pub(crate) fn form(fields: &[(&str, &str)]) -> String {
+/// A request whose body is a form, as OAuth endpoints take it.
+pub(crate) fn form(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(fields);
-    form.finish()
+    request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.finish())
 }
-
-pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Sends a request and reads its whole answer.
 pub(crate) async fn send(request: RequestBuilder, wait: &'static Wait) -> Result<Answer, DriveFailure> {
@@ -72,8 +69,4 @@ impl Answer {
             _ => DriveFailure::Passing("an unexpected status", self.retry_after),
         }
     }
-}
-
-pub(crate) fn client(platform: &Platform) -> reqwest::Client {
-    platform.http().clone()
 }
