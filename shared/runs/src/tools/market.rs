@@ -1,27 +1,23 @@
 //! What is offered and asked for, as a search engine sees it.
 
 use super::field::{Choice, Kind, Words};
-use super::research::{self, answer_language, question, rows, rows_of};
-use super::{Cases, Field, Materials, Pace, Sources, Values, Wish};
-use crate::{FieldError, PriceRow};
-use media::FileFamily;
-use primitives::{Private, RunId};
-use providers::{Measure, Request, RowsRequest, Subject};
-use serde_json::{Map, Value};
+use super::research::{Research, Topic};
+use super::{Field, Values};
+use crate::FieldError;
+use primitives::Private;
+use providers::Subject;
+
+pub(crate) type Wanted = Research<Market>;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Wanted {
+pub(crate) struct Market {
     queries: Vec<Private<String>>,
     country: &'static str,
     language: &'static str,
-    rows: u32,
-    question: Option<Private<String>>,
-    answer_language: &'static str,
 }
 
-impl Wish for Wanted {
-    const PACE: Pace = Pace::RESEARCH;
-    const FAMILY: FileFamily = FileFamily::Table;
+impl Topic for Market {
+    const TASK: &'static str = "The rows are search results: say who offers what at which price, what people look for, where there is a gap, and how sure that is.";
 
     fn fields() -> Vec<Field> {
         vec![
@@ -41,51 +37,23 @@ impl Wish for Wanted {
                 Words("Language of the results", "Ngôn ngữ kết quả"),
                 Kind::Choice(languages()),
             ),
-            question(),
-            rows(),
-            answer_language(),
         ]
     }
 
-    fn of(values: &Values) -> Result<Wanted, FieldError> {
-        Ok(Wanted {
+    fn of(values: &Values) -> Result<Market, FieldError> {
+        Ok(Market {
             queries: values.lines("queries").to_vec(),
             country: values.word("country").unwrap_or("vn"),
             language: values.word("language").unwrap_or("vi"),
-            rows: rows_of(values.word("rows")),
-            question: values.text("question").cloned(),
-            answer_language: values.word("answer_language").unwrap_or("vi"),
         })
     }
 
-    fn least_work() -> Vec<Measure> {
-        vec![Measure::Rows { rows: 1 }]
-    }
-
-    fn cases(row: &PriceRow) -> Cases {
-        research::cases(row)
-    }
-
-    fn units(&self, row: &PriceRow, _: &Materials) -> u64 {
-        row.units_of(self.rows.into())
-    }
-
-    fn measure(&self, _: u32, _: &Materials) -> Measure {
-        Measure::Rows { rows: self.rows }
-    }
-
-    fn request(&self, _: RunId, _: u32, _: &Sources) -> Option<Request> {
-        let subject = Subject::Market {
+    fn subject(&self) -> Subject {
+        Subject::Market {
             queries: self.queries.clone(),
             country: self.country.to_owned(),
             language: self.language.to_owned(),
-        };
-        Some(Request::Rows(RowsRequest { subject, rows_max: self.rows }))
-    }
-
-    fn question(&self, rows: &[Map<String, Value>]) -> Option<Private<String>> {
-        let about = "The rows are search results: say who offers what at which price, what people look for, where there is a gap, and how sure that is.";
-        Some(research::prompt(about, self.question.as_ref(), self.answer_language, rows))
+        }
     }
 }
 

@@ -97,7 +97,7 @@ pub(crate) enum Pace {
     Written,
     /// The provider works apart from us, for about as long as a person waits.
     Waited,
-    /// It takes minutes: nobody waits, and whoever comes looks after it.
+    /// It takes minutes: the caller gets 202, and the poll, the webhook, the sweep or a listener goes on with it.
     Long {
         /// From the hold on, for all providers together.
         budget: Duration,
@@ -238,7 +238,7 @@ pub(crate) fn hold_lifetime(name: &str, usual: Duration) -> Duration {
     tool.map_or(usual, |tool| tool.hold_lifetime(usual))
 }
 
-/// Whether nobody waits for a run of `name` (`script/chat`).
+/// Whether the caller of a run of `name` (`script/chat`) gets 202 and looks again later.
 pub(crate) fn is_long(name: &str) -> bool {
     let tool = name.split('/').next().unwrap_or_default().parse::<Tool>();
     tool.is_ok_and(|tool| matches!(tool.pace(), Pace::Long { .. }))
@@ -325,7 +325,7 @@ impl ToolInput {
         self.values.uploads()
     }
 
-    /// Whether a person said that whoever is heard in their recording agrees.
+    /// Whether the caller stated that the person heard in the recording agrees.
     pub(crate) fn consents(&self) -> bool {
         self.values.is_stated("consent") && self.values.upload("recording").is_some()
     }

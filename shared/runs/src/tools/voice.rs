@@ -44,7 +44,7 @@ impl Wish for Wanted {
                 "Một bản ghi âm bạn đã tải lên, dài 3 đến 60 giây, của một người đã đồng ý.",
             ),
             Field::new("consent", Words("The speaker agrees", "Người nói đồng ý"), Kind::Statement).with_help(
-                "Needed with a recording: whoever is heard in it has agreed that their voice is used so. It is kept with the run.",
+                "Needed with a recording: the person who is heard in it has agreed that their voice is used so. It is kept with the run.",
                 "Bắt buộc khi dùng bản ghi: người được nghe trong đó đã đồng ý cho dùng giọng của mình. Điều này được lưu cùng lần chạy.",
             ),
         ]
@@ -55,7 +55,7 @@ impl Wish for Wanted {
         if recording.is_some() && !values.is_stated("consent") {
             return Err(about(
                 "consent",
-                "send true if whoever is heard in the recording has agreed; without that it is not used",
+                "send true if the person who is heard in the recording has agreed; without that it is not used",
                 "hãy gửi true nếu người trong bản ghi đã đồng ý; nếu không, bản ghi sẽ không được dùng",
             ));
         }
