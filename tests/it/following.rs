@@ -1,5 +1,5 @@
-//! A run heard by somebody who did not begin it: its story from the beginning, the text as it comes, and its end, which the
-//! listener brings about where nobody else does.
+//! A listener hears a run that another request began: the run's story from the beginning, the text as it comes, and the
+//! end. Where no other process ends the run, the listener's process does.
 
 use crate::books;
 use crate::tools::{NEVER, market, named, poll, shown, video};
@@ -115,7 +115,7 @@ async fn a_text_that_another_process_writes_is_heard_as_it_comes_and_gone_on_wit
     books::check(&world).await;
 }
 
-/// The rows were gathered, and a process that nobody hears writes about them.
+/// The poll fetches the rows and writes about them; the listener is at another process.
 #[tokio::test]
 async fn the_text_of_a_research_that_the_poll_writes_is_heard_before_its_end() {
     let world = World::start().await;
@@ -229,7 +229,7 @@ async fn a_listener_that_leaves_leaves_the_run_as_it_is() {
     assert_eq!(events(std::str::from_utf8(&first).unwrap())[0].name, "run");
     drop(listening);
 
-    // Whoever listens no more is noticed between two looks.
+    // The listener's process notices between two looks that the client has left.
     world.product.platform.idle().await;
 
     assert_eq!(

@@ -111,7 +111,7 @@ const KINDS: &[Kind] = {
     use Permission::{Administer, AskPrice, Change, Inspect, Link, Look, Run, Spend, Unlink};
     &[
         (
-            "nobody",
+            "a caller without a token",
             "",
             &[Look, Change, AskPrice, Spend, Run, Link, Unlink, Inspect, Administer],
             "unauthenticated",

@@ -258,7 +258,7 @@ async fn a_run_can_be_asked_for_by_nothing_but_its_form() {
                 "prompt" | "text" => json!("a red kite"),
                 "urls" | "channels" => json!(["@kites"]),
                 "queries" => json!(["red kites"]),
-                other => panic!("{tool}: nobody knows a fitting {other}"),
+                other => panic!("{tool}: this test has no value for {other}"),
             };
         }
         if tool == "transcript" {

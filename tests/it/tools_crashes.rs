@@ -1,5 +1,5 @@
-//! A process that is gone for good at any moment of a video or a research, and of the shorter tools right after the provider
-//! was asked: another one ends the run, once, and nothing is charged that can't be fetched.
+//! A process is killed at any moment of a video or a research, or of a shorter tool right after it asked the provider:
+//! another process ends the run, once, and the owner can fetch all that is charged.
 
 use crate::books;
 use crate::tools::{NEVER, market, named, poll, shown, video, voice};
@@ -9,7 +9,7 @@ use sandbox::{FaultRule, Service};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Longer than whoever fetches a large file, or has a text written, is left alone.
+/// Longer than other processes leave a run alone while one fetches a large file or has a text written (`LONG_LEASE`).
 const LEASE: Duration = Duration::from_secs(331);
 /// Longer than any credit is held, with what the sweep adds.
 const HOLD: Duration = Duration::from_secs(3_600);
@@ -36,7 +36,7 @@ async fn check_charged_once(world: &World, person: &Person, run: &str, price: u6
     books::check_settled(world).await;
 }
 
-/// Whatever was charged can be fetched.
+/// The owner can fetch every output that was charged.
 async fn check_files(shown: &Value) {
     let outputs = shown["outputs"].as_array().unwrap_or_else(|| panic!("{shown}"));
     for output in outputs {
@@ -66,7 +66,7 @@ async fn a_run_whose_process_is_gone_right_after_the_submit_is_ended_by_another(
         world.sandbox.faults().set(service, FaultRule::once(sandbox::Fault::Late { polls: 60 }));
         begin_and_vanish(&world, &ann, &named(wish.clone(), &run)).await;
         assert_eq!(shown(&ann, &run).await["status"], "running", "{wish}");
-        assert_eq!(poll(&world).await.jobs, 0, "whoever began it is left alone for a minute");
+        assert_eq!(poll(&world).await.jobs, 0, "the poll leaves the run to its request for a minute");
         world.advance(Duration::from_secs(61));
 
         let report = poll(&world).await;
@@ -74,11 +74,12 @@ async fn a_run_whose_process_is_gone_right_after_the_submit_is_ended_by_another(
         assert_eq!((report.jobs, report.ended, report.failed), (1, 1, 0), "{wish}");
         check_charged_once(&world, &ann, &run, price).await;
         assert_eq!(world.provider_calls(service), 1, "{wish}");
-        assert_eq!(poll(&world).await.jobs, 0, "nobody looks after it any more");
+        assert_eq!(poll(&world).await.jobs, 0, "the run has ended, so the poll does not look at it");
     }
 }
 
-/// OmniVoice answers with the sound itself, so nobody else can have it: it is spoken once more, by the other provider.
+/// OmniVoice answers with the sound itself, so only the process that asked could have it. After that process is killed,
+/// the poll has Replicate speak the text.
 #[tokio::test]
 async fn a_voice_whose_process_is_gone_while_it_is_spoken_is_spoken_by_replicate() {
     let world = World::start().await;
@@ -96,7 +97,7 @@ async fn a_voice_whose_process_is_gone_while_it_is_spoken_is_spoken_by_replicate
     instance.meddler.kill();
     asked.abort();
     drop(instance);
-    // Longer than whoever asks OmniVoice is left alone.
+    // Longer than the poll leaves a run alone while its request asks OmniVoice.
     world.advance(Duration::from_secs(126));
 
     assert_eq!(poll(&world).await.ended, 1);
@@ -138,7 +139,7 @@ async fn poll_and_vanish_while_writing(world: &World) {
         }
     };
     tokio::select! {
-        polled = run_poll::handle(&role) => panic!("nobody was killed: {polled:?}"),
+        polled = run_poll::handle(&role) => panic!("the poll ended before it was killed: {polled:?}"),
         () = writing => poller.meddler.kill(),
     }
 }
@@ -156,7 +157,7 @@ async fn a_research_whose_writer_is_gone_is_written_once_more_and_then_given_bac
         for _ in 0..killed {
             world.advance(LEASE);
             poll_and_vanish_while_writing(&world).await;
-            assert_eq!(poll(&world).await.ended, 0, "whoever writes is left alone");
+            assert_eq!(poll(&world).await.ended, 0, "another poll waits for the lease to end");
         }
         world.sandbox.faults().clear();
         world.advance(LEASE);
@@ -224,7 +225,7 @@ async fn a_research_whose_listener_is_interrupted_at_any_store_call_is_charged_o
     at_every_call_of(RESEARCH, Step::Follow).await;
 }
 
-/// Its provider is already through with it, so it may as well be charged as cancelled; never both.
+/// Apify has already gathered the rows, so the run may end charged or cancelled; never both.
 #[tokio::test]
 async fn a_research_whose_cancelling_is_interrupted_at_any_store_call_has_one_end() {
     at_every_call_of(RESEARCH, Step::Cancel).await;
@@ -278,7 +279,7 @@ async fn at_every_call((name, wish, price): Tool, step: Step, fault: Fault) {
         }
         assert!(nth < 80, "{case}: the fault moves to an end");
     }
-    // What is in doubt ends with its hold.
+    // A run whose provider may or may not have the work ends with its hold.
     world.advance(HOLD);
     world.advance_and_sweep().await;
     poll(&world).await;
@@ -307,7 +308,7 @@ async fn act(step: Step, instance: &Instance, there: &Person, wish: &Value, run:
         }
         Step::Cancel => {
             let answer = there.send("POST", &format!("/v1/runs/{run}/cancel"), &json!({})).await;
-            // What is made already goes on, and is charged.
+            // 409: the provider has made the work already, so the run goes on and is charged.
             assert!([200, 409].contains(&answer.status), "{case}: {}", answer.text);
         }
     }

@@ -175,7 +175,7 @@ def _():
     equal(raises(HttpError, lambda: create("1invented")).status_code, 400, "the refusal")
 
 
-@check("an upload goes on where it was, also when nobody knows where that is")
+@check("an upload goes on where it was, also when the client does not know how far it is")
 def _():
     service = drive("greta")
     body = content(2 * GRAIN)

@@ -132,7 +132,7 @@ impl Desk {
         let news = self.poll.hear(run, provider, job).await.map_err(|error| error.problem())?;
         match news {
             JobNews::Ended => {}
-            // What takes long is finished by whoever comes next.
+            // The provider is not through, or the webhook leaves what takes long to the poll.
             JobNews::GoesOn => {
                 tracing::info!(run.id = %run, provider.name = provider.as_str(), "{provider} told of a job that goes on");
             }

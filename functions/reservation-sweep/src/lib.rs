@@ -1,11 +1,11 @@
-//! A schedule: ends every reservation that nobody ended, and goes on with every save that is due. Safe to run twice, at once,
-//! or to be killed.
+//! A schedule: ends every reservation that its run has not ended in time, and goes on with every save that is due. Two
+//! sweeps may run at once, and a sweep may be killed at any point: the next one goes on.
 
 use drives::{DrivesError, Saving};
 use platform::{InvalidSettings, Platform};
 use runs::{Closing, RunsError, SweepReport};
 
-/// Why not everything was swept.
+/// Why a sweep did not do all of its work.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
     #[error(transparent)]
@@ -22,7 +22,8 @@ pub fn check(platform: &Platform) -> Result<(), InvalidSettings> {
     Saving::new(platform).map(drop)
 }
 
-/// Neither waits for the other: credit comes back in time however slow a drive is, and the report is of the reservations.
+/// Ends reservations and goes on with saves at the same time, so that a slow drive does not delay the credit. The
+/// report is about the reservations.
 pub async fn handle(platform: &Platform) -> Result<SweepReport, SweepError> {
     let (closing, saving) = (Closing::new(platform)?, Saving::new(platform)?);
     let (swept, saved) = tokio::join!(closing.sweep(), saving.run_due());

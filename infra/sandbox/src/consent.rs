@@ -15,7 +15,7 @@ pub(crate) struct Request {
     pub(crate) query: std::collections::HashMap<String, String>,
 }
 
-/// Why no page is shown. The browser is not sent back: the address may be anybody's.
+/// Why the drive shows no consent page. It does not send the browser back either: the address may be an attacker's.
 pub(crate) enum Unfit {
     Client,
     Address,

@@ -67,7 +67,7 @@ impl Dropbox {
 }
 
 impl Sandbox {
-    /// The files in everybody's app folder, oldest first.
+    /// The files in the app folders of all persons, oldest first.
     pub fn dropbox_files(&self) -> Vec<DriveFile> {
         self.world.dropbox.folders().shown(&self.world)
     }

@@ -97,7 +97,7 @@ impl All {
         code
     }
 
-    /// A code is used up by whoever shows it, whether with success or not.
+    /// Exchanges a code for tokens. The first call uses the code up, whether it succeeds or not.
     pub(crate) fn exchange(
         &mut self,
         style: Style,

@@ -458,8 +458,9 @@ impl Ledger {
         query_at_most(query, max).await?.iter().map(read).collect()
     }
 
-    /// When the sweep looks at an account whose earliest hold ends at `earliest`. A mark stands until somebody looks, so it
-    /// never lies behind the end of a hold that is made meanwhile and lives as long as is usual.
+    /// When the sweep looks at an account whose earliest hold ends at `earliest`: a usual hold's lifetime from `now` at
+    /// the latest. A mark stands until the sweep looks, so a usual hold that is made meanwhile does not end before the
+    /// mark.
     fn mark(&self, earliest: Timestamp, now: Timestamp) -> Timestamp {
         earliest.min(now.after(self.hold_lifetime()))
     }

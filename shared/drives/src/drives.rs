@@ -80,7 +80,7 @@ pub(crate) struct Grant {
 }
 
 impl Drives {
-    /// An error when the section `drives` of the profile or a setting is wrong. Calls nobody.
+    /// An error when the section `drives` of the profile or a setting is wrong. Calls no store and no drive.
     pub fn new(platform: &Platform) -> Result<Drives, InvalidSettings> {
         let rules = platform.rules(DriveRules::read)?;
         let (vault, google, dropbox, returns) = platform.env().section(|settings| {
@@ -153,8 +153,8 @@ impl Drives {
 
     /// Ends a link that was begun: the state is used up whatever follows, the code is exchanged, the token sealed and stored.
     ///
-    /// Killed before the code is exchanged, the person begins again. Killed afterwards, the drive has a grant whose token
-    /// nobody has.
+    /// If the process is killed before it exchanges the code, the person begins again. If it is killed between that and
+    /// storing the token, the person begins again too, and the drive has a grant whose token we have lost.
     pub async fn finish(&self, callback: Callback) -> Result<(), DrivesError> {
         let Callback { kind, state, browser, returned } = callback;
         let (drive, redirect_uri) = (self.drive(kind)?, self.redirect_uri(kind)?);

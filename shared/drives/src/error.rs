@@ -20,7 +20,7 @@ pub enum DrivesError {
     /// The person has chosen no drive and named none.
     #[error("no drive was named and none is chosen")]
     NoDriveChosen,
-    /// There is no such run, output or save, or it is somebody else's.
+    /// The account has no such run, output or save.
     #[error("there is nothing to save")]
     NothingToSave,
     /// The output's time is over.

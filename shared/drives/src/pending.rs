@@ -14,10 +14,10 @@ pub(crate) const PENDING_FOR: Duration = Duration::from_secs(600);
 #[derive(Clone, PartialEq, Eq)]
 pub struct StateToken(Secret);
 
-/// What only the browser has in which the link was begun, as a cookie: 256 random bits.
+/// The content of a cookie that only the browser has in which the link was begun: 256 random bits.
 ///
-/// It is PKCE's code verifier too, so that whoever steals the code can't use it without the cookie; what the drive is shown of
-/// it, and what our row keeps, is its hash.
+/// It is PKCE's code verifier too: a thief who steals the code can't exchange it without the cookie. The address of the
+/// consent page and our row have only its hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BrowserKey(Secret);
 

@@ -89,7 +89,7 @@ impl Saves {
         self.store.page(account, limit, before).await
     }
 
-    /// Saves of all shards that somebody should look after by now.
+    /// Saves of all shards that are due: the sweep should visit them now.
     pub(crate) async fn due(&self, max: usize) -> Result<Vec<(AccountId, SaveId)>, StoreError> {
         if self.offered.is_empty() {
             return Ok(Vec::new());

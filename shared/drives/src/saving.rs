@@ -1,6 +1,6 @@
-//! Brings saves to their end. Whoever comes, the request that asked for one or the sweep, takes the save for a while, does one
-//! step after the other and notes each before the next: killed anywhere, the next visitor goes on from there, and no file is
-//! made twice, because its place was fixed first.
+//! Brings saves to their end. A visitor is the request that asked for a save, or the sweep. It claims the save for a
+//! while, does one step after the other, and notes each before the next. When a visitor was killed, the sweep goes on
+//! from the last step that was noted. It makes no file twice, because the first step fixes the file's place.
 
 use crate::drive::{
     AccessToken, Drive, DriveFailure, Opened, PART_BYTES, Part, Place, SavedFile, Sent, Session,
@@ -39,17 +39,17 @@ pub struct Saving {
 /// What one sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct SavesReport {
-    /// Saves that somebody had to look after.
+    /// Saves that were due.
     pub due: u32,
     /// Of those, in their drives now.
     pub saved: u32,
-    /// Of those, not tried again by themselves.
+    /// Of those, failed: the sweep does not try them again.
     pub given_up: u32,
-    /// Of those, not looked after this time.
+    /// Of those, not visited because of an error; the next sweep tries again.
     pub failed: u32,
 }
 
-/// How far a save is. Whoever has it can write into the upload, so it is sealed.
+/// How far a save is. A reader of it could write into the upload, so it is stored sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Work {
@@ -81,7 +81,7 @@ impl From<DriveFailure> for StepFailure {
 
 /// What ends a visit early.
 enum VisitEnd {
-    /// Somebody else has the save now.
+    /// Another visitor has written the save since; this is what it wrote.
     Overtaken(Box<Save>),
     Failed(StoreError),
 }
@@ -93,7 +93,7 @@ impl From<StoreError> for VisitEnd {
 }
 
 impl Saving {
-    /// An error when a section of the profile or a setting is wrong. Calls nobody.
+    /// An error when a section of the profile or a setting is wrong. Calls no store and no drive.
     pub fn new(platform: &Platform) -> Result<Saving, InvalidSettings> {
         Ok(Saving {
             drives: Drives::new(platform)?,
@@ -418,7 +418,7 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// Notes what has become of the save. Whoever took it meanwhile goes on with it.
+    /// Writes what has become of the save. If another visitor wrote the row first, this visit ends.
     async fn write(&mut self, next: Save) -> Result<(), VisitEnd> {
         match self.saving.saves.store().replace(&self.save, &next).await? {
             Written::Done => {

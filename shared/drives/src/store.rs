@@ -182,7 +182,7 @@ impl DriveStore {
         Ok(())
     }
 
-    /// The link that waits for this state, once: whoever asks again with the same state gets `None`.
+    /// Takes the link that waits for this state. A second call with the same state gets `None`.
     pub(crate) async fn take(&self, state: &StateToken) -> Result<Option<PendingLink>, StoreError> {
         let update = self
             .dynamo
@@ -216,7 +216,7 @@ impl DriveStore {
         self.put(save, None).await
     }
 
-    /// Writes what has become of a save, unless somebody else was faster: then what they wrote.
+    /// Writes `next` if the row is still as `seen`. If another visitor wrote first, gives what stands there.
     pub(crate) async fn replace(&self, seen: &Save, next: &Save) -> Result<Written, StoreError> {
         self.put(next, Some(seen.version)).await
     }
@@ -282,7 +282,7 @@ impl DriveStore {
         query_page(query, limit, read_save, |key| Item::new(DRIVE_SAVES.name, key).parsed("id")).await
     }
 
-    /// Saves of one shard that somebody should look after by now, those that wait longest first.
+    /// Saves of one shard that are due by `now`, those that wait longest first.
     pub(crate) async fn due(
         &self,
         shard: u8,

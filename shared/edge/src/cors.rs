@@ -67,8 +67,9 @@ fn allowed_origin(edge: &Edge, headers: &HeaderMap) -> Option<HeaderValue> {
     edge.origins()?.contains(origin).then(|| origin.clone())
 }
 
-/// Nobody signs in by a cookie here. The one cookie there is binds a drive to the browser in which its link was begun, and a
-/// browser keeps it from a page on another host of the same site only if credentials are allowed.
+/// Allows credentials for one cookie: the one that binds a drive to the browser in which its link was begun. When a
+/// page on another host of the same site makes the call, the browser keeps the cookie only if the answer allows
+/// credentials. No cookie signs a person in.
 fn allow(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);

@@ -100,7 +100,7 @@ const OF_KMS: &str = "k1.";
 const OF_LOCAL: &str = "l1.";
 
 impl Vault {
-    /// Reads `DRIVE_VAULT`, and `SEALING_KEYS` where it is absent. Calls nobody.
+    /// Reads `DRIVE_VAULT`, and `SEALING_KEYS` where it is absent. Does not call KMS.
     pub fn read(platform: &Platform, settings: &mut Settings<'_>) -> Vault {
         let lock = match settings.optional("DRIVE_VAULT") {
             Some(key) => Lock::Kms { key, endpoint: settings.optional("AWS_ENDPOINT_URL_KMS") },

@@ -211,9 +211,10 @@ pub static RUN_AFTER: Wait = wait("a run after its providers", ms(45_000), &[Ins
 /// Gateway puts up with.
 pub static RUN_ANSWER: Wait =
     wait("a run's one answer", ms(297_000), &[Inside::Function("RunTool"), Inside::Reservation]);
-/// How often who writes a text asks whether it is listened to elsewhere, and shows it there.
+/// How often the process that writes a text asks whether there is a listener at another process, and stores the text
+/// for it.
 pub static LIVE_TEXT: Wait = wait("a text shown elsewhere", ms(2_000), &[Inside::Wait(&RUN_PROGRESS)]);
-/// All visits of one poll to runs that nobody listens to; each ends sooner where less is left.
+/// All visits of one poll to the runs that are due; a visit ends sooner where less of this time is left.
 pub static POLL: Wait = wait("a poll of jobs", ms(260_000), &[Inside::Function("RunPoll")]);
 /// A run that is followed by its owner: no visit is begun later than a budget, and all of them end by then.
 pub static FOLLOWING: Wait = wait("a run that is followed", ms(300_000), &[Inside::Function("RunTool")]);

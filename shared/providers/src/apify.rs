@@ -1,7 +1,8 @@
 //! Apify: programs of others ("actors") that gather public facts (`docs/facts/providers.md`, "Apify").
 //!
-//! A run of an actor is started once and looked at until it is over. No key of ours stops a second start, but each run keeps
-//! the input it was started with, and ours names our run in it: a start whose answer was lost is found again by that.
+//! A run of an actor is started once and looked at until it is over. Apify takes no key that stops a second start. But
+//! Apify keeps the input of each run, and our input names our run: a run whose start was not answered is found by its
+//! input.
 
 mod captions;
 mod dollars;
@@ -32,11 +33,12 @@ use tokio::time::Instant;
 use url::Url;
 pub use webhook::{ApifyWebhook, Unbelieved};
 
-/// How many times the estimate a run may cost before Apify's sum is not believed: the limit it was started with ends it.
+/// A cost that Apify tells is believed up to this many times the estimate: Apify ends a run at the limit that it was
+/// started with.
 const PLAUSIBLE_FACTOR: u64 = 2;
 
-/// After how many looks in a row a run that is not listed was never started. Whoever asked for it has been lost for longer
-/// than the start may take.
+/// A run that this many looks in a row do not find in the actor's list was never started. The looks begin after the
+/// lease of the process that asked for the start, which lasts longer than a start may take.
 const NOWHERE_LOOKS: u32 = 2;
 
 /// One actor of Apify's, for one kind of work.
@@ -116,7 +118,7 @@ impl Apify {
         }
         match refusal::of(&ErrorAnswer::read(response, half).await) {
             Refusal::Certain(failure) => Err(failure),
-            // Apify says itself that it failed; whether it had begun is asked once.
+            // Apify itself answers that it failed. One look at the actor's list tells whether the run was started.
             Refusal::Failed(failure) => match self.sought(order, asked_at, limit).await {
                 Sought::There(ticket) => Ok(ticket),
                 Sought::Nowhere | Sought::Unknown => Err(failure),
@@ -125,7 +127,8 @@ impl Apify {
         }
     }
 
-    /// Whether the run was started after all. One that shows up only later is named by its webhook, or nobody knows of it.
+    /// Looks in the actor's list until `limit` whether Apify started the run after all. A run that is listed only after
+    /// `limit` is found only if Apify's webhook names it.
     async fn in_doubt(
         &self,
         order: &JobOrder,
@@ -156,7 +159,7 @@ impl Apify {
         Ok(url)
     }
 
-    /// Checked again whenever it is used: it becomes a part of an address.
+    /// Apify's id of the run. It is checked at each use, because it becomes a part of an address.
     fn run_of(ticket: &Ticket) -> Result<&str, Failure> {
         match &ticket.place {
             Place::Apify { run } if run::is_id(run) => Ok(run),

@@ -158,8 +158,8 @@ impl Comfyui {
         }
     }
 
-    /// Work that failed costs nothing but the machine's time, and is not to be had. Of several images all must be there:
-    /// those that are were made at our cost.
+    /// All files that were ordered must be there. Fewer files are a failure, at the cost of those that ComfyUI made; a
+    /// prompt that failed without a file costs 0.
     fn finished(&self, files: &[SavedFile], order: &JobOrder) -> Result<Finished, Failure> {
         let wanted = order.request.image().map_or(1, |image| image.count);
         let cost = self.estimate(order);
@@ -234,8 +234,9 @@ impl Comfyui {
         }
     }
 
-    /// Best effort. Servers of 2026 stop a prompt by its id, older ones only take a pending one off the queue: their
-    /// interrupt would stop somebody else's.
+    /// Best effort. A ComfyUI server of 2026 stops a prompt by its id (the first request). An older server only takes a
+    /// waiting prompt off the queue (the second request). `/interrupt` is not called: it stops the prompt that is
+    /// running, which may be another run's.
     async fn take_back(&self, id: &str, limit: Instant) {
         let now = Instant::now();
         let half = now + limit.saturating_duration_since(now) / 2;
@@ -281,12 +282,13 @@ impl JobAdapter for Comfyui {
         Ok(Submitted::Taken(ticket(self.submitted(order, limit).await?)))
     }
 
-    /// The prompt has the id that we chose: whether the server has it, its list and history tell.
+    /// The prompt has the id that we chose. Whether ComfyUI has it is found out by the next look at its queue and
+    /// history.
     async fn find(&self, order: &JobOrder, _: Timestamp, _: Instant) -> Found {
         Found::There(ticket(prompt_id(order.run)))
     }
 
-    /// It tells us nothing by itself.
+    /// ComfyUI sends us no webhooks.
     fn named(&self, _: &str) -> Option<Ticket> {
         None
     }

@@ -1,6 +1,7 @@
 //! Groq's Whisper: a form with a recording, answered with what is said in it (`docs/facts/providers.md`, "Groq's Whisper").
 //!
-//! The answer comes with the call and nobody can ask for it again: when it is lost, the work is paid and gone.
+//! Groq sends the transcript once, in its answer to the call. When that answer is lost, the transcript is lost and paid
+//! for.
 
 mod answer;
 mod cut;
@@ -85,7 +86,7 @@ impl Groq {
             let form = self.form(&task).text("url", task.sound.link.expose().as_str());
             match self.ask(form.finished(), task.seconds, limit).await {
                 Ok(answer) => heard.add(answer, task.seconds),
-                // It can't fetch from everywhere that we can read from.
+                // Groq can't fetch from every address that we can read from.
                 Err(Refused::Unfetched) if self.hearable.fits(task.sound.bytes) => {
                     self.hear_whole(&task, &mut heard).await?;
                 }
@@ -163,7 +164,7 @@ impl Groq {
         loop {
             let failure = match self.ask_for(task, sound.clone(), seconds).await {
                 Ok(answer) => return Ok(answer),
-                // Nothing is paid yet: the chain asks again, or somebody else.
+                // Nothing is paid yet: the chain asks Groq again, or the next provider.
                 Err(failure) if heard.is_empty() => return Err(failure),
                 Err(failure) => failure,
             };
@@ -221,7 +222,7 @@ impl Groq {
         Ok(Answer { id: answer.id.or(id), ..answer })
     }
 
-    /// Only whoever asked had the answer.
+    /// The failure of a run whose process was lost after it had asked: only that process could receive Groq's answer.
     fn gone(&self, order: &JobOrder) -> Failure {
         Failure::new(FailureClass::BrokenStream).costing(self.estimate(order), true)
     }
@@ -230,7 +231,7 @@ impl Groq {
 impl Refused {
     fn failure(self) -> Failure {
         match self {
-            // The address was ours to make readable.
+            // We gave Groq an address that it can't read: the fault is ours.
             Refused::Unfetched => FailureClass::RequestRefused.into(),
             Refused::For(failure) => failure,
         }
@@ -264,7 +265,7 @@ impl JobAdapter for Groq {
         Found::Lost
     }
 
-    /// Groq tells nobody of anything.
+    /// Groq sends no webhooks.
     fn named(&self, _: &str) -> Option<Ticket> {
         None
     }

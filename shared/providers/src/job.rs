@@ -21,18 +21,20 @@ pub(crate) const SUBMIT_MAX: Duration = Duration::from_secs(30);
 pub struct JobOrder {
     /// Which run it is; where a provider lets us, its job is named after it.
     pub run: RunId,
-    /// Who it is done for. The breaker counts different accounts; no provider and no log hears of it.
+    /// The account that ordered it. The breaker counts different accounts. No provider is told of it, and no log names
+    /// it.
     pub account: AccountId,
     /// What is wanted.
     pub request: Request,
     /// All attempts together may cost this much: a step that could cost more is left out.
     pub cost_max: CostCents,
-    /// Below it providers tell that they are finished, if they can and we can be reached; it ends with a slash.
+    /// Below this address providers call a webhook when a job is finished; it ends with a slash. `None`: they are given
+    /// no webhook, and their jobs are only looked at.
     pub webhooks: Option<Url>,
 }
 
 impl JobOrder {
-    /// Where `provider` tells that this job is finished.
+    /// The webhook that `provider` calls when this job is finished.
     pub(crate) fn webhook(&self, provider: ProviderName) -> Option<Url> {
         self.webhooks.as_ref()?.join(&format!("{provider}/{}", self.run)).ok()
     }
@@ -66,7 +68,7 @@ pub(crate) enum Place {
     Apify {
         run: String,
     },
-    /// Nowhere: the answer came with the call, and only whoever made it has it.
+    /// The provider keeps no job: its answer brought the result, and only the process that asked has it.
     Answered,
 }
 
@@ -95,13 +97,13 @@ impl fmt::Debug for Ticket {
 /// What became of the question whether a provider has a job of ours.
 #[derive(Debug)]
 pub enum Found {
-    /// It has it.
+    /// The provider has the job.
     There(Ticket),
-    /// It surely has not.
+    /// The provider surely does not have the job.
     Nowhere,
-    /// There is no way to know.
+    /// What the provider tells does not show whether it has the job.
     Unknowable,
-    /// Whatever became of it, nobody can have it any more: the answer went with its connection.
+    /// The provider sends its result once, in its answer to the call, and that answer is lost.
     Lost,
 }
 
@@ -230,8 +232,8 @@ pub(crate) trait JobAdapter: Send + Sync {
         tell: Tell<'_>,
     ) -> Result<Watched, Failure>;
 
-    /// Takes the job back (`None`), or what it made meanwhile: that is paid. A failure is a definite end; of class
-    /// `unknown_outcome` nobody knows what becomes of the job.
+    /// Takes the job back (`None`). What a job that finished meanwhile has made is returned, and it is paid. A failure
+    /// is a definite end, except one of class `unknown_outcome`: then the job may still go on at the provider.
     async fn withdraw(
         &self,
         ticket: &Ticket,

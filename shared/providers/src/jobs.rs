@@ -17,7 +17,8 @@ use tracing::{error, info, warn};
 
 /// The share in which a job is taken back, or its file fetched.
 const END_SHARE: u32 = 4;
-/// How much longer than a call may take whoever makes it is left alone: the time to store what came of it.
+/// How much longer than its call a visitor is left alone by the other visitors: the time to store what came of the
+/// call.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
 
 /// One visit to a run's work: the time as it goes on, how long the visitor looks, and when all calls must be over.
@@ -62,7 +63,7 @@ impl Visit {
     }
 }
 
-/// Who is to be asked, and how long whoever asks is left alone.
+/// Which step is to be asked, and for how long the other visitors leave the one that asks alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
     step: usize,
@@ -70,7 +71,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Whether the provider works while it is asked, for longer than whoever asks can stay.
+    /// Whether the provider answers only when its work is done, and may take longer for that than the visit has left.
     pub fn outlasts(&self, visit: Visit) -> bool {
         let patience = self.lease.saturating_sub(LEASE_MARGIN);
         patience > SUBMIT_MAX && patience > visit.left()
@@ -87,7 +88,7 @@ impl Choice {
 pub struct Asked {
     /// The state that follows.
     pub work: Work,
-    /// What the provider made, if its answer brought that: only whoever asked has it.
+    /// What the provider made, if its answer brought that: only the process that asked has it.
     pub finished: Option<Finished>,
 }
 
@@ -103,7 +104,7 @@ pub enum Visited {
 }
 
 impl Chain {
-    /// Who is to be asked next. `Err`: the state that says that nobody is.
+    /// The step that is to be asked next. `Err`: no step can be asked, and this is the state that says so.
     pub async fn choose(&self, work: &Work, order: &JobOrder) -> Result<Choice, Work> {
         let measure = order.request.measure();
         let left = order.cost_max.checked_sub(spent(work)).unwrap_or_default();
@@ -172,12 +173,13 @@ impl Chain {
         }
     }
 
-    /// Finds out whether the provider has the work, after whoever asked it was lost.
+    /// Finds out whether the provider has the work, after the process that asked it was lost.
     pub async fn find(&self, work: &Work, order: &JobOrder, asked_at: Timestamp, visit: Visit) -> Work {
         let Some((step, adapter)) = self.job_step(work) else { return self.without_adapter(work) };
         let failure = match adapter.find(order, asked_at, visit.at_most(times::PROVIDER_LOOK.limit)).await {
             Found::There(ticket) => {
-                // Its time began when it was asked, and a process was lost in it: it gets what a fresh one would.
+                // The job's time counts from when it was asked for. The process that asked was lost, so the time that
+                // passed since is added: from now on the job has as long as a new one.
                 return work.known(
                     ticket,
                     visit.now(),
@@ -223,7 +225,7 @@ impl Chain {
                 Visited::Finished(finished)
             }
             Ok(Watched::GoesOn) => Visited::GoesOn,
-            // It tells nothing any more: it is taken back, or what it made is taken.
+            // The provider has long refused to show the job: the job is taken back, or what it made is taken.
             Ok(Watched::Refused(class)) => self.taken_back(work, ticket, order, visit, class).await,
             Err(failure) => {
                 let failure = failure.with_request_id(ticket.id.clone());
@@ -232,8 +234,8 @@ impl Chain {
         }
     }
 
-    /// Takes the job back: its time is up, or its owner wants it to end. What a provider is at work on when its owner
-    /// wants it to end goes on.
+    /// Takes the job back: its time is up, or its owner wants it to end. When the owner wants it to end and the
+    /// provider is already at work on it, the job goes on.
     pub async fn withdraw(&self, work: &Work, ticket: &Ticket, order: &JobOrder, visit: Visit) -> Visited {
         if work.must_end() && visit.now() < work.deadline() {
             let mut sign = None;
@@ -271,7 +273,8 @@ impl Chain {
         Visited::Next(self.failed(work, step, adapter, order, failure, visit.now()).await)
     }
 
-    /// Fetches what was made. `Err`: the state after it could not be had; it is paid all the same.
+    /// Fetches what the provider made. `Err`: the state after it could not be fetched; the provider is paid all the
+    /// same.
     pub async fn fetch(
         &self,
         work: &Work,
@@ -287,7 +290,7 @@ impl Chain {
         }
     }
 
-    /// The state after what was made broke off while it was passed on, again and again; it is paid all the same.
+    /// The state after the provider's file could not be stored whole; the provider is paid all the same.
     pub async fn broken_off(
         &self,
         work: &Work,
@@ -313,7 +316,7 @@ impl Chain {
         self.failed(work, step, adapter, order, failure, now).await
     }
 
-    /// Whether a provider is being asked that works while it is asked.
+    /// Whether a visitor is asking a provider that answers only when its work is done.
     pub fn works_while_asked(&self, work: &Work) -> bool {
         let adapter = self.job_step(work).map(|(_, adapter)| adapter);
         work.is_asking() && adapter.is_some_and(|adapter| adapter.submit_patience() > SUBMIT_MAX)
@@ -351,7 +354,7 @@ impl Chain {
         Some((step, step.job()?))
     }
 
-    /// The profile or the settings changed while a run was under way, and nobody knows its provider any more.
+    /// The profile or the settings changed while a run was under way: its provider is not configured any more.
     fn without_adapter(&self, work: &Work) -> Work {
         error!("a run's provider is not configured any more");
         work.without_provider(FailureClass::Auth)

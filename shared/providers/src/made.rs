@@ -1,4 +1,4 @@
-//! What a provider made, in a shape of ours, whoever made it.
+//! What a provider made, in one shape for all providers.
 
 use crate::Artifact;
 use crate::failure::{Failure, FailureClass};
@@ -17,9 +17,9 @@ use url::Url;
 /// One thing that a provider made.
 #[derive(Debug)]
 pub enum Made {
-    /// A whole picture, looked at.
+    /// A whole picture, whose bytes were checked.
     Picture(Artifact),
-    /// A file that comes in pieces. Nobody has looked at it.
+    /// A file that comes in pieces. Its content is not checked here.
     File(MadeFile),
     /// What was said, with its times.
     Transcript(Transcript),
@@ -59,10 +59,10 @@ pub struct Segment {
 /// Why a file's content did not come to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BrokenOff {
-    /// It may be there in a moment.
+    /// The file may be readable in a moment.
     #[error("a provider's file broke off")]
     ForNow,
-    /// It is gone, or lies where we do not go.
+    /// The provider has deleted the file, or its address redirects, which we do not follow.
     #[error("a provider's file is not to be had")]
     ForGood,
 }
@@ -105,7 +105,7 @@ impl MadeFile {
     }
 }
 
-/// How often a file that breaks off is gone on with behind what has come of it.
+/// How often a file that breaks off is asked for again, from the first byte that has not come.
 const RESUMED_MAX: u32 = 3;
 
 /// A file on its way to us.

@@ -1,6 +1,6 @@
 //! omnivoice-server on a machine of ours (`docs/facts/providers.md`, "omnivoice-server", after its routers).
 //!
-//! It answers with the sound itself: whoever asked has it, and nobody else can have it any more.
+//! It answers with the sound itself and keeps no copy: only the process that asked gets the sound.
 
 mod form;
 mod refusal;
@@ -65,7 +65,8 @@ impl Omnivoice {
         Some(Omnivoice { platform: platform.clone(), headers, speech, clone, settings })
     }
 
-    /// What is sent. A recording is read from our own store first, and a voice we do not know is nobody's.
+    /// The request to the server. A recording is read from our own store first. A voice or language that our lists do
+    /// not have fails with `unavailable`.
     async fn request(&self, speech: &SpeechRequest, limit: Instant) -> Result<reqwest::Request, Failure> {
         let language = voices::language(&speech.language).ok_or(FailureClass::Unavailable)?.omnivoice;
         let request_timeout_s = work_seconds(limit.saturating_duration_since(Instant::now()));
@@ -125,7 +126,7 @@ impl Omnivoice {
         }
     }
 
-    /// The machine has worked, and what it made is gone with the connection that it came by.
+    /// The failure of a call whose answer was lost: the server has worked, and the sound is gone with the connection.
     fn lost(&self, order: &JobOrder) -> Failure {
         Failure::new(FailureClass::BrokenStream).costing(self.estimate(order), true)
     }
@@ -141,7 +142,7 @@ impl JobAdapter for Omnivoice {
         &self.settings.timing
     }
 
-    /// The answer is the work itself.
+    /// The whole patience: the server answers when the sound is made.
     fn submit_patience(&self) -> Duration {
         self.settings.timing.first_content
     }
@@ -177,22 +178,22 @@ impl JobAdapter for Omnivoice {
         }
     }
 
-    /// It keeps nothing that it has made.
+    /// The server keeps nothing that it has made.
     async fn find(&self, _: &JobOrder, _: Timestamp, _: Instant) -> Found {
         Found::Lost
     }
 
-    /// It tells us nothing by itself.
+    /// The server sends no webhooks.
     fn named(&self, _: &str) -> Option<Ticket> {
         None
     }
 
-    /// Only whoever asked has the sound: for everybody else it is lost.
+    /// Only the process that asked had the sound. A look comes after that process was lost, so the sound is lost.
     async fn watch(&self, _: &Ticket, order: &JobOrder, _: Instant, _: Tell<'_>) -> Result<Watched, Failure> {
         Err(self.lost(order))
     }
 
-    /// There is nothing to be taken back: it is made, and whoever asked has it.
+    /// The server has no job to take back: the sound is made, and it is lost with the process that asked.
     async fn withdraw(&self, _: &Ticket, order: &JobOrder, _: Instant) -> Result<Option<Finished>, Failure> {
         Err(self.lost(order))
     }
@@ -209,7 +210,7 @@ fn can_be_heard(recording: &SourceFile) -> bool {
     recording.bytes <= RECORDING_BYTES_MAX && RECORDINGS.contains(&recording.extension)
 }
 
-/// How long the server may work: no longer than anybody waits for it.
+/// How many seconds the server may work: no longer than our call waits for it.
 fn work_seconds(patience: Duration) -> u64 {
     patience.as_secs().clamp(1, WORK_SECONDS_MAX)
 }

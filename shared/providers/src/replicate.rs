@@ -76,7 +76,8 @@ impl Replicate {
         Some(Replicate { platform: platform.clone(), headers, hosts, predictions, settings })
     }
 
-    /// `None`: no model here speaks this language, or nobody's voice is there to speak with.
+    /// `None`: no model here speaks this language, the models can't read the recording's format, or a voice of ours is
+    /// asked for and `REPLICATE_SPEAKER_URL` is not set.
     fn creation<'a>(&'a self, order: &JobOrder, speech: &'a SpeechRequest) -> Option<Creation<'a>> {
         let webhook = order.webhook(ProviderName::Replicate).map(String::from);
         let version = self.version(&speech.language)?;
@@ -112,15 +113,16 @@ impl Replicate {
         }
     }
 
-    /// A life in which its machine can't cost more than the price pays, nor longer than anybody waits for it. It counts
-    /// from the creation, so it bounds the machine's time whatever the prediction waits for.
+    /// How many seconds Replicate lets the prediction live: its machine can't cost more than the price pays, and the
+    /// life is no longer than our patience, but five seconds at least. Replicate counts from the creation, so the life
+    /// bounds the machine's time however long the prediction waits for its start.
     fn life_seconds(&self, order: &JobOrder) -> u64 {
         let second = self.settings.second_cost.micro_cents();
         let paid = self.estimate(order).micro_cents().checked_div(second).unwrap_or(u64::MAX);
         paid.min(self.settings.timing.first_content.as_secs()).max(LIFE_SECONDS_MIN)
     }
 
-    /// Nobody knows whether there is a prediction of this order.
+    /// The failure of a submit of which it is not known whether Replicate made a prediction.
     fn in_doubt(&self, order: &JobOrder) -> Failure {
         Failure::new(FailureClass::UnknownOutcome).costing(self.estimate(order), true)
     }
@@ -157,7 +159,7 @@ impl Replicate {
                 let answer = ErrorAnswer::read(response, until).await;
                 let failure = refusal::failure(&answer, speech.text.expose());
                 match answer.status.as_u16() {
-                    // A gateway did not hear the end of it.
+                    // A gateway answered, without an answer of Replicate's own.
                     502 | 504 | 520..=529 => self.looked_for(order, asked_at, limit).await,
                     500.. => self.taken_all_the_same(order, asked_at, failure, limit).await,
                     _ => Err(failure),
@@ -166,7 +168,8 @@ impl Replicate {
         }
     }
 
-    /// Until the prediction is in the list, or `limit`. That it is not there yet proves nothing.
+    /// Looks until the prediction is in Replicate's list, or `limit`. A prediction that is not listed yet may still be
+    /// listed later, so the outcome is unknown then.
     async fn looked_for(
         &self,
         order: &JobOrder,
@@ -186,7 +189,8 @@ impl Replicate {
         }
     }
 
-    /// A server's error may hide a prediction. One that the list does not have was refused.
+    /// Replicate may have made a prediction although it answered with a server error. If its list does not have the
+    /// prediction, the submit was refused.
     async fn taken_all_the_same(
         &self,
         order: &JobOrder,
@@ -218,7 +222,7 @@ impl JobAdapter for Replicate {
         })
     }
 
-    /// The most that it can cost: its life ends before more.
+    /// The most that the prediction can cost: Replicate ends it before it costs more.
     fn estimate(&self, order: &JobOrder) -> CostCents {
         StepPrice::Characters(self.settings.speech_cost).at_worst(order.request.measure()).unwrap_or_default()
     }
@@ -228,7 +232,8 @@ impl JobAdapter for Replicate {
         self.submitted(order, speech, limit).await.map(Submitted::Taken)
     }
 
-    /// The list of our predictions has their input, and with it the run that marks its speaker.
+    /// Looks in Replicate's list of our predictions: it shows their input, and the speaker's address in it names our
+    /// run.
     async fn find(&self, order: &JobOrder, asked_at: Timestamp, limit: Instant) -> Found {
         let mut looks = Looks::new(self.settings.timing.poll, limit);
         loop {
@@ -267,10 +272,10 @@ impl JobAdapter for Replicate {
         self.taken_back(prediction(ticket)?, order, limit).await
     }
 
-    /// Whoever stores the file fetches it: it may be long.
+    /// Fetches nothing yet. The file may be large, so the caller reads it piece by piece while it stores it.
     async fn fetch(&self, finished: &Finished, _: &JobOrder, _: Instant) -> Result<Vec<Made>, Failure> {
         let Brought::Files(files) = &finished.brought else { return Err(FailureClass::Unavailable.into()) };
-        // Files are public, and our key is the API's alone.
+        // The files are public. Our key is sent to the API only.
         let made =
             |file: &RemoteFile| Made::File(MadeFile::there(&self.platform, file.0.clone(), HeaderMap::new()));
         Ok(files.iter().map(made).collect())
@@ -290,8 +295,8 @@ fn prediction_id(text: &str) -> Option<String> {
         .filter(|plain| plain == text && plain.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// The speaker's address with the run as its fragment: a fragment is never sent to whoever has the file (RFC 3986 § 3.5),
-/// and comes back in the list of predictions.
+/// The speaker's address with the run's id as its fragment. A fragment is never sent to the server that has the file
+/// (RFC 3986 § 3.5), and Replicate shows it in its list of predictions.
 fn marked(speaker: &Url, run: RunId) -> String {
     let mut marked = speaker.clone();
     marked.set_fragment(Some(&run.to_string()));

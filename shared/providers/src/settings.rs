@@ -112,7 +112,7 @@ pub(crate) struct ReplicateSettings {
     pub(crate) xtts_version: String,
     /// `REPLICATE_VIXTTS_VERSION`: the model that speaks Vietnamese; absent: it is not spoken here.
     pub(crate) vixtts_version: Option<String>,
-    /// `REPLICATE_SPEAKER_URL`: the recording whose voice speaks when nobody brought one.
+    /// `REPLICATE_SPEAKER_URL`: the recording whose voice speaks when the request brings none.
     pub(crate) speaker: Option<Url>,
     /// `REPLICATE_SPEECH_COST_CENTS`: what a thousand characters cost at most; a job that would cost more is ended.
     pub(crate) speech_cost: CostCents,

@@ -11,7 +11,7 @@ use url::Url;
 /// A file that the work begins with: checked, of a known type, and to be read by a link of ours that soon ends.
 #[derive(Clone)]
 pub struct SourceFile {
-    /// Whoever has it can read the file: it goes to the provider that needs the file, and nowhere else.
+    /// Anything that has this link can read the file: it is given to the provider that needs the file, and to no other.
     pub link: Private<Url>,
     /// As in a `content-type` header.
     pub media_type: &'static str,

@@ -1,4 +1,4 @@
-//! Every step that a tool's chain can name: what it makes, what it is paid for, and who does it here.
+//! Every step that a tool's chain can name: what it makes, what it is paid for, and which adapter does it.
 
 use crate::ProviderName;
 use crate::adapter::{Adapter, Kind, Step, Worker};
@@ -30,7 +30,7 @@ pub(crate) struct Spec {
 pub(crate) fn specs(settings: &ProviderSettings) -> Vec<Spec> {
     use ProviderName::{Anthropic, Apify, Comfyui, Deepseek, Fal, Groq, Omnivoice, Replicate};
     let spec = |name, provider, kind, price| Spec { name, provider, kind, price };
-    // Without it nothing is paid for it.
+    // A provider of our own that is not configured has no cost setting: its steps have the price 0.
     let own = |cost: Option<CostCents>| cost.unwrap_or_default();
     let comfyui = settings.comfyui.as_ref();
     let omnivoice = settings.omnivoice.as_ref();
@@ -87,7 +87,7 @@ pub(crate) fn specs(settings: &ProviderSettings) -> Vec<Spec> {
     ]
 }
 
-/// Every step with whoever does its work here.
+/// Every step, with the adapter that does its work; a step whose provider is not configured has none.
 pub(crate) fn steps(platform: &Platform, settings: ProviderSettings) -> Vec<Arc<Step>> {
     let specs = specs(&settings);
     let mut workers = workers(platform, settings);
@@ -100,7 +100,7 @@ pub(crate) fn steps(platform: &Platform, settings: ProviderSettings) -> Vec<Arc<
     specs.into_iter().map(step).collect()
 }
 
-/// Those that are configured.
+/// The adapters of the steps whose providers are configured, by the steps' names.
 fn workers(platform: &Platform, settings: ProviderSettings) -> Vec<(&'static str, Worker)> {
     let mut all = Vec::new();
     if let Some([chat, reasoner]) = Deepseek::models(platform, settings.deepseek) {

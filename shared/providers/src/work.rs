@@ -1,8 +1,10 @@
-//! How far a run's work at its providers is, as data: whoever comes next goes on from it, whether the process that began
-//! it lives or not.
+//! How far a run's work at its providers is, as data. Any process goes on from it, whether the process that began the
+//! work lives or not. A process that works on a run's stored state is a visitor: it comes with the run's own request,
+//! the poll, a provider's webhook, a listener, or the owner's wish to cancel.
 //!
-//! Everything here is a pure function of what is stored, what a provider was heard to say, and the time. Who acts on it
-//! writes the next state first, on condition that the one before still stands: of two who would ask a provider, one does.
+//! Everything here is a pure function of what is stored, what a provider told, and the time. A visitor stores the next
+//! state before it acts, on condition that the state before is still the stored one: of two visitors that would ask a
+//! provider, only one does.
 
 use crate::failure::Failure;
 use crate::{Attempt, FailureClass, Ticket};
@@ -13,30 +15,30 @@ use std::time::Duration;
 /// Tries per provider and run.
 const TRIES: u32 = 2;
 
-/// More beginnings of an end are not told apart.
+/// `finishings` counts up to this number and no further.
 const FINISHINGS_COUNTED: u32 = 9;
 
-/// How long a job that was finished once is looked for, when whoever fetched it was lost.
+/// How long a visitor looks for a job that was finished once, when the visitor that fetched it was lost.
 const FINISHED_AGAIN: Duration = Duration::from_secs(30);
 
 /// How far the work is. A new state follows from an old one by the methods here, and by nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Work {
-    /// Of the chain: who is asked, or will be asked next.
+    /// The step of the chain that is asked, or will be asked next.
     step: usize,
     /// How often it was asked before, for this work.
     tries: u32,
     phase: Phase,
     /// Attempts that are over, in order.
     attempts: Vec<Attempt>,
-    /// Nobody is asked any more from then on, and what a provider has not finished is taken back.
+    /// From then on no provider is asked, and a job that a provider has not finished is taken back.
     deadline: Timestamp,
-    /// The credit is held until then; what is in doubt is waited for until then.
+    /// The credit is held until then. Until then a provider's webhook may name a job that is in doubt.
     held_until: Timestamp,
     /// Its owner wants it to end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     must_end: bool,
-    /// How often somebody has begun to fetch and book what a provider made.
+    /// How many times a visitor has begun to fetch and book what a provider made.
     #[serde(default, skip_serializing_if = "is_zero")]
     finishings: u32,
 }
@@ -48,31 +50,32 @@ fn is_zero(count: &u32) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 enum Phase {
-    /// Nobody has been asked, or the last one has failed. Whoever comes from then on asks.
+    /// No provider has been asked, or the last one has failed. The first visitor that comes from then on asks one.
     Idle { from: Timestamp },
-    /// Somebody is asking, and is left alone until then.
+    /// A visitor is asking a provider. The other visitors leave it alone until then.
     Asking { since: Timestamp, until: Timestamp },
     /// A provider may have taken the work, and we have no name for it there.
     Doubtful { since: Timestamp },
     /// A provider has taken the work and has until then.
     Taken { ticket: Ticket, since: Timestamp, until: Timestamp },
-    /// A provider has finished, somebody is fetching and booking what it made, and is left alone until then.
+    /// A provider has finished. A visitor is fetching and booking what it made; the others leave it alone until then.
     Finishing { ticket: Ticket, since: Timestamp, until: Timestamp },
-    /// Nobody serves it.
+    /// No provider has served it, and none is asked any more.
     Failed { class: FailureClass },
 }
 
 /// What is to be done now.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next<'a> {
-    /// Nothing before then: somebody else is at it, or a provider asked for a pause.
+    /// Nothing before then: another visitor is at work on it, a provider asked for a pause, or a job is in doubt.
     Wait {
         /// When to come again.
         until: Timestamp,
     },
     /// Ask the next provider of the chain.
     Ask,
-    /// Whoever asked was lost in the middle: find out whether the provider has the work.
+    /// The visitor that asked a provider was lost before it stored the answer: find out whether the provider has the
+    /// work.
     Find {
         /// When it was asked.
         since: Timestamp,
@@ -93,7 +96,7 @@ pub enum Next<'a> {
     GiveUp(GivenUp),
 }
 
-/// Why nobody works on it any more.
+/// Why no provider works on it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GivenUp {
     /// No provider served it; this is how the last one failed.
@@ -118,7 +121,7 @@ impl Work {
         }
     }
 
-    /// What whoever comes now does.
+    /// What a visitor that comes now does.
     pub fn next(&self, now: Timestamp) -> Next<'_> {
         match &self.phase {
             Phase::Failed { class } => Next::GiveUp(GivenUp::Failed(*class)),
@@ -138,7 +141,7 @@ impl Work {
         }
     }
 
-    /// Of the chain: who is asked, or will be asked next.
+    /// The step of the chain that is asked, or will be asked next.
     pub(crate) fn step(&self) -> usize {
         self.step
     }
@@ -153,7 +156,7 @@ impl Work {
         &self.attempts
     }
 
-    /// Nobody is asked any more from then on.
+    /// From then on no provider is asked.
     pub fn deadline(&self) -> Timestamp {
         self.deadline
     }
@@ -163,22 +166,22 @@ impl Work {
         !matches!(self.phase, Phase::Idle { .. } | Phase::Failed { .. })
     }
 
-    /// Somebody is asking a provider.
+    /// Whether a visitor is asking a provider, as far as is stored.
     pub fn is_asking(&self) -> bool {
         matches!(self.phase, Phase::Asking { .. })
     }
 
-    /// A provider has finished, and somebody fetches and books what it made.
+    /// Whether a provider has finished and a visitor is fetching and booking what it made, as far as is stored.
     pub fn is_finishing(&self) -> bool {
         matches!(self.phase, Phase::Finishing { .. })
     }
 
-    /// A provider may have the work, and nobody knows what it is called there.
+    /// Whether a provider may have the work, while the provider's name for it is not known.
     pub fn is_doubtful(&self) -> bool {
         matches!(self.phase, Phase::Doubtful { .. })
     }
 
-    /// Somebody asks or asked a provider, and its name for the work is not known.
+    /// Whether a visitor asks or asked a provider, and the provider's name for the work is not known.
     pub(crate) fn lacks_a_ticket(&self) -> bool {
         matches!(self.phase, Phase::Asking { .. } | Phase::Doubtful { .. })
     }
@@ -202,12 +205,12 @@ impl Work {
         }
     }
 
-    /// How the last attempt failed; `unavailable` if nobody was asked.
+    /// How the last attempt failed; `unavailable` if no provider was asked.
     fn last_failure(&self) -> FailureClass {
         self.attempts.iter().rev().find_map(|attempt| attempt.failure).unwrap_or(FailureClass::Unavailable)
     }
 
-    /// Whoever writes this asks `step`, and is left alone for `lease`.
+    /// The visitor that stores this state asks `step`. The other visitors leave it alone for `lease`.
     #[must_use]
     pub fn asking(&self, step: usize, now: Timestamp, lease: Duration) -> Work {
         let tries = if step == self.step { self.tries } else { 0 };
@@ -223,7 +226,8 @@ impl Work {
         Work { phase: Phase::Taken { ticket, since, until }, ..self.clone() }
     }
 
-    /// Whoever writes this fetches and books what the provider made, and is left alone for `lease`.
+    /// The visitor that stores this state fetches and books what the provider made. The other visitors leave it alone
+    /// for `lease`.
     #[must_use]
     pub fn finishing(&self, now: Timestamp, lease: Duration) -> Work {
         let (Phase::Taken { ticket, since, .. } | Phase::Finishing { ticket, since, .. }) = &self.phase
@@ -235,7 +239,7 @@ impl Work {
         Work { phase: Phase::Finishing { ticket, since, until }, finishings, ..self.clone() }
     }
 
-    /// How often somebody has begun to fetch and book what a provider made.
+    /// How many times a visitor has begun to fetch and book what a provider made; it counts up to nine.
     pub fn finishings(&self) -> u32 {
         self.finishings
     }
@@ -266,7 +270,7 @@ impl Work {
         next
     }
 
-    /// Nobody of the chain can be asked (any more).
+    /// No step of the chain can be asked (any more).
     #[must_use]
     pub fn without_provider(&self, class: FailureClass) -> Work {
         Work { phase: Phase::Failed { class }, ..self.clone() }

@@ -40,7 +40,7 @@ impl SweepReport {
     }
 }
 
-/// Brings runs to their end: those that were decided, and those nobody ended.
+/// Concludes runs that were decided, and gives back the credit of runs whose hold is over without an outcome.
 #[derive(Clone)]
 pub struct Closing {
     platform: Platform,
@@ -59,7 +59,7 @@ impl Closing {
         self.platform.now()
     }
 
-    /// Ends every hold past its expiry and grace. Nobody's failure stops the others.
+    /// Ends every hold past its expiry and grace. A failure at one account does not stop the others.
     pub async fn sweep(&self) -> Result<SweepReport, RunsError> {
         let shards = (0..SWEEP_SHARDS).map(|shard| self.sweep_shard(shard).boxed());
         let mut report = SweepReport::default();
@@ -119,7 +119,7 @@ impl Closing {
         result
     }
 
-    /// Ends a hold nobody ended: obeys the outcome if there is one, else gives the credit back.
+    /// Ends an overdue hold: concludes the outcome if a process has decided one, else gives the credit back.
     pub(crate) async fn finish_abandoned(&self, account: &AccountId, hold: &Hold) -> Result<(), RunsError> {
         let lost = self.platform.profile().unit.cost_paid_by(hold.amount);
         let receipt = self.abandoned_receipt(hold).to_text();
@@ -129,7 +129,7 @@ impl Closing {
         Ok(())
     }
 
-    /// When the credit of a run that nobody ends comes back.
+    /// When the sweep gives back the credit of a run without an outcome.
     pub(crate) fn released_at(&self, hold: &Hold) -> Timestamp {
         hold.expires_at.after(self.ledger.hold_grace())
     }
@@ -189,14 +189,15 @@ impl Closing {
     ) -> Result<Option<BalanceView>, RunsError> {
         let (recorded, asked) = tokio::join!(self.usage.record(outcome), self.save_always(outcome));
         recorded?;
-        // Not asked for, it would be forgotten: the hold stands until it is, and the sweep asks again.
+        // If the save could not be asked for, the hold stands, and the sweep concludes the run again and asks for the
+        // save.
         asked?;
         let balance = self.ledger.apply(&outcome.account, hold, outcome, self.now()).await?;
         Ok(balance.map(|balance| BalanceView::of(balance, self.platform.profile().unit)))
     }
 
-    /// Asks for what a run has brought to be saved in its owner's drive, if they want that of all. The one place where runs
-    /// know of drives; what becomes of a save changes nothing about the run.
+    /// Asks for the run's outputs to be saved in its owner's drive, if the owner wants that for all runs. A save that
+    /// fails later changes nothing about the run.
     async fn save_always(&self, outcome: &Outcome) -> Result<(), StoreError> {
         let receipt = outcome.run().and_then(|run| Receipt::parse(&run.receipt));
         let Some(receipt) = receipt else { return Ok(()) };
@@ -205,8 +206,8 @@ impl Closing {
         self.saves.schedule_always(Order { account, run, tool: &receipt.tool, outputs: &outputs }).await
     }
 
-    /// Lets the owner fetch what came after the credit had been given back. It is delivered as it is when that
-    /// fails, and can't be fetched again.
+    /// Notes the outputs that came after the credit had gone back, so that the owner can fetch them. If the note fails,
+    /// only a client that still listens gets the outputs, and the owner can't fetch them later.
     pub(crate) async fn deliver_late(&self, outcome: &Outcome, outputs: &[StoredOutput]) {
         let run = RunId::from(outcome.id);
         if let Err(error) = self.usage.note_gift(&outcome.account, run, outputs).await {

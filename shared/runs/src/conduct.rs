@@ -15,7 +15,7 @@ use platform::with_causes;
 use primitives::{AccountId, CostCents, Private, RunId, Timestamp, Unit};
 use providers::{Failed, FailureClass, Job, Request, Served, Visit, Work};
 
-/// Drives one run from its reservation to its end. Nobody else needs to be there.
+/// Drives one run from its reservation to its end, also after the client has left.
 pub(crate) struct Conduct {
     pub(crate) runs: Runs,
     pub(crate) who: Who,
@@ -109,7 +109,7 @@ impl Conduct {
         }
     }
 
-    /// The process ends before the provider has. Nobody will be there to take its work, so nothing is charged.
+    /// The process ends before the provider has ended. Its work is lost with the process, so nothing is charged.
     async fn break_off(
         &self,
         priced: &Priced,
@@ -174,7 +174,8 @@ impl Conduct {
         self.finish(&outcome, balance, &[output]).await
     }
 
-    /// The provider works apart from us: what is needed to finish the run is stored, so that anybody can.
+    /// The provider works apart from us: all that is needed to finish the run is stored, so that any process can finish
+    /// it.
     async fn serve_apart(&self, priced: &Priced, hold: &Hold) -> Result<(), RunsError> {
         let (now, pace) = (self.runs.now(), priced.input.pace());
         let usual = self.runs.0.settings.budget;
@@ -234,7 +235,7 @@ impl Conduct {
         Ok(())
     }
 
-    /// The store failed while the run was under way: it is finished by whoever comes next.
+    /// The store failed while the run was under way: a later process finishes it, at the latest the sweep.
     pub(crate) fn unsettled(&self, hold: &Hold, source: RunsError) -> RunsError {
         if matches!(source, RunsError::Failed(_)) {
             return source;

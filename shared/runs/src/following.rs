@@ -1,5 +1,6 @@
-//! A run that goes on, told to its owner by a process that need not be the one that works on it. Whoever follows a run does
-//! what is due for it, as every visitor does.
+//! A run that goes on, told to a listener (a client of `GET /v1/runs/{id}/events`) by a process that need not be the
+//! one that began it. The listener's process also does what is due for the run, as every visitor of [`crate::jobs`]
+//! does.
 
 use crate::conduct::Conduct;
 use crate::jobs::JobEnd;
@@ -15,19 +16,19 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// How long one visit to a job looks; between two of them a text that another process writes is told.
+/// How long one visit to a job looks. Between two visits the listener gets the text that another process writes.
 const LOOKS: Duration = Duration::from_secs(2);
-/// How often a text that another process writes is asked for.
+/// How often the listener's process reads the text that another process writes.
 const TEXT_EVERY: Duration = Duration::from_secs(1);
 
-/// How long a follower stays, and when it last told the writer of a text that it listens.
+/// How long the listener may stay, and when its process last told the writer of the text that it is there.
 struct Listening {
     until: Instant,
     asked_at: Option<Instant>,
 }
 
 impl Listening {
-    /// Whether the writer must be told again, before it forgets.
+    /// Whether the writer must be told again that the listener is there, before [`HEARD_FOR`] is over.
     fn must_ask(&mut self) -> bool {
         let now = Instant::now();
         let is_due = self.asked_at.is_none_or(|asked| now >= asked + HEARD_FOR / 3);
@@ -68,7 +69,7 @@ impl Conduct {
             }
             let holder = parts.ledger.account(account).await?;
             let Some(hold) = holder.as_ref().and_then(|holder| holder.hold(run)) else {
-                // Ended between the two reads, or it never was.
+                // The run ended between the two reads, or there is no such run.
                 let outcome = parts.ledger.outcome(account, run).await?.ok_or(RunsError::NotFound)?;
                 return self.tell_over(&outcome, has_begun).await;
             };
@@ -82,7 +83,7 @@ impl Conduct {
                 parts.closing.finish_abandoned(account, hold).await?;
                 continue;
             }
-            // Nobody listens any more, or one answer lasts no longer.
+            // The listener has left, or the time of one answer is over.
             if self.tell.is_unheard() || Instant::now() >= listening.until {
                 return self.leave(hold).await;
             }
@@ -93,7 +94,7 @@ impl Conduct {
         }
     }
 
-    /// Does what is due for the run, and tells what others do.
+    /// Does what is due for the run, and sends the listener the text that another process writes.
     async fn look(
         &self,
         account: &AccountId,
@@ -112,7 +113,7 @@ impl Conduct {
                 JobEnd::GoesOn(_) => {}
             }
         }
-        // A text, or one about what was gathered: nothing else is told piece by piece.
+        // Only two kinds of text come piece by piece: that of a run without a job, and the one about gathered rows.
         if !is_job || tools::is_summed_up(&hold.tool) {
             let of = Owned { account, run: hold.run };
             if listening.must_ask() {
@@ -124,7 +125,7 @@ impl Conduct {
         Ok(())
     }
 
-    /// The end of a run, for somebody who may have heard its beginning.
+    /// Tells the listener the end of a run, and its beginning unless `has_begun` says that the listener has it.
     async fn tell_over(&self, outcome: &Outcome, has_begun: bool) -> Result<(), RunsError> {
         let mut view: RunView = self.runs.0.history.finished_view(outcome).await?;
         if !has_begun {

@@ -24,7 +24,7 @@ pub struct History {
     saves: Saves,
 }
 
-/// What a run has brought, for whoever stores it elsewhere.
+/// What a run has brought, for its copies in the owner's drives.
 #[derive(Debug, Clone)]
 pub struct Brought {
     pub tool: String,

@@ -53,7 +53,7 @@ pub(crate) struct RunJob {
     pub(crate) hold: Hold,
     pub(crate) plan: RunPlan,
     pub(crate) work: Work,
-    /// Where the job was when somebody last looked.
+    /// Where the job was when a visitor last looked at it.
     pub(crate) sign: Option<Sign>,
     /// Of the write that this was read from.
     pub(crate) version: u32,

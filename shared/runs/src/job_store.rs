@@ -55,7 +55,7 @@ impl JobStore {
         answer.item().map(|item| self.read_job(item)).transpose()
     }
 
-    /// Stores a job that nobody has stored before; `due` says when somebody should look after it.
+    /// Stores a job unless another process has stored one for the run; `due` says when the poll looks at it.
     pub(crate) async fn create(
         &self,
         job: &RunJob,
@@ -83,8 +83,8 @@ impl JobStore {
         Ok(unless_condition_failed(put.send().await)?.is_some())
     }
 
-    /// Writes the next state if nobody has written one since `job` was read, and says whether it did. `due` moves the time
-    /// when somebody should look after it.
+    /// Writes the next state if no other process has written one since `job` was read, and says whether it did. `due`
+    /// moves the time when the poll looks at the job.
     pub(crate) async fn replace(
         &self,
         job: &RunJob,
@@ -123,7 +123,7 @@ impl JobStore {
         Ok(standing.is_some_and(|(standing, by)| standing.version == job.version + 1 && by == writer.0))
     }
 
-    /// Notes that somebody looked, and when somebody should look again.
+    /// Stores where the job was at this look, and when the poll looks at it again.
     pub(crate) async fn look_again(&self, job: &RunJob, due: Timestamp) -> Result<(), StoreError> {
         let mut set = "SET due = :due".to_owned();
         let mut update = self
@@ -142,7 +142,7 @@ impl JobStore {
         Ok(())
     }
 
-    /// Notes that the run has its end, so that nobody looks after it any more.
+    /// Notes that the run has its end, so that the poll does not look at it any more.
     pub(crate) async fn end(&self, run: RunId) -> Result<(), StoreError> {
         let update = self
             .dynamo
@@ -157,7 +157,7 @@ impl JobStore {
         Ok(())
     }
 
-    /// Jobs of one shard that somebody should look after by now, those that wait longest first.
+    /// Jobs of one shard that are due, those that have waited longest first.
     pub(crate) async fn due(&self, shard: u8, now: Timestamp, max: usize) -> Result<Vec<RunId>, StoreError> {
         let query = self
             .dynamo
@@ -202,7 +202,7 @@ impl JobStore {
     }
 }
 
-/// Where jobs were when somebody last looked: all that may be read without the keys.
+/// Where jobs were when a visitor last looked at them: the only part of a job that can be read without the keys.
 #[derive(Clone)]
 pub(crate) struct Signs {
     dynamo: Client,
@@ -214,7 +214,7 @@ impl Signs {
         Signs { dynamo: platform.dynamo().clone(), table: platform.table(&RUN_JOBS) }
     }
 
-    /// `None`: the run has no job, or nobody has told.
+    /// `None`: the account has no such job, or its provider has not told where it is.
     pub(crate) async fn of(&self, account: &AccountId, run: RunId) -> Result<Option<Sign>, StoreError> {
         let get = self.dynamo.get_item().table_name(&self.table).set_key(Some(job_key(run)));
         let get =

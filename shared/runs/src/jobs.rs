@@ -1,6 +1,7 @@
-//! Brings runs to their end whose provider works apart from us. Whoever comes (the request that began the run, a provider's
-//! webhook, the poll, the sweep) does what [`Work::next`] says is due, and stores the next state before anything else: of
-//! two who come at the same moment one goes on, and the other obeys.
+//! Brings runs to their end whose provider works apart from us. A visitor (the request that began the run, a listener,
+//! a provider's webhook, the owner's cancel, the poll) does what [`Work::next`] says is due, and stores the next state
+//! first. Of two visitors at the same moment one stores it and goes on; the store refuses the other one's write, and
+//! that visitor goes on from what the first one stored.
 
 mod ending;
 mod visitors;
@@ -24,17 +25,20 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// How long whoever fetches and books pictures is left alone. Whoever comes after that fetches them again, under other names.
+/// While one visitor fetches and books pictures, other visitors leave the run alone for this long. If it has not ended
+/// then, the next visitor fetches the pictures again and stores them under other names.
 const FINISHING_LEASE: Duration = Duration::from_secs(60);
-/// The same, of what may bring a large file, has a text written about it, or is in the hands of whoever asked alone.
+/// The same for work whose result may be a large file, has a text written about it (rows), or is known only to the
+/// visitor that asked the provider (OmniVoice and Groq answer with the result itself).
 const LONG_LEASE: Duration = Duration::from_secs(330);
-/// What may take long is begun by nobody who has to leave sooner than that.
+/// A visitor with less time left than this does not begin to fetch the result of a long run: it leaves that to the
+/// poll.
 const LONG_FINISH: Duration = Duration::from_secs(120);
 /// How long a provider may read the files that it is given.
 const SOURCE_LINK: Duration = Duration::from_secs(3600);
-/// How soon somebody looks after a run whose visitor may have been lost.
+/// The poll looks at a run this long after the request stored it, and this long after each poll that did not end it.
 const LOOK_AFTER: Duration = Duration::from_secs(60);
-/// How often a visitor looks whether another one is through.
+/// How often a visitor looks whether the other visitor at work on the run has ended.
 const PEEK: Duration = Duration::from_millis(500);
 
 /// Runs whose provider works apart from us.
@@ -75,13 +79,14 @@ struct Round<'a> {
     writer: Writer,
 }
 
-/// Whether somebody waits for the visitor's answer.
+/// How soon the visitor must answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Haste {
+    /// The visitor does all that fits into its visit.
     None,
-    /// A provider that has told of a job: what takes long is left to whoever comes next.
+    /// A provider's webhook or the owner's cancel waits for the answer: the visitor leaves to the poll what takes long.
     AnswerWaits,
-    /// Who ordered what takes minutes, and is answered as soon as a provider has it.
+    /// The request that begins a long run is answered as soon as a provider has taken the work.
     TakenIsEnough,
 }
 
@@ -126,10 +131,10 @@ impl Jobs {
         let round = self.round(&job, visit, Some(tell), haste).await?;
         job.work = match round.chain.choose(&job.work, &round.order).await {
             Ok(choice) => choice.asking(&job.work, visit.now()),
-            Err(nobody) => nobody,
+            Err(unserved) => unserved,
         };
         if !self.store.create(&job, &round.writer, visit.now().after(LOOK_AFTER)).await? {
-            // Somebody else has begun the same run.
+            // Another request with the same run id has stored the job first.
             return Ok(JobEnd::GoesOn(Box::new(job)));
         }
         if matches!(job.work.next(visit.now()), Next::Wait { .. }) {
@@ -161,7 +166,7 @@ impl Jobs {
         Ok(self.store.get(run).await?.filter(|job| job.account == *account))
     }
 
-    /// Does what can be done during the visit, and leaves the rest to whoever comes next.
+    /// Does what can be done during the visit, and leaves the rest to the next visitor.
     async fn go_round(&self, round: &Round<'_>, mut job: RunJob) -> Result<JobEnd, RunsError> {
         let Round { chain, order, visit, tell, writer, .. } = round;
         let visit = *visit;
@@ -181,7 +186,8 @@ impl Jobs {
                     continue;
                 }
                 Next::Ask => match chain.choose(&seen, order).await {
-                    // Nor is a file that was ordered with handed on by whoever only hears of a job.
+                    // Left to the poll: a provider that answers later than this visit may last, and, when a webhook or
+                    // the owner's cancel waits for the answer, every order that names files.
                     Ok(choice)
                         if choice.outlasts(visit)
                             || round.haste == Haste::AnswerWaits && !job.plan.materials.0.is_empty() =>
@@ -197,7 +203,7 @@ impl Jobs {
                         (seen, visited) = round.ask(&job.work).await;
                         visited
                     }
-                    Err(nobody) => Visited::Next(nobody),
+                    Err(unserved) => Visited::Next(unserved),
                 },
                 Next::Find { since } => Visited::Next(chain.find(&seen, order, since, visit).await),
                 Next::Watch { .. } if visit.is_over() || round.haste == Haste::TakenIsEnough => {
@@ -215,7 +221,7 @@ impl Jobs {
         }
     }
 
-    /// Stores what a provider's word leads to from the state `from`, and books what it made.
+    /// Stores the state that follows from `from` and the provider's answer, and books what the provider made.
     async fn heed(
         &self,
         round: &Round<'_>,
@@ -234,7 +240,8 @@ impl Jobs {
         let is_long = matches!(job.kind()?.pace(), Pace::Long { .. });
         let may_be_large = is_long || job.kind()?.family() == FileFamily::Audio;
         if may_be_large && round.haste == Haste::AnswerWaits || is_long && round.visit.left() < LONG_FINISH {
-            // It may take longer than whoever has come can stay. It is made, so it does not end by its owner's wish any more.
+            // Storing may take longer than this visit has left, so the poll does it. The provider has made the work, so
+            // the owner's cancel does not end the run any more.
             if job.work.must_end() {
                 self.go_on(job, &from.going_on(), &round.writer).await?;
             }
@@ -288,7 +295,7 @@ impl Jobs {
         Ok(Sources(sources))
     }
 
-    /// Stores the next state. False: somebody else has stored another one, which is now the job's.
+    /// Stores the next state. False: another visitor had stored another state first, and `job` holds that one now.
     async fn go_on(&self, job: &mut RunJob, next: &Work, writer: &Writer) -> Result<bool, RunsError> {
         if self.store.replace(job, next, writer, None).await? {
             job.work = next.clone();
@@ -297,7 +304,8 @@ impl Jobs {
         }
         let seen = job.work.clone();
         *job = self.again(job.clone()).await?;
-        // Meanwhile its owner has only said that they want it to end: what a provider has told is no less true.
+        // The other write was only the owner's cancel. What the provider told still holds: `next` is stored, with the
+        // owner's wish to end the run in it.
         let only_ends =
             !job.is_over && seen.is_at_a_provider() && !seen.must_end() && job.work == seen.ending();
         if only_ends && self.store.replace(job, &next.ending(), writer, None).await? {
@@ -314,7 +322,7 @@ impl Jobs {
     /// The job as it is by now.
     async fn again(&self, job: RunJob) -> Result<RunJob, RunsError> {
         let standing = self.store.get(job.run()).await?;
-        // Its time is over and the store has forgotten it.
+        // The row's time is over, and the store has deleted it.
         Ok(standing.unwrap_or(RunJob { is_over: true, ..job }))
     }
 
@@ -339,7 +347,7 @@ fn told(sign: Sign, tell: Option<&Teller>) -> Sign {
     sign
 }
 
-/// How long whoever fetches and books such files is left alone: longer than that can take.
+/// How long other visitors leave a run alone while one visitor fetches and books such files: longer than that can take.
 fn lease_of(family: FileFamily) -> Duration {
     match family {
         FileFamily::Image => FINISHING_LEASE,

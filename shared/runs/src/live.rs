@@ -1,5 +1,6 @@
-//! A text that one process writes and another one's customer wants to read as it comes. The writer asks now and then whether
-//! anybody listens, and shows the text only then: a run that nobody else listens to costs no write.
+//! A text that one process writes while a listener (a client of `GET /v1/runs/{id}/events`) reads it through another
+//! process. The writer asks the store every two seconds whether a listener is there, and stores the text only then: the
+//! text of a run without a listener costs no write.
 
 use crate::items::RUN_JOBS;
 use aws_sdk_dynamodb::Client;
@@ -7,9 +8,9 @@ use platform::{InvalidSettings, Item, ItemBuilder, Platform, Sealer, StoreError,
 use primitives::{AccountId, Private, RunId, Timestamp};
 use std::time::Duration;
 
-/// How long a listener is believed to listen after it has last asked.
+/// How long the writer takes a listener to be there after the listener's process last wrote so.
 pub(crate) const HEARD_FOR: Duration = Duration::from_secs(15);
-/// How long the row is kept.
+/// How long the rows are kept.
 const KEPT_FOR: Duration = Duration::from_secs(3_600);
 
 /// Texts that are being written, beside the jobs in `run_jobs`.
@@ -29,7 +30,8 @@ impl Live {
         })
     }
 
-    /// Stores the text so far, if anybody listens. Says whether anybody does, as far as that could be told.
+    /// Stores the text so far if a listener is there. True: a listener is there and has the text; false: none is, or
+    /// the store failed.
     pub(crate) async fn show(&self, of: Owned<'_>, so_far: &str, now: Timestamp) -> bool {
         let shown = async {
             let is_heard = self.is_heard(of, now).await?;
@@ -39,7 +41,7 @@ impl Live {
             Ok(is_heard)
         };
         shown.await.unwrap_or_else(|error: StoreError| {
-            tracing::warn!(run.id = %of.run, error = %with_causes(&error), "who listens elsewhere hears nothing for now");
+            tracing::warn!(run.id = %of.run, error = %with_causes(&error), "a listener elsewhere gets no text for now");
             false
         })
     }
@@ -63,7 +65,7 @@ impl Live {
         Ok(())
     }
 
-    /// Tells the writer that somebody listens. It holds for [`HEARD_FOR`].
+    /// Tells the writer that a listener is there. The writer believes it for [`HEARD_FOR`].
     pub(crate) async fn listen(&self, of: Owned<'_>, now: Timestamp) -> Result<(), StoreError> {
         let item = ItemBuilder::default()
             .text("run", of.heard_name())
@@ -86,7 +88,7 @@ impl Live {
     }
 }
 
-/// A run of an account. Ids of runs are made by clients, so another account may have one of the same name.
+/// A run of an account. Clients make the ids of runs, so another account may have a run with the same id.
 #[derive(Clone, Copy)]
 pub(crate) struct Owned<'a> {
     pub(crate) account: &'a AccountId,

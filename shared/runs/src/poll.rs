@@ -11,8 +11,8 @@ use tokio::time::Instant;
 /// Jobs looked at per shard and poll; the next poll takes the others.
 const JOBS_MAX: usize = 200;
 
-/// Looks after runs whose provider works apart from us, when nobody listens any more: by a schedule, and when a provider
-/// tells that it is through.
+/// Looks after runs whose provider works apart from us, without their own requests: each minute by a schedule, and when
+/// a provider's webhook comes.
 #[derive(Clone)]
 pub struct RunPoll {
     jobs: Jobs,
@@ -24,7 +24,7 @@ impl RunPoll {
         Ok(RunPoll { jobs: Jobs::new(platform, &Providers::new(platform)?)? })
     }
 
-    /// Does what is due for every run that somebody should look after by now. Nobody's failure stops the others.
+    /// Does what is due for every run that is due. A failure at one run does not stop the others.
     pub async fn run(&self) -> Result<PollReport, RunsError> {
         let until = Instant::now() + times::POLL.limit;
         let shards = (0..SHARDS).map(|shard| self.jobs.poll_shard(shard, JOBS_MAX, until).boxed());
@@ -48,8 +48,9 @@ impl RunPoll {
         last_error.map_or(Ok(report), Err)
     }
 
-    /// A provider has told that it is through with a run's job, by its own name for it. It is believed only as far as the
-    /// job is then looked at. What comes after the run's end is a gift.
+    /// A provider's webhook says that the job that it calls `id` has ended. The webhook is only a reason to look: the
+    /// result comes from the provider's own answer to that look. A result that comes after the credit went back is free
+    /// for the owner (a gift).
     pub async fn hear(&self, run: RunId, provider: ProviderName, id: &str) -> Result<JobNews, RunsError> {
         self.jobs.hear(run, provider, id).await
     }

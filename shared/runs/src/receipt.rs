@@ -27,7 +27,7 @@ pub struct Receipt {
     /// Characters of the prompt; unknown for a run that was never ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chars: Option<u64>,
-    /// Its owner has said that whoever is heard in the recording agrees that their voice is used.
+    /// The run's owner has said that the speaker in the recording agrees to the use of their voice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub consent: bool,
     /// Fingerprint of the input.
@@ -50,7 +50,7 @@ pub struct Receipt {
     /// Every attempt, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<Tried>,
-    /// Nobody listened any more when the run ended.
+    /// The client had left when the run ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub left: bool,
 }

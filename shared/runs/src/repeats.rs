@@ -13,10 +13,10 @@ use primitives::{AccountId, Credits, RunId};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What a repeat waits for.
+/// What a repeat finds.
 enum Awaited {
     Over(Box<Outcome>),
-    /// It takes minutes, and nobody waits for it.
+    /// The run takes minutes and goes on; the repeat does not wait for its end.
     Long(Box<RunView>),
 }
 

@@ -140,7 +140,7 @@ impl Shop {
         Ok(Offer { row, materials })
     }
 
-    /// What is known of the uploads that an input names. An input that names none asks nobody.
+    /// Looks up each upload that an input names. An input without uploads costs no call to a store.
     async fn materials(
         &self,
         account: &AccountId,

@@ -29,7 +29,7 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// An attempt whose process was lost in it: nobody has heard what it cost, so it counts with all that it may have.
+    /// An attempt whose process was killed in it. The provider's cost is unknown, so `cost` is the most that it may be.
     pub(crate) fn lost(by: &str, cost: CostCents, reserved_at: Timestamp, now: Timestamp) -> Tried {
         Tried {
             by: by.to_owned(),

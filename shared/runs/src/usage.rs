@@ -52,7 +52,7 @@ impl UsageLog {
         })
     }
 
-    /// Writes the row an outcome stands for. Everybody who finishes the run writes the same row.
+    /// Writes the row an outcome stands for. Every process that finishes the run writes the same row.
     pub(crate) async fn record(&self, outcome: &Outcome) -> Result<(), StoreError> {
         let Some(row) = UsageRow::of(outcome) else { return Ok(()) };
         let item = ItemBuilder::default()
@@ -72,7 +72,7 @@ impl UsageLog {
             .maybe_true("clientLeft", row.client_left)
             .number("ttl", row.at.after(self.kept_for).seconds());
         let put = self.dynamo.put_item().table_name(&self.table).set_item(Some(item.build()));
-        // A gift noted by the late finisher must survive somebody's repeat of this write.
+        // If a second process repeats this write, a gift that was noted meanwhile must stay in the row.
         let put = put.condition_expression("attribute_not_exists(gift)");
         unless_condition_failed(put.send().await)?;
         Ok(())

@@ -1,4 +1,5 @@
-//! A text on its way from its provider: to whoever listens to the request, and to whoever listens elsewhere.
+//! A text on its way from its provider: to the client that this process answers, and to listeners (clients of
+//! `GET /v1/runs/{id}/events`) that other processes answer.
 
 use crate::live::{Live, Owned};
 use crate::telling::{Progress, Stage, Teller};
@@ -12,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 /// More than any language needs for a token.
 pub(crate) const BYTES_PER_TOKEN_MAX: usize = 16;
 
-/// A text that is to be written, and who hears of it.
+/// A text that is to be written, and the client that hears it.
 pub(crate) struct Writing<'a> {
     pub(crate) platform: &'a Platform,
     pub(crate) live: &'a Live,
@@ -25,12 +26,12 @@ pub(crate) struct Writing<'a> {
 
 /// What was written.
 pub(crate) struct Written {
-    /// `None`: the process ends before the provider has.
+    /// `None`: the process ends before the provider has ended the text.
     pub(crate) result: Option<Result<Served, Failed>>,
     pub(crate) gathered: Gathered,
 }
 
-/// What the provider's events left in our hands.
+/// The text so far, as the provider's events brought it.
 #[derive(Default)]
 pub(crate) struct Gathered {
     pub(crate) text: String,
@@ -60,7 +61,7 @@ impl Writing<'_> {
         let every = times::LIVE_TEXT.limit;
         let mut beat = interval_at(Instant::now() + every, every);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // A call about those who listen elsewhere.
+        // The call of `show` that is under way.
         let mut call = pin!(None);
         loop {
             tokio::select! {
@@ -79,7 +80,8 @@ impl Writing<'_> {
         }
     }
 
-    /// Shows others what there is, if anybody listens. Nobody's run waits for it, and none fails by it.
+    /// Stores the text so far for a listener at another process, if one is there. The run does not wait for this call,
+    /// and does not fail when the call fails.
     async fn show(&self, text: String) -> bool {
         let of = Owned { account: &self.job.account, run: self.job.run };
         self.live.show(of, &text, self.platform.now()).await
@@ -87,11 +89,12 @@ impl Writing<'_> {
 
     fn take(&self, event: Event, gathered: &mut Gathered) {
         match event {
-            // Of reasoning only that there is some: it is not content, and another provider may still take over.
+            // The client is told only that the model thinks: its reasoning is not content, and another provider may
+            // still take over.
             Event::Thinking => {
                 self.tell.into_iter().for_each(|tell| tell.reach(Progress::at(Stage::Thinking)))
             }
-            // A fallback is silent: the stage goes back without a word.
+            // The next provider was asked: the stage goes back to waiting, which only the next sign of life tells.
             Event::Asked => self.note(Stage::Waiting),
             Event::Delta(text) if gathered.takes(&text, self.bytes_max()) => {
                 gathered.first_at.get_or_insert_with(|| self.platform.now());

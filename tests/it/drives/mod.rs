@@ -1,5 +1,5 @@
-//! Google Drive and Dropbox: linked by their pages, given up again, and outputs saved there, whoever is killed and whatever the
-//! drives do.
+//! Google Drive and Dropbox: a person links and disconnects them, and outputs are saved there, also when one of our
+//! processes is killed at any store call and when a drive fails.
 
 mod crashes;
 mod faults;

@@ -84,12 +84,12 @@ const LOGGED_BY: &[(&str, &[&str])] = &[
     ("tool_closed", &["Runs::new", "Shop::new"]),
 ];
 
-/// Metrics of ours that only stand on the dashboard, and why nobody needs to be woken by them.
+/// Metrics of ours that only stand on the dashboard, and why they need no alarm.
 const SHOWN_ONLY: &[(&str, &str)] = &[
     ("provider_balance_cents", "how much is too little is a setting; provider_balance_low judges by it"),
     (
         "saves_given_up",
-        "its owner sees why, and asks again; a drive that refuses everybody shows on the dashboard",
+        "the run's owner sees the reason and can ask again; a drive that refuses all saves shows on the dashboard",
     ),
     ("given_back_micro_cents", "it is bounded for every account and day by the profile"),
     (

@@ -53,8 +53,8 @@ fn every_setting_that_the_code_reads_as_a_secret_is_known_as_one_by_its_name() {
     assert!(missed.is_empty(), "{missed:?}");
 }
 
-/// Of a secret that the code can do without nothing else tells that no function is given it: what it opens would be
-/// missing in the cloud, in silence.
+/// No other check finds a secret that the code can do without and that the template gives to no function: what the
+/// secret opens would be missing in the cloud, without an error.
 #[test]
 fn every_secret_that_the_code_reads_is_given_to_a_function() {
     let example = fs::read_to_string(root().join(".env.example")).unwrap();
@@ -63,8 +63,8 @@ fn every_secret_that_the_code_reads_is_given_to_a_function() {
     assert!(read.contains("FAL_KEY") && read.contains("TRONGRID_API_KEY"), "{read:?}");
     assert_fine(check_secrets(&read));
 
-    let more = read.iter().copied().chain(["NOBODYS_API_KEY"]).collect();
-    assert_complains(check_secrets(&more), "NOBODYS_API_KEY is given to no function");
+    let more = read.iter().copied().chain(["UNUSED_API_KEY"]).collect();
+    assert_complains(check_secrets(&more), "UNUSED_API_KEY is given to no function");
 }
 
 /// Holds [`SETTINGS`] to the crates: a new required setting must find its way into the table, and so the template.

@@ -36,7 +36,7 @@ async fn apifys_word_makes_a_research_due_and_that_of_another_run_changes_nothin
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_youtubes_is_asked_for_by_nobody() {
+async fn an_address_that_is_not_youtubes_is_refused_before_apify_is_asked() {
     let world = World::start().await;
     let ann = world.person("ann");
     ann.balance().await;
@@ -66,7 +66,7 @@ async fn an_address_that_is_not_youtubes_is_asked_for_by_nobody() {
     }
     assert_eq!((ann.balance().await, world.provider_calls(Service::Apify)), ((100, 0, 0), 0));
 
-    // Of a real one only the video's id is passed on.
+    // Of an address at YouTube only the video's id goes to Apify.
     let run = ann.run(&transcript("https://ann:hunter2@www.youtube.com/watch?v=dQw4w9WgXcQ&t=hunter2")).await;
     assert_eq!(run.status, 200, "{}", run.text);
     assert!(world.sandbox.journal().iter().all(|entry| !entry.body.contains("hunter2")));

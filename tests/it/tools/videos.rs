@@ -53,7 +53,7 @@ async fn a_video_shows_its_place_in_the_queue_and_its_webhook_only_makes_it_due(
     assert_eq!(poll(&world).await.jobs, 0, "it is not due");
     let told = tell(&world, &format!("/v1/webhooks/providers/fal/{run}"), &word).await;
     assert_eq!(told.status, 200, "{}", told.text);
-    assert_eq!(shown(&ann, &run).await["status"], "running", "whoever tells is not kept waiting");
+    assert_eq!(shown(&ann, &run).await["status"], "running", "the webhook only makes the run due");
 
     world.advance(Duration::from_secs(1));
     assert_eq!(poll(&world).await.ended, 1);
@@ -85,7 +85,7 @@ async fn a_video_whose_submit_was_never_answered_is_named_by_fals_word() {
     assert_eq!((doubtful.problem(), &doubtful.body["credit"]), ("outcome_unknown", &json!("held")));
     assert_eq!(ann.balance().await, (4, 96, 0));
     world.advance(Duration::from_secs(61));
-    assert_eq!(poll(&world).await.ended, 0, "nobody is asked twice, and nothing is given up");
+    assert_eq!(poll(&world).await.ended, 0, "fal may have the work: the poll asks no provider and waits");
     let job = world.sandbox.fal_jobs()[0].clone();
     world.sandbox.finish_fal_job(&job);
     let word = world.sandbox.fal_webhook(&job, None).unwrap();
@@ -111,14 +111,14 @@ async fn the_best_video_has_its_own_price_by_the_second() {
     check_settled(&world).await;
 }
 
-/// The link to the picture is signed by whoever asks: the request that begins the run, or the poll.
+/// The process that asks a provider signs the link to the picture: the request's for fal, and the poll's for ComfyUI.
 #[tokio::test]
 async fn a_picture_can_be_read_by_the_provider_that_the_poll_asks() {
     let world = World::start().await;
     let ann = world.person("ann");
     ann.balance().await;
     let id = uploaded(&ann, "image", "image/png", PNG).await;
-    // fal takes the work and fails in it, when nobody waits any more.
+    // fal takes the work, and fails in it after the request was answered.
     world.sandbox.faults().set(Service::Fal, FaultRule::always(Fault::ErrorFrame { after: 3 }));
     let mut wish = video("it flies");
     wish["input"]["picture"] = json!(id);
@@ -128,7 +128,7 @@ async fn a_picture_can_be_read_by_the_provider_that_the_poll_asks() {
 }
 
 #[tokio::test]
-async fn a_video_that_nobody_makes_gives_the_credit_back() {
+async fn a_video_that_fal_and_comfyui_refuse_gives_the_credit_back() {
     let world = World::start().await;
     let ann = world.person("ann");
     ann.balance().await;
@@ -210,7 +210,7 @@ async fn a_repeat_of_a_long_run_is_the_same_run_and_does_not_wait() {
     assert_eq!((other.status, other.problem()), (409, "run_conflict"));
 }
 
-/// Counted calls in place of time: nobody is there while fal works.
+/// Counts calls in place of time: no function of ours calls a store or fal while fal works.
 #[tokio::test]
 async fn a_video_of_ten_minutes_keeps_no_function_waiting() {
     let world = World::start().await;
@@ -225,8 +225,8 @@ async fn a_video_of_ten_minutes_keeps_no_function_waiting() {
 
     world.advance(Duration::from_secs(600));
 
-    assert_eq!(world.product.meddler.calls().len(), calls, "no store is asked while nobody looks");
-    assert_eq!(world.sandbox.journal().len(), asked, "nor is fal");
+    assert_eq!(world.product.meddler.calls().len(), calls, "no function asks a store while fal works");
+    assert_eq!(world.sandbox.journal().len(), asked, "no function asks fal while fal works");
     let job = world.sandbox.fal_jobs()[0].clone();
     world.sandbox.finish_fal_job(&job);
     let word = world.sandbox.fal_webhook(&job, None).unwrap();

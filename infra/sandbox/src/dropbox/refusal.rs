@@ -35,12 +35,12 @@ pub(super) fn scope(needed: &str) -> Response {
     reply::json(401, &json!({ "error_summary": "missing_scope/.", "error": error }))
 }
 
-/// What the request itself has of wrong.
+/// The request itself is malformed; `why` says how.
 pub(super) fn malformed(path: &[&str], why: &str) -> Response {
     reply::text(400, format!("Error in call to API function \"{}\": {why}", path.join("/")))
 }
 
-/// What the endpoint's own errors are. The dots behind a summary vary, so that nobody compares all of it.
+/// An error of the endpoint's own. Dropbox varies the dots behind a summary, so that no client compares all of it.
 pub(super) fn conflict(error: &Value, summary: &str) -> Response {
     reply::json(409, &json!({ "error_summary": format!("{summary}..."), "error": error }))
 }

@@ -83,7 +83,7 @@ async fn an_address_that_is_not_registered_gets_a_page_and_no_browser_back() {
 }
 
 #[tokio::test]
-async fn revoking_any_token_at_google_ends_all_of_the_person_and_of_nobody_else() {
+async fn revoking_one_token_at_google_ends_all_tokens_of_that_person_and_none_of_another_person() {
     let sandbox = instant();
     let (one, other) = (google(&sandbox, "person=ann").await, google(&sandbox, "person=ann").await);
     google(&sandbox, "person=bob").await;
@@ -258,6 +258,6 @@ async fn faults_have_each_drives_own_shape() {
     );
     sandbox.faults().set(Service::Dropbox, FaultRule::once(Fault::Refuse));
     assert!(ask(&sandbox, path, &[], "").await.text().starts_with("<!doctype html>"), "a page, and no JSON");
-    let nobody = ask(&sandbox, path, &[("authorization", "Bearer x")], "").await;
-    assert_eq!(text(&nobody.json()["error"][".tag"]), "invalid_access_token");
+    let refused = ask(&sandbox, path, &[("authorization", "Bearer x")], "").await;
+    assert_eq!(text(&refused.json()["error"][".tag"]), "invalid_access_token");
 }

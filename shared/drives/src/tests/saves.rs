@@ -74,7 +74,7 @@ fn one_visitor_at_a_time_has_a_save_and_a_lost_one_gives_it_back_after_its_lease
     assert!(claimed.claimed(5, &other, now().after(seconds(89))).is_none());
     assert!(claimed.again(now()).is_none(), "its owner does not disturb it");
     let again = claimed.claimed(5, &other, now().after(seconds(90))).unwrap();
-    assert_eq!(again.tries, 2, "whoever was lost has used up a try");
+    assert_eq!(again.tries, 2, "the visitor that was lost has used up a try");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_drive_that_says_how_long_to_wait_is_waited_for() {
 }
 
 #[test]
-fn what_waiting_does_not_mend_fails_at_once() {
+fn a_revoked_grant_a_full_drive_and_a_refused_file_fail_without_a_wait() {
     for (failure, why) in [
         (DriveFailure::GrantRevoked, SaveFailure::Reconnect),
         (DriveFailure::Full, SaveFailure::DriveFull),
@@ -136,7 +136,7 @@ fn a_save_is_not_tried_after_its_output_is_gone() {
 }
 
 #[test]
-fn a_visit_that_brought_the_file_further_is_no_try() {
+fn a_visit_that_brought_the_file_further_does_not_count_as_a_try() {
     let writer = Writer::draw();
     let claimed = save().claimed(5, &writer, now()).unwrap();
     assert_eq!(claimed.paused(true, &writer, now()).tries, 0);
@@ -178,7 +178,7 @@ proptest! {
     /// Every row that follows has the next version, a save that is over stays as it is until its owner asks, and one that waits
     /// is due within an hour or when its lease ends.
     #[test]
-    fn whatever_happens_a_save_waits_for_somebody_or_is_over(events in prop::collection::vec(event(), 1..60)) {
+    fn after_any_events_a_save_is_due_within_an_hour_or_is_over(events in prop::collection::vec(event(), 1..60)) {
         let writer = Writer::draw();
         let (mut save, mut at) = (save(), now());
         for event in events {

@@ -144,8 +144,8 @@ impl Uploads {
         }
     }
 
-    /// What is known of an upload that was looked at before. Its file is not touched: whoever sent it asks `show` until it is
-    /// ready.
+    /// The facts of an upload that [`Uploads::show`] has found ready before. Reads the row and not the file: a caller
+    /// that sent a file asks for `show` until it is ready.
     pub async fn ready(
         &self,
         account: &AccountId,

@@ -9,7 +9,8 @@ pub(super) enum Refusal {
     Certain(Failure),
     /// Apify says that it failed, and not whether it had begun.
     Failed(Failure),
-    /// Somebody else answered, or nobody can tell.
+    /// The answer does not tell whether Apify started the run: a proxy may have sent it, or its status leaves that open
+    /// (408).
     Unclear,
 }
 
@@ -30,7 +31,7 @@ pub(super) fn of(answer: &ErrorAnswer) -> Refusal {
         (402, _) => certain(FailureClass::NoBalance),
         (401 | 403, Some(_)) => certain(FailureClass::Auth),
         (401, None) => certain(FailureClass::Auth),
-        // A page of a proxy's, about this one request.
+        // Without `error.type` it is a proxy's page, about this one request.
         (403, None) => certain(FailureClass::RequestRefused),
         (404 | 410, _) => certain(FailureClass::ModelGone),
         (429, _) => busy(FailureClass::RateLimited),

@@ -59,7 +59,8 @@ impl Apify {
         }
     }
 
-    /// Aborts the run. What it has gathered until then is paid and not taken; a run that had succeeded is.
+    /// Aborts the run. The rows that it has gathered until then are paid and not taken. A run that had already
+    /// succeeded is given back as finished.
     pub(super) async fn taken_back(
         &self,
         run: &str,
@@ -113,8 +114,9 @@ impl Apify {
         })
     }
 
-    /// What Apify told, as far as the run can cost that. It sums up a moment after the end, so it is asked once more; then the
-    /// rows are counted, and what could be counted by nobody costs the most there is.
+    /// The cost that Apify told, bounded by twice the worst cost. Apify sums up a moment after the end, so a missing
+    /// cost is asked for once more. If it is still missing, the rows are counted at our prices; if Apify does not tell
+    /// their number either, the worst cost counts.
     async fn cost(&self, seen: &ActorRun, order: &JobOrder) -> (CostCents, bool) {
         let limit = Instant::now() + times::PROVIDER_LOOK.limit.min(self.timing.first_content / COST_SHARE);
         let mut told = seen.cost;
@@ -164,7 +166,7 @@ impl Apify {
         lenient::count(&document["data"]["itemCount"])
     }
 
-    /// Asks for the run, or for its end, which answers the run too.
+    /// Asks Apify for the run, or to abort it (`end`); Apify answers both with the run.
     async fn look(&self, method: Method, run: &str, end: &str, limit: Instant) -> Look {
         let Ok(url) = self.at(&format!("actor-runs/{run}{end}")) else { return Look::Nothing };
         let mut request = Request::new(method, url);

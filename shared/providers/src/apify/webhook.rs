@@ -1,7 +1,7 @@
 //! Apify's word that a run is over (`docs/facts/providers.md`, "Apify").
 //!
-//! Apify signs nothing. Each message carries a token that belongs to our run, in a header that we had asked for with the
-//! start; it only says which run to look at, and what Apify then answers decides.
+//! Apify signs nothing. Each message carries a token that belongs to our run, in a header that our start asked Apify to
+//! send. The message only names the run to look at: what Apify then answers to the look decides.
 
 use super::run::is_id;
 use crate::lenient;
@@ -28,19 +28,19 @@ pub struct ApifyWebhook {
 /// Why a message is not taken for Apify's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unbelieved {
-    /// `APIFY_WEBHOOK_SECRET` is not set, so that no run was told to send any.
+    /// `APIFY_WEBHOOK_SECRET` is not set, so no start asked Apify for messages.
     #[error("no message is expected here")]
     Unexpected,
     /// It has no token, or that of another run.
     #[error("its token is not the run's")]
     OtherToken,
-    /// It is Apify's and names no run there.
+    /// Its token is right, and it names no run of an actor.
     #[error("it names no run of an actor")]
     Nameless,
 }
 
 impl ApifyWebhook {
-    /// Calls nobody.
+    /// Reads the settings. It sends no request.
     pub fn new(platform: &Platform) -> Result<ApifyWebhook, InvalidSettings> {
         let secret = platform.env().section(|settings| settings.optional_secret("APIFY_WEBHOOK_SECRET"))?;
         Ok(ApifyWebhook { secret })

@@ -1,6 +1,8 @@
-//! The workflows, in ComfyUI's API format. They are ours: nodes can read files and run code, so nobody else's is ever sent.
+//! The workflows, in ComfyUI's API format. All of them are written here: a node can read files and run code on the
+//! server, so a customer's workflow is never sent.
 //!
-//! The file's prefix holds the run, because a workflow equal to an earlier one answers without a new file.
+//! The prefix of the output's name holds the run's id, because ComfyUI makes no new file for a workflow that equals an
+//! earlier one.
 
 use super::prompt_id::prompt_id;
 use crate::{ImageRequest, SourceFile, VideoRequest, VideoShape};

@@ -106,7 +106,8 @@ impl Fal {
 
     /// What was stored is checked like what was sent: our key goes to these addresses.
     pub(super) fn job<'a>(&self, ticket: &Ticket, order: &'a JobOrder) -> Result<FalJob<'a>, Failure> {
-        // A job that was taken is paid for, so that other settings are no reason to ask somebody else.
+        // fal has taken the job and will be paid. When changed settings do not fit the request any more, the outcome is
+        // unknown, and no other provider is asked.
         let (wanted, model) = self.wanted(&order.request).map_err(|_| FailureClass::UnknownOutcome)?;
         let Place::Fal { status, response, cancel } = &ticket.place else {
             return Err(FailureClass::UnknownOutcome.into());

@@ -3,9 +3,11 @@ use crate::made::millis_of;
 use crate::{Segment, lenient, wire};
 use serde_json::Value;
 
-/// A segment that Whisper itself holds for silence is a text that nobody said …
+/// A segment is silence when its `no_speech_prob` is above this and its `avg_logprob` is below [`LOG_PROBABILITY_MIN`]
+/// (openai/whisper, `transcribe.py`: `no_speech_threshold`).
 const NO_SPEECH_MAX: f64 = 0.6;
-/// … when it is not sure of its words either (openai/whisper, `transcribe.py`: `no_speech_threshold`, `logprob_threshold`).
+/// A segment is silence when its `avg_logprob` is below this and its `no_speech_prob` is above [`NO_SPEECH_MAX`]
+/// (openai/whisper, `transcribe.py`: `logprob_threshold`).
 const LOG_PROBABILITY_MIN: f64 = -1.0;
 
 /// What Groq heard in one file.
@@ -46,7 +48,7 @@ impl Answer {
     }
 }
 
-/// Without silence. A time that is missing follows from its neighbours.
+/// The segments that are not silence. A missing start is the end of the segment before; a missing end is the start.
 fn segments(listed: &[Value]) -> Option<Vec<Segment>> {
     let mut segments = Vec::with_capacity(listed.len());
     let mut last_end = 0;

@@ -2,7 +2,7 @@ use super::{cut, languages};
 use crate::settings::ProviderSettings;
 use platform::{InvalidSettings, Platform};
 
-/// Which recordings this deployment's listener takes, so that others are refused before any credit is held.
+/// Which recordings this deployment can have transcribed: the caller refuses others before any credit is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hearable {
     file_bytes_max: u64,
@@ -10,7 +10,7 @@ pub struct Hearable {
 }
 
 impl Hearable {
-    /// By this deployment's settings. Asks nobody.
+    /// Reads this deployment's settings. It sends no request to Groq.
     pub fn new(platform: &Platform) -> Result<Hearable, InvalidSettings> {
         let groq = platform.env().section(|settings| ProviderSettings::read(settings).groq)?;
         Ok(Hearable::within(groq.file_bytes_max, groq.link_bytes_max))

@@ -12,7 +12,8 @@ pub(super) struct Form {
 const FRAME_BYTES: usize = 64 * 1024;
 
 impl Form {
-    /// With room for a file of so many bytes. No text or file can hold the boundary, because nobody knows it before.
+    /// With room for a file of so many bytes. The boundary is random and made after the text and the file, so neither
+    /// of them holds it.
     pub(super) fn new(file_bytes: usize) -> Form {
         let boundary = format!("citipen-{}", hex::encode(random_bytes::<16>()));
         Form { boundary, body: Vec::with_capacity(file_bytes + FRAME_BYTES) }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How far their clock may lie from ours.
+/// How far Replicate's clock may lie from ours.
 const CLOCKS_APART: Duration = Duration::from_secs(60);
 /// A hundred predictions each; we make six hundred a minute at most.
 const PAGES_MAX: usize = 20;
@@ -16,11 +16,11 @@ const PAGES_MAX: usize = 20;
 #[derive(Debug)]
 pub(super) enum Listed {
     There(Ticket),
-    /// Everything since it was asked for is in the list, and it is not.
+    /// The list has every prediction since the submit, and none of them is the run's.
     Nowhere,
-    /// It may be one whose input is not shown.
+    /// An entry that does not show its input or its id may be the run's.
     Unclear,
-    /// The list was not to be had, or not all of it.
+    /// The list could not be read, or not all of it.
     Unread,
 }
 
@@ -81,7 +81,7 @@ impl Replicate {
             _ => Entry::Others,
         }
     }
-    /// Of one of the models that we ask, or of nobody knows which.
+    /// Whether the entry may be a prediction of one of our two models; an entry without a version may be one.
     fn may_be_speech(&self, entry: &Value) -> bool {
         let Some(version) = lenient::text(&entry["version"]) else { return true };
         let own = [Some(&self.settings.xtts_version), self.settings.vixtts_version.as_ref()];

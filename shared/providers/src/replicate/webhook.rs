@@ -124,7 +124,7 @@ fn keys(settings: &mut Settings<'_>) -> Vec<hmac::Key> {
     keys
 }
 
-/// An empty key would let everybody sign.
+/// `None` also for an empty key: with an empty key every sender could sign a message as Replicate.
 fn key(secret: &Secret) -> Option<hmac::Key> {
     let key = STANDARD.decode(secret.expose().strip_prefix("whsec_")?).ok()?;
     (!key.is_empty()).then(|| hmac::Key::new(HMAC_SHA256, &key))

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 pub(super) const CAPTIONS: &[&str] = &["apify/captions"];
 pub(super) const VIDEOS: &[&str] = &["apify/videos"];
 const RUN: &str = "01KAQ3V7W00000000000000001";
-/// So that what never comes is given up within a test.
+/// A short patience, so that the chain gives up within a test what never comes.
 pub(super) const IMPATIENT: (&str, &str) = ("PROVIDER_FIRST_CONTENT_MS_CAPTIONS", "1600");
 
 pub(super) fn captions(language: Option<&str>) -> JobOrder {
@@ -124,7 +124,7 @@ async fn a_start_says_what_it_may_cost_and_how_long_it_may_take_and_names_our_ru
     assert_eq!(query(start, "maxTotalChargeUsd").as_deref(), Some("0.020000"));
     assert_eq!(query(start, "maxItems").as_deref(), Some("1"));
     assert_eq!(query(start, "timeout").as_deref(), Some("150"));
-    assert_eq!(query(start, "webhooks"), None, "nobody can be told here");
+    assert_eq!(query(start, "webhooks"), None, "the order has no webhook address");
     let input = json!({
         "videoUrl": "https://www.youtube.com/watch?v=dQw4w9WgXcQ", "targetLanguage": "vi", "citipenRun": RUN,
     });
@@ -146,7 +146,7 @@ async fn every_kind_has_its_input_and_an_unknown_actor_the_general_one() {
             json!({"videoUrls": ["https://www.youtube.com/watch?v=dQw4w9WgXcQ"], "language": "vi", "languages": ["vi"]}),
         ),
         (
-            ("APIFY_CAPTIONS_ACTOR", "somebody/else"),
+            ("APIFY_CAPTIONS_ACTOR", "other/actor"),
             ("apify/captions", captions(None), "1", "0.020000"),
             json!({"videoUrls": ["https://www.youtube.com/watch?v=dQw4w9WgXcQ"]}),
         ),
@@ -161,7 +161,7 @@ async fn every_kind_has_its_input_and_an_unknown_actor_the_general_one() {
             json!({"startUrls": urls, "maxResults": 3}),
         ),
         (
-            ("APIFY_CHANNELS_ACTOR", "somebody~else"),
+            ("APIFY_CHANNELS_ACTOR", "other~actor"),
             ("apify/channels", channels(), "5", "0.025050"),
             json!({"startUrls": urls, "maxResults": 3, "maxItems": 5}),
         ),
@@ -171,7 +171,7 @@ async fn every_kind_has_its_input_and_an_unknown_actor_the_general_one() {
             json!({"queries": "xe đạp\ndiều tre", "countryCode": "vn", "languageCode": "vi", "maxPagesPerQuery": 2}),
         ),
         (
-            ("APIFY_MARKET_ACTOR", "somebody~else"),
+            ("APIFY_MARKET_ACTOR", "other~actor"),
             ("apify/market", market(21), "21", "0.078500"),
             json!({"queries": ["xe đạp", "diều tre"], "countryCode": "vn", "languageCode": "vi", "maxItems": 21}),
         ),
@@ -184,7 +184,7 @@ async fn every_kind_has_its_input_and_an_unknown_actor_the_general_one() {
         assert_eq!(requests[0].json(), input, "{setting:?}");
         assert_eq!(query(&requests[0], "maxItems").as_deref(), Some(items), "{setting:?}");
         assert_eq!(query(&requests[0], "maxTotalChargeUsd").as_deref(), Some(dollars), "{setting:?}");
-        assert!(!path(&requests[0]).contains("somebody/"), "a slash would be another address");
+        assert!(!path(&requests[0]).contains("other/"), "a slash would be another address");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Starts at Apify whose answer nobody has.
+//! Starts at Apify whose answer was lost.
 
 use super::apify::{CAPTIONS, IMPATIENT, captions, is_start, path, query, run, said, transcript, vendor};
 use super::stand::{Answer, Received, Reply, Say, json, reply};
@@ -24,7 +24,7 @@ fn is_list(request: &Received) -> bool {
     request.method == "GET" && path(request).ends_with("/runs")
 }
 
-/// Somebody else's run, ours, and an old one.
+/// Apify lists three runs: one of another order, ours, and one that is too old to be ours.
 fn with_ours(request: &Received) -> Option<Reply> {
     if is_list(request) {
         let runs = [
@@ -115,7 +115,7 @@ async fn an_error_of_apifys_own_that_left_no_run_is_a_refusal() {
     assert_eq!(world.stand.count("POST"), 1);
 }
 
-/// A process that was killed while it asked, and another that comes after it.
+/// The state after one process was killed while it asked Apify, and a second process looked for the run.
 async fn after_a_kill(world: &World) -> Work {
     let (chain, now) = (world.chain(CAPTIONS), world.clock.now());
     let later = now.after(Duration::from_secs(900));
@@ -139,16 +139,16 @@ async fn after_a_process_is_killed_its_run_is_found_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_surely_never_started_is_started() {
+async fn two_looks_without_the_run_prove_that_it_was_never_started() {
     let world = World::start(|request| without_ours(request).unwrap_or_else(|| reply(404, &[], "{}"))).await;
     let found = after_a_kill(&world).await;
     assert!(found.ticket().is_none() && !found.is_at_a_provider());
     assert_eq!(found.attempts()[0].failure, Some(FailureClass::Unavailable));
-    assert!(world.stand.count("GET") >= 2, "one look is no proof");
+    assert!(world.stand.count("GET") >= 2, "one look without the run is not enough");
 }
 
 #[tokio::test]
-async fn what_can_not_be_read_is_no_proof_of_anything() {
+async fn a_list_or_an_input_that_can_not_be_read_whole_leaves_the_run_in_doubt() {
     let table: Vec<Answer> = vec![
         Box::new(|_| reply(500, &[], "")),
         Box::new(|_| json(200, &json!({"data": {"items": null}}))),
@@ -158,7 +158,7 @@ async fn what_can_not_be_read_is_no_proof_of_anything() {
             true => list(&[listed("run1", "store1", 1_790_000_000)]),
             false => reply(404, &[], "{}"),
         }),
-        // There is no end of runs.
+        // The list has more pages than are read.
         Box::new(|request| match is_list(request) {
             true => list(&vec![listed("other", "store0", 1_790_000_001); 100]),
             false => json(200, &json!({})),

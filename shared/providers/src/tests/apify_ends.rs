@@ -81,7 +81,7 @@ async fn a_cost_is_asked_for_once_more_then_counted_by_the_rows_and_bounded() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_count_costs_the_most_there_is() {
+async fn a_run_whose_cost_and_rows_apify_does_not_tell_costs_the_most_it_may() {
     let world = World::start(|request| match (is_look(request), path(request)) {
         (true, _) => json(200, &run("SUCCEEDED", "null")),
         (_, "/apify/datasets/data1") => reply(500, &[], ""),
@@ -119,7 +119,7 @@ async fn a_run_that_takes_too_long_is_aborted_and_what_it_gathered_is_not_taken(
     .await;
     let told = world.order(CAPTIONS, captions(None)).await;
     assert_eq!(told.failure(), ("unavailable", vec!["unavailable"]));
-    assert_eq!(cost(&told), ("2".to_owned(), true), "nobody told what the aborted run costs");
+    assert_eq!(cost(&told), ("2".to_owned(), true), "Apify did not tell what the aborted run costs");
     assert_eq!(world.stand.count("POST /apify/actor-runs/run1/abort"), 1);
 }
 

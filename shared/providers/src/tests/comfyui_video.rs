@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-const MP4: &[u8] = b"\0\0\0\x18ftypmp42 a video, as far as anybody looks";
+const MP4: &[u8] = b"\0\0\0\x18ftypmp42 only its first bytes are a video";
 
-/// So that what never comes is given up within a test.
+/// A short patience, so that the chain gives up within a test what never comes.
 const IMPATIENT: [(&str, &str); 1] = [("PROVIDER_FIRST_CONTENT_MS_VIDEO", "1600")];
 
 fn film(shape: VideoShape, first_picture: Option<SourceFile>) -> JobOrder {
@@ -162,7 +162,7 @@ async fn a_video_whose_submit_has_no_answer_is_found_by_its_id() {
 }
 
 #[tokio::test]
-async fn a_video_that_is_late_is_stopped_by_its_id_and_nobody_elses() {
+async fn a_late_video_is_stopped_by_its_id_and_the_prompt_of_another_run_is_not_interrupted() {
     let world = World::with(IMPATIENT, |request| match request.path.starts_with("/comfyui/history/") {
         true => json(200, &json!({})),
         false => vendor(request, &saved()),
@@ -171,7 +171,7 @@ async fn a_video_that_is_late_is_stopped_by_its_id_and_nobody_elses() {
     let told = world.order(&["comfyui/video"], film(VideoShape::Square, None)).await;
     assert_eq!(told.failure().0, "unavailable");
     assert_eq!(world.stand.count(&format!("POST /comfyui/api/jobs/{ID}/cancel")), 1);
-    assert_eq!(world.stand.count("POST /comfyui/queue"), 1, "older servers have no such call");
+    assert_eq!(world.stand.count("POST /comfyui/queue"), 1, "older servers have no call that cancels by id");
     assert_eq!(world.stand.count("POST /comfyui/interrupt"), 0);
 }
 

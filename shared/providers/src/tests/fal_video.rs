@@ -12,9 +12,9 @@ use primitives::{Clock, Private, Timestamp};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const MP4: &[u8] = b"\0\0\0\x18ftypmp42 a video, as far as anybody looks";
+const MP4: &[u8] = b"\0\0\0\x18ftypmp42 only its first bytes are a video";
 
-/// So that what never comes is given up within a test.
+/// A short patience, so that the chain gives up within a test what never comes.
 const IMPATIENT: [(&str, &str); 1] = [("PROVIDER_FIRST_CONTENT_MS_VIDEO", "1600")];
 
 /// The vendor's happy day, for each of its models.

@@ -310,7 +310,7 @@ async fn a_store_that_does_not_give_the_file_is_no_reason_to_ask_groq() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_heard_is_refused_without_asking_anybody() {
+async fn a_recording_or_language_that_groq_does_not_take_is_refused_without_a_request() {
     let world = World::start(vendor).await;
     let table = [
         (sound(&world, "m4a", 25_000_001), None),
@@ -335,13 +335,13 @@ async fn after_a_process_is_killed_the_answer_is_gone_and_paid_once() {
     let work = Work::new(now, later, later);
     let asking = chain.choose(&work, &order).await.unwrap().asking(&work, now);
 
-    // Killed while it asked: nobody knows the answer.
+    // The process was killed while it asked: the answer is lost.
     let lost = chain.find(&asking, &order, now, visit).await;
     let attempt = &lost.attempts()[0];
     assert_eq!(attempt.failure, Some(FailureClass::BrokenStream));
     assert_eq!((attempt.cost, attempt.cost_is_estimated), ("0.061667".parse().unwrap(), true));
 
-    // Killed after it had the answer and before that was stored.
+    // The process was killed after it had the answer and before it stored it.
     let asked = chain.ask(&asking, &order, visit).await;
     assert!(asked.finished.is_some());
     let ticket = asked.work.ticket().unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 const STEP: &[&str] = &["omnivoice/speech"];
 const CHAIN: &[&str] = &["omnivoice/speech", "replicate/xtts"];
-/// So that what never comes is given up within a test.
+/// A short patience, so that the chain gives up within a test what never comes.
 const IMPATIENT: [(&str, &str); 1] = [("PROVIDER_FIRST_CONTENT_MS_SPEECH", "1600")];
 const RECORDING: &[u8] = b"RIFF a voice \r\n--citipen-0000";
 
@@ -42,7 +42,7 @@ async fn a_text_is_spoken_by_one_of_our_voices_in_one_answer() {
     assert_eq!(requests[0].header("content-type"), Some("application/json"));
     let mut body = requests[0].json();
     let seconds = body["request_timeout_s"].take().as_u64().unwrap();
-    assert!((1..=20).contains(&seconds), "no longer than anybody waits: {seconds}");
+    assert!((1..=20).contains(&seconds), "no longer than our call waits: {seconds}");
     let expected = json!({
         "model": "omnivoice", "input": PROMPT, "voice": "design:male, middle-aged, low pitch", "seed": 1105,
         "language": "arb", "response_format": "wav", "request_timeout_s": null,
@@ -205,7 +205,7 @@ async fn what_the_server_can_not_do_is_left_to_the_next_without_being_asked() {
     };
     let table = [
         spoken(&long, "vi", named("man_deep")),
-        spoken(PROMPT, "vi", named("nobody")),
+        spoken(PROMPT, "vi", named("unknown")),
         spoken(PROMPT, "en", recorded(25_000_001, "wav")),
         spoken(PROMPT, "en", recorded(20, "m4a")),
     ];
@@ -214,14 +214,15 @@ async fn what_the_server_can_not_do_is_left_to_the_next_without_being_asked() {
         let served = told.served();
         assert_eq!((served.provider, served.attempts.len()), (ProviderName::Replicate, 1), "row {row}");
     }
-    let nobody = world.order(CHAIN, order(speech("xx"))).await;
-    assert_eq!(nobody.failure(), ("unavailable", vec![]), "no step speaks it");
+    let unspoken = world.order(CHAIN, order(speech("xx"))).await;
+    assert_eq!(unspoken.failure(), ("unavailable", vec![]), "no step speaks it");
     assert_eq!(world.stand.count("POST /omnivoice"), 0);
 }
 
-/// A process that was killed after it had asked: whoever comes next knows that somebody asked, and nothing else.
+/// One process was killed after it had asked: a second process knows from the stored state only that the first one
+/// asked.
 #[tokio::test]
-async fn a_lost_answer_is_lost_for_everybody_and_the_next_provider_is_asked() {
+async fn a_second_process_can_not_get_a_lost_sound_and_goes_on_with_the_next_provider() {
     let world = World::start(vendor).await;
     let (chain, order) = (world.chain(CHAIN), order(speech("vi")));
     let visit = Visit::new(world.clock.now(), Duration::from_secs(5), Duration::from_secs(5));
@@ -241,11 +242,11 @@ async fn a_lost_answer_is_lost_for_everybody_and_the_next_provider_is_asked() {
     let Visited::Next(seen) =
         chain.watch(&stored, &ticket, &order, visit, visit.until(visit.now()), &mut |_| {}).await
     else {
-        panic!("only whoever asked has it")
+        panic!("only the process that asked had the sound")
     };
     assert_eq!((seen.step(), seen.attempts()[0].failure), (1, Some(FailureClass::BrokenStream)));
     let Visited::Next(ended) = chain.withdraw(&stored.ending(), &ticket, &order, visit).await else {
-        panic!("there is nothing to be taken back")
+        panic!("the server has no job to take back")
     };
     assert_eq!(ended.attempts()[0].cost, "1".parse().unwrap());
     assert_eq!(world.stand.count("POST /omnivoice"), 1);

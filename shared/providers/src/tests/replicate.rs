@@ -7,7 +7,7 @@ pub(super) const STEP: &[&str] = &["replicate/xtts"];
 pub(super) const XTTS: &str = "684bc3855b37866c0c65add2ff39c78f3dea3f4ff103a436465326e0f438d55e";
 pub(super) const RUN: &str = "01KAQ3V7W00000000000000001";
 pub(super) const CREATE: &str = "POST /replicate/v1/predictions";
-/// So that what never comes is given up within a test.
+/// A short patience, so that the chain gives up within a test what never comes.
 pub(super) const IMPATIENT: [(&str, &str); 1] = [("PROVIDER_FIRST_CONTENT_MS_SPEECH", "1600")];
 
 /// The vendor's happy day, call by call.
@@ -105,7 +105,7 @@ async fn a_life_is_bounded_by_price_and_patience_and_is_five_seconds_at_least() 
         let world = World::with(settings, vendor).await;
         world.order(STEP, order(text(chars))).await.served();
         assert_eq!(world.stand.requests()[0].header("cancel-after"), Some(life), "{chars} {cost} {patience}");
-        assert_eq!(world.stand.requests()[0].json().get("webhook"), None, "nobody reaches us");
+        assert_eq!(world.stand.requests()[0].json().get("webhook"), None, "the order has no webhooks");
     }
 }
 

@@ -210,7 +210,7 @@ async fn a_prediction_that_replicate_does_not_know_for_long_is_lost() {
 }
 
 #[tokio::test]
-async fn whoever_cancels_before_the_start_pays_nothing() {
+async fn a_prediction_that_is_canceled_before_its_start_costs_nothing() {
     let world = World::start(|request| {
         let status = if request.path.ends_with("/cancel") { "canceled" } else { "starting" };
         match request.path.contains("/p1a2b3") {

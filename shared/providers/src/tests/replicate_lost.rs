@@ -84,7 +84,7 @@ async fn a_prediction_may_be_late_in_the_list() {
 }
 
 #[tokio::test]
-async fn one_that_is_not_in_the_list_stays_in_doubt_and_nobody_else_is_asked() {
+async fn a_prediction_that_is_not_listed_stays_in_doubt_and_the_next_provider_is_not_asked() {
     let world = World::with(IMPATIENT, |request| match () {
         () if is_creation(request) => vec![Say::Cut],
         () if is_list(request) => page(&others()),
@@ -100,7 +100,7 @@ async fn one_that_is_not_in_the_list_stays_in_doubt_and_nobody_else_is_asked() {
 async fn a_server_error_is_a_refusal_only_when_the_list_has_nothing_of_it() {
     type Case = (u16, fn() -> Reply, &'static str, usize);
     let table: [Case; 6] = [
-        // A gateway's word that it heard no answer is none.
+        // A gateway answers 502 or 504 without an answer of Replicate's own.
         (502, || page(&others()), "unknown_outcome", 1),
         (504, || page(&[]), "unknown_outcome", 1),
         (500, || page(&others()), "unavailable", 1),
@@ -121,7 +121,7 @@ async fn a_server_error_is_a_refusal_only_when_the_list_has_nothing_of_it() {
     }
 }
 
-/// What whoever comes next makes of a run whose process was killed right after it had asked.
+/// The state after one process was killed right after it had asked, and a second process looked for the prediction.
 async fn found(answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> (World, Work) {
     let world = World::with(IMPATIENT, answer).await;
     let (chain, order) = (world.chain(CHAIN), order(speech("en")));

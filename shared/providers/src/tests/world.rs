@@ -103,7 +103,7 @@ impl World {
                             None => Visited::Next(asked.work),
                         }
                     }
-                    Err(nobody) => Visited::Next(nobody),
+                    Err(failed) => Visited::Next(failed),
                 },
                 Next::Find { since } => Visited::Next(chain.find(&work, &order, since, visit).await),
                 Next::Watch { ticket, until } => {
@@ -112,7 +112,7 @@ impl World {
                 }
                 Next::Withdraw { ticket } => chain.withdraw(&work, ticket, &order, visit).await,
                 Next::GiveUp(GivenUp::Failed(class)) => break Err(class),
-                Next::GiveUp(GivenUp::Cancelled) => unreachable!("nobody cancels"),
+                Next::GiveUp(GivenUp::Cancelled) => unreachable!("no test cancels here"),
             };
             match visited {
                 Visited::GoesOn => {}
@@ -258,7 +258,7 @@ pub(super) fn order(request: Request) -> JobOrder {
     JobOrder { run, account, request, cost_max, webhooks: None }
 }
 
-/// A picture that somebody brought, below `/media/` at the stand; its link is a secret.
+/// A picture that the customer uploaded, below `/media/` at the stand; its link is a secret.
 pub(super) fn source(world: &World, name: &str) -> SourceFile {
     let link = format!("http://{}/media/{name}?signature=secret-link", world.stand.host);
     SourceFile {

@@ -23,15 +23,15 @@ enum Summed {
         served: Served,
         is_cut: bool,
     },
-    /// Nobody wrote it.
+    /// No provider wrote it, or the processes of all its tries were killed.
     Failed(Failed),
     /// The process ends.
     Stopped,
 }
 
 impl Jobs {
-    /// The outputs are stored first: nothing is charged that can't be fetched. `None`: what the provider made broke off, and
-    /// the next state is stored.
+    /// Stores the outputs and then decides the run, so that the owner can fetch all that is charged. `None`: the
+    /// provider's file broke off or is of another kind, and the run's next state is stored.
     pub(super) async fn deliver(
         &self,
         round: &Round<'_>,
@@ -63,12 +63,12 @@ impl Jobs {
             }
         }
         if round.haste == Haste::AnswerWaits && files.iter().any(NewFile::is_large) {
-            // Stored in parts by whoever may: the poll, when the lease is over.
+            // A webhook or a cancel stores no large file: the poll does, when the lease is over.
             return Ok(Some(JobEnd::GoesOn(Box::new(job.clone()))));
         }
         let outputs = match Box::pin(self.store_all(job, files, round.visit)).await {
             Ok(outputs) => outputs,
-            // Whoever has more time takes it from its beginning.
+            // This visit has no time left: the next visitor after the lease fetches the file from its beginning.
             Err(NotStored::BrokenOff) if round.visit.left().is_zero() => {
                 return Ok(Some(JobEnd::GoesOn(Box::new(job.clone()))));
             }
@@ -95,7 +95,8 @@ impl Jobs {
         self.end(job, &decision, outputs).await.map(Some)
     }
 
-    /// Has a text written about what was gathered. It may be begun twice: a process that is lost in it is followed by one more.
+    /// Has a text written about the gathered rows. If the process is killed meanwhile, the next visitor begins the text
+    /// anew, once; after a second killed process the run fails.
     async fn sum_up(
         &self,
         job: &RunJob,
@@ -165,8 +166,8 @@ impl Jobs {
         self.end(job, &decision, Vec::new()).await
     }
 
-    /// Decides, or finds what was decided; the loser of two obeys, and its outputs are a gift if the other gave the credit
-    /// back.
+    /// Decides the run, or takes the outcome that another process decided first. If that outcome gave the credit back,
+    /// the owner gets this visit's outputs free (a gift).
     async fn end(
         &self,
         job: &RunJob,
@@ -189,7 +190,7 @@ impl Jobs {
         Ok(JobEnd::Over { outcome: Box::new(outcome), balance, outputs })
     }
 
-    /// The outcome that somebody else has decided.
+    /// Ends the visit with the outcome that another process has decided.
     pub(super) async fn obey(&self, job: RunJob) -> Result<JobEnd, RunsError> {
         let outcome = self.ledger.outcome(&job.account, job.run()).await?.ok_or(RunsError::NotFound)?;
         let outputs = outputs_of(&outcome);
@@ -206,7 +207,8 @@ impl Jobs {
     }
 }
 
-/// What was begun of a text by processes that were lost in it: nobody has heard what it cost, so it counts with all that it may.
+/// The tries at a text whose processes were killed while it was written. The provider's cost of such a try is unknown,
+/// so each counts with the most that a try may cost.
 fn lost_tries(job: &RunJob, plan: &SummaryPlan, now: Timestamp) -> Vec<Tried> {
     let by = plan.chain.first().and_then(|step| step.split('/').next()).unwrap_or_default();
     let lost = (1..job.work.finishings())

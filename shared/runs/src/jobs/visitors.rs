@@ -21,8 +21,8 @@ const AT_ONCE: usize = 8;
 const POLL_LOOKS: Duration = Duration::from_secs(3);
 
 impl Jobs {
-    /// Looks after the jobs of one shard whose time has come, and says how many were brought to their end.
-    /// Everything is over at `until`; what is not reached by then is the next poll's.
+    /// Looks at the jobs of one shard that are due, and says how many of them have ended. It stops at `until`; the next
+    /// poll looks at the rest.
     pub(crate) async fn poll_shard(
         &self,
         shard: u8,
@@ -52,7 +52,8 @@ impl Jobs {
             self.store.end(run).await?;
             return Ok(true);
         }
-        // Whoever decided it may have been lost before anything else was done.
+        // A process may have stored the outcome and been killed before it wrote the usage log and the account: the poll
+        // does that now.
         if let Some(outcome) = self.ledger.outcome(&job.account, run).await? {
             self.closing.conclude(&job.hold, &outcome).await?;
             self.store.end(run).await?;
@@ -67,8 +68,9 @@ impl Jobs {
         }
     }
 
-    /// A provider has told that it is through with a run's job, by its own name for it. It is believed only as far as the
-    /// job is then looked at. What comes after the run's end is a gift.
+    /// A provider's webhook says that the job that it calls `id` has ended. The webhook is only a reason to look: the
+    /// result comes from the provider's own answer to that look. A result that comes after the credit went back is free
+    /// for the owner (a gift).
     pub(crate) async fn hear(
         &self,
         run: RunId,
@@ -84,7 +86,7 @@ impl Jobs {
                 self.go_on(&mut job, &known, &Writer::new()).await?;
             }
         }
-        // Of an attempt that was given up before, or of nobody's: it changes nothing.
+        // The webhook names an attempt that was given up before, or a job that is not this run's: it changes nothing.
         if job.work.ticket().is_none_or(|ticket| ticket.id.as_deref() != Some(id)) {
             return Ok(JobNews::Unknown);
         }
@@ -98,7 +100,7 @@ impl Jobs {
         }
     }
 
-    /// What a provider finished after the credit had been given back is a gift.
+    /// Stores what a provider finished after the credit had gone back: the owner gets it free (a gift).
     async fn take_late(&self, job: &RunJob, visit: Visit) -> Result<JobNews, RunsError> {
         let outcome = self.ledger.outcome(&job.account, job.run()).await?.ok_or(RunsError::NotFound)?;
         let was_given_back = outcome.run().and_then(RunOutcome::failure).is_some();
@@ -121,7 +123,7 @@ impl Jobs {
         let Ok(made) = chain.fetch(&job.work, &finished, &order, visit).await else {
             return Ok(JobNews::Ended);
         };
-        // What is free has no text written about it.
+        // A gift of rows is delivered without a text about them.
         match self.store_all(job, files_of(made, job.kind()?.family()), visit).await {
             Ok(outputs) => self.closing.deliver_late(&outcome, &outputs).await,
             Err(NotStored::BrokenOff | NotStored::Unfit) => {}
@@ -152,7 +154,7 @@ impl Jobs {
         }
     }
 
-    /// It may bring a large file, or ask a provider that works while it is asked.
+    /// A poll's visit may store a large file, or ask a provider that works while it is asked.
     fn poll_visit(&self, until: Instant) -> Visit {
         let left = until.saturating_duration_since(Instant::now());
         Visit::new(self.platform.now(), POLL_LOOKS, times::LARGE_FILE.limit.min(left))
@@ -164,9 +166,9 @@ impl Jobs {
 pub enum JobNews {
     /// The run has its end, by this visit or an earlier one.
     Ended,
-    /// The provider is not through.
+    /// The run has not ended.
     GoesOn,
-    /// It is no job of this run's, or there is no such run.
+    /// The run has no such job, or there is no such run.
     Unknown,
 }
 
@@ -175,7 +177,8 @@ pub enum JobNews {
 pub(crate) enum Cancelled {
     /// The run has its end.
     Over,
-    /// It ends as soon as whoever is asking a provider for it is through.
+    /// The wish is stored. The run ends when the process that is asking a provider for it has stored the answer; where
+    /// that answer was lost, at the end of the hold at the latest.
     Noted,
     /// The provider is at work on it: it goes on.
     TooLate,
@@ -186,11 +189,11 @@ pub(crate) enum Cancelled {
 /// What a poll did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct PollReport {
-    /// Runs that somebody had to look after.
+    /// Runs that were due, and that this poll looked at.
     pub jobs: u32,
-    /// Of those, brought to their end.
+    /// Of those, the runs that have ended.
     pub ended: u32,
-    /// Of those, not looked after this time; the next poll tries again.
+    /// Of those, the runs at which the look failed with an error; the next poll tries again.
     pub failed: u32,
 }
 

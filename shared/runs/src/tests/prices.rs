@@ -137,7 +137,7 @@ fn inputs(row: &PriceRow) -> Vec<(ToolInput, Materials)> {
                 "analytics" => ("urls", json!(vec!["@kites"; 5])),
                 "channel_research" => ("channels", json!(vec!["@kites"; 5])),
                 "market_research" => ("queries", json!(vec!["kites"; 5])),
-                other => panic!("{other} is tried by nobody"),
+                other => panic!("this test has no inputs for {other}"),
             };
             let of =
                 |rows: &str| input(researched, json!({ field: value, "rows": rows, "question": wide(max) }));

@@ -36,7 +36,7 @@ pub struct ReceiptView {
     /// Who wrote the text about what was gathered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary_provider: Option<String>,
-    /// Its owner has said that whoever is heard in the recording agrees that their voice is used.
+    /// Its owner has stated that the person who is heard in the recording agrees that their voice is used.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub consent: bool,
     /// How the output ended. Absent when nothing was served.

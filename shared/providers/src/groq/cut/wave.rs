@@ -29,7 +29,7 @@ pub(super) fn begin(window: &[u8], bytes: u64) -> Option<(Wave, usize)> {
             let format: Vec<u8> = format?;
             let block = u16::from_le_bytes(format.get(20..22)?.try_into().ok()?);
             let to_the_end = bytes.checked_sub(begins as u64)?;
-            // Whoever writes before the length is known leaves 0 or the largest number.
+            // A program that writes the head before it knows the length puts 0 or the largest number there.
             let left = if length == 0 { to_the_end } else { to_the_end.min(length.into()) };
             return Some((Wave { format, block: usize::from(block.max(1)), left }, begins));
         }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_nobody_wrote_is_the_files() {
+    fn a_length_of_zero_or_the_largest_number_reaches_to_the_end_of_the_file() {
         for told in [0, u32::MAX] {
             let file = wave(&[1, 2, 3, 4], told);
             let (cutter, _) = begin(&file, file.len() as u64).unwrap();
