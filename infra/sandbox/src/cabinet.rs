@@ -29,7 +29,7 @@ pub(crate) struct Whole {
     pub(crate) content_hash: String,
 }
 
-/// A file in somebody's drive.
+/// A file in a person's drive.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct DriveFile {
     /// Whose drive it is in.
@@ -38,6 +38,8 @@ pub struct DriveFile {
     pub id: String,
     /// What its owner sees.
     pub name: String,
+    /// The folder that it lies in; `None`: the one where everything begins.
+    pub folder: Option<String>,
     /// Its length.
     pub bytes: u64,
     /// Of its content, in hexadecimal digits.

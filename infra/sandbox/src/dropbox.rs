@@ -106,6 +106,7 @@ impl Folders {
             person: person.clone(),
             id: file.id.clone(),
             name: file.name.clone(),
+            folder: None,
             bytes: file.content.bytes,
             sha256: file.content.sha256.clone(),
             link: world.url(Service::Dropbox, &format!("/home/Apps/Citipen?preview={}", file.name)),

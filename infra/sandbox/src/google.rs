@@ -5,21 +5,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::response::Response;
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 mod api;
 mod refusal;
+mod search;
 mod token;
 mod upload;
 
 pub(crate) use refusal::refusal;
 
-use crate::cabinet::{Growing, Whole};
+use crate::cabinet::{Growing, Whole, number_of};
 use crate::call::Call;
 use crate::door::Mood;
 use crate::faults::Moment;
 use crate::grants::{Asked, Grants, Style};
+use crate::reply::Refused;
 use crate::{DriveFile, Fault, GOOGLE_CLIENT_ID, Sandbox, Service, World, consent, reply};
+
+/// What a folder is called as a type.
+const FOLDER: &str = "application/vnd.google-apps.folder";
 
 const STYLE: Style = Style {
     code: "4/0",
@@ -54,13 +59,25 @@ struct File {
     name: String,
     media_type: String,
     content: Whole,
+    /// The id of the folder that it lies in.
+    parent: String,
+    /// The app's own words for it.
+    app_properties: Map<String, Value>,
     is_trashed: bool,
+}
+
+/// What an app says of a file that it makes.
+struct About {
+    id: String,
+    name: String,
+    media_type: Option<String>,
+    parent: String,
+    app_properties: Map<String, Value>,
 }
 
 struct Upload {
     person: String,
-    id: String,
-    name: String,
+    about: About,
     media_type: String,
     bytes: Option<u64>,
     content: Growing,
@@ -76,7 +93,7 @@ impl Google {
 }
 
 impl Sandbox {
-    /// The files in everybody's Google Drive, oldest first, without those in the trash.
+    /// The files in the Google Drives of all persons, oldest first, without those in the trash.
     pub fn google_files(&self) -> Vec<DriveFile> {
         let drive = self.world.google.drive();
         drive.order.iter().filter_map(|id| drive.shown(&self.world, id)).collect()
@@ -97,6 +114,16 @@ impl Sandbox {
         self.world.google.drive().room.insert(person.to_owned(), bytes);
     }
 
+    /// A person gives the app's folder another name.
+    pub fn rename_google_folder(&self, person: &str, name: &str) {
+        self.world.google.drive().folders_of(person).for_each(|folder| name.clone_into(&mut folder.name));
+    }
+
+    /// A person throws the app's folder away.
+    pub fn trash_google_folder(&self, person: &str) {
+        self.world.google.drive().folders_of(person).for_each(|folder| folder.is_trashed = true);
+    }
+
     /// Google forgets every upload that is under way.
     pub fn forget_google_uploads(&self) {
         self.world.google.drive().uploads.clear();
@@ -108,18 +135,69 @@ impl Sandbox {
     }
 }
 
+impl File {
+    fn is_folder(&self) -> bool {
+        self.media_type == FOLDER
+    }
+}
+
 impl Drive {
+    /// What is asked of a new file, or Google's refusal of it.
+    fn about(&self, person: &str, wish: &Value) -> Result<About, Refused> {
+        let text = |name: &str| wish[name].as_str().map(str::to_owned);
+        let id = match text("id") {
+            None => api::fresh_id(),
+            Some(id) if self.files.contains_key(&id) => return Err(Box::new(refusal::taken())),
+            // Only ids that Google gave out beforehand are taken.
+            Some(id) if self.generated.get(&id).is_some_and(|of| of == person) => id,
+            Some(_) => return Err(Box::new(refusal::not_generated())),
+        };
+        let parent = match wish["parents"].as_array().map(Vec::as_slice) {
+            None => root_of(person),
+            Some([Value::String(parent)]) if parent == "root" => root_of(person),
+            Some([Value::String(parent)]) => {
+                let folder = self.files.get(parent).filter(|file| file.person == person && file.is_folder());
+                folder.ok_or_else(|| Box::new(refusal::no_file(parent)))?;
+                parent.clone()
+            }
+            // A file has one folder.
+            Some(_) => return Err(Box::new(refusal::refusal(403))),
+        };
+        Ok(About {
+            id,
+            name: text("name").unwrap_or_else(|| "Untitled".to_owned()),
+            media_type: text("mimeType"),
+            parent,
+            app_properties: wish["appProperties"].as_object().cloned().unwrap_or_default(),
+        })
+    }
+
+    fn folders_of<'a>(&'a mut self, person: &'a str) -> impl Iterator<Item = &'a mut File> {
+        self.files.values_mut().filter(move |file| file.person == person && file.is_folder())
+    }
+
+    fn keep(&mut self, id: String, file: File) {
+        self.order.push(id.clone());
+        self.files.insert(id, file);
+    }
+
     fn shown(&self, world: &World, id: &str) -> Option<DriveFile> {
-        let file = self.files.get(id).filter(|file| !file.is_trashed)?;
+        let file = self.files.get(id).filter(|file| !file.is_trashed && !file.is_folder())?;
         Some(DriveFile {
             person: file.person.clone(),
             id: id.to_owned(),
             name: file.name.clone(),
+            folder: self.files.get(&file.parent).map(|folder| folder.name.clone()),
             bytes: file.content.bytes,
             sha256: file.content.sha256.clone(),
             link: link(world, id),
         })
     }
+}
+
+/// The folder that Google shows as "My Drive".
+fn root_of(person: &str) -> String {
+    format!("0A{}PVA", number_of(person))
 }
 
 fn link(world: &World, id: &str) -> String {
@@ -155,7 +233,7 @@ pub(crate) fn answer(world: &Arc<World>, call: &Call, mood: &Mood) -> Response {
             world.google.drive().room.insert((*person).to_owned(), bytes);
             reply::empty(204)
         }
-        // An upload's address opens itself: whoever has it may send.
+        // A client that has an upload's address may send to it without a token.
         (&Method::PUT, ["upload", "drive", "v3", "files"]) => upload::part(world, call, mood),
         (_, ["drive" | "upload", "v3" | "drive", ..]) => api(world, call, &segments),
         _ => refusal(404),
@@ -177,7 +255,8 @@ fn api(world: &Arc<World>, call: &Call, segments: &[&str]) -> Response {
     match (&call.method, segments) {
         (&Method::GET, ["drive", "v3", "about"]) => api::about(person),
         (&Method::GET, ["drive", "v3", "files", "generateIds"]) => api::generate_ids(world, person, call),
-        (&Method::GET, ["drive", "v3", "files"]) => api::list(world, person),
+        (&Method::GET, ["drive", "v3", "files"]) => api::list(world, person, call),
+        (&Method::POST, ["drive", "v3", "files"]) => api::create(world, person, call),
         (&Method::GET, ["drive", "v3", "files", id]) => api::get(world, person, id, call),
         (&Method::PATCH, ["drive", "v3", "files", id]) => api::change(world, person, id, call),
         (&Method::DELETE, ["drive", "v3", "files", id]) => api::delete(world, person, id),
@@ -244,6 +323,8 @@ fn resource(world: &World, id: &str, file: &File) -> Value {
         // 64 bits are a text.
         "size": file.content.bytes.to_string(),
         "sha256Checksum": file.content.sha256,
+        "parents": [file.parent],
+        "appProperties": file.app_properties,
         "trashed": file.is_trashed,
         "ownedByMe": true,
     })

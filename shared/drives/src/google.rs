@@ -21,6 +21,10 @@ use url::Url;
 const SCOPE: &str = "https://www.googleapis.com/auth/drive.file";
 /// Of a resumable upload: there is more to come.
 const RESUME_INCOMPLETE: u16 = 308;
+/// The type of a folder.
+const FOLDER: &str = "application/vnd.google-apps.folder";
+/// A mark that our app alone sees: the folder is known by it, whatever its owner calls it and wherever they move it.
+const FOLDER_MARK: (&str, &str) = ("holds", "outputs");
 /// All that we ask of a file.
 const FIELDS: &str = "id,webViewLink,size,trashed";
 
@@ -31,6 +35,8 @@ pub(crate) struct Google {
     /// Of the OAuth service.
     oauth_url: String,
     api_url: String,
+    /// What a new folder is called: the service's name.
+    folder_name: String,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +53,16 @@ struct AboutUser {
 #[derive(Deserialize)]
 struct GeneratedIds {
     ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct FileList {
+    files: Vec<FileId>,
+}
+
+#[derive(Deserialize)]
+struct FileId {
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +105,13 @@ impl Google {
             scopes: SCOPE,
         };
         let oauth = OauthClient::new(http.clone(), registration);
-        Google { http, oauth, oauth_url: settings.oauth_url, api_url: settings.api_url }
+        Google {
+            http,
+            oauth,
+            oauth_url: settings.oauth_url,
+            api_url: settings.api_url,
+            folder_name: platform.profile().brand.clone(),
+        }
     }
 
     fn api(&self, access: &AccessToken, method: http::Method, path: &str) -> RequestBuilder {
@@ -219,7 +241,9 @@ impl Drive for Google {
         file: &NewFile,
     ) -> Result<Opened, DriveFailure> {
         let path = format!("/upload/drive/v3/files?uploadType=resumable&fields={FIELDS}");
-        let about = json!({ "id": place.0, "name": file.name, "mimeType": file.media_type });
+        let folder = self.folder(access).await?;
+        let about =
+            json!({ "id": place.0, "name": file.name, "mimeType": file.media_type, "parents": [folder] });
         let request = self
             .api(access, http::Method::POST, &path)
             .header("x-upload-content-type", file.media_type)
@@ -234,6 +258,8 @@ impl Drive for Google {
                 let session = address.map(|address| Session(address.to_owned()));
                 session.map(Opened::Session).ok_or(DriveFailure::Passing("no upload address", None))
             }
+            // Its owner has removed the folder since we looked.
+            404 => Err(DriveFailure::Passing("no such folder", None)),
             // The id is taken: by our own file, sent before.
             409 => match self.look(access, place).await? {
                 Some(found) => Ok(Opened::Exists(found.saved())),
@@ -287,6 +313,36 @@ impl Google {
             return Err(refused(&answer));
         }
         Ok(answer.json::<About>()?.user.permission_id)
+    }
+
+    /// The id of the folder that the files go to. It is made for the first file, and again when its owner has thrown it away.
+    /// Two visits at the same moment may make two; from then on all take the older one.
+    async fn folder(&self, access: &AccessToken) -> Result<String, DriveFailure> {
+        let (key, value) = FOLDER_MARK;
+        let wanted = format!(
+            "mimeType = '{FOLDER}' and appProperties has {{ key='{key}' and value='{value}' }} and trashed = false"
+        );
+        let query =
+            [("q", wanted.as_str()), ("orderBy", "createdTime"), ("pageSize", "1"), ("fields", "files(id)")];
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let request = self.api(access, http::Method::GET, &format!("/drive/v3/files?{query}"));
+        let answer = wire::send(request, &times::DRIVE_CALL).await?;
+        if !answer.status.is_success() {
+            return Err(refused(&answer));
+        }
+        if let Some(found) = answer.json::<FileList>()?.files.into_iter().next() {
+            return Ok(found.id);
+        }
+        let about = json!({ "name": self.folder_name, "mimeType": FOLDER, "appProperties": { key: value } });
+        let request = self
+            .api(access, http::Method::POST, "/drive/v3/files?fields=id")
+            .header(CONTENT_TYPE, "application/json; charset=UTF-8")
+            .body(about.to_string());
+        let answer = wire::send(request, &times::DRIVE_CALL).await?;
+        if !answer.status.is_success() {
+            return Err(refused(&answer));
+        }
+        Ok(answer.json::<FileId>()?.id)
     }
 
     /// How far an upload is.

@@ -10,7 +10,13 @@ const LENGTH: usize = 9 * 1024 * 1024;
 /// Every kind of call that a save makes, by a part of its address.
 fn calls(drive: DriveKind) -> &'static [&'static str] {
     match drive {
-        DriveKind::GoogleDrive => &["/token", "generateIds", "/upload/drive/v3/files"],
+        DriveKind::GoogleDrive => &[
+            "/token",
+            "generateIds",
+            "/drive/v3/files?q=",
+            "/drive/v3/files?fields=id",
+            "/upload/drive/v3/files",
+        ],
         DriveKind::Dropbox => {
             &["/oauth2/token", "upload_session/start", "upload_session/append_v2", "upload_session/finish"]
         }

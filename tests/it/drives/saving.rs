@@ -38,6 +38,31 @@ async fn an_output_is_saved_by_hand_and_its_link_stands_in_the_run() {
     books::check(&world).await;
 }
 
+/// Google shows one folder of ours, by the service's name; Dropbox gives the app a folder of its own.
+#[tokio::test]
+async fn at_google_all_files_lie_in_one_folder_of_the_services_name() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    link(&world, &ann, GOOGLE).await;
+    for _ in 0..2 {
+        save(&world, &ann, &a_text(&ann).await, GOOGLE).await;
+    }
+    let sent = world.sandbox.journal();
+    let made =
+        sent.iter().filter(|call| call.method == "POST" && call.path.ends_with("/google/drive/v3/files"));
+    assert_eq!(made.count(), 1, "the folder is made once");
+    let all: Vec<_> = files(&world, GOOGLE).into_iter().map(|file| file.folder).collect();
+    assert_eq!(all, [Some("Citipen".to_owned()), Some("Citipen".to_owned())]);
+
+    // Its owner renames it: it is ours all the same. They throw it away: there is a new one.
+    world.sandbox.rename_google_folder("ann", "Kites");
+    save(&world, &ann, &a_text(&ann).await, GOOGLE).await;
+    assert_eq!(files(&world, GOOGLE)[2].folder.as_deref(), Some("Kites"));
+    world.sandbox.trash_google_folder("ann");
+    save(&world, &ann, &a_text(&ann).await, GOOGLE).await;
+    assert_eq!(files(&world, GOOGLE).last().unwrap().folder.as_deref(), Some("Citipen"));
+}
+
 #[tokio::test]
 async fn a_picture_goes_to_the_preferred_drive_or_to_the_only_one() {
     let world = World::start().await;
@@ -295,7 +320,8 @@ async fn a_run_that_its_providers_webhook_ends_is_saved_too() {
     assert_eq!(shown(&lost.ann, &lost.run).await, [saved(&files(&lost.world, DROPBOX)[0])]);
 }
 
-/// The sweep decides a run that nobody ended; of one that was decided and not concluded it does what is left, the save too.
+/// The process was killed after it had decided the run and before it wrote the usage log: the sweep writes the log,
+/// asks for the save and settles the account.
 #[tokio::test]
 async fn a_run_that_the_sweep_concludes_is_saved_too() {
     let world = World::start().await;

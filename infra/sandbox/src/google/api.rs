@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::{File, refusal, resource};
-use crate::cabinet::number_of;
+use super::{File, refusal, resource, search};
+use crate::cabinet::{Growing, number_of};
 use crate::call::Call;
 use crate::{World, ids, reply};
 
@@ -33,12 +33,50 @@ pub(super) fn fresh_id() -> String {
     format!("1{}", ids::tagged("sandbox_"))
 }
 
-pub(super) fn list(world: &Arc<World>, person: &str) -> Response {
+/// The person's files that fit `q`, those that were made first in front, `pageSize` at once.
+pub(super) fn list(world: &Arc<World>, person: &str, call: &Call) -> Response {
+    let query = call.query();
+    let asked = |name: &str| query.get(name).map(String::as_str);
+    let Some(terms) = search::terms(asked("q").unwrap_or_default()) else { return refusal::invalid("q") };
+    let Ok(size) = asked("pageSize").unwrap_or("100").parse::<usize>() else {
+        return refusal::invalid("pageSize");
+    };
+    let Ok(from) = asked("pageToken").unwrap_or("0").parse::<usize>() else {
+        return refusal::invalid("pageToken");
+    };
     let drive = world.google.drive();
-    let files = drive.order.iter().filter_map(|id| Some((id, drive.files.get(id)?)));
-    let own = files.filter(|(_, file)| file.person == person && !file.is_trashed);
-    let files: Vec<Value> = own.map(|(id, file)| resource(world, id, file)).collect();
-    reply::json(200, &json!({ "kind": "drive#fileList", "incompleteSearch": false, "files": files }))
+    let own = drive.order.iter().filter_map(|id| Some((id, drive.files.get(id)?)));
+    let own = own.filter(|(_, file)| file.person == person && terms.iter().all(|term| term.fits(file)));
+    let mut found: Vec<Value> = own.skip(from).map(|(id, file)| resource(world, id, file)).collect();
+    let has_more = found.len() > size;
+    found.truncate(size);
+    let mut page = json!({ "kind": "drive#fileList", "incompleteSearch": false, "files": found });
+    if has_more {
+        page["nextPageToken"] = json!((from + size).to_string());
+    }
+    reply::json(200, &page)
+}
+
+/// A file without content: a folder, for the most part.
+pub(super) fn create(world: &Arc<World>, person: &str, call: &Call) -> Response {
+    let Ok(wish) = call.json() else { return refusal::refusal(400) };
+    let mut drive = world.google.drive();
+    let about = match drive.about(person, &wish) {
+        Ok(about) => about,
+        Err(refused) => return *refused,
+    };
+    let file = File {
+        person: person.to_owned(),
+        name: about.name,
+        media_type: about.media_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
+        content: Growing::default().whole(),
+        parent: about.parent,
+        app_properties: about.app_properties,
+        is_trashed: false,
+    };
+    let shown = resource(world, &about.id, &file);
+    drive.keep(about.id, file);
+    reply::json(200, &shown)
 }
 
 pub(super) fn get(world: &Arc<World>, person: &str, id: &str, call: &Call) -> Response {

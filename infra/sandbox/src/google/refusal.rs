@@ -46,6 +46,15 @@ pub(super) fn no_file(id: &str) -> Response {
     with_inner(404, &message, &inner)
 }
 
+/// A parameter that can't be read.
+pub(super) fn invalid(parameter: &str) -> Response {
+    let inner = json!({
+        "message": "Invalid Value", "domain": "global", "reason": "invalid", "location": parameter,
+        "locationType": "parameter",
+    });
+    with_inner(400, "Invalid Value", &inner)
+}
+
 pub(super) fn taken() -> Response {
     error(409, "global", "fileIdInUse", "A file already exists with the provided ID.")
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::header::{CONTENT_RANGE, RANGE};
 
-use super::{Drive, File, Upload, api, refusal, resource};
+use super::{Drive, File, Upload, refusal, resource};
 use crate::cabinet::Growing;
 use crate::call::Call;
 use crate::door::Mood;
@@ -20,25 +20,21 @@ pub(super) fn begin(world: &Arc<World>, person: &str, call: &Call) -> Response {
     if call.query().get("uploadType").is_none_or(|kind| kind != "resumable") {
         return refusal::refusal(400);
     }
-    let Ok(about) = call.json() else { return refusal::refusal(400) };
+    let Ok(wish) = call.json() else { return refusal::refusal(400) };
     let bytes = call.header("x-upload-content-length").and_then(|length| length.parse().ok());
-    let text = |name: &str| about[name].as_str().map(str::to_owned);
-    let media_type = text("mimeType").or(call.header("x-upload-content-type").map(str::to_owned));
     let mut drive = world.google.drive();
-    let id = match text("id") {
-        None => api::fresh_id(),
-        Some(id) if drive.files.contains_key(&id) => return refusal::taken(),
-        // Only ids that Google gave out beforehand are taken.
-        Some(id) if drive.generated.get(&id).is_some_and(|of| of == person) => id,
-        Some(_) => return refusal::not_generated(),
+    let about = match drive.about(person, &wish) {
+        Ok(about) => about,
+        Err(refused) => return *refused,
     };
+    let media_type = about.media_type.clone();
+    let media_type = media_type.or_else(|| call.header("x-upload-content-type").map(str::to_owned));
     if bytes.is_some_and(|bytes| !drive.has_room(person, bytes)) {
         return refusal::full();
     }
     let upload = Upload {
         person: person.to_owned(),
-        id,
-        name: text("name").unwrap_or_else(|| "Untitled".to_owned()),
+        about,
         media_type: media_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
         bytes,
         content: Growing::default(),
@@ -63,7 +59,7 @@ pub(super) fn part(world: &Arc<World>, call: &Call, mood: &Mood) -> Response {
         return refusal::refusal(410);
     }
     if upload.is_done {
-        let id = upload.id.clone();
+        let id = upload.about.id.clone();
         let file = drive.files.get(&id).map(|file| resource(world, &id, file));
         return file.map_or_else(|| refusal::refusal(404), |file| reply::json(200, &file));
     }
@@ -121,19 +117,20 @@ fn finish(world: &Arc<World>, drive: &mut Drive, name: &str) -> Response {
     upload.is_done = true;
     let file = File {
         person: person.clone(),
-        name: upload.name.clone(),
+        name: upload.about.name.clone(),
         media_type: upload.media_type.clone(),
         content: std::mem::take(&mut upload.content).whole(),
+        parent: upload.about.parent.clone(),
+        app_properties: upload.about.app_properties.clone(),
         is_trashed: false,
     };
-    let id = upload.id.clone();
+    let id = upload.about.id.clone();
     // Two uploads of one id: the second one to end is refused.
     if drive.files.contains_key(&id) {
         return refusal::taken();
     }
     let shown = resource(world, &id, &file);
-    drive.order.push(id.clone());
-    drive.files.insert(id, file);
+    drive.keep(id, file);
     if let Some(room) = drive.room.get_mut(&person) {
         *room = room.saturating_sub(bytes);
     }
