@@ -1,6 +1,6 @@
 use media::MediaError;
 use platform::{StoreError, VaultError, with_causes};
-use problems::{Problem, ProblemCode};
+use problems::{Problem, ProblemCode, Wording};
 
 /// Why something about a drive was not done.
 #[derive(Debug, thiserror::Error)]
@@ -57,10 +57,19 @@ impl DrivesError {
     pub fn problem(&self) -> Problem {
         match self {
             DrivesError::NotOffered => ProblemCode::DriveUnavailable.into(),
-            DrivesError::NotLinked | DrivesError::NoDriveChosen => ProblemCode::DriveNotLinked.into(),
+            DrivesError::NotLinked => ProblemCode::DriveNotLinked.into(),
+            DrivesError::NoDriveChosen => {
+                let why = Wording::new(
+                    "name a drive: several are connected and none is preferred",
+                    "hãy nêu tên ổ đĩa: bạn đã kết nối nhiều ổ và chưa chọn ổ mặc định",
+                );
+                Problem::new(ProblemCode::InvalidInput).pointer("/drive", why)
+            }
             DrivesError::AlreadyLinked => ProblemCode::DriveLinked.into(),
             DrivesError::Reconnect => ProblemCode::DriveReconnect.into(),
-            DrivesError::NothingToSave => ProblemCode::NotFound.into(),
+            DrivesError::NothingToSave => Problem::new(ProblemCode::NotFound).detail(
+                "You have no such output. A run that still goes on has none yet, and a failed one has none.",
+            ),
             DrivesError::OutputGone => ProblemCode::OutputGone.into(),
             DrivesError::StateUnknown
             | DrivesError::OtherBrowser

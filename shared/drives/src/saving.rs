@@ -147,6 +147,7 @@ impl Saving {
     ) -> Result<DriveKind, DrivesError> {
         let (links, preference) = self.drives.list(account).await?;
         let only = match links.as_slice() {
+            [] if named.is_none() => return Err(DrivesError::NotLinked),
             [link] => Some(link.kind),
             _ => None,
         };

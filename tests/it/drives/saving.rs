@@ -48,8 +48,7 @@ async fn at_google_all_files_lie_in_one_folder_of_the_services_name() {
         save(&world, &ann, &a_text(&ann).await, GOOGLE).await;
     }
     let sent = world.sandbox.journal();
-    let made =
-        sent.iter().filter(|call| call.method == "POST" && call.path.ends_with("/google/drive/v3/files"));
+    let made = sent.iter().filter(|call| call.path.contains("/google/drive/v3/files?fields=id"));
     assert_eq!(made.count(), 1, "the folder is made once");
     let all: Vec<_> = files(&world, GOOGLE).into_iter().map(|file| file.folder).collect();
     assert_eq!(all, [Some("Citipen".to_owned()), Some("Citipen".to_owned())]);
@@ -78,7 +77,13 @@ async fn a_picture_goes_to_the_preferred_drive_or_to_the_only_one() {
     link(&world, &ann, DROPBOX).await;
     assert_eq!(save().await.body["drive"], "dropbox");
     link(&world, &ann, GOOGLE).await;
-    assert_eq!(save().await.problem(), "drive_not_linked", "there are two, and none is chosen");
+    let unclear = save().await;
+    assert_eq!(
+        (unclear.status, unclear.problem()),
+        (422, "invalid_input"),
+        "there are two, and none is chosen"
+    );
+    assert_eq!(unclear.body["errors"][0]["pointer"], "/drive");
     prefer(&ann, GOOGLE, "by_hand").await;
     assert_eq!(save().await.body["drive"], "google_drive");
     assert_eq!((files(&world, DROPBOX).len(), files(&world, GOOGLE).len()), (1, 1));
