@@ -45,7 +45,8 @@ pub(crate) fn all() -> String {
             let starts = starts(&cloud, &other.name, &Call::Direct).await;
             rows.push(Row { name: other.name.clone(), sizes: None, starts });
         }
-        format!("{}\n{}", table(&rows), memory::table(&cloud).await)
+        let memory = memory::table(&cloud).await + &memory::of_videos(&cloud).await;
+        format!("{}\n{memory}", table(&rows))
     })
 }
 

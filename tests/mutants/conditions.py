@@ -1,7 +1,7 @@
 """Runs the scenarios against the product with one guard of one conditional write taken out.
 
-Arguments: the scenarios' binary, a folder for what is found, the file of survivors that are allowed and why, and a
-part of a name (or nothing, for all).
+Arguments: the scenarios' binary, a folder for what is found, the file of survivors that are allowed and why, and parts
+of names with blanks between them (or nothing, for all).
 """
 
 import collections
@@ -115,7 +115,7 @@ def main():
     for name, (scenarios, texts) in sorted(found.items(), key=lambda item: (len(item[1][0]), item[0])):
         for number, text in enumerate(texts):
             mutant = f"{name}|{number}"
-            if ONLY not in mutant:
+            if ONLY and not any(part in mutant for part in ONLY.split()):
                 continue
             if mutant in may_survive:
                 print(f"allowed   {mutant}", flush=True)
