@@ -115,6 +115,39 @@ async fn a_text_that_another_process_writes_is_heard_as_it_comes_and_gone_on_wit
     books::check(&world).await;
 }
 
+/// The listener's process tells the writer that it is there by one row, and reads the text from another one.
+#[tokio::test]
+async fn a_listener_whose_rows_the_store_refuses_hears_the_runs_end_with_all_of_its_text() {
+    const REFUSED: [&[&str]; 3] = [&[".heard"], &[".text"], &[".heard", ".text"]];
+    for endings in REFUSED {
+        let world = World::start().await;
+        let ann = world.person("ann");
+        ann.balance().await;
+        let (writer, listener) = (world.instance(&[]).await, world.instance(&[]).await);
+        listener.meddler.refuse_rows(endings);
+        let run = new_run_id();
+        let (there, wish) = (ann.at(&writer.base), named(script("a red kite [[sandbox:pace ms=500]]"), &run));
+        let writing = tokio::spawn(async move { there.run(&wish).await });
+        while world.provider_calls(Service::Deepseek) == 0 {
+            tokio::task::yield_now().await;
+        }
+
+        let (answer, told) = heard(&ann.at(&listener.base), &run, None).await;
+
+        let mut heard = names(&told);
+        heard.retain(|name| *name != "delta");
+        assert_eq!(heard, ["run", "output", "done"], "{endings:?}: {}", answer.text);
+        assert_eq!(told[0].data["status"], "running", "{endings:?}: it was heard before its end");
+        let written = writing.await.unwrap();
+        let whole = written.body["outputs"][0]["text"].as_str();
+        assert_eq!(text_of(&told), whole.unwrap_or_else(|| panic!("{}", written.text)), "{endings:?}");
+        assert!(listener.meddler.refusals() >= endings.len(), "{endings:?}");
+        assert_eq!((ann.balance().await, world.provider_calls(Service::Deepseek)), ((99, 0, 0), 1));
+        world.advance_and_sweep().await;
+        books::check_settled(&world).await;
+    }
+}
+
 /// The poll fetches the rows and writes about them; the listener is at another process.
 #[tokio::test]
 async fn the_text_of_a_research_that_the_poll_writes_is_heard_before_its_end() {
@@ -241,4 +274,52 @@ async fn a_listener_that_leaves_leaves_the_run_as_it_is() {
     assert_eq!(told.last().unwrap().data["charged"], credit(96));
     world.advance_and_sweep().await;
     books::check_settled(&world).await;
+}
+
+#[tokio::test]
+async fn a_listener_that_leaves_gives_its_place_to_the_next_one() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    world.sandbox.faults().set(Service::Fal, FaultRule::once(NEVER));
+    let run = begun(&ann, video("a red kite")).await;
+    let listen = async || {
+        let mut stream = ann.request("GET", &format!("/v1/runs/{run}/events")).send().await.unwrap();
+        let told = stream.chunk().await.unwrap().unwrap_or_default();
+        (stream, String::from_utf8_lossy(&told).into_owned())
+    };
+    // Eight places; one after the other takes and leaves the same one.
+    for nth in 0..10 {
+        let (stream, told) = listen().await;
+        assert!(told.contains("event: run"), "{nth}: {told}");
+        drop(stream);
+        world.product.platform.idle().await;
+    }
+    let mut streams = Vec::new();
+    for nth in 0..8 {
+        let (stream, told) = listen().await;
+        assert!(told.contains("event: run"), "{nth}: {told}");
+        streams.push(stream);
+    }
+    let (refused, _) = heard(&ann, &run, None).await;
+    assert_eq!((refused.status, refused.problem()), (409, "run_conflict"), "{}", refused.text);
+    assert_eq!(refused.body["credit"], "held");
+}
+
+/// The pauses between two looks are kept also when a visit has less time left than the next pause lasts.
+#[tokio::test]
+async fn a_visit_looks_at_a_provider_no_more_often_than_its_pauses_allow() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    world.sandbox.faults().set(Service::Fal, FaultRule::once(NEVER));
+    begun(&ann, video("a red kite")).await;
+    world.advance(Duration::from_secs(61));
+    let before = world.sandbox.journal().len();
+    let slow = world.instance(&[("PROVIDER_POLL_MS", "1000")]).await;
+    run_poll::handle(&slow.role("RunPoll")).await.unwrap();
+    let since = world.sandbox.journal().split_off(before);
+    let looks = since.iter().filter(|call| call.path.contains("/status")).count();
+    // A poll looks for three seconds: at once, after one second, and after another second and a half.
+    assert!((1..=3).contains(&looks), "{looks} looks");
 }

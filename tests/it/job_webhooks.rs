@@ -1,6 +1,7 @@
 //! fal's word that a job is through: believed when it is signed, and only as far as fal then says so itself.
 
 use crate::books;
+use crate::jobs::webhook;
 use crate::world::{Answer, Person, World, credit, http, image, new_run_id};
 use sandbox::{Delivery, FaultRule, Service, WebhookFault};
 use serde_json::{Value, json};
@@ -48,11 +49,11 @@ impl Lost {
     }
 
     pub(crate) async fn tell(&self, word: &Delivery) -> Answer {
-        self.tell_of(word, &self.run).await
+        self.tell_at(word, &webhook(&self.ann, "fal", &self.run)).await
     }
 
-    async fn tell_of(&self, word: &Delivery, run: &str) -> Answer {
-        let url = format!("{}/v1/webhooks/providers/fal/{run}", self.world.product.base);
+    async fn tell_at(&self, word: &Delivery, path: &str) -> Answer {
+        let url = format!("{}{path}", self.world.product.base);
         let mut request = http().post(url).body(word.body.clone());
         for (name, value) in &word.headers {
             request = request.header(name, value);
@@ -124,16 +125,16 @@ async fn fals_word_about_another_runs_job_ends_neither() {
     let lost = Lost::after(2).await;
     let word = lost.word(None);
     assert_eq!(
-        lost.tell_of(&word, &new_run_id()).await.status,
+        lost.tell_at(&word, &webhook(&lost.ann, "fal", &new_run_id())).await.status,
         200,
         "nothing would come of sending it again"
     );
-    assert_eq!(lost.tell_of(&word, "x").await.status, 404);
+    assert_eq!(lost.tell_at(&word, "/v1/webhooks/providers/fal/x").await.status, 404);
     assert_eq!(lost.shown().await["status"], "running");
 
     let done = lost.ann.run(&image("another kite")).await;
     let other = done.body["id"].as_str().unwrap();
-    assert_eq!(lost.tell_of(&word, other).await.status, 200);
+    assert_eq!(lost.tell_at(&word, &webhook(&lost.ann, "fal", other)).await.status, 200);
     assert_eq!(lost.ann.get(&format!("/v1/runs/{other}")).await.body["charged"], credit(4));
     assert_eq!(lost.shown().await["status"], "running");
 }

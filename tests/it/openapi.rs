@@ -1,6 +1,7 @@
-//! The OpenAPI document is the code's.
+//! The OpenAPI document is the code's, and the table of problem codes in `docs/API.md` is too.
 
 use crate::world::World;
+use edge::ProblemCode;
 
 #[tokio::test]
 async fn the_served_document_is_what_the_code_says() {
@@ -98,4 +99,28 @@ fn every_operation_has_a_name_of_its_own() {
     let count = names.len();
     names.dedup();
     assert_eq!(names.len(), count, "{names:?}");
+}
+
+/// The table that callers read has every code of `shared/problems/src/codes.rs` once, and no other.
+#[test]
+fn the_api_lists_every_problem_code_under_its_status_and_no_other() {
+    let (_, table) = include_str!("../../docs/API.md").split_once("| status | codes |\n").unwrap();
+    let mut listed = Vec::new();
+    // The first line only divides the table's head from its rows.
+    for row in table.lines().skip(1).take_while(|line| line.starts_with('|')) {
+        let (statuses, codes) = row.trim_matches('|').split_once('|').unwrap();
+        let statuses: Vec<&str> = statuses.split(',').map(str::trim).collect();
+        // A header's name (`Allow`) has a capital.
+        let is_code = |name: &&str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        for name in codes.split('`').skip(1).step_by(2).filter(is_code) {
+            let code = ProblemCode::ALL.iter().find(|code| code.as_str() == name);
+            let status = code.unwrap_or_else(|| panic!("{name} is no code")).status().to_string();
+            assert!(statuses.contains(&status.as_str()), "{name} has the status {status}, not {statuses:?}");
+            assert!(!listed.contains(&name), "{name} is there twice");
+            listed.push(name);
+        }
+    }
+    let names = ProblemCode::ALL.iter().map(|code| code.as_str());
+    let missing: Vec<&str> = names.filter(|name| !listed.contains(name)).collect();
+    assert!(missing.is_empty(), "not in docs/API.md: {missing:?}");
 }

@@ -4,7 +4,7 @@
 use crate::books;
 use crate::tools::{NEVER, market, named, poll, shown, video, voice};
 use crate::world::{Fault, Instance, Person, World, credit, http, image, new_run_id};
-use primitives::RunId;
+use primitives::{CostCents, RunId};
 use sandbox::{FaultRule, Service};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -128,20 +128,50 @@ async fn a_video_that_is_never_begun_gives_its_credit_back_at_the_end_of_its_hol
     books::check_losses(&world).await;
 }
 
-/// Polls, and is gone for good while the text about the rows is written.
-async fn poll_and_vanish_while_writing(world: &World) {
-    let before = world.provider_calls(Service::Deepseek);
+/// Polls at an instance that is gone for good as soon as `is_time`.
+async fn poll_and_vanish(world: &World, is_time: impl Fn() -> bool) {
     let poller = world.instance(&[]).await;
     let role = poller.role("RunPoll");
-    let writing = async {
-        while world.provider_calls(Service::Deepseek) == before {
+    let waiting = async {
+        while !is_time() {
             tokio::task::yield_now().await;
         }
     };
     tokio::select! {
         polled = run_poll::handle(&role) => panic!("the poll ended before it was killed: {polled:?}"),
-        () = writing => poller.meddler.kill(),
+        () = waiting => poller.meddler.kill(),
     }
+}
+
+/// Is gone while the rows are fetched, which Apify lets wait.
+async fn poll_and_vanish_while_fetching(world: &World) {
+    let asked = || world.sandbox.journal().iter().filter(|entry| entry.path.contains("/items?")).count();
+    let before = asked();
+    poll_and_vanish(world, || asked() > before).await;
+}
+
+/// Is gone while the text about the rows is written, which DeepSeek lets wait.
+async fn poll_and_vanish_while_writing(world: &World) {
+    let before = world.provider_calls(Service::Deepseek);
+    poll_and_vanish(world, || world.provider_calls(Service::Deepseek) > before).await;
+}
+
+/// Lets every answer of the service wait for longer than a process lives; for Apify, only the rows.
+fn slow_down(world: &World, service: Service) {
+    let matching = (service == Service::Apify).then(|| "/items?".to_owned());
+    let slow = sandbox::Fault::Slow { ms: 600_000 };
+    world.sandbox.faults().set(service, FaultRule { matching, ..FaultRule::always(slow) });
+}
+
+/// The tries at the text that were lost with their processes: each counts with a cost.
+fn lost_tries(run: &Value) -> usize {
+    let attempts = run["receipt"]["attempts"].as_array().unwrap_or_else(|| panic!("{run}"));
+    let lost = attempts.iter().filter(|attempt| attempt["outcome"] == "broken_stream");
+    let costly = lost.inspect(|attempt| {
+        let cost: CostCents = attempt["cost_cents"].as_str().unwrap().parse().unwrap();
+        assert!(attempt["provider"] == "deepseek" && cost > CostCents::ZERO, "{run}");
+    });
+    costly.count()
 }
 
 #[tokio::test]
@@ -152,8 +182,7 @@ async fn a_research_whose_writer_is_gone_is_written_once_more_and_then_given_bac
         ann.balance().await;
         let run = new_run_id();
         assert_eq!(ann.run(&named(market("x"), &run)).await.status, 202);
-        let slow = sandbox::Fault::Slow { ms: 600_000 };
-        world.sandbox.faults().set(Service::Deepseek, FaultRule::always(slow));
+        slow_down(&world, Service::Deepseek);
         for _ in 0..killed {
             world.advance(LEASE);
             poll_and_vanish_while_writing(&world).await;
@@ -166,11 +195,47 @@ async fn a_research_whose_writer_is_gone_is_written_once_more_and_then_given_bac
 
         let shown = shown(&ann, &run).await;
         assert_eq!((&shown["status"], &shown["charged"]), (&json!(status), &credit(charged)), "{shown}");
+        assert_eq!(lost_tries(&shown), killed, "{shown}");
         assert_eq!(ann.balance().await, (100 - charged, 0, 0));
         assert_eq!(world.provider_calls(Service::Deepseek), 2, "no more texts than the price pays for");
         assert_eq!(world.provider_calls(Service::Apify), 1);
         world.advance_and_sweep().await;
         books::check_settled(&world).await;
+        books::check_losses(&world).await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_is_gone_before_the_text_is_begun_uses_up_no_try_at_it() {
+    for texts_lost in [0, 1] {
+        let world = World::start().await;
+        let ann = world.person("ann");
+        ann.balance().await;
+        let run = new_run_id();
+        assert_eq!(ann.run(&named(market("x"), &run)).await.status, 202);
+        slow_down(&world, Service::Apify);
+        for _ in 0..2 {
+            world.advance(LEASE);
+            poll_and_vanish_while_fetching(&world).await;
+        }
+        assert_eq!(world.provider_calls(Service::Deepseek), 0, "no text was begun");
+        world.sandbox.faults().clear();
+        slow_down(&world, Service::Deepseek);
+        for _ in 0..texts_lost {
+            world.advance(LEASE);
+            poll_and_vanish_while_writing(&world).await;
+        }
+        world.sandbox.faults().clear();
+        world.advance(LEASE);
+
+        assert_eq!(poll(&world).await.ended, 1);
+
+        let ended = shown(&ann, &run).await;
+        assert_eq!(lost_tries(&ended), texts_lost, "{ended}");
+        assert_eq!(ended["outputs"][0]["kind"], "text", "{ended}");
+        check_charged_once(&world, &ann, &run, 14).await;
+        assert_eq!(world.provider_calls(Service::Deepseek), texts_lost + 1);
+        assert_eq!(world.provider_calls(Service::Apify), 1);
         books::check_losses(&world).await;
     }
 }

@@ -7,7 +7,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use edge::{ProblemCode, ProblemResponse, Routes};
 use platform::{InvalidSettings, Platform};
-use primitives::RunId;
+use primitives::JobId;
 use providers::{ApifyWebhook, FalWebhook, ProviderName, ReplicateWebhook};
 use runs::{JobNews, RunPoll};
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub fn router(platform: &Platform) -> Result<Router, InvalidSettings> {
 /// is answered with success, because nothing would come of sending it again.
 #[utoipa::path(
     post, path = "/v1/webhooks/providers/apify/{id}", operation_id = "receive_apify_result", tag = "webhooks",
-    params(("id" = String, Path, description = "The run's id")),
+    params(("id" = String, Path, description = "What we call the job")),
     request_body(content = String, content_type = "application/json"),
     responses(
         (status = 200, description = "Looked at: nothing is to be sent again", body = Heard),
@@ -60,20 +60,20 @@ async fn apify(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Heard>, ProblemResponse> {
-    // The token is the run's, so without a run there is none.
-    let run = id.parse::<RunId>().map_err(|_| ProblemCode::WebhookRefused)?;
-    let job = desk.apify.authenticate(run, &headers, &body).map_err(|refused| {
+    // The token is the job's, so without a job there is none.
+    let ours = id.parse::<JobId>().map_err(|_| ProblemCode::WebhookRefused)?;
+    let job = desk.apify.authenticate(ours, &headers, &body).map_err(|refused| {
         tracing::warn!(reason = %refused, provider.name = "apify", "a message that is not from Apify was refused");
         ProblemCode::WebhookRefused
     })?;
-    desk.hear(run, ProviderName::Apify, &job).await
+    desk.hear(ours, ProviderName::Apify, &job).await
 }
 
 /// For fal. The message only says which job to look at; what fal then answers decides. What is not known here is answered
 /// with success, because nothing would come of sending it again.
 #[utoipa::path(
     post, path = "/v1/webhooks/providers/fal/{id}", operation_id = "receive_fal_result", tag = "webhooks",
-    params(("id" = String, Path, description = "The run's id")),
+    params(("id" = String, Path, description = "What we call the job")),
     request_body(content = String, content_type = "application/json"),
     responses(
         (status = 200, description = "Looked at: nothing is to be sent again", body = Heard),
@@ -92,14 +92,14 @@ async fn fal(
         tracing::warn!(reason = %refused, provider.name = "fal", "a message that is not from fal was refused");
         ProblemCode::WebhookRefused
     })?;
-    desk.hear(run_of(&id)?, ProviderName::Fal, &job).await
+    desk.hear(ours(&id)?, ProviderName::Fal, &job).await
 }
 
 /// For Replicate. The message only says which prediction to look at; what Replicate then answers decides. What is not known
 /// here is answered with success, because nothing would come of sending it again.
 #[utoipa::path(
     post, path = "/v1/webhooks/providers/replicate/{id}", operation_id = "receive_replicate_result", tag = "webhooks",
-    params(("id" = String, Path, description = "The run's id")),
+    params(("id" = String, Path, description = "What we call the job")),
     request_body(content = String, content_type = "application/json"),
     responses(
         (status = 200, description = "Looked at: nothing is to be sent again", body = Heard),
@@ -118,33 +118,33 @@ async fn replicate(
         tracing::warn!(reason = %refused, provider.name = "replicate", "a message that is not from Replicate was refused");
         ProblemCode::WebhookRefused
     })?;
-    desk.hear(run_of(&id)?, ProviderName::Replicate, &job).await
+    desk.hear(ours(&id)?, ProviderName::Replicate, &job).await
 }
 
 impl Desk {
-    /// Looks at the job that `provider` calls `job`, if it is the one of the run.
+    /// Looks at our job, if it is the one that `provider` calls `job`.
     async fn hear(
         &self,
-        run: RunId,
+        ours: JobId,
         provider: ProviderName,
         job: &str,
     ) -> Result<Json<Heard>, ProblemResponse> {
-        let news = self.poll.hear(run, provider, job).await.map_err(|error| error.problem())?;
+        let news = self.poll.hear(ours, provider, job).await.map_err(|error| error.problem())?;
         match news {
             JobNews::Ended => {}
             // The provider is not through, or the webhook leaves what takes long to the poll.
             JobNews::GoesOn => {
-                tracing::info!(run.id = %run, provider.name = provider.as_str(), "{provider} told of a job that goes on");
+                tracing::info!(job.id = %ours, provider.name = provider.as_str(), "{provider} told of a job that goes on");
             }
             JobNews::Unknown => tracing::warn!(
-                run.id = %run, provider.name = provider.as_str(), "{provider} told of a job that is not this run's"
+                job.id = %ours, provider.name = provider.as_str(), "{provider} told of a job that we don't know"
             ),
         }
         Ok(Json(Heard { heard: true }))
     }
 }
 
-fn run_of(id: &str) -> Result<RunId, ProblemCode> {
+fn ours(id: &str) -> Result<JobId, ProblemCode> {
     id.parse().map_err(|_| ProblemCode::NotFound)
 }
 

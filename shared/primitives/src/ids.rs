@@ -1,4 +1,5 @@
 use crate::Timestamp;
+use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize, de};
 use std::fmt;
@@ -154,6 +155,23 @@ ulid_id!(
     "a top-up id is a ULID: 26 characters of 0-9 and A-Z without I, L, O and U"
 );
 
+ulid_id!(
+    /// One run's job: the name of its row, of our webhooks' addresses, and of the job at providers that let us name it. Two
+    /// accounts may choose the same run id, and their jobs have different names, which tell neither account nor run.
+    JobId,
+    "a job id is a ULID: 26 characters of 0-9 and A-Z without I, L, O and U"
+);
+
+impl JobId {
+    /// The job of an account's run: the run's time, and 80 bits of a hash over account and run.
+    pub fn of(account: &AccountId, run: RunId) -> JobId {
+        let text = format!("{account}/{run}");
+        let hash = digest(&SHA256, text.as_bytes());
+        let tail = hash.as_ref().iter().take(10).fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
+        JobId(Ulid::from_parts(run.0.timestamp_ms(), tail))
+    }
+}
+
 /// One upload: a ULID behind `upload_`, so that it can't be taken for a run's id in an input.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UploadId(Ulid);
@@ -226,6 +244,16 @@ impl From<EntryId> for RunId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_job_belongs_to_its_account_and_run_and_tells_neither() {
+        let run: RunId = "01KAQ3V7W00000000000000001".parse().unwrap();
+        let of = |account: &str| JobId::of(&account.parse().unwrap(), run);
+        // The first 80 bits of SHA-256 of `user_ann/01KAQ3V7W00000000000000001`, in Crockford's alphabet.
+        assert_eq!(of("user_ann").to_string(), "01KAQ3V7W05A5XM3YFMXP5K4KG");
+        assert_ne!(of("user_ann"), of("user_bob"));
+        assert_eq!(of("user_bob").minted_at(), run.minted_at());
+    }
 
     #[test]
     fn an_upload_id_has_one_spelling_and_is_no_other_id() {

@@ -22,7 +22,7 @@ pub use blank::is_blank;
 pub use clock::{Clock, Timestamp};
 pub use credits::{Credits, CreditsDelta, Overflow};
 pub use currency::{Currency, InvalidCurrency};
-pub use ids::{AccountId, EntryId, InvalidId, RunId, TopUpId, UploadId, UserId, random_bytes};
+pub use ids::{AccountId, EntryId, InvalidId, JobId, RunId, TopUpId, UploadId, UserId, random_bytes};
 pub use language::Language;
 pub use money::Money;
 pub use price::{CostCents, InvalidDecimal, Markup};

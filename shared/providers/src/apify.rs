@@ -118,11 +118,15 @@ impl Apify {
         }
         match refusal::of(&ErrorAnswer::read(response, half).await) {
             Refusal::Certain(failure) => Err(failure),
-            // Apify itself answers that it failed. One look at the actor's list tells whether the run was started.
-            Refusal::Failed(failure) => match self.sought(order, asked_at, limit).await {
-                Sought::There(ticket) => Ok(ticket),
-                Sought::Nowhere | Sought::Unknown => Err(failure),
-            },
+            // Apify itself answers that it failed. The actor's list tells whether the run was started all the same; a list
+            // that can't be read proves nothing.
+            Refusal::Failed(failure) => {
+                match self.sought_until(order, asked_at, limit, NOWHERE_LOOKS).await {
+                    Sought::There(ticket) => Ok(ticket),
+                    Sought::Nowhere => Err(failure),
+                    Sought::Unknown => Err(self.unknown_outcome(order)),
+                }
+            }
             Refusal::Unclear => self.in_doubt(order, asked_at, limit).await,
         }
     }
@@ -138,10 +142,12 @@ impl Apify {
         match self.sought_until(order, asked_at, limit, u32::MAX).await {
             Sought::There(ticket) => Ok(ticket),
             // The start itself may still be under way.
-            Sought::Nowhere | Sought::Unknown => {
-                Err(Failure::new(FailureClass::UnknownOutcome).costing(self.worst(order), true))
-            }
+            Sought::Nowhere | Sought::Unknown => Err(self.unknown_outcome(order)),
         }
+    }
+
+    fn unknown_outcome(&self, order: &JobOrder) -> Failure {
+        Failure::new(FailureClass::UnknownOutcome).costing(self.worst(order), true)
     }
 
     /// Apify ends the run when it has cost what the step may cost, or when our patience is over.
@@ -154,7 +160,7 @@ impl Apify {
             .append_pair("maxTotalChargeUsd", &dollars::text(self.worst(order)))
             .append_pair("timeout", &seconds.to_string());
         if let (Some(secret), Some(notify)) = (&self.webhook_secret, order.webhook(ProviderName::Apify)) {
-            url.query_pairs_mut().append_pair("webhooks", &webhook::parameter(secret, order.run, &notify));
+            url.query_pairs_mut().append_pair("webhooks", &webhook::parameter(secret, order.job(), &notify));
         }
         Ok(url)
     }

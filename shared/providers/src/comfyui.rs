@@ -79,18 +79,18 @@ impl Comfyui {
 
     /// Gives the id to follow. When the answer is lost, the prompt is looked up by the id we chose.
     async fn submitted(&self, order: &JobOrder, limit: Instant) -> Result<String, Failure> {
-        let run = order.run;
+        let job = order.job();
         let call = wire::post(self.submit.clone(), &self.headers, &self.submission(order, limit).await?);
         let response = match wire::send(&self.platform, call, limit).await {
             Ok(response) => response,
             Err(Unanswered::NotSent) => return Err(Failure::not_sent()),
-            Err(Unanswered::MaybeSent) => return Ok(prompt_id(run)),
+            Err(Unanswered::MaybeSent) => return Ok(prompt_id(job)),
         };
         if !response.status().is_success() {
             return Err(refused(response, order.request.words(), limit).await);
         }
         let queued = wire::document(response, limit).await.unwrap_or_default();
-        let id = lenient::text(&queued["prompt_id"]).map_or_else(|| prompt_id(run), str::to_owned);
+        let id = lenient::text(&queued["prompt_id"]).map_or_else(|| prompt_id(job), str::to_owned);
         match class_of_node_errors(&queued["node_errors"]) {
             // Accepted, but without our output: what is left of it must not use the machine.
             Some(class) => {
@@ -109,17 +109,17 @@ impl Comfyui {
             _ => None,
         };
         let picture = match source {
-            Some(picture) => Some(self.upload(picture, order.run, limit).await?),
+            Some(picture) => Some(self.upload(picture, order.job(), limit).await?),
             None => None,
         };
         match (self.makes, &order.request) {
             (Makes::Images, Request::Image(image)) => {
                 let checkpoint = &self.settings.checkpoint;
-                Ok(Submission::of_images(image, picture.as_deref(), order.run, checkpoint))
+                Ok(Submission::of_images(image, picture.as_deref(), order.job(), checkpoint))
             }
             (Makes::Videos, Request::Video(video)) => {
                 let model = &self.settings.video_model;
-                Ok(Submission::of_video(video, picture.as_deref(), order.run, model))
+                Ok(Submission::of_video(video, picture.as_deref(), order.job(), model))
             }
             _ => Err(FailureClass::RequestRefused.into()),
         }
@@ -147,7 +147,10 @@ impl Comfyui {
                     missing = 0;
                     looks.note(Sight::Seen);
                 }
-                Whereabouts::Unseen(sight) => looks.note(sight),
+                Whereabouts::Unseen(sight) => {
+                    missing = 0;
+                    looks.note(sight);
+                }
             }
             if looks.are_refused() {
                 return Ok(Watched::Refused(FailureClass::Auth));
@@ -285,7 +288,7 @@ impl JobAdapter for Comfyui {
     /// The prompt has the id that we chose. Whether ComfyUI has it is found out by the next look at its queue and
     /// history.
     async fn find(&self, order: &JobOrder, _: Timestamp, _: Instant) -> Found {
-        Found::There(ticket(prompt_id(order.run)))
+        Found::There(ticket(prompt_id(order.job())))
     }
 
     /// ComfyUI sends us no webhooks.

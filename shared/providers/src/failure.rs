@@ -31,10 +31,12 @@ pub enum FailureClass {
     BrokenStream,
     /// The work may have been accepted and paid, and can't be looked up: never submit it again.
     UnknownOutcome,
+    /// Its owner wanted it to end, and the provider had not begun it. The provider has not failed.
+    Cancelled,
 }
 
 impl FailureClass {
-    pub const ALL: [FailureClass; 12] = [
+    pub const ALL: [FailureClass; 13] = [
         FailureClass::BadInput,
         FailureClass::ContentRejected,
         FailureClass::RequestRefused,
@@ -47,6 +49,7 @@ impl FailureClass {
         FailureClass::LengthLimit,
         FailureClass::BrokenStream,
         FailureClass::UnknownOutcome,
+        FailureClass::Cancelled,
     ];
 
     /// The class that is spelled so, as [`FailureClass::as_str`] writes it.
@@ -69,6 +72,7 @@ impl FailureClass {
             FailureClass::LengthLimit => "length_limit",
             FailureClass::BrokenStream => "broken_stream",
             FailureClass::UnknownOutcome => "unknown_outcome",
+            FailureClass::Cancelled => "cancelled",
         }
     }
 

@@ -248,9 +248,9 @@ impl JobAdapter for Groq {
         &self.timing
     }
 
-    /// The whole patience: the answer comes with the call.
-    fn submit_patience(&self) -> Duration {
-        self.timing.first_content
+    /// The text comes with the answer.
+    fn works_while_asked(&self) -> bool {
+        true
     }
 
     fn estimate(&self, order: &JobOrder) -> CostCents {

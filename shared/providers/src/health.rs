@@ -72,7 +72,9 @@ impl HealthRow {
             FailureClass::BadInput | FailureClass::ContentRejected | FailureClass::LengthLimit => {
                 return self.after_success();
             }
-            FailureClass::UnknownOutcome | FailureClass::EmptyAnswer => return None,
+            FailureClass::UnknownOutcome | FailureClass::EmptyAnswer | FailureClass::Cancelled => {
+                return None;
+            }
             FailureClass::Auth | FailureClass::NoBalance | FailureClass::ModelGone => OPEN_FOR_A_PERSON,
             FailureClass::RequestRefused
             | FailureClass::Unavailable

@@ -5,7 +5,7 @@ use crate::settings::Timing;
 use crate::{Made, ProviderName, Request, Transcript, Usage};
 use async_trait::async_trait;
 use bytes::Bytes;
-use primitives::{AccountId, CostCents, Private, RunId, Timestamp};
+use primitives::{AccountId, CostCents, JobId, Private, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use url::Url;
 
 /// The share of a job's patience in which it must have been taken, and the longest of that.
 const SUBMIT_SHARE: u32 = 4;
-pub(crate) const SUBMIT_MAX: Duration = Duration::from_secs(30);
+const SUBMIT_MAX: Duration = Duration::from_secs(30);
 
 /// One run's work for a provider that does it apart from our call.
 #[derive(Debug, Clone)]
 pub struct JobOrder {
-    /// Which run it is; where a provider lets us, its job is named after it.
+    /// Which run it is. No provider is told of it: see [`JobOrder::job`].
     pub run: RunId,
     /// The account that ordered it. The breaker counts different accounts. No provider is told of it, and no log names
     /// it.
@@ -34,9 +34,14 @@ pub struct JobOrder {
 }
 
 impl JobOrder {
+    /// What we call the job: at providers that let us name it, and in our webhooks' addresses.
+    pub fn job(&self) -> JobId {
+        JobId::of(&self.account, self.run)
+    }
+
     /// The webhook that `provider` calls when this job is finished.
     pub(crate) fn webhook(&self, provider: ProviderName) -> Option<Url> {
-        self.webhooks.as_ref()?.join(&format!("{provider}/{}", self.run)).ok()
+        self.webhooks.as_ref()?.join(&format!("{provider}/{}", self.job())).ok()
     }
 }
 
@@ -206,9 +211,15 @@ pub(crate) trait JobAdapter: Send + Sync {
 
     fn timing(&self) -> &Timing;
 
-    /// How long the provider may take to say that it took the work.
+    /// Whether the provider answers a submit with the finished work, and not with a name for a job.
+    fn works_while_asked(&self) -> bool {
+        false
+    }
+
+    /// How long the provider may take to answer a submit.
     fn submit_patience(&self) -> Duration {
-        (self.timing().first_content / SUBMIT_SHARE).min(SUBMIT_MAX)
+        let patience = self.timing().first_content;
+        if self.works_while_asked() { patience } else { (patience / SUBMIT_SHARE).min(SUBMIT_MAX) }
     }
 
     /// What the job costs if the provider does not tell.

@@ -6,12 +6,14 @@ use crate::chain::Chain;
 use crate::course::with_jitter;
 use crate::failure::Failure;
 use crate::health::Incident;
-use crate::job::{JobAdapter, SUBMIT_MAX, Sign, Submitted, Tell, Watched};
+use crate::job::{JobAdapter, Sign, Submitted, Tell, Watched};
 use crate::{
-    Attempt, Ending, FailureClass, Finished, Found, JobOrder, Made, ProviderName, Served, Ticket, Work,
+    Attempt, Ending, FailureClass, Finished, Found, JobOrder, Made, ProviderName, Request, Served, Ticket,
+    Work,
 };
 use primitives::{CostCents, Timestamp, times};
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -68,13 +70,13 @@ impl Visit {
 pub struct Choice {
     step: usize,
     lease: Duration,
+    works_while_asked: bool,
 }
 
 impl Choice {
     /// Whether the provider answers only when its work is done, and may take longer for that than the visit has left.
     pub fn outlasts(&self, visit: Visit) -> bool {
-        let patience = self.lease.saturating_sub(LEASE_MARGIN);
-        patience > SUBMIT_MAX && patience > visit.left()
+        self.works_while_asked && self.lease.saturating_sub(LEASE_MARGIN) > visit.left()
     }
 
     /// The state to store before the provider is asked.
@@ -132,7 +134,11 @@ impl Chain {
                 );
                 continue;
             }
-            let choice = Choice { step: place, lease: adapter.submit_patience() + LEASE_MARGIN };
+            let choice = Choice {
+                step: place,
+                lease: adapter.submit_patience() + LEASE_MARGIN,
+                works_while_asked: adapter.works_while_asked(),
+            };
             if (work.is_retry() && place == work.step()) || self.shared.breaker.admits(step.provider).await {
                 return Ok(choice);
             }
@@ -149,6 +155,13 @@ impl Chain {
             }
             (Some(last), _) => Err(work.without_provider(last.failure.unwrap_or(FailureClass::Unavailable))),
         }
+    }
+
+    /// Whether a provider of the chain that is configured here makes what is asked for. Without any configured provider
+    /// this says yes: the run then fails by itself, with an alarm.
+    pub fn serves(&self, request: &Request) -> bool {
+        let mut adapters = self.steps.iter().filter_map(|step| step.job()).peekable();
+        adapters.peek().is_none() || adapters.any(|adapter| adapter.serves(request))
     }
 
     /// Asks the provider that `work` says is being asked, once.
@@ -237,16 +250,38 @@ impl Chain {
     /// Takes the job back: its time is up, or its owner wants it to end. When the owner wants it to end and the
     /// provider is already at work on it, the job goes on.
     pub async fn withdraw(&self, work: &Work, ticket: &Ticket, order: &JobOrder, visit: Visit) -> Visited {
-        if work.must_end() && visit.now() < work.deadline() {
-            let mut sign = None;
-            let (look, mut note) = (visit.at_most(times::PROVIDER_LOOK.limit), |seen| sign = Some(seen));
-            match self.watch(work, ticket, order, visit, look, &mut note).await {
-                Visited::GoesOn if sign.is_some_and(Sign::is_work) => return Visited::Next(work.going_on()),
-                Visited::GoesOn => {}
-                over => return over,
-            }
+        if !work.must_end() || visit.now() >= work.deadline() {
+            return self.taken_back(work, ticket, order, visit, FailureClass::Unavailable).await;
         }
-        self.taken_back(work, ticket, order, visit, FailureClass::Unavailable).await
+        match self.seen_once(work, ticket, order, visit).await {
+            Ok(Some(sign)) if sign.is_work() => Visited::Next(work.going_on()),
+            Ok(_) => self.taken_back(work, ticket, order, visit, FailureClass::Cancelled).await,
+            Err(over) => over,
+        }
+    }
+
+    /// The first sign of a job, or none if the provider shows none. `Err`: the job is over.
+    async fn seen_once(
+        &self,
+        work: &Work,
+        ticket: &Ticket,
+        order: &JobOrder,
+        visit: Visit,
+    ) -> Result<Option<Sign>, Visited> {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let mut note = |sign| {
+            // The receiver stands below.
+            let _ = tell.send(sign);
+        };
+        let until = visit.at_most(times::PROVIDER_LOOK.limit);
+        tokio::select! {
+            biased;
+            visited = self.watch(work, ticket, order, visit, until, &mut note) => match visited {
+                Visited::GoesOn => Ok(told.try_recv().ok()),
+                over => Err(over),
+            },
+            Some(sign) = told.recv() => Ok(Some(sign)),
+        }
     }
 
     async fn taken_back(
@@ -319,7 +354,7 @@ impl Chain {
     /// Whether a visitor is asking a provider that answers only when its work is done.
     pub fn works_while_asked(&self, work: &Work) -> bool {
         let adapter = self.job_step(work).map(|(_, adapter)| adapter);
-        work.is_asking() && adapter.is_some_and(|adapter| adapter.submit_patience() > SUBMIT_MAX)
+        work.is_asking() && adapter.is_some_and(JobAdapter::works_while_asked)
     }
 
     /// How it was served, the attempt that served among all others.
@@ -378,7 +413,7 @@ impl Chain {
                 failure = class.as_str(),
                 "run {run}: {provider} refuses our account, model or request ({class})"
             );
-        } else {
+        } else if class != FailureClass::Cancelled {
             warn!(provider.name = provider.as_str(), run.id = %run, failure = class.as_str(), "run {run}: {} failed", step.name);
         }
         let incident = Incident { class, account: &order.account, is_outage: failure.is_outage };

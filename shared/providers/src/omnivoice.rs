@@ -142,9 +142,9 @@ impl JobAdapter for Omnivoice {
         &self.settings.timing
     }
 
-    /// The whole patience: the server answers when the sound is made.
-    fn submit_patience(&self) -> Duration {
-        self.settings.timing.first_content
+    /// The server answers when the sound is made.
+    fn works_while_asked(&self) -> bool {
+        true
     }
 
     fn serves(&self, request: &Request) -> bool {

@@ -21,7 +21,7 @@ use crate::{Made, MadeFile, ProviderName, Request, SpeechRequest, Voice, voices}
 use async_trait::async_trait;
 use list::Listed;
 use platform::Platform;
-use primitives::{CostCents, RunId, Timestamp};
+use primitives::{CostCents, JobId, Timestamp};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::Serialize;
@@ -86,7 +86,7 @@ impl Replicate {
             version,
             input: Input {
                 text: speech.text.expose(),
-                speaker: marked(self.speaker(&speech.voice)?, order.run),
+                speaker: marked(self.speaker(&speech.voice)?, order.job()),
                 language: &speech.language,
                 cleanup_voice: is_xtts.then_some(false),
             },
@@ -178,7 +178,7 @@ impl Replicate {
     ) -> Result<Ticket, Failure> {
         let mut looks = Looks::new(self.settings.timing.poll, limit);
         loop {
-            match self.listed(order.run, asked_at, looks.until()).await {
+            match self.listed(order.job(), asked_at, looks.until()).await {
                 Listed::There(ticket) => return Ok(ticket),
                 Listed::Nowhere | Listed::Unclear => looks.note(Sight::Seen),
                 Listed::Unread => looks.note(Sight::Nothing),
@@ -189,7 +189,7 @@ impl Replicate {
         }
     }
 
-    /// Replicate may have made a prediction although it answered with a server error. If its list does not have the
+    /// Replicate may have made a prediction although it answered with a server error. If its list surely does not have the
     /// prediction, the submit was refused.
     async fn taken_all_the_same(
         &self,
@@ -198,7 +198,7 @@ impl Replicate {
         refused: Failure,
         limit: Instant,
     ) -> Result<Ticket, Failure> {
-        match self.listed(order.run, asked_at, limit).await {
+        match self.sought(order.job(), asked_at, limit).await {
             Listed::There(ticket) => Ok(ticket),
             Listed::Nowhere => Err(refused),
             Listed::Unclear | Listed::Unread => Err(self.in_doubt(order)),
@@ -233,19 +233,12 @@ impl JobAdapter for Replicate {
     }
 
     /// Looks in Replicate's list of our predictions: it shows their input, and the speaker's address in it names our
-    /// run.
+    /// job.
     async fn find(&self, order: &JobOrder, asked_at: Timestamp, limit: Instant) -> Found {
-        let mut looks = Looks::new(self.settings.timing.poll, limit);
-        loop {
-            match self.listed(order.run, asked_at, looks.until()).await {
-                Listed::There(ticket) => return Found::There(ticket),
-                Listed::Nowhere => return Found::Nowhere,
-                Listed::Unclear => return Found::Unknowable,
-                Listed::Unread => looks.note(Sight::Nothing),
-            }
-            if !looks.pause().await {
-                return Found::Unknowable;
-            }
+        match self.sought(order.job(), asked_at, limit).await {
+            Listed::There(ticket) => Found::There(ticket),
+            Listed::Nowhere => Found::Nowhere,
+            Listed::Unclear | Listed::Unread => Found::Unknowable,
         }
     }
 
@@ -295,10 +288,10 @@ fn prediction_id(text: &str) -> Option<String> {
         .filter(|plain| plain == text && plain.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// The speaker's address with the run's id as its fragment. A fragment is never sent to the server that has the file
+/// The speaker's address with the job's id as its fragment. A fragment is never sent to the server that has the file
 /// (RFC 3986 § 3.5), and Replicate shows it in its list of predictions.
-fn marked(speaker: &Url, run: RunId) -> String {
+fn marked(speaker: &Url, job: JobId) -> String {
     let mut marked = speaker.clone();
-    marked.set_fragment(Some(&run.to_string()));
+    marked.set_fragment(Some(&job.to_string()));
     marked.into()
 }

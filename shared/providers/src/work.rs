@@ -41,6 +41,9 @@ pub struct Work {
     /// How many times a visitor has begun to fetch and book what a provider made.
     #[serde(default, skip_serializing_if = "is_zero")]
     finishings: u32,
+    /// How many times a visitor has begun to have a text written about what was gathered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    texts: u32,
 }
 
 fn is_zero(count: &u32) -> bool {
@@ -118,6 +121,7 @@ impl Work {
             held_until,
             must_end: false,
             finishings: 0,
+            texts: 0,
         }
     }
 
@@ -242,6 +246,23 @@ impl Work {
     /// How many times a visitor has begun to fetch and book what a provider made; it counts up to nine.
     pub fn finishings(&self) -> u32 {
         self.finishings
+    }
+
+    /// The visitor that stores this state has a text written about what it fetched. The other visitors leave it alone for
+    /// `lease`, from now on.
+    #[must_use]
+    pub fn writing(&self, now: Timestamp, lease: Duration) -> Work {
+        let mut next = self.clone();
+        if let Phase::Finishing { until, .. } = &mut next.phase {
+            *until = now.after(lease);
+            next.texts = next.texts.saturating_add(1);
+        }
+        next
+    }
+
+    /// How many times a visitor has begun to have a text written about what was gathered.
+    pub fn texts(&self) -> u32 {
+        self.texts
     }
 
     /// The attempt is over and has failed. The same provider is asked again only if it surely did no work, another one

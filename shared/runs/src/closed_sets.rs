@@ -2,7 +2,7 @@
 //! ledger outlive every version; what may be written is what stands here.
 
 use crate::ImageSize;
-use crate::problem::{CANCELLED, EXPIRED, OUTPUT_LOST, STOPPED};
+use crate::problem::{EXPIRED, OUTPUT_LOST, STOPPED};
 use crate::tried::SERVED;
 use drives::{DriveKind, SaveFailure};
 use problems::closed_set;
@@ -11,7 +11,7 @@ use providers::FailureClass;
 closed_set! {
     /// Why a run failed: a class of the provider's failure; `output_lost` (our storage did not take the output), `stopped`
     /// (its process ended), `cancelled` (by its owner), or `expired` (nobody saw its end).
-    pub enum RunFailure: classes().chain([OUTPUT_LOST, STOPPED, CANCELLED, EXPIRED])
+    pub enum RunFailure: classes().chain([OUTPUT_LOST, STOPPED, EXPIRED])
 }
 
 closed_set! {

@@ -206,16 +206,15 @@ impl Closing {
         self.saves.schedule_always(Order { account, run, tool: &receipt.tool, outputs: &outputs }).await
     }
 
-    /// Notes the outputs that came after the credit had gone back, so that the owner can fetch them. If the note fails,
-    /// only a client that still listens gets the outputs, and the owner can't fetch them later.
-    pub(crate) async fn deliver_late(&self, outcome: &Outcome, outputs: &[StoredOutput]) {
+    /// Notes the outputs that came after the credit had gone back, so that the owner can fetch them. Without the note only a
+    /// client that still listens gets them.
+    pub(crate) async fn deliver_late(
+        &self,
+        outcome: &Outcome,
+        outputs: &[StoredOutput],
+    ) -> Result<(), RunsError> {
         let run = RunId::from(outcome.id);
-        if let Err(error) = self.usage.note_gift(&outcome.account, run, outputs).await {
-            tracing::warn!(
-                run.id = %run, error = %with_causes(&error),
-                "a late output is delivered but can't be fetched again"
-            );
-        }
+        self.usage.note_gift(&outcome.account, run, outputs).await?;
         let tool = outcome.run().and_then(|run| Receipt::parse(&run.receipt)).map(|receipt| receipt.tool);
         let order = Order { account: &outcome.account, run, tool: &tool.unwrap_or_default(), outputs };
         if let Err(error) = self.saves.schedule_always(order).await {
@@ -224,6 +223,7 @@ impl Closing {
                 "a late output is not saved by itself; its owner can ask for it"
             );
         }
+        Ok(())
     }
 
     /// Whether a late output was noted for the run.

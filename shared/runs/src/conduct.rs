@@ -168,8 +168,14 @@ impl Conduct {
         receipt.finished_at = self.runs.now().millis();
         let decision = Decision::charge(hold, hold.amount, receipt.to_text())?;
         let (outcome, balance) = self.runs.0.closing.settle(&priced.account, hold, &decision).await?;
-        if outcome.run().and_then(RunOutcome::failure).is_some() {
-            self.runs.0.closing.deliver_late(&outcome, std::slice::from_ref(&output)).await;
+        if outcome.run().and_then(RunOutcome::failure).is_some()
+            && let Err(error) =
+                self.runs.0.closing.deliver_late(&outcome, std::slice::from_ref(&output)).await
+        {
+            tracing::warn!(
+                run.id = %hold.run, error = %with_causes(&error),
+                "a late output is delivered but can't be fetched again"
+            );
         }
         self.finish(&outcome, balance, &[output]).await
     }

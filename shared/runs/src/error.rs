@@ -58,6 +58,9 @@ pub enum OrderError {
     /// The key stands for a run that goes on for longer than a request may wait.
     #[error("the run is still going on")]
     StillRunning { run: RunId },
+    /// As many streams of the account follow runs as may.
+    #[error("too many streams follow runs")]
+    TooManyFollowers { run: RunId },
     #[error("the price is another one than was shown")]
     PriceChanged { expected: Credits, now: Credits },
     #[error("the quote has expired")]

@@ -3,6 +3,7 @@
 //! does.
 
 use crate::conduct::Conduct;
+use crate::idempotency::Place;
 use crate::jobs::JobEnd;
 use crate::live::{HEARD_FOR, Owned};
 use crate::runs::{Runs, Who};
@@ -10,6 +11,7 @@ use crate::telling::{RunEvent, Teller};
 use crate::view::{RunBegun, RunView};
 use crate::{OrderError, RunsError, tools};
 use credits::{Hold, Outcome};
+use platform::{StoreError, with_causes};
 use primitives::{AccountId, RunId, times};
 use providers::Visit;
 use std::time::Duration;
@@ -53,12 +55,16 @@ impl Runs {
 
 impl Conduct {
     async fn follow(self, run: RunId) {
-        if let Err(error) = self.tell.during(self.try_follow(run)).await {
+        let mut place = None;
+        if let Err(error) = self.tell.during(self.try_follow(run, &mut place)).await {
             self.tell.fail(&error);
+        }
+        if let Some(place) = place {
+            self.runs.0.idempotency_keys.give_back(place).await;
         }
     }
 
-    async fn try_follow(&self, run: RunId) -> Result<(), RunsError> {
+    async fn try_follow(&self, run: RunId, place: &mut Option<Place>) -> Result<(), RunsError> {
         let (parts, account) = (&self.runs.0, &self.who.account);
         let began = Instant::now();
         let mut listening = Listening { until: began + times::RUN_BUDGET.limit, asked_at: None };
@@ -74,8 +80,9 @@ impl Conduct {
                 return self.tell_over(&outcome, has_begun).await;
             };
             if !std::mem::replace(&mut has_begun, true) {
-                if !parts.idempotency_keys.may_follow(account, self.runs.now()).await {
-                    return Err(OrderError::StillRunning { run }.into());
+                *place = parts.idempotency_keys.place_to_follow(account, self.runs.now()).await;
+                if place.is_none() {
+                    return Err(OrderError::TooManyFollowers { run }.into());
                 }
                 self.tell.begin(RunBegun::of_hold(hold, parts.closing.released_at(hold), self.unit()));
             }
@@ -116,13 +123,23 @@ impl Conduct {
         // Only two kinds of text come piece by piece: that of a run without a job, and the one about gathered rows.
         if !is_job || tools::is_summed_up(&hold.tool) {
             let of = Owned { account, run: hold.run };
-            if listening.must_ask() {
-                parts.live.listen(of, self.runs.now()).await?;
+            if listening.must_ask()
+                && let Err(error) = parts.live.listen(of, self.runs.now()).await
+            {
+                self.warn_of_silence(hold, &error);
             }
-            self.tell.tell_more_of(parts.live.so_far(of).await?.expose());
+            match parts.live.so_far(of).await {
+                Ok(text) => self.tell.tell_more_of(text.expose()),
+                Err(error) => self.warn_of_silence(hold, &error),
+            }
         }
         tokio::time::sleep_until(listening.until.min(Instant::now() + TEXT_EVERY)).await;
         Ok(())
+    }
+
+    /// The listener gets no text for now; it still gets the run's end, with all of the text.
+    fn warn_of_silence(&self, hold: &Hold, error: &StoreError) {
+        tracing::warn!(run.id = %hold.run, error = %with_causes(error), "a listener gets no text for now");
     }
 
     /// Tells the listener the end of a run, and its beginning unless `has_begun` says that the listener has it.

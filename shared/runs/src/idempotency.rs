@@ -29,6 +29,9 @@ pub(crate) struct IdempotencyKeys {
     waiting_max: u32,
 }
 
+/// One of the places that an account has in a stretch of time.
+pub(crate) struct Place(String);
+
 /// The run a key stood for already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EarlierUse {
@@ -100,19 +103,41 @@ impl IdempotencyKeys {
     /// A place is counted for the stretch of [`WAIT_MAX`] in which it was taken and never given back, so that it does not
     /// matter who is killed while waiting: at any moment at most two stretches' places wait.
     pub(crate) async fn may_wait(&self, account: &AccountId, now: Timestamp) -> bool {
-        self.has_place(account, "waits", WAIT_MAX, now).await
+        self.place(account, "waits", WAIT_MAX, now).await.is_some()
     }
 
-    /// The same for those who follow a run, each for as long as one answer lasts.
-    pub(crate) async fn may_follow(&self, account: &AccountId, now: Timestamp) -> bool {
-        self.has_place(account, "follows", times::RUN_BUDGET.limit, now).await
+    /// The same for streams that follow a run, each for as long as one answer lasts. A stream that ends gives its place back;
+    /// that of a process that is killed is free again with the next stretch.
+    pub(crate) async fn place_to_follow(&self, account: &AccountId, now: Timestamp) -> Option<Place> {
+        self.place(account, "follows", times::RUN_BUDGET.limit, now).await
     }
 
-    async fn has_place(&self, account: &AccountId, what: &str, lasts: Duration, now: Timestamp) -> bool {
-        let stretch = now.seconds() / lasts.as_secs().max(1);
+    /// Frees a place. If the store fails, the place is free with the next stretch.
+    pub(crate) async fn give_back(&self, place: Place) {
         let update = self.dynamo.update_item().table_name(&self.table);
         let update = update
-            .set_key(Some(platform::key([("id", &format!("{account}#{what}#{stretch}"))])))
+            .set_key(Some(platform::key([("id", &place.0)])))
+            .update_expression("SET waits = waits - :one")
+            .condition_expression("waits > :zero")
+            .expression_attribute_values(":zero", number(0_u32))
+            .expression_attribute_values(":one", number(1_u32));
+        if let Err(error) = unless_condition_failed(update.send().await) {
+            tracing::warn!(error = %with_causes(&error), "a follower's place is free only with the next stretch");
+        }
+    }
+
+    async fn place(
+        &self,
+        account: &AccountId,
+        what: &str,
+        lasts: Duration,
+        now: Timestamp,
+    ) -> Option<Place> {
+        let stretch = now.seconds() / lasts.as_secs().max(1);
+        let place = Place(format!("{account}#{what}#{stretch}"));
+        let update = self.dynamo.update_item().table_name(&self.table);
+        let update = update
+            .set_key(Some(platform::key([("id", &place.0)])))
             .update_expression("SET waits = if_not_exists(waits, :zero) + :one, #ttl = :ttl")
             .condition_expression("attribute_not_exists(waits) OR waits < :max")
             .expression_attribute_names("#ttl", "ttl")
@@ -121,13 +146,13 @@ impl IdempotencyKeys {
             .expression_attribute_values(":max", number(self.waiting_max))
             .expression_attribute_values(":ttl", number(now.after(WAITS_KEPT).seconds()));
         match unless_condition_failed(update.send().await) {
-            Ok(taken) => taken.is_some(),
+            Ok(taken) => taken.map(|_| place),
             Err(error) => {
                 tracing::warn!(
                     account.id = %account, error = %with_causes(&error),
                     "a repeat does not wait, because waiting can't be counted"
                 );
-                false
+                None
             }
         }
     }

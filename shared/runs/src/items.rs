@@ -26,13 +26,13 @@ pub const USAGE_LOG: TableSpec = TableSpec {
 pub const IDEMPOTENCY: TableSpec =
     TableSpec { name: "idempotency", partition_key: "id", sort_key: None, indexes: &[], ttl: Some("ttl") };
 
-/// `run` → a run whose provider works apart from us: what was ordered and how far it is, both sealed. It is in the
+/// `id` (a `JobId`) → a run whose provider works apart from us: what was ordered and how far it is, both sealed. It is in the
 /// index until the run has ended, so that the poll finds it; gone a day after its hold's end. `account/run.heard` →
 /// until when the writer of a text takes a listener to be there; `account/run.text` → the text so far, sealed, which
 /// the writer stores for that listener. Both are gone after an hour.
 pub const RUN_JOBS: TableSpec = TableSpec {
     name: "run_jobs",
-    partition_key: "run",
+    partition_key: "id",
     sort_key: None,
     indexes: &[Index { name: DUE_INDEX, partition_key: "poll", sort_key: ("due", KeyType::Number) }],
     ttl: Some("ttl"),

@@ -3,7 +3,7 @@
 use crate::tools::{Materials, Sources};
 use crate::{PriceRow, Receipt, RunsError, Tool, ToolInput};
 use credits::Hold;
-use primitives::{AccountId, CostCents, RunId, Timestamp};
+use primitives::{AccountId, CostCents, JobId, RunId, Timestamp};
 use providers::{JobOrder, Sign, Work};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -84,6 +84,11 @@ impl RunJob {
     /// What a file must be that the provider makes, and how long it takes.
     pub(crate) fn kind(&self) -> Result<Tool, RunsError> {
         self.tool().parse().map_err(|_| RunsError::Malformed("a stored order"))
+    }
+
+    /// The name of its row and of its webhook; providers that let us name a job get it, too.
+    pub(crate) fn id(&self) -> JobId {
+        JobId::of(&self.account, self.run())
     }
 
     pub(crate) fn run(&self) -> RunId {

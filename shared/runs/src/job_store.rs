@@ -6,7 +6,7 @@ use platform::{
     Attributes, InvalidSettings, Item, ItemBuilder, Platform, SealError, Sealer, StoreError, key, number,
     query_at_most, text, unless_condition_failed,
 };
-use primitives::{AccountId, Fingerprint, RunId, Timestamp, random_bytes};
+use primitives::{AccountId, Fingerprint, JobId, RunId, Timestamp, random_bytes};
 use providers::{Sign, Work};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Jobs are spread over so many keys of the index, which are polled side by side.
 pub(crate) const SHARDS: u8 = 8;
 /// How long after its credit's end a job is kept, for a provider that finishes late.
-const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// The table `run_jobs`.
 #[derive(Clone)]
@@ -45,12 +45,12 @@ impl JobStore {
     }
 
     /// The job as it is now.
-    pub(crate) async fn get(&self, run: RunId) -> Result<Option<RunJob>, StoreError> {
-        Ok(self.read(run).await?.map(|(job, _)| job))
+    pub(crate) async fn get(&self, id: JobId) -> Result<Option<RunJob>, StoreError> {
+        Ok(self.read(id).await?.map(|(job, _)| job))
     }
 
-    async fn read(&self, run: RunId) -> Result<Option<(RunJob, String)>, StoreError> {
-        let get = self.dynamo.get_item().table_name(&self.table).set_key(Some(job_key(run)));
+    async fn read(&self, id: JobId) -> Result<Option<(RunJob, String)>, StoreError> {
+        let get = self.dynamo.get_item().table_name(&self.table).set_key(Some(job_key(id)));
         let answer = get.consistent_read(true).send().await.map_err(StoreError::of_sdk)?;
         answer.item().map(|item| self.read_job(item)).transpose()
     }
@@ -62,23 +62,23 @@ impl JobStore {
         writer: &Writer,
         due: Timestamp,
     ) -> Result<bool, StoreError> {
-        let run = job.run();
+        let id = job.id();
         let item = ItemBuilder::default()
-            .text("run", run)
+            .text("id", id)
+            .text("run", job.run())
             .text("account", &job.account)
             .text("hold", job.hold.encode())
             .number("version", job.version)
             .text("writer", &writer.0)
-            .text("plan", self.seal(run, "plan", &job.plan)?)
-            .text("work", self.seal(run, "work", &job.work)?)
-            .text("poll", shard_of(run))
+            .text("plan", self.seal(id, "plan", &job.plan)?)
+            .text("work", self.seal(id, "work", &job.work)?)
+            .text("poll", shard_of(id))
             .number("due", due.seconds())
             .number("ttl", job.hold.expires_at.after(KEPT_FOR).seconds())
             .build();
         let put = self.dynamo.put_item().table_name(&self.table).set_item(Some(item));
         let put = put
-            .condition_expression("attribute_not_exists(#run) OR writer = :writer")
-            .expression_attribute_names("#run", "run")
+            .condition_expression("attribute_not_exists(id) OR writer = :writer")
             .expression_attribute_values(":writer", text(&writer.0));
         Ok(unless_condition_failed(put.send().await)?.is_some())
     }
@@ -97,9 +97,9 @@ impl JobStore {
             .dynamo
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(job_key(job.run())))
+            .set_key(Some(job_key(job.id())))
             .expression_attribute_names("#work", "work")
-            .expression_attribute_values(":work", text(self.seal(job.run(), "work", next)?))
+            .expression_attribute_values(":work", text(self.seal(job.id(), "work", next)?))
             .expression_attribute_values(":seen", number(job.version))
             .expression_attribute_values(":next", number(job.version + 1))
             .expression_attribute_values(":writer", text(&writer.0));
@@ -119,7 +119,7 @@ impl JobStore {
             return Ok(true);
         }
         // A write whose reply was lost is sent again, and then refused because of itself.
-        let standing = self.read(job.run()).await?;
+        let standing = self.read(job.id()).await?;
         Ok(standing.is_some_and(|(standing, by)| standing.version == job.version + 1 && by == writer.0))
     }
 
@@ -130,7 +130,7 @@ impl JobStore {
             .dynamo
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(job_key(job.run())))
+            .set_key(Some(job_key(job.id())))
             .expression_attribute_values(":due", number(due.seconds()));
         if let Some(sign) = &job.sign {
             set.push_str(", sign = :sign");
@@ -143,22 +143,45 @@ impl JobStore {
     }
 
     /// Notes that the run has its end, so that the poll does not look at it any more.
-    pub(crate) async fn end(&self, run: RunId) -> Result<(), StoreError> {
+    pub(crate) async fn end(&self, id: JobId) -> Result<(), StoreError> {
         let update = self
             .dynamo
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(job_key(run)))
-            .expression_attribute_names("#run", "run")
+            .set_key(Some(job_key(id)))
             .expression_attribute_values(":yes", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
             .update_expression("SET ended = :yes REMOVE poll, due")
-            .condition_expression("attribute_exists(#run)");
+            .condition_expression("attribute_exists(id)");
         unless_condition_failed(update.send().await)?;
         Ok(())
     }
 
+    /// Has the poll look at a job whose run has its end, from `due` on, and stores `next` for it. False: another visitor has
+    /// written the job since it was read.
+    pub(crate) async fn come_again(
+        &self,
+        job: &RunJob,
+        next: &Work,
+        due: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let update = self
+            .dynamo
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(job_key(job.id())))
+            .expression_attribute_names("#work", "work")
+            .expression_attribute_values(":work", text(self.seal(job.id(), "work", next)?))
+            .expression_attribute_values(":seen", number(job.version))
+            .expression_attribute_values(":next", number(job.version + 1))
+            .expression_attribute_values(":shard", text(shard_of(job.id())))
+            .expression_attribute_values(":due", number(due.seconds()))
+            .update_expression("SET #work = :work, version = :next, poll = :shard, due = :due")
+            .condition_expression("version = :seen");
+        Ok(unless_condition_failed(update.send().await)?.is_some())
+    }
+
     /// Jobs of one shard that are due, those that have waited longest first.
-    pub(crate) async fn due(&self, shard: u8, now: Timestamp, max: usize) -> Result<Vec<RunId>, StoreError> {
+    pub(crate) async fn due(&self, shard: u8, now: Timestamp, max: usize) -> Result<Vec<JobId>, StoreError> {
         let query = self
             .dynamo
             .query()
@@ -168,22 +191,22 @@ impl JobStore {
             .expression_attribute_values(":shard", text(shard_name(shard)))
             .expression_attribute_values(":now", number(now.seconds()));
         let found = query_at_most(query, max).await?;
-        found.iter().map(|marked| Item::new(RUN_JOBS.name, marked).parsed("run")).collect()
+        found.iter().map(|marked| Item::new(RUN_JOBS.name, marked).parsed("id")).collect()
     }
 
-    fn seal(&self, run: RunId, what: &str, content: &impl Serialize) -> Result<String, StoreError> {
+    fn seal(&self, id: JobId, what: &str, content: &impl Serialize) -> Result<String, StoreError> {
         let json = serde_json::to_vec(content).map_err(|_| unreadable(what))?;
-        self.sealer.seal(&place(run, what), &json).map_err(|_| unreadable(what))
+        self.sealer.seal(&place(id, what), &json).map_err(|_| unreadable(what))
     }
 
     fn open<T: DeserializeOwned>(
         &self,
-        run: RunId,
+        id: JobId,
         what: &'static str,
         sealed: &str,
     ) -> Result<T, StoreError> {
-        let content = self.sealer.open(&place(run, what), sealed).map_err(|error: SealError| {
-            tracing::error!(run.id = %run, error = %error, "a run's job can't be opened");
+        let content = self.sealer.open(&place(id, what), sealed).map_err(|error: SealError| {
+            tracing::error!(job.id = %id, error = %error, "a run's job can't be opened");
             unreadable(what)
         })?;
         serde_json::from_slice(&content).map_err(|_| unreadable(what))
@@ -191,11 +214,11 @@ impl JobStore {
 
     fn read_job(&self, attributes: &Attributes) -> Result<(RunJob, String), StoreError> {
         let item = Item::new(RUN_JOBS.name, attributes);
-        let run: RunId = item.parsed("run")?;
+        let (id, run): (JobId, RunId) = (item.parsed("id")?, item.parsed("run")?);
         let account: AccountId = item.parsed("account")?;
         let hold = Hold::decode(run, item.text("hold")?).ok_or_else(|| item.corrupt("hold"))?;
-        let plan: RunPlan = self.open(run, "plan", item.text("plan")?)?;
-        let work: Work = self.open(run, "work", item.text("work")?)?;
+        let plan: RunPlan = self.open(id, "plan", item.text("plan")?)?;
+        let work: Work = self.open(id, "work", item.text("work")?)?;
         let sign: Option<Sign> = item.maybe_text("sign")?.and_then(|sign| serde_json::from_str(sign).ok());
         let (version, is_over) = (item.number("version")?, item.flag("ended"));
         Ok((RunJob { account, hold, plan, work, sign, version, is_over }, item.text("writer")?.to_owned()))
@@ -216,16 +239,11 @@ impl Signs {
 
     /// `None`: the account has no such job, or its provider has not told where it is.
     pub(crate) async fn of(&self, account: &AccountId, run: RunId) -> Result<Option<Sign>, StoreError> {
-        let get = self.dynamo.get_item().table_name(&self.table).set_key(Some(job_key(run)));
-        let get =
-            get.projection_expression("sign, #account").expression_attribute_names("#account", "account");
-        let answer = get.send().await.map_err(StoreError::of_sdk)?;
+        let key = job_key(JobId::of(account, run));
+        let get = self.dynamo.get_item().table_name(&self.table).set_key(Some(key));
+        let answer = get.projection_expression("sign").send().await.map_err(StoreError::of_sdk)?;
         let Some(row) = answer.item() else { return Ok(None) };
-        let row = Item::new(RUN_JOBS.name, row);
-        if row.text("account")? != account.as_str() {
-            return Ok(None);
-        }
-        let sign = row.maybe_text("sign")?.map(str::to_owned);
+        let sign = Item::new(RUN_JOBS.name, row).maybe_text("sign")?.map(str::to_owned);
         Ok(sign.and_then(|sign| serde_json::from_str(&sign).ok()))
     }
 }
@@ -234,16 +252,16 @@ fn unreadable(what: &str) -> StoreError {
     StoreError::Corrupt { table: RUN_JOBS.name, what: what.to_owned() }
 }
 
-fn place(run: RunId, what: &str) -> String {
-    format!("{}/{run}/{what}", RUN_JOBS.name)
+fn place(id: JobId, what: &str) -> String {
+    format!("{}/{id}/{what}", RUN_JOBS.name)
 }
 
-fn job_key(run: RunId) -> platform::Key {
-    key([("run", &run.to_string())])
+fn job_key(id: JobId) -> platform::Key {
+    key([("id", &id.to_string())])
 }
 
-fn shard_of(run: RunId) -> String {
-    shard_name(Fingerprint::of(&[run.to_string().as_bytes()]).first_byte() % SHARDS)
+fn shard_of(id: JobId) -> String {
+    shard_name(Fingerprint::of(&[id.to_string().as_bytes()]).first_byte() % SHARDS)
 }
 
 fn shard_name(shard: u8) -> String {

@@ -4,6 +4,7 @@
 //! that visitor goes on from what the first one stored.
 
 mod ending;
+mod late;
 mod visitors;
 
 pub(crate) use visitors::Cancelled;
@@ -15,12 +16,12 @@ use crate::live::Live;
 use crate::telling::{Progress, Stage, Teller};
 use crate::tools::{Material, Materials, Pace, Source, Sources};
 use crate::view::BalanceView;
-use crate::{Closing, RunsError};
+use crate::{Closing, PriceRow, RunsError, ToolInput};
 use credits::{Ledger, Outcome};
 use media::{FileFamily, Media, StoredOutput};
 use platform::{InvalidSettings, Platform, Settings};
-use primitives::{AccountId, Private, RunId, Timestamp};
-use providers::{Chain, JobOrder, Next, Providers, Sign, SourceFile, Visit, Visited, Work};
+use primitives::{AccountId, JobId, Private, RunId, Timestamp};
+use providers::{Chain, JobOrder, Next, Providers, Request, Sign, SourceFile, Visit, Visited, Work};
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -157,13 +158,13 @@ impl Jobs {
         Box::pin(self.go_round(&round, job)).await
     }
 
-    /// The job as it is stored; `None`: the run has none, or it is another account's.
+    /// The job as it is stored; `None`: the account's run has none.
     pub(crate) async fn of_account(
         &self,
         account: &AccountId,
         run: RunId,
     ) -> Result<Option<RunJob>, RunsError> {
-        Ok(self.store.get(run).await?.filter(|job| job.account == *account))
+        Ok(self.store.get(JobId::of(account, run)).await?)
     }
 
     /// Does what can be done during the visit, and leaves the rest to the next visitor.
@@ -210,8 +211,14 @@ impl Jobs {
                     return Ok(JobEnd::GoesOn(Box::new(job)));
                 }
                 Next::Watch { ticket, until } => {
+                    let end = visit.until(until);
                     let mut note = |sign| job.sign = Some(told(sign, *tell));
-                    chain.watch(&seen, ticket, order, visit, visit.until(until), &mut note).await
+                    let watched = chain.watch(&seen, ticket, order, visit, end, &mut note).await;
+                    if matches!(watched, Visited::GoesOn) {
+                        // The next look would come after the end.
+                        tokio::time::sleep_until(end).await;
+                    }
+                    watched
                 }
                 Next::Withdraw { ticket } => chain.withdraw(&seen, ticket, order, visit).await,
             };
@@ -276,6 +283,19 @@ impl Jobs {
         Ok(Round { chain, order, visit, tell, haste, writer: Writer::new() })
     }
 
+    /// What a provider would get for an input that is not ordered yet.
+    pub(crate) async fn request(
+        &self,
+        input: &ToolInput,
+        row: &PriceRow,
+        materials: &Materials,
+        now: Timestamp,
+    ) -> Result<Request, RunsError> {
+        let sources = self.sources(materials, now).await?;
+        let request = input.request(RunId::mint(now), row.output_tokens_max(), &sources);
+        request.ok_or(RunsError::Malformed("an order"))
+    }
+
     /// Links by which a provider can read the files that were ordered with, for a while.
     async fn sources(&self, materials: &Materials, now: Timestamp) -> Result<Sources, RunsError> {
         let mut sources = Vec::new();
@@ -321,7 +341,7 @@ impl Jobs {
 
     /// The job as it is by now.
     async fn again(&self, job: RunJob) -> Result<RunJob, RunsError> {
-        let standing = self.store.get(job.run()).await?;
+        let standing = self.store.get(job.id()).await?;
         // The row's time is over, and the store has deleted it.
         Ok(standing.unwrap_or(RunJob { is_over: true, ..job }))
     }

@@ -56,7 +56,7 @@ impl Live {
     async fn store(&self, of: Owned<'_>, so_far: &str, now: Timestamp) -> Result<(), StoreError> {
         let sealed = self.sealer.seal(&of.place(), so_far.as_bytes()).map_err(|_| unreadable())?;
         let item = ItemBuilder::default()
-            .text("run", of.text_name())
+            .text("id", of.text_name())
             .text("account", of.account)
             .text("so_far", sealed)
             .number("ttl", now.after(KEPT_FOR).seconds());
@@ -68,7 +68,7 @@ impl Live {
     /// Tells the writer that a listener is there. The writer believes it for [`HEARD_FOR`].
     pub(crate) async fn listen(&self, of: Owned<'_>, now: Timestamp) -> Result<(), StoreError> {
         let item = ItemBuilder::default()
-            .text("run", of.heard_name())
+            .text("id", of.heard_name())
             .text("account", of.account)
             .number("heard_until", now.after(HEARD_FOR).seconds())
             .number("ttl", now.after(KEPT_FOR).seconds());
@@ -105,11 +105,11 @@ impl Owned<'_> {
     }
 
     fn heard_key(&self) -> platform::Key {
-        key([("run", &self.heard_name())])
+        key([("id", &self.heard_name())])
     }
 
     fn text_key(&self) -> platform::Key {
-        key([("run", &self.text_name())])
+        key([("id", &self.text_name())])
     }
 
     fn place(&self) -> String {

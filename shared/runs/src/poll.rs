@@ -4,7 +4,7 @@ use crate::jobs::{JobNews, Jobs, PollReport};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use platform::{InvalidSettings, Platform, with_causes};
-use primitives::{RunId, times};
+use primitives::{JobId, times};
 use providers::{ProviderName, Providers};
 use tokio::time::Instant;
 
@@ -48,10 +48,10 @@ impl RunPoll {
         last_error.map_or(Ok(report), Err)
     }
 
-    /// A provider's webhook says that the job that it calls `id` has ended. The webhook is only a reason to look: the
+    /// A provider's webhook says that our `job`, which it calls `id`, has ended. The webhook is only a reason to look: the
     /// result comes from the provider's own answer to that look. A result that comes after the credit went back is free
     /// for the owner (a gift).
-    pub async fn hear(&self, run: RunId, provider: ProviderName, id: &str) -> Result<JobNews, RunsError> {
-        self.jobs.hear(run, provider, id).await
+    pub async fn hear(&self, job: JobId, provider: ProviderName, id: &str) -> Result<JobNews, RunsError> {
+        self.jobs.hear(job, provider, id).await
     }
 }

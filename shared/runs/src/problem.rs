@@ -95,6 +95,14 @@ impl OrderError {
                     ))
                     .in_vietnamese("Lần chạy này vẫn đang tiếp tục. Hãy đợi một chút rồi xem lại.")
             }
+            OrderError::TooManyFollowers { run } => Problem::new(ProblemCode::RunConflict)
+                .run(*run)
+                .credit(Credit::Held)
+                .retry_after(LATER)
+                .detail(format!(
+                    "As many of your streams follow runs as may. Close one, or look at GET /v1/runs/{run} now and then."
+                ))
+                .in_vietnamese("Bạn đang theo dõi quá nhiều lần chạy cùng lúc. Hãy đóng bớt một luồng."),
             OrderError::PriceChanged { expected, now } => Problem::new(ProblemCode::PriceChanged)
                 .pointer(
                     "/price",
@@ -219,6 +227,7 @@ fn not_reserved(refusal: &Refusal, price: Credits) -> Problem {
 /// Neutral words: what concerns our account, model or settings is our matter, and our alarm.
 fn not_served(run: RunId, class: FailureClass) -> Problem {
     let (code, detail) = match class {
+        FailureClass::Cancelled => return Problem::new(ProblemCode::RunCancelled).run(run),
         FailureClass::BadInput => (
             ProblemCode::InvalidInput,
             "The provider can't work with this input. Change it and try again. You were not charged.",

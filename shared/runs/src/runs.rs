@@ -6,14 +6,15 @@ use crate::jobs::{Cancelled, Jobs};
 use crate::live::Live;
 use crate::shop::{Offer, Shares};
 use crate::telling::Teller;
-use crate::tools::{self, Materials};
+use crate::tools::{self, Materials, Pace};
 use crate::view::{RunStatus, RunView};
-use crate::{Closing, History, OrderError, PriceRow, RunEvent, RunsError, Shop, ToolInput};
+use crate::{Closing, FieldError, History, OrderError, PriceRow, RunEvent, RunsError, Shop, ToolInput};
 use credits::Ledger;
 use media::Media;
 use platform::{InvalidSettings, Platform, Settings, TableSpec};
 use primitives::times::{self, Wait};
 use primitives::{AccountId, CostCents, Credits, Fingerprint, Markup, RunId, Timestamp, UserId};
+use problems::Wording;
 use providers::{Chain, Providers};
 use signup::Signup;
 use std::sync::Arc;
@@ -213,6 +214,16 @@ impl Runs {
                 row.name()
             );
             return Err(OrderError::ToolDisabled.into());
+        }
+        if order.input.pace() != Pace::Written {
+            let request = self.0.jobs.request(&order.input, &row, &materials, now).await?;
+            if !chain.serves(&request) {
+                let why = Wording::new(
+                    "no provider makes this from these inputs together: change one, such as the language, the file's type or the model",
+                    "không có nhà cung cấp nào làm được với các lựa chọn này cùng lúc: hãy đổi một lựa chọn, như ngôn ngữ, loại tệp hoặc mô hình",
+                );
+                return Err(OrderError::InvalidInput(vec![FieldError::new("/input", why)]).into());
+            }
         }
         let (run, may_be_known) = match order.run {
             Some(run) => (run, true),

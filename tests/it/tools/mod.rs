@@ -5,6 +5,7 @@ mod sounds;
 mod videos;
 
 use crate::books;
+use crate::jobs::webhook;
 use crate::uploads::{PNG, WAV, begin, id_of, path_of, sent};
 use crate::world::{Answer, Person, World, credit, http};
 use primitives::{CostCents, Credits, Unit};
@@ -229,6 +230,13 @@ async fn pictures_and_videos_are_made_from_an_uploaded_picture() {
     assert_eq!((quoted.status, &quoted.body["price"]), (200, &credit(4)), "{}", quoted.text);
     let run = finished(&world, &ann, &painted).await;
     assert_eq!((&run["charged"], &outputs(&run)[0]["width"]), (&credit(4), &json!(64)), "{run}");
+    // ComfyUI makes the size that is paid for, too.
+    world.sandbox.faults().set(Service::Fal, sandbox::FaultRule::always(Fault::Refuse));
+    let run = finished(&world, &ann, &painted).await;
+    let made = &outputs(&run)[0];
+    assert_eq!((&run["charged"], &run["receipt"]["provider"]), (&credit(4), &json!("comfyui")), "{run}");
+    assert_eq!((&made["width"], &made["height"]), (&json!(64), &json!(48)), "{run}");
+    world.sandbox.faults().clear();
     let mut moving = video("it flies");
     moving["input"]["picture"] = json!(id);
     let run = finished(&world, &ann, &moving).await;

@@ -2,7 +2,7 @@
 
 use super::{
     NEVER, charges, check_settled, cost_of, enrich, finished, market, named, outputs, poll, shown, tell,
-    transcript,
+    transcript, webhook,
 };
 use crate::world::{Answer, World, credit, http, new_run_id};
 use primitives::{CostCents, Credits, Unit};
@@ -24,10 +24,10 @@ async fn apifys_word_makes_a_research_due_and_that_of_another_run_changes_nothin
     assert!(world.sandbox.finish_actor_run(job));
     let word = world.sandbox.actor_run_webhook(job).unwrap();
 
-    let foreign = tell(&world, &format!("/v1/webhooks/providers/apify/{}", new_run_id()), &word).await;
+    let foreign = tell(&world, &webhook(&ann, "apify", &new_run_id()), &word).await;
     assert_eq!((foreign.status, foreign.problem()), (401, "webhook_refused"));
     assert_eq!(poll(&world).await.jobs, 0);
-    assert_eq!(tell(&world, &format!("/v1/webhooks/providers/apify/{run}"), &word).await.status, 200);
+    assert_eq!(tell(&world, &webhook(&ann, "apify", &run), &word).await.status, 200);
     assert_eq!(shown(&ann, &run).await["status"], "running");
     world.advance(Duration::from_secs(1));
     assert_eq!(poll(&world).await.ended, 1);

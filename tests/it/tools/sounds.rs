@@ -3,7 +3,8 @@
 use super::{
     TRANSCRIPT, charges, check_files, check_settled, failures, finished, transcript, uploaded, voice, wav,
 };
-use crate::uploads::WAV;
+use crate::books;
+use crate::uploads::{M4A, WAV};
 use crate::world::{World, credit};
 use sandbox::{Fault, FaultRule, Service};
 use serde_json::{Value, json};
@@ -70,6 +71,43 @@ async fn a_voice_like_in_a_recording_needs_the_speakers_consent_which_the_receip
     wish["input"]["recording"] = json!(short);
     let refused = ann.run(&wish).await;
     assert_eq!(refused.body["errors"][0]["pointer"], "/input/recording", "{}", refused.text);
+    check_settled(&world).await;
+}
+
+/// OmniVoice hears no M4A, and Replicate speaks no Japanese. Replicate speaks Vietnamese like in such a recording, and
+/// OmniVoice Japanese with a voice of ours.
+#[tokio::test]
+async fn what_no_provider_of_the_model_makes_is_refused_before_any_credit_is_held() {
+    let world = World::start().await;
+    let ann = world.person("ann");
+    ann.balance().await;
+    let id = uploaded(&ann, "audio", "audio/x-m4a", M4A).await;
+    let mut wish = voice("赤い凧。");
+    wish["input"]["language"] = json!("ja");
+    let mut unmade = wish.clone();
+    unmade["input"]["recording"] = json!(id);
+    unmade["input"]["consent"] = json!(true);
+
+    let told = [ann.run(&unmade).await, ann.stream(&unmade).await.unwrap_err()];
+
+    for refused in told {
+        assert_eq!((refused.status, refused.problem()), (422, "invalid_input"), "{}", refused.text);
+        assert_eq!(refused.body["errors"][0]["pointer"], "/input", "{}", refused.text);
+        assert_eq!(refused.body["credit"], "not_taken", "{}", refused.text);
+    }
+    assert_eq!((ann.balance().await, ann.transactions().await.len()), ((100, 0, 0), 1));
+    assert_eq!((world.provider_calls(Service::Omnivoice), world.provider_calls(Service::Replicate)), (0, 0));
+    for table in ["usage_log", "run_jobs"] {
+        assert!(books::scan(&world, table).await.is_empty(), "{table}");
+    }
+
+    let mut vietnamese = unmade;
+    (vietnamese["input"]["language"], vietnamese["input"]["text"]) = (json!("vi"), json!("Một con diều đỏ."));
+    for (wish, provider) in [(wish, "omnivoice"), (vietnamese, "replicate")] {
+        let run = finished(&world, &ann, &wish).await;
+        assert_eq!((&run["receipt"]["provider"], &run["charged"]), (&json!(provider), &credit(9)), "{run}");
+        assert!(failures(&run).is_empty(), "a provider that does not make it is not asked: {run}");
+    }
     check_settled(&world).await;
 }
 

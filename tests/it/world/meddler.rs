@@ -48,6 +48,9 @@ struct State {
     hung: Vec<(String, String)>,
     dies_reading_an_account: bool,
     dies_writing_to: Option<&'static str>,
+    /// How the keys of rows of `run_jobs` end that are refused.
+    refused_rows: &'static [&'static str],
+    refusals: usize,
     stuck: Option<(SharedHttpConnector, HttpRequest)>,
 }
 
@@ -165,6 +168,16 @@ impl Meddler {
         self.0.state.lock().unwrap().dies_writing_to = Some(table);
     }
 
+    /// From now on every call about a row of `run_jobs` is refused whose key ends so.
+    pub(crate) fn refuse_rows(&self, endings: &'static [&'static str]) {
+        self.0.state.lock().unwrap().refused_rows = endings;
+    }
+
+    /// How many such calls were refused.
+    pub(crate) fn refusals(&self) -> usize {
+        self.0.state.lock().unwrap().refusals
+    }
+
     /// From now on the media store refuses everything.
     pub(crate) fn break_media(&self) {
         self.0.state.lock().unwrap().is_media_broken = true;
@@ -237,6 +250,15 @@ impl Meddler {
         self.0.is_let_go.subscribe().wait_for(|go| *go).await.unwrap();
     }
 
+    /// Whether the call is about a row that is refused.
+    fn is_refused(&self, request: &HttpRequest) -> bool {
+        let mut state = self.0.state.lock().unwrap();
+        let is_refused = row_of_jobs(request)
+            .is_some_and(|row| state.refused_rows.iter().any(|ending| row.ends_with(ending)));
+        state.refusals += usize::from(is_refused);
+        is_refused
+    }
+
     fn may_stick(&self) -> bool {
         let mut state = self.0.state.lock().unwrap();
         let may = state.plan.is_some_and(|(nth, fault)| fault == Fault::Stuck && state.seen >= nth);
@@ -305,6 +327,9 @@ impl Between {
         if is_hanging {
             self.meddler.0.state.lock().unwrap().hung.push((operation, table));
             return std::future::pending().await;
+        }
+        if table == "run_jobs" && self.meddler.is_refused(&request) {
+            return Ok(refused("AccessDeniedException", &operation));
         }
         let is_held_back = self.meddler.0.state.lock().unwrap().is_media_held_back;
         if !is_dynamo && is_held_back {
@@ -417,6 +442,13 @@ fn describe(request: &mut HttpRequest) -> (String, String) {
     request.headers_mut().insert("content-length", body.len().to_string());
     *request.body_mut() = SdkBody::from(body);
     (operation, table)
+}
+
+/// The key of the row of `run_jobs` that is read or written.
+fn row_of_jobs(request: &HttpRequest) -> Option<String> {
+    let body = request.body().bytes().and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok())?;
+    let keys = [&body["Key"], &body["Item"]];
+    keys.iter().find_map(|key| key["id"]["S"].as_str()).map(str::to_owned)
 }
 
 /// A batch needs its own right on each table, a transaction those of its parts.

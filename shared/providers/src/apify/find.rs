@@ -98,6 +98,6 @@ impl Apify {
         let response = Some(response).filter(|response| response.status().is_success())?;
         let input = wire::body(response, INPUT_BYTES_MAX, limit).await.ok()?;
         let input = lenient::document(&input)?;
-        Some(input[input::MARK].as_str() == Some(order.run.to_string().as_str()))
+        Some(input[input::MARK].as_str() == Some(order.job().to_string().as_str()))
     }
 }

@@ -7,14 +7,14 @@
 //! | videos, channels | `startUrls` (`[{"url"}]`), `maxResults` for each of them, `maxItems` |
 //! | market | `queries` (a list), `countryCode`, `languageCode`, `maxItems` |
 //!
-//! Each input names our run in `citipenRun`. Actors pass over fields that they do not know, unless their schema forbids it.
+//! Each input names our run in `citipenJob`. Actors pass over fields that they do not know, unless their schema forbids it.
 
 use crate::job::JobOrder;
 use crate::{CaptionsRequest, Request, RowsRequest, Subject};
 use serde_json::{Value, json};
 
 /// The field that names our run.
-pub(super) const MARK: &str = "citipenRun";
+pub(super) const MARK: &str = "citipenJob";
 /// Results on a page of Google's.
 const RESULTS_PER_PAGE: usize = 10;
 
@@ -28,7 +28,7 @@ pub(super) fn of(actor: &str, order: &JobOrder) -> Option<Value> {
         Request::Rows(rows) => of_rows(actor, rows),
         _ => return None,
     };
-    input[MARK] = json!(order.run.to_string());
+    input[MARK] = json!(order.job().to_string());
     Some(input)
 }
 

@@ -1,6 +1,6 @@
 //! Apify's word that a run is over (`docs/facts/providers.md`, "Apify").
 //!
-//! Apify signs nothing. Each message carries a token that belongs to our run, in a header that our start asked Apify to
+//! Apify signs nothing. Each message carries a token that belongs to our job, in a header that our start asked Apify to
 //! send. The message only names the run to look at: what Apify then answers to the look decides.
 
 use super::run::is_id;
@@ -8,7 +8,7 @@ use crate::lenient;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use platform::{InvalidSettings, Platform};
-use primitives::{RunId, Secret};
+use primitives::{JobId, Secret};
 use reqwest::header::HeaderMap;
 use ring::hmac;
 use serde_json::json;
@@ -46,36 +46,36 @@ impl ApifyWebhook {
         Ok(ApifyWebhook { secret })
     }
 
-    /// Apify's name for the run that the message about our `run` names.
-    pub fn authenticate(&self, run: RunId, headers: &HeaderMap, body: &[u8]) -> Result<String, Unbelieved> {
+    /// Apify's name for the run that the message about our `job` names.
+    pub fn authenticate(&self, job: JobId, headers: &HeaderMap, body: &[u8]) -> Result<String, Unbelieved> {
         let secret = self.secret.as_ref().ok_or(Unbelieved::Unexpected)?;
         let told = headers.get(TOKEN).and_then(|token| hex::decode(token.as_bytes()).ok());
         let told = told.ok_or(Unbelieved::OtherToken)?;
         // In constant time.
-        hmac::verify(&key(secret), message(run).as_bytes(), &told).map_err(|_| Unbelieved::OtherToken)?;
+        hmac::verify(&key(secret), message(job).as_bytes(), &told).map_err(|_| Unbelieved::OtherToken)?;
         let document = lenient::document(body).unwrap_or_default();
-        let named = [&document["eventData"]["actorRunId"], &document["resource"]["id"]];
+        let named = [&document["eventData"]["actorJobId"], &document["resource"]["id"]];
         let id = named.into_iter().find_map(lenient::text).filter(|id| is_id(id));
         id.map(str::to_owned).ok_or(Unbelieved::Nameless)
     }
 }
 
 /// The `webhooks` of a start. The token is good for this run only, and stands in a header, because addresses are logged.
-pub(super) fn parameter(secret: &Secret, run: RunId, notify: &Url) -> String {
-    let headers = json!({ TOKEN: token(secret, run) }).to_string();
+pub(super) fn parameter(secret: &Secret, job: JobId, notify: &Url) -> String {
+    let headers = json!({ TOKEN: token(secret, job) }).to_string();
     let webhooks =
         json!([{ "eventTypes": EVENTS, "requestUrl": notify.as_str(), "headersTemplate": headers }]);
     STANDARD.encode(webhooks.to_string())
 }
 
-fn token(secret: &Secret, run: RunId) -> String {
-    hex::encode(hmac::sign(&key(secret), message(run).as_bytes()).as_ref())
+fn token(secret: &Secret, job: JobId) -> String {
+    hex::encode(hmac::sign(&key(secret), message(job).as_bytes()).as_ref())
 }
 
 fn key(secret: &Secret) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes())
 }
 
-fn message(run: RunId) -> String {
-    format!("apify-webhook:{run}")
+fn message(job: JobId) -> String {
+    format!("apify-webhook:{job}")
 }

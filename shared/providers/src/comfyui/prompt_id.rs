@@ -1,14 +1,14 @@
-use primitives::RunId;
+use primitives::JobId;
 
-/// The run's id as a UUID in lower case, the only spelling ComfyUI takes: a lost answer is found again by it.
+/// The job's id as a UUID in lower case, the only spelling ComfyUI takes: a lost answer is found again by it.
 ///
 /// A ULID and a UUID of version 7 begin alike with 48 bits of time; only the version's and variant's bits are set.
-pub(super) fn prompt_id(run: RunId) -> String {
+pub(super) fn prompt_id(job: JobId) -> String {
     const VERSION_7: u128 = 0x7 << 76;
     const VERSION_MASK: u128 = 0xf << 76;
     const VARIANT: u128 = 0b10 << 62;
     const VARIANT_MASK: u128 = 0b11 << 62;
-    let bits = (ulid_bits(&run.to_string()) & !VERSION_MASK & !VARIANT_MASK) | VERSION_7 | VARIANT;
+    let bits = (ulid_bits(&job.to_string()) & !VERSION_MASK & !VARIANT_MASK) | VERSION_7 | VARIANT;
     let hex = format!("{bits:032x}");
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

@@ -5,7 +5,7 @@ use crate::failure::{Again, Failure, FailureClass};
 use crate::status::ErrorAnswer;
 use crate::wire::{self, Unanswered};
 use crate::{SourceFile, lenient};
-use primitives::RunId;
+use primitives::JobId;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request, Response};
 use tokio::time::Instant;
@@ -21,11 +21,11 @@ impl Comfyui {
     pub(super) async fn upload(
         &self,
         picture: &SourceFile,
-        run: RunId,
+        job: JobId,
         limit: Instant,
     ) -> Result<String, Failure> {
         let content = picture.read(&self.platform, PICTURE_MAX, limit).await?;
-        let request = self.form(picture, &content, run)?;
+        let request = self.form(picture, &content, job)?;
         drop(content);
         let response = match wire::send(&self.platform, request, limit).await {
             Ok(response) => response,
@@ -47,11 +47,11 @@ impl Comfyui {
 
     /// `multipart/form-data` (RFC 7578). The run was not known when the picture was made, so that no picture holds its
     /// boundary.
-    fn form(&self, picture: &SourceFile, content: &[u8], run: RunId) -> Result<Request, Failure> {
-        let boundary = format!("citipen-{run}");
+    fn form(&self, picture: &SourceFile, content: &[u8], job: JobId) -> Result<Request, Failure> {
+        let boundary = format!("citipen-{job}");
         let head = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"type\"\r\n\r\n{FOLDER}\r\n\
-             --{boundary}\r\nContent-Disposition: form-data; name=\"image\"; filename=\"cit_{run}.{}\"\r\n\
+             --{boundary}\r\nContent-Disposition: form-data; name=\"image\"; filename=\"cit_{job}.{}\"\r\n\
              Content-Type: {}\r\n\r\n",
             picture.extension, picture.media_type
         );

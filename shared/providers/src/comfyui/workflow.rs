@@ -1,12 +1,12 @@
 //! The workflows, in ComfyUI's API format. All of them are written here: a node can read files and run code on the
 //! server, so a customer's workflow is never sent.
 //!
-//! The prefix of the output's name holds the run's id, because ComfyUI makes no new file for a workflow that equals an
+//! The prefix of the output's name holds the job's id, because ComfyUI makes no new file for a workflow that equals an
 //! earlier one.
 
 use super::prompt_id::prompt_id;
 use crate::{ImageRequest, SourceFile, VideoRequest, VideoShape};
-use primitives::RunId;
+use primitives::JobId;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -40,28 +40,28 @@ impl Submission {
     pub(super) fn of_images(
         image: &ImageRequest,
         picture: Option<&str>,
-        run: RunId,
+        job: JobId,
         checkpoint: &str,
     ) -> Submission {
-        Submission::new(images(image, picture, run, checkpoint), run)
+        Submission::new(images(image, picture, job, checkpoint), job)
     }
 
     /// `picture` is the uploaded picture's name there.
     pub(super) fn of_video(
         video: &VideoRequest,
         picture: Option<&str>,
-        run: RunId,
+        job: JobId,
         model: &str,
     ) -> Submission {
-        Submission::new(film(video, picture, run, model), run)
+        Submission::new(film(video, picture, job, model), job)
     }
 
-    fn new(prompt: Value, run: RunId) -> Submission {
-        Submission { prompt, client_id: "citipen", prompt_id: prompt_id(run) }
+    fn new(prompt: Value, job: JobId) -> Submission {
+        Submission { prompt, client_id: "citipen", prompt_id: prompt_id(job) }
     }
 }
 
-fn images(image: &ImageRequest, picture: Option<&str>, run: RunId, checkpoint: &str) -> Value {
+fn images(image: &ImageRequest, picture: Option<&str>, job: JobId, checkpoint: &str) -> Value {
     let mut nodes = json!({
         "3": {"class_type": "KSampler", "inputs": {
             "seed": image.seed, "steps": 20, "cfg": 8, "sampler_name": "euler", "scheduler": "normal", "denoise": 1,
@@ -72,7 +72,7 @@ fn images(image: &ImageRequest, picture: Option<&str>, run: RunId, checkpoint: &
         PROMPT_NODE: {"class_type": "CLIPTextEncode", "inputs": {"text": image.prompt.expose(), "clip": ["4", 1]}},
         "7": {"class_type": "CLIPTextEncode", "inputs": {"text": UNWANTED, "clip": ["4", 1]}},
         "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
-        OUTPUT_NODE: {"class_type": "SaveImage", "inputs": {"filename_prefix": prefix(run), "images": ["8", 0]}},
+        OUTPUT_NODE: {"class_type": "SaveImage", "inputs": {"filename_prefix": prefix(job), "images": ["8", 0]}},
     });
     if let Some((source, picture)) = image.source.as_ref().zip(picture) {
         // A picture of any size is cut to the size that is wanted: a larger one could exceed the machine's memory.
@@ -89,7 +89,7 @@ fn images(image: &ImageRequest, picture: Option<&str>, run: RunId, checkpoint: &
 }
 
 /// Wan 2.2 5B makes videos of words, and of a picture and words (docs.comfy.org, "Wan2.2 Video Generation").
-fn film(video: &VideoRequest, picture: Option<&str>, run: RunId, model: &str) -> Value {
+fn film(video: &VideoRequest, picture: Option<&str>, job: JobId, model: &str) -> Value {
     let (width, height) = size(video);
     let mut nodes = json!({
         "3": {"class_type": "KSampler", "inputs": {
@@ -107,7 +107,7 @@ fn film(video: &VideoRequest, picture: Option<&str>, run: RunId, model: &str) ->
         "13": {"class_type": "CreateVideo", "inputs": {"images": ["8", 0], "fps": WAN_RATE}},
         // Servers of 2026 want the codec inside of the format, older ones beside it; what a server does not know it ignores.
         OUTPUT_NODE: {"class_type": "SaveVideo", "inputs": {
-            "video": ["13", 0], "filename_prefix": prefix(run), "format": "mp4", "format.codec": "auto",
+            "video": ["13", 0], "filename_prefix": prefix(job), "format": "mp4", "format.codec": "auto",
             "codec": "auto"}},
     });
     if let Some(picture) = picture {
@@ -121,8 +121,8 @@ fn loaded(picture: &str) -> Value {
     json!({"class_type": "LoadImage", "inputs": {"image": picture}})
 }
 
-fn prefix(run: RunId) -> String {
-    format!("cit_{run}")
+fn prefix(job: JobId) -> String {
+    format!("cit_{job}")
 }
 
 /// The picture a video begins with decides its shape, as at fal. Sides are multiples of 32.

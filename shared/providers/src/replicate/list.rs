@@ -1,7 +1,8 @@
 use super::Replicate;
 use crate::job::Ticket;
+use crate::pace::{Looks, Sight};
 use crate::{lenient, wire};
-use primitives::{RunId, Timestamp};
+use primitives::{JobId, Timestamp};
 use reqwest::Url;
 use serde_json::Value;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use tokio::time::Instant;
 const CLOCKS_APART: Duration = Duration::from_secs(60);
 /// A hundred predictions each; we make six hundred a minute at most.
 const PAGES_MAX: usize = 20;
+/// So many whole lists in a row without the prediction prove that there is none.
+const NOWHERE_LOOKS: u32 = 2;
 
 /// Whether Replicate's list has a prediction of a run.
 #[derive(Debug)]
@@ -33,8 +36,30 @@ enum Entry<'a> {
 }
 
 impl Replicate {
+    /// Looks again until the prediction is found, or until `limit`. Replicate may list a prediction late, so that it is
+    /// nowhere is believed after [`NOWHERE_LOOKS`] looks in a row.
+    pub(super) async fn sought(&self, job: JobId, asked_at: Timestamp, limit: Instant) -> Listed {
+        let (mut looks, mut nowhere) = (Looks::new(self.settings.timing.poll, limit), 0);
+        loop {
+            match self.listed(job, asked_at, looks.until()).await {
+                Listed::Nowhere => nowhere += 1,
+                Listed::Unread => {
+                    nowhere = 0;
+                    looks.note(Sight::Nothing);
+                }
+                decided @ (Listed::There(_) | Listed::Unclear) => return decided,
+            }
+            if nowhere >= NOWHERE_LOOKS {
+                return Listed::Nowhere;
+            }
+            if !looks.pause().await {
+                return Listed::Unread;
+            }
+        }
+    }
+
     /// Looks through what was created since `asked_at`, newest first.
-    pub(super) async fn listed(&self, run: RunId, asked_at: Timestamp, until: Instant) -> Listed {
+    pub(super) async fn listed(&self, job: JobId, asked_at: Timestamp, until: Instant) -> Listed {
         let since = asked_at.before(CLOCKS_APART);
         let mut url = self.predictions.clone();
         url.query_pairs_mut().append_pair("created_after", &since.to_string());
@@ -46,7 +71,7 @@ impl Replicate {
                 if created_at(entry).is_some_and(|created_at| created_at < since) {
                     return nowhere(is_clear);
                 }
-                match self.entry(entry, run) {
+                match self.entry(entry, job) {
                     Entry::Ours(id) => return self.ticket(id).map_or(Listed::Unclear, Listed::There),
                     Entry::Others => {}
                     Entry::Unclear => is_clear = false,
@@ -72,9 +97,9 @@ impl Replicate {
         wire::document(response, until).await
     }
 
-    fn entry<'a>(&self, entry: &'a Value, run: RunId) -> Entry<'a> {
+    fn entry<'a>(&self, entry: &'a Value, job: JobId) -> Entry<'a> {
         match lenient::text(&entry["input"]["speaker"]) {
-            Some(speaker) if is_marked(speaker, run) => {
+            Some(speaker) if is_marked(speaker, job) => {
                 entry["id"].as_str().map_or(Entry::Unclear, Entry::Ours)
             }
             None if self.may_be_speech(entry) => Entry::Unclear,
@@ -90,8 +115,8 @@ impl Replicate {
 }
 
 /// As [`super::marked`] marks it.
-fn is_marked(speaker: &str, run: RunId) -> bool {
-    Url::parse(speaker).is_ok_and(|url| url.fragment() == Some(run.to_string().as_str()))
+fn is_marked(speaker: &str, job: JobId) -> bool {
+    Url::parse(speaker).is_ok_and(|url| url.fragment() == Some(job.to_string().as_str()))
 }
 
 fn nowhere(is_clear: bool) -> Listed {

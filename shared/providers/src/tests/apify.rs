@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 pub(super) const CAPTIONS: &[&str] = &["apify/captions"];
 pub(super) const VIDEOS: &[&str] = &["apify/videos"];
-const RUN: &str = "01KAQ3V7W00000000000000001";
+/// The job of `world::order`.
+const JOB: &str = "01KAQ3V7W05A5XM3YFMXP5K4KG";
 /// A short patience, so that the chain gives up within a test what never comes.
 pub(super) const IMPATIENT: (&str, &str) = ("PROVIDER_FIRST_CONTENT_MS_CAPTIONS", "1600");
 
@@ -126,7 +127,7 @@ async fn a_start_says_what_it_may_cost_and_how_long_it_may_take_and_names_our_ru
     assert_eq!(query(start, "timeout").as_deref(), Some("150"));
     assert_eq!(query(start, "webhooks"), None, "the order has no webhook address");
     let input = json!({
-        "videoUrl": "https://www.youtube.com/watch?v=dQw4w9WgXcQ", "targetLanguage": "vi", "citipenRun": RUN,
+        "videoUrl": "https://www.youtube.com/watch?v=dQw4w9WgXcQ", "targetLanguage": "vi", "citipenJob": JOB,
     });
     assert_eq!(start.json(), input);
     for request in &requests {
@@ -180,7 +181,7 @@ async fn every_kind_has_its_input_and_an_unknown_actor_the_general_one() {
         let world = World::with([setting], |_| reply(400, &[], "{}")).await;
         world.order(&[step], order).await;
         let requests = world.stand.requests();
-        input["citipenRun"] = json!(RUN);
+        input["citipenJob"] = json!(JOB);
         assert_eq!(requests[0].json(), input, "{setting:?}");
         assert_eq!(query(&requests[0], "maxItems").as_deref(), Some(items), "{setting:?}");
         assert_eq!(query(&requests[0], "maxTotalChargeUsd").as_deref(), Some(dollars), "{setting:?}");

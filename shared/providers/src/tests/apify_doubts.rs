@@ -2,13 +2,16 @@
 
 use super::apify::{CAPTIONS, IMPATIENT, captions, is_start, path, query, run, said, transcript, vendor};
 use super::stand::{Answer, Received, Reply, Say, json, reply};
-use super::world::World;
+use super::world::{Told, World};
 use crate::{FailureClass, ProviderName, Visit, Work};
-use primitives::Timestamp;
+use primitives::{CostCents, Timestamp};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const RUN: &str = "01KAQ3V7W00000000000000001";
+/// The job of `world::order`.
+const JOB: &str = "01KAQ3V7W05A5XM3YFMXP5K4KG";
+/// Long enough that no look at a list ends before its answer has come.
+const PATIENT: (&str, &str) = ("PROVIDER_FIRST_CONTENT_MS_CAPTIONS", "60000");
 
 /// A run in a list.
 fn listed(id: &str, store: &str, started_at: u64) -> Value {
@@ -36,10 +39,10 @@ fn with_ours(request: &Received) -> Option<Reply> {
     }
     match path(request) {
         "/apify/key-value-stores/store0/records/INPUT" => {
-            Some(json(200, &json!({"videoUrl": "x", "citipenRun": "01KAQ3V7W00000000000000002"})))
+            Some(json(200, &json!({"videoUrl": "x", "citipenJob": "01KAQ3V7W00000000000000002"})))
         }
         "/apify/key-value-stores/store1/records/INPUT" => {
-            Some(json(200, &json!({"videoUrl": "x", "citipenRun": RUN})))
+            Some(json(200, &json!({"videoUrl": "x", "citipenJob": JOB})))
         }
         _ => None,
     }
@@ -103,16 +106,82 @@ async fn a_start_that_is_not_listed_may_still_be_under_way() {
     }
 }
 
-#[tokio::test]
-async fn an_error_of_apifys_own_that_left_no_run_is_a_refusal() {
-    let world = World::start(|request| match is_start(request) {
-        true => json(500, &json!({"error": {"type": "internal-server-error", "message": "x"}})),
-        false => without_ours(request).unwrap_or_else(|| reply(404, &[], "{}")),
+/// A start that Apify itself says has failed, and the looks at the actor's list after it; the last one repeats.
+async fn after_an_error_of_apifys_own(
+    status: u16,
+    looks: Vec<Answer>,
+    patience: (&str, &str),
+) -> (World, Told) {
+    let world = World::with([patience], move |request| match is_start(request) {
+        true => json(status, &json!({"error": {"type": "internal-server-error", "message": "x"}})),
+        false if is_list(request) => looks[request.nth.min(looks.len() - 1)](request),
+        false => with_ours(request).unwrap_or_else(|| vendor(request, &said())),
     })
     .await;
     let told = world.order(CAPTIONS, captions(None)).await;
-    assert_eq!(told.failure(), ("unavailable", vec!["unavailable"]));
-    assert_eq!(world.stand.count("POST"), 1);
+    (world, told)
+}
+
+fn lacks_ours() -> Answer {
+    Box::new(|request| without_ours(request).unwrap())
+}
+
+fn can_not_be_read() -> Answer {
+    Box::new(|_| reply(500, &[], ""))
+}
+
+fn lists(world: &World) -> usize {
+    world.stand.requests().iter().filter(|request| is_list(request)).count()
+}
+
+#[tokio::test]
+async fn a_list_that_can_not_be_read_leaves_an_apify_start_in_doubt() {
+    let table: Vec<Vec<Answer>> = vec![
+        vec![can_not_be_read()],
+        vec![Box::new(|_| vec![Say::Cut])],
+        vec![Box::new(|_| vec![Say::Hang])],
+        vec![Box::new(|_| reply(200, &[], "<html>"))],
+        vec![Box::new(|_| json(200, &json!({"data": {"items": null}})))],
+        vec![Box::new(|_| list(&[json!({"id": "run1"})]))],
+        // Apify does not give the input of store7.
+        vec![Box::new(|_| list(&[listed("run7", "store7", 1_790_000_000)]))],
+        // One whole list is not enough.
+        vec![lacks_ours(), can_not_be_read()],
+    ];
+    for (row, looks) in table.into_iter().enumerate() {
+        let status = if row % 2 == 0 { 500 } else { 502 };
+        let (world, told) = after_an_error_of_apifys_own(status, looks, IMPATIENT).await;
+        assert_eq!(told.failure(), ("unknown_outcome", vec!["unknown_outcome"]), "row {row}");
+        let attempt = &told.outcome.unwrap_err().attempts[0];
+        assert_eq!((attempt.cost, attempt.cost_is_estimated), ("2".parse().unwrap(), true), "row {row}");
+        assert_eq!(world.stand.count("POST"), 1, "row {row}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_apifys_own_is_a_refusal_when_two_whole_lists_in_a_row_lack_the_run() {
+    let table: Vec<(Vec<Answer>, usize)> = vec![
+        (vec![lacks_ours()], 2),
+        (vec![can_not_be_read(), lacks_ours()], 3),
+        (vec![lacks_ours(), can_not_be_read(), lacks_ours()], 4),
+    ];
+    for (row, (looks, read)) in table.into_iter().enumerate() {
+        let (world, told) = after_an_error_of_apifys_own(500, looks, PATIENT).await;
+        assert_eq!(told.failure(), ("unavailable", vec!["unavailable"]), "row {row}");
+        assert_eq!((lists(&world), world.stand.count("POST")), (read, 1), "row {row}");
+        assert_eq!(told.outcome.unwrap_err().attempts[0].cost, CostCents::ZERO, "row {row}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_apify_lists_only_at_the_second_look_is_taken() {
+    for first in [lacks_ours(), can_not_be_read()] {
+        let ours: Answer = Box::new(|request| with_ours(request).unwrap());
+        let (world, told) = after_an_error_of_apifys_own(500, vec![first, ours], PATIENT).await;
+        assert_eq!(transcript(&told).segments.len(), 2);
+        assert_eq!(told.served().attempts[0].provider_request_id.as_deref(), Some("run1"));
+        assert_eq!((lists(&world), world.stand.count("POST")), (2, 1));
+    }
 }
 
 /// The state after one process was killed while it asked Apify, and a second process looked for the run.

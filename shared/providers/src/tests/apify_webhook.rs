@@ -6,15 +6,15 @@ use crate::{ApifyWebhook, JobOrder, Unbelieved};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use platform::Platform;
-use primitives::{Clock, RunId, Timestamp};
+use primitives::{Clock, JobId, Timestamp};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 const SECRET: (&str, &str) = ("APIFY_WEBHOOK_SECRET", "a long secret");
 const BODY: &str = r#"{"userId":"u","eventType":"ACTOR.RUN.SUCCEEDED","eventData":{"actorId":"a","actorRunId":"run1"},"resource":{"id":"run1","status":"SUCCEEDED"}}"#;
 
-fn run() -> RunId {
-    "01KAQ3V7W00000000000000001".parse().unwrap()
+fn job() -> JobId {
+    "01KAQ3V7W05A5XM3YFMXP5K4KG".parse().unwrap()
 }
 
 /// The webhook that a start asked for.
@@ -45,15 +45,15 @@ async fn a_start_asks_to_be_told_of_every_end_with_a_token_of_its_run() {
     let asked = asked_for([SECRET]).await.unwrap();
     let events = ["ACTOR.RUN.SUCCEEDED", "ACTOR.RUN.FAILED", "ACTOR.RUN.TIMED_OUT", "ACTOR.RUN.ABORTED"];
     assert_eq!(asked[0]["eventTypes"], json!(events));
-    let address = "https://api.test/v1/webhooks/providers/apify/01KAQ3V7W00000000000000001";
+    let address = "https://api.test/v1/webhooks/providers/apify/01KAQ3V7W05A5XM3YFMXP5K4KG";
     assert_eq!(asked[0]["requestUrl"], address, "no secret is in an address");
     let header: Value = serde_json::from_str(asked[0]["headersTemplate"].as_str().unwrap()).unwrap();
     let token = header["x-citipen-token"].as_str().unwrap();
     assert!(!asked.to_string().contains(SECRET.1), "the secret itself stays here");
 
     let apify = webhook([SECRET]);
-    assert_eq!(apify.authenticate(run(), &headers(token), BODY.as_bytes()), Ok("run1".to_owned()));
-    let other: RunId = "01KAQ3V7W00000000000000002".parse().unwrap();
+    assert_eq!(apify.authenticate(job(), &headers(token), BODY.as_bytes()), Ok("run1".to_owned()));
+    let other: JobId = "01KAQ3V7W00000000000000002".parse().unwrap();
     let told = apify.authenticate(other, &headers(token), BODY.as_bytes());
     assert_eq!(told, Err(Unbelieved::OtherToken), "it is good for one run");
     assert!(!format!("{apify:?}").contains(SECRET.1));
@@ -62,7 +62,7 @@ async fn a_start_asks_to_be_told_of_every_end_with_a_token_of_its_run() {
 #[tokio::test]
 async fn without_a_secret_nothing_is_asked_for_and_nothing_believed() {
     assert_eq!(asked_for([("APIFY_WEBHOOK_SECRET", "")]).await, None);
-    let told = webhook([("APIFY_WEBHOOK_SECRET", "")]).authenticate(run(), &headers("00"), BODY.as_bytes());
+    let told = webhook([("APIFY_WEBHOOK_SECRET", "")]).authenticate(job(), &headers("00"), BODY.as_bytes());
     assert_eq!(told, Err(Unbelieved::Unexpected));
 }
 
@@ -71,10 +71,10 @@ async fn what_has_no_good_token_is_not_believed_whatever_it_says() {
     let apify = webhook([SECRET]);
     let forged = "0".repeat(64);
     for token in ["", "zz", "00", SECRET.1, forged.as_str()] {
-        let told = apify.authenticate(run(), &headers(token), BODY.as_bytes());
+        let told = apify.authenticate(job(), &headers(token), BODY.as_bytes());
         assert_eq!(told, Err(Unbelieved::OtherToken), "{token}");
     }
-    assert_eq!(apify.authenticate(run(), &HeaderMap::new(), BODY.as_bytes()), Err(Unbelieved::OtherToken));
+    assert_eq!(apify.authenticate(job(), &HeaderMap::new(), BODY.as_bytes()), Err(Unbelieved::OtherToken));
 }
 
 #[tokio::test]
@@ -91,9 +91,9 @@ async fn a_message_that_names_no_run_is_not_followed() {
         r#"{"eventData":{"actorRunId":"../users/me"}}"#,
         r#"{"resource":{"id":7}}"#,
     ] {
-        let told = apify.authenticate(run(), &headers, body.as_bytes());
+        let told = apify.authenticate(job(), &headers, body.as_bytes());
         assert_eq!(told, Err(Unbelieved::Nameless), "{body}");
     }
     let resource = br#"{"eventData":null,"resource":{"id":"run1"}}"#;
-    assert_eq!(apify.authenticate(run(), &headers, resource), Ok("run1".to_owned()));
+    assert_eq!(apify.authenticate(job(), &headers, resource), Ok("run1".to_owned()));
 }

@@ -1,12 +1,15 @@
 use super::stand::{Received, Reply, Say, closed_port, reply, then};
-use super::world::{PROMPT, World, image, job, order, text};
-use super::{anthropic, comfyui, deepseek, fal};
+use super::world::{PROMPT, World, image, job, order, speech, spoken, text};
+use super::{anthropic, apify, comfyui, deepseek, fal, groq};
 use crate::adapter::{Adapter, Answer, Kind, Step, Worker};
 use crate::at_worst::StepPrice;
 use crate::failure::{Again, Failure};
 use crate::outlet::Outlet;
 use crate::prices::TokenPrices;
-use crate::{Event, FailureClass, Job, JobOrder, ProviderName, Request, TextRequest, UnknownStep};
+use crate::{
+    Event, FailureClass, Job, JobOrder, ProviderName, Request, TextRequest, UnknownStep, VideoRequest,
+    VideoShape, Visit, Voice, Work,
+};
 use async_trait::async_trait;
 use primitives::{CostCents, Private};
 use std::sync::Arc;
@@ -302,5 +305,85 @@ async fn a_second_try_is_paid_by_what_the_first_one_left() {
         let of = paid(cost_max);
         let failed = chain.run(&of, &sender).await.unwrap_err();
         assert_eq!(failed.attempts.len(), tries, "{cost_max}");
+    }
+}
+
+/// Whether the step works while it is asked, and whether a choice of it outlasts a visit of so many seconds.
+async fn while_asked(world: &World, step: &str, order: &JobOrder, seconds: u64) -> (bool, bool) {
+    let (chain, now) = (world.chain(&[step]), world.clock.now());
+    let later = now.after(Duration::from_secs(900));
+    let begun = Work::new(now, later, later);
+    assert!(!chain.works_while_asked(&begun), "{step} was not asked yet");
+    let choice = chain.choose(&begun, order).await.unwrap();
+    let patience = Duration::from_secs(seconds);
+    let outlasts = choice.outlasts(Visit::new(now, patience, patience));
+    (chain.works_while_asked(&choice.asking(&begun, now)), outlasts)
+}
+
+#[tokio::test]
+async fn omnivoice_and_groq_work_while_they_are_asked_whatever_their_patience_is() {
+    for (millis, shorter, longer) in [("3000", 2, 60), ("600000", 500, 700)] {
+        let settings =
+            [("PROVIDER_FIRST_CONTENT_MS_SPEECH", millis), ("PROVIDER_FIRST_CONTENT_MS_HEARING", millis)];
+        let world = World::with(settings, |_| vec![]).await;
+        let heard = groq::hearing(groq::sound(&world, "mp3", 1_000), 13, None);
+        for (step, order) in [("omnivoice/speech", order(speech("vi"))), ("groq/whisper", heard)] {
+            let visited = async |seconds| while_asked(&world, step, &order, seconds).await;
+            assert_eq!(visited(shorter).await, (true, true), "{step} {millis}");
+            assert_eq!(visited(longer).await, (true, false), "{step} {millis}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_names_a_job_does_not_work_while_it_is_asked_whatever_its_patience_is() {
+    for millis in ["3000", "600000"] {
+        let kinds = ["IMAGE", "VIDEO", "SPEECH", "CAPTIONS", "ROWS"];
+        let names = kinds.map(|kind| format!("PROVIDER_FIRST_CONTENT_MS_{kind}"));
+        let settings = names.each_ref().map(|name| (name.as_str(), millis));
+        let world = World::with(settings, |_| vec![]).await;
+        let video = || {
+            let (prompt, shape) = (Private::new(PROMPT.to_owned()), VideoShape::Landscape);
+            order(Request::Video(VideoRequest { prompt, shape, seconds: 5, seed: 7, first_picture: None }))
+        };
+        for (step, order) in [
+            ("fal/flux-dev", order(image())),
+            ("fal/kling", video()),
+            ("comfyui/image", order(image())),
+            ("comfyui/video", video()),
+            ("replicate/xtts", order(speech("vi"))),
+            ("apify/captions", apify::captions(None)),
+            ("apify/videos", apify::videos(20)),
+        ] {
+            // Even a visit without any time left is not too short for a provider that only names its job.
+            assert_eq!(while_asked(&world, step, &order, 0).await, (false, false), "{step} {millis}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_chain_serves_what_one_of_its_configured_steps_makes() {
+    let long = "a".repeat(10_001);
+    // OmniVoice alone speaks Danish, Replicate alone so long a text, and both of them English.
+    let requests = || {
+        let long = spoken(&long, "en", Voice::Named("man_deep".to_owned()));
+        [speech("da"), long, speech("en"), speech("xx")]
+    };
+    let (omnivoice, replicate) = (("OMNIVOICE_URL", ""), ("REPLICATE_API_TOKEN", ""));
+    let nothing = ("FAL_KEY", "");
+    let table = [
+        ([nothing, nothing], [true, true, true, false]),
+        ([nothing, replicate], [true, false, true, false]),
+        ([nothing, omnivoice], [false, true, true, false]),
+        // The run fails by itself, with an alarm.
+        ([omnivoice, replicate], [true, true, true, true]),
+    ];
+    for (unset, expected) in table {
+        let world = World::with(unset, |_| vec![]).await;
+        for steps in [["omnivoice/speech", "replicate/xtts"], ["replicate/xtts", "omnivoice/speech"]] {
+            let chain = world.chain(&steps);
+            assert_eq!(requests().map(|request| chain.serves(&request)), expected, "{steps:?} {unset:?}");
+        }
+        assert_eq!(world.stand.connections(), 0, "nothing is asked for");
     }
 }

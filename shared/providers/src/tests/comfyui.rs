@@ -5,7 +5,7 @@ use crate::Artifact;
 use serde_json::{Value, json};
 
 /// The run of [`super::world::job`] as ComfyUI knows it.
-pub(super) const ID: &str = "019aae3d-9f80-7000-8000-000000000001";
+pub(super) const ID: &str = "019aae3d-9f80-7a8b-9a0f-cfa76c599270";
 
 pub(super) fn finished(id: &str) -> Value {
     let image = json!({"filename": "cit 1&.png", "subfolder": "", "type": "output"});
@@ -65,7 +65,7 @@ async fn only_allowed_inputs_enter_our_template() {
         (&json!(1024), &json!(768))
     );
     assert_eq!(nodes["4"]["inputs"]["ckpt_name"], "z9.safetensors");
-    assert_eq!(nodes["9"]["inputs"]["filename_prefix"], "cit_01KAQ3V7W00000000000000001");
+    assert_eq!(nodes["9"]["inputs"]["filename_prefix"], "cit_01KAQ3V7W05A5XM3YFMXP5K4KG");
 }
 
 #[tokio::test]
@@ -99,6 +99,33 @@ async fn a_prompt_in_neither_queue_nor_history_is_lost_at_the_second_look() {
     .await;
     assert_eq!(world.image(&["comfyui/image"]).await.failure().0, "unavailable");
     assert_eq!(world.stand.count("GET /comfyui/queue"), 2);
+}
+
+#[tokio::test]
+async fn only_two_looks_in_a_row_that_miss_a_prompt_give_it_up() {
+    let nothing: [fn() -> Reply; 4] =
+        [|| vec![Say::Cut], || reply(500, &[], ""), || reply(200, &[], "<html>"), || reply(401, &[], "")];
+    for path in ["/comfyui/history/", "/comfyui/queue"] {
+        for (row, nothing) in nothing.into_iter().enumerate() {
+            // The second look brings nothing, all before `found_at` miss the prompt.
+            for (found_at, is_served) in [(3, true), (4, false)] {
+                let world = World::start(move |request| match (request.method.as_str(), request.nth) {
+                    ("GET", 1) if request.path.starts_with(path) => nothing(),
+                    ("GET", _) if request.path == "/comfyui/queue" => json(200, &queue("other")),
+                    ("GET", look) if look < found_at && request.path.starts_with("/comfyui/history/") => {
+                        json(200, &json!({}))
+                    }
+                    _ => vendor(request),
+                })
+                .await;
+                let told = world.image(&["comfyui/image"]).await;
+                let class = told.outcome.as_ref().err().map(|failed| failed.class.as_str());
+                assert_eq!(class, (!is_served).then_some("unavailable"), "{path} row {row}");
+                assert_eq!(world.stand.count("GET /comfyui/history/"), 4, "{path} row {row}");
+                assert_eq!(world.stand.count("POST"), 1, "{path} row {row}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use crate::{ImageRequest, JobOrder, Painted, Request, SourceFile};
 use primitives::Private;
 use serde_json::{Value, json};
 
-const RUN: &str = "01KAQ3V7W00000000000000001";
+/// The job of `world::order`.
+const JOB: &str = "01KAQ3V7W05A5XM3YFMXP5K4KG";
 
 fn images(count: u32, source: Option<Painted>) -> JobOrder {
     let prompt = Private::new(PROMPT.to_owned());
@@ -98,14 +99,14 @@ async fn a_picture_is_sent_first_and_loaded_by_the_name_that_comes_back() {
         assert_eq!(requests[0].header("authorization"), None, "our token stays with the server");
         let upload = &requests[1];
         assert_eq!(upload.header("authorization"), Some("Bearer comfy-token"));
-        let boundary = format!("citipen-{RUN}");
+        let boundary = format!("citipen-{JOB}");
         assert_eq!(
             upload.header("content-type"),
             Some(format!("multipart/form-data; boundary={boundary}").as_str())
         );
         let head = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"type\"\r\n\r\ntemp\r\n--{boundary}\r\n\
-             Content-Disposition: form-data; name=\"image\"; filename=\"cit_{RUN}.png\"\r\n\
+             Content-Disposition: form-data; name=\"image\"; filename=\"cit_{JOB}.png\"\r\n\
              Content-Type: image/png\r\n\r\n"
         );
         let body = [head.as_bytes(), PNG, format!("\r\n--{boundary}--\r\n").as_bytes()].concat();
@@ -135,7 +136,7 @@ async fn the_picture_is_scaled_encoded_and_repeated_for_the_sampler() {
     let repeated = json!({"samples": ["12", 0], "amount": 2});
     assert_eq!((&nodes["5"]["class_type"], inputs("5")), (&json!("RepeatLatentBatch"), repeated));
     assert_eq!((&inputs("3")["latent_image"], &inputs("3")["denoise"]), (&json!(["5", 0]), &json!(0.85)));
-    assert_eq!(inputs("9")["filename_prefix"], format!("cit_{RUN}"));
+    assert_eq!(inputs("9")["filename_prefix"], format!("cit_{JOB}"));
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ async fn a_video_of_words_is_made_by_our_template_and_passed_on() {
     let latent = json!({"vae": ["39", 0], "width": 1280, "height": 704, "length": 121, "batch_size": 1});
     assert_eq!((&nodes["5"]["class_type"], inputs("5")), (&json!("Wan22ImageToVideoLatent"), latent));
     assert_eq!(nodes["9"]["class_type"], "SaveVideo");
-    assert_eq!(inputs("9")["filename_prefix"], "cit_01KAQ3V7W00000000000000001");
+    assert_eq!(inputs("9")["filename_prefix"], "cit_01KAQ3V7W05A5XM3YFMXP5K4KG");
     assert_eq!(nodes["10"], Value::Null);
 }
 

@@ -309,7 +309,7 @@ async fn a_webhook_finds_the_video_of_a_process_that_was_killed_after_its_submit
         let asking = chain.choose(&work, &order).await.unwrap().asking(&work, visit.now());
         // fal has it, and the process that asked is gone before it stored what fal said.
         drop(chain.ask(&asking, &order, visit).await);
-        let notify = "fal_webhook=https%3A%2F%2Fours.test%2Fv1%2Fwebhooks%2Ffal%2F01KAQ3V7W00000000000000001";
+        let notify = "fal_webhook=https%3A%2F%2Fours.test%2Fv1%2Fwebhooks%2Ffal%2F01KAQ3V7W05A5XM3YFMXP5K4KG";
         assert!(world.stand.requests()[0].path.ends_with(notify), "{}", world.stand.requests()[0].path);
 
         let asking: Work = serde_json::from_str(&serde_json::to_string(&asking).unwrap()).unwrap();

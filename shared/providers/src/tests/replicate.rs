@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 pub(super) const STEP: &[&str] = &["replicate/xtts"];
 pub(super) const XTTS: &str = "684bc3855b37866c0c65add2ff39c78f3dea3f4ff103a436465326e0f438d55e";
-pub(super) const RUN: &str = "01KAQ3V7W00000000000000001";
+/// The job of `world::order`.
+pub(super) const JOB: &str = "01KAQ3V7W05A5XM3YFMXP5K4KG";
 pub(super) const CREATE: &str = "POST /replicate/v1/predictions";
 /// A short patience, so that the chain gives up within a test what never comes.
 pub(super) const IMPATIENT: [(&str, &str); 1] = [("PROVIDER_FIRST_CONTENT_MS_SPEECH", "1600")];
@@ -81,10 +82,10 @@ async fn the_submit_is_the_documented_one_and_lives_no_longer_than_its_price_pay
     let expected = json!({
         "version": XTTS,
         "input": {
-            "text": PROMPT, "speaker": format!("https://voices.test/ann.wav?signed=1#{RUN}"), "language": "en",
+            "text": PROMPT, "speaker": format!("https://voices.test/ann.wav?signed=1#{JOB}"), "language": "en",
             "cleanup_voice": false,
         },
-        "webhook": format!("https://api.citipen.test/v1/webhooks/providers/replicate/{RUN}"),
+        "webhook": format!("https://api.citipen.test/v1/webhooks/providers/replicate/{JOB}"),
         "webhook_events_filter": ["completed"],
     });
     assert_eq!(requests[0].json(), expected);
@@ -141,7 +142,7 @@ async fn vietnamese_goes_to_the_model_that_speaks_it_and_its_object_is_read() {
 async fn a_recording_is_passed_on_as_a_link() {
     let world = World::start(vendor).await;
     let recording = recording(&world.stand.host, 20);
-    let link = format!("{}#{RUN}", recording.link.expose());
+    let link = format!("{}#{JOB}", recording.link.expose());
     world.order(STEP, order(spoken(PROMPT, "en", Voice::Recorded(recording)))).await.served();
     assert_eq!(world.stand.requests()[0].json()["input"]["speaker"], json!(link));
     assert_eq!(world.stand.count("GET /media"), 0, "it is Replicate that reads it");

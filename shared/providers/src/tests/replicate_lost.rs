@@ -1,6 +1,6 @@
 //! A submit whose answer was lost: it is looked for in Replicate's list, and never repeated while that is in doubt.
 
-use super::replicate::{CREATE, IMPATIENT, RUN, STEP, XTTS, shown, vendor};
+use super::replicate::{CREATE, IMPATIENT, JOB, STEP, XTTS, shown, vendor};
 use super::stand::{Answer, Received, Reply, Say, json, reply};
 use super::world::{World, order, speech};
 use crate::{FailureClass, Next, ProviderName, Visit, Work};
@@ -56,7 +56,7 @@ async fn a_submit_whose_answer_is_lost_is_found_by_the_run_that_marks_its_speake
         let patience = [("PROVIDER_FIRST_CONTENT_MS_SPEECH", "6000")];
         let world = World::with(patience, move |request| match () {
             () if is_creation(request) => odd(request),
-            () if is_list(request) => page(&[others(), vec![entry("p1a2b3", RUN)]].concat()),
+            () if is_list(request) => page(&[others(), vec![entry("p1a2b3", JOB)]].concat()),
             () => vendor(request),
         })
         .await;
@@ -73,7 +73,7 @@ async fn a_prediction_may_be_late_in_the_list() {
         _ if is_creation(request) => vec![Say::Cut],
         0 | 1 if is_list(request) => page(&others()),
         2 if is_list(request) => reply(500, &[], ""),
-        _ if is_list(request) => page(&[entry("p1a2b3", RUN)]),
+        _ if is_list(request) => page(&[entry("p1a2b3", JOB)]),
         _ => vendor(request),
     })
     .await;
@@ -121,11 +121,64 @@ async fn a_server_error_is_a_refusal_only_when_the_list_has_nothing_of_it() {
     }
 }
 
+#[tokio::test]
+async fn after_a_server_error_a_prediction_that_replicate_lists_only_at_the_second_look_is_taken() {
+    for status in [500, 503] {
+        let world = World::start(move |request| match request.nth {
+            _ if is_creation(request) => reply(status, &[], "{}"),
+            0 if is_list(request) => page(&others()),
+            _ if is_list(request) => page(&[others(), vec![entry("p1a2b3", JOB)]].concat()),
+            _ => vendor(request),
+        })
+        .await;
+        let told = world.order(CHAIN, order(speech("en"))).await;
+        let served = told.served();
+        assert_eq!((served.provider, served.attempts.len()), (ProviderName::Replicate, 1), "{status}");
+        assert_eq!(served.attempts[0].provider_request_id.as_deref(), Some("p1a2b3"), "{status}");
+        let lists = world.stand.requests().iter().filter(|request| is_list(request)).count();
+        assert_eq!((lists, world.stand.count("POST")), (2, 1), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_can_not_be_read_leaves_a_replicate_submit_in_doubt() {
+    let table: Vec<Answer> = vec![
+        Box::new(|_| reply(500, &[], "")),
+        Box::new(|_| vec![Say::Cut]),
+        Box::new(|_| vec![Say::Hang]),
+        Box::new(|_| reply(200, &[], "<html>")),
+        Box::new(|_| json(200, &json!({"next": "http://elsewhere.test/v1/predictions", "results": []}))),
+        // One whole list is not enough.
+        Box::new(|request| if request.nth == 0 { page(&others()) } else { reply(500, &[], "") }),
+    ];
+    for (row, list) in table.into_iter().enumerate() {
+        let status = if row % 2 == 0 { 500 } else { 503 };
+        let world = World::with(IMPATIENT, move |request| match () {
+            () if is_creation(request) => reply(status, &[], "{}"),
+            () if is_list(request) => list(request),
+            () => vendor(request),
+        })
+        .await;
+        let told = world.order(CHAIN, order(speech("en"))).await;
+        assert_eq!(told.failure(), ("unknown_outcome", vec!["unknown_outcome"]), "row {row}");
+        let attempt = &told.outcome.unwrap_err().attempts[0];
+        assert_eq!((attempt.cost, attempt.cost_is_estimated), ("6".parse().unwrap(), true), "row {row}");
+        assert_eq!(world.stand.count("POST"), 1, "row {row}");
+    }
+}
+
 /// The state after one process was killed right after it had asked, and a second process looked for the prediction.
 async fn found(answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> (World, Work) {
+    found_within(Duration::from_secs(1), answer).await
+}
+
+async fn found_within(
+    patience: Duration,
+    answer: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+) -> (World, Work) {
     let world = World::with(IMPATIENT, answer).await;
     let (chain, order) = (world.chain(CHAIN), order(speech("en")));
-    let visit = Visit::new(world.clock.now(), Duration::from_secs(1), Duration::from_secs(1));
+    let visit = Visit::new(world.clock.now(), patience, patience);
     let at = |seconds| visit.now().after(Duration::from_secs(seconds));
     let begun = Work::new(visit.now(), at(600), at(900));
     let asking = chain.choose(&begun, &order).await.unwrap().asking(&begun, visit.now());
@@ -137,12 +190,12 @@ async fn found(answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> (
 
 #[tokio::test]
 async fn after_a_kill_the_list_tells_whether_replicate_has_the_job() {
-    let (_, there) = found(|_| page(&[others(), vec![entry("p1a2b3", RUN)]].concat())).await;
+    let (_, there) = found(|_| page(&[others(), vec![entry("p1a2b3", JOB)]].concat())).await;
     assert_eq!(there.ticket().unwrap().id.as_deref(), Some("p1a2b3"));
 
     let mut old = entry("old", "x");
     old["created_at"] = json!("2026-09-21T14:12:19.999Z");
-    let ours_before_we_asked = [old, entry("p1a2b3", RUN)];
+    let ours_before_we_asked = [old, entry("p1a2b3", JOB)];
     for all in [others(), Vec::new(), ours_before_we_asked.to_vec()] {
         let (_, nowhere) = found(move |_| page(&all)).await;
         let failure = nowhere.attempts()[0].failure;
@@ -161,7 +214,7 @@ async fn what_the_list_does_not_show_is_unknowable_until_a_webhook_tells() {
     };
     let removed = with("x", json!({"input": {}}));
     let hidden = with("x", json!({"input": null, "version": null}));
-    let nameless = with(RUN, json!({"id": null}));
+    let nameless = with(JOB, json!({"id": null}));
     let table: Vec<Answer> = vec![
         Box::new(move |_| page(&[others(), vec![removed.clone()]].concat())),
         Box::new(move |_| page(std::slice::from_ref(&hidden))),
@@ -187,11 +240,40 @@ async fn what_the_list_does_not_show_is_unknowable_until_a_webhook_tells() {
 }
 
 #[tokio::test]
+async fn only_two_whole_lists_in_a_row_prove_that_replicate_has_no_prediction() {
+    let (lacks, unread) = (Some(false), None);
+    // What each look brings (the last one repeats), how many are made, and whether the prediction is found.
+    let table = [
+        (vec![lacks], 2, false),
+        (vec![unread, lacks], 3, false),
+        (vec![lacks, unread, lacks], 4, false),
+        (vec![lacks, Some(true)], 2, true),
+    ];
+    for (row, (looks, made, is_found)) in table.into_iter().enumerate() {
+        let answer = move |request: &Received| match looks[request.nth.min(looks.len() - 1)] {
+            None => reply(500, &[], ""),
+            Some(false) => page(&others()),
+            Some(true) => page(&[entry("p1a2b3", JOB)]),
+        };
+        let (world, found) = found_within(Duration::from_secs(20), answer).await;
+        assert_eq!((found.ticket().is_some(), found.is_doubtful()), (is_found, false), "row {row}");
+        assert_eq!(world.stand.requests().len(), made, "row {row}");
+    }
+    // One whole list, and none after it.
+    let (_, found) = found(|request| match request.nth {
+        0 => page(&others()),
+        _ => reply(500, &[], ""),
+    })
+    .await;
+    assert!(found.is_doubtful(), "{found:?}");
+}
+
+#[tokio::test]
 async fn the_list_is_followed_from_page_to_page_on_the_same_server_only() {
     let (world, there) = found(|request| {
         let base = format!("http://{}/replicate/v1/predictions", request.header("host").unwrap());
         match request.path.contains("cursor=") {
-            true => page(&[entry("p1a2b3", RUN)]),
+            true => page(&[entry("p1a2b3", JOB)]),
             false => json(200, &json!({"next": format!("{base}?cursor=b"), "results": others()})),
         }
     })

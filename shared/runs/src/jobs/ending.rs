@@ -1,6 +1,6 @@
 //! How a run ends whose provider works apart from us: what was made is stored and charged, or the credit goes back.
 
-use super::{Haste, JobEnd, Jobs, Round};
+use super::{Haste, JobEnd, Jobs, LONG_LEASE, Round};
 use crate::files::{NewFile, files_of};
 use crate::job::{RunJob, SummaryPlan};
 use crate::pricing::SUMMARY_TRIES;
@@ -23,7 +23,7 @@ enum Summed {
         served: Served,
         is_cut: bool,
     },
-    /// No provider wrote it, or the processes of all its tries were killed.
+    /// No provider wrote it.
     Failed(Failed),
     /// The process ends.
     Stopped,
@@ -47,6 +47,14 @@ impl Jobs {
         let mut files = files_of(made, job.kind()?.family());
         if let Some((plan, question)) = question {
             receipt.tried.extend(lost_tries(job, &plan, now));
+            if job.work.texts() >= SUMMARY_TRIES {
+                return self.end_without_text(job, &receipt, FailureClass::BrokenStream).await.map(Some);
+            }
+            // Noted before a provider is asked, so that a text whose process is killed counts as a try.
+            let writing = job.work.writing(round.visit.now(), LONG_LEASE);
+            if !self.go_on(job, &writing, &round.writer).await? {
+                return Ok(None);
+            }
             match Box::pin(self.sum_up(job, &plan, question, round.visit, round.tell)).await? {
                 Summed::Text { text, served, is_cut } => {
                     receipt.tried.extend(Tried::all(&served.attempts, receipt.reserved_at()));
@@ -55,9 +63,7 @@ impl Jobs {
                 }
                 Summed::Failed(failed) => {
                     receipt.tried.extend(Tried::all(&failed.attempts, receipt.reserved_at()));
-                    let (lost, text) = (receipt.whole_cost(), receipt.to_text());
-                    let decision = Decision::release(&job.hold, failed.class.as_str(), lost, text);
-                    return self.end(job, &decision, Vec::new()).await.map(Some);
+                    return self.end_without_text(job, &receipt, failed.class).await.map(Some);
                 }
                 Summed::Stopped => return Ok(Some(JobEnd::GoesOn(Box::new(job.clone())))),
             }
@@ -105,14 +111,6 @@ impl Jobs {
         visit: Visit,
         tell: Option<&Teller>,
     ) -> Result<Summed, RunsError> {
-        if job.work.finishings() > SUMMARY_TRIES {
-            let attempts = Vec::new();
-            return Ok(Summed::Failed(Failed {
-                class: FailureClass::BrokenStream,
-                content_was_sent: true,
-                attempts,
-            }));
-        }
         let chain = self.providers.chain(&plan.chain);
         let chain = chain.map_err(|unknown| RunsError::UnknownChain(unknown.to_string()))?;
         let output_tokens_max = job.plan.output_tokens_max;
@@ -144,6 +142,17 @@ impl Jobs {
         })
     }
 
+    /// Rows without a text about them are not what was ordered: the credit goes back.
+    async fn end_without_text(
+        &self,
+        job: &RunJob,
+        receipt: &Receipt,
+        class: FailureClass,
+    ) -> Result<JobEnd, RunsError> {
+        let decision = Decision::release(&job.hold, class.as_str(), receipt.whole_cost(), receipt.to_text());
+        self.end(job, &decision, Vec::new()).await
+    }
+
     pub(super) async fn give_back(
         &self,
         job: &RunJob,
@@ -152,6 +161,9 @@ impl Jobs {
         tell: Option<&Teller>,
     ) -> Result<JobEnd, RunsError> {
         let mut receipt = job.receipt(visit.now());
+        if let Some(plan) = &job.plan.summary {
+            receipt.tried.extend(lost_tries(job, plan, visit.now()));
+        }
         receipt.left = tell.is_some_and(Teller::is_unheard);
         let lost = receipt.whole_cost();
         let reason = match why {
@@ -175,16 +187,15 @@ impl Jobs {
         outputs: Vec<StoredOutput>,
     ) -> Result<JobEnd, RunsError> {
         let (outcome, balance) = self.closing.settle(&job.account, &job.hold, decision).await?;
-        let outputs = match outcome.run().and_then(RunOutcome::failure) {
-            None => outputs_of(&outcome),
-            Some(_) => {
-                if !outputs.is_empty() {
-                    self.closing.deliver_late(&outcome, &outputs).await;
-                }
-                outputs
+        let is_late = outcome.run().and_then(RunOutcome::failure).is_some();
+        let outputs = if is_late { outputs } else { outputs_of(&outcome) };
+        let ended = async {
+            if is_late && !outputs.is_empty() {
+                self.closing.deliver_late(&outcome, &outputs).await?;
             }
+            Ok::<(), RunsError>(self.store.end(job.id()).await?)
         };
-        if let Err(error) = self.store.end(job.run()).await {
+        if let Err(error) = ended.await {
             tracing::warn!(run.id = %job.run(), error = %with_causes(&error), "a run's job is left for the poll to end");
         }
         Ok(JobEnd::Over { outcome: Box::new(outcome), balance, outputs })
@@ -211,8 +222,8 @@ impl Jobs {
 /// so each counts with the most that a try may cost.
 fn lost_tries(job: &RunJob, plan: &SummaryPlan, now: Timestamp) -> Vec<Tried> {
     let by = plan.chain.first().and_then(|step| step.split('/').next()).unwrap_or_default();
-    let lost = (1..job.work.finishings())
-        .map(|_| Tried::lost(by, plan.cost_max, job.plan.receipt.reserved_at(), now));
+    let lost =
+        (0..job.work.texts()).map(|_| Tried::lost(by, plan.cost_max, job.plan.receipt.reserved_at(), now));
     lost.collect()
 }
 

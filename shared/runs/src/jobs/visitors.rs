@@ -1,16 +1,12 @@
 //! Who comes to a stored job after its request: the poll, a provider's webhook, and the owner who wants it to end.
 
-use super::{Haste, JobEnd, Jobs, LOOK_AFTER, Round};
+use super::{Haste, JobEnd, Jobs, LOOK_AFTER};
 use crate::RunsError;
-use crate::files::files_of;
-use crate::job::RunJob;
 use crate::job_store::Writer;
-use crate::storing::NotStored;
-use credits::RunOutcome;
 use futures_util::{FutureExt, StreamExt};
 use platform::with_causes;
-use primitives::{AccountId, RunId, times};
-use providers::{ProviderName, Visit, Visited};
+use primitives::{AccountId, JobId, RunId, times};
+use providers::{ProviderName, Visit};
 use serde::Serialize;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -18,7 +14,7 @@ use tokio::time::Instant;
 /// Jobs of one shard that are looked after at the same time.
 const AT_ONCE: usize = 8;
 /// How long a poll looks at one job.
-const POLL_LOOKS: Duration = Duration::from_secs(3);
+pub(super) const POLL_LOOKS: Duration = Duration::from_secs(3);
 
 impl Jobs {
     /// Looks at the jobs of one shard that are due, and says how many of them have ended. It stops at `until`; the next
@@ -30,33 +26,36 @@ impl Jobs {
         until: Instant,
     ) -> Result<PollReport, RunsError> {
         let due = self.store.due(shard, self.platform.now(), max).await?;
-        let looks = due.into_iter().map(|run| self.look_after(run, until).boxed());
+        let looks = due.into_iter().map(|id| self.look_after(id, until).boxed());
         let parts: Vec<PollReport> =
             futures_util::stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
         Ok(parts.into_iter().fold(PollReport::default(), PollReport::and))
     }
 
-    async fn look_after(&self, run: RunId, until: Instant) -> PollReport {
-        match self.try_look_after(run, until).await {
+    async fn look_after(&self, id: JobId, until: Instant) -> PollReport {
+        match self.try_look_after(id, until).await {
             Ok(is_over) => PollReport { jobs: 1, ended: u32::from(is_over), failed: 0 },
             Err(error) => {
-                tracing::error!(run.id = %run, error = %with_causes(&error), "a run's job could not be looked after");
+                tracing::error!(job.id = %id, error = %with_causes(&error), "a run's job could not be looked after");
                 PollReport { jobs: 1, ended: 0, failed: 1 }
             }
         }
     }
 
-    async fn try_look_after(&self, run: RunId, until: Instant) -> Result<bool, RunsError> {
-        let Some(job) = self.store.get(run).await? else { return Ok(false) };
+    async fn try_look_after(&self, id: JobId, until: Instant) -> Result<bool, RunsError> {
+        let Some(job) = self.store.get(id).await? else { return Ok(false) };
+        // A webhook has told of a result that came late.
         if job.is_over {
-            self.store.end(run).await?;
-            return Ok(true);
+            return self.look_late(job, self.poll_visit(until)).await;
         }
         // A process may have stored the outcome and been killed before it wrote the usage log and the account: the poll
-        // does that now.
-        if let Some(outcome) = self.ledger.outcome(&job.account, run).await? {
+        // does that now. If the sweep gave the credit back while the provider was at work, the poll brings what it made.
+        if let Some(outcome) = self.ledger.outcome(&job.account, job.run()).await? {
             self.closing.conclude(&job.hold, &outcome).await?;
-            self.store.end(run).await?;
+            if job.work.ticket().is_some() {
+                return self.look_late(job, self.poll_visit(until)).await;
+            }
+            self.store.end(id).await?;
             return Ok(true);
         }
         match self.visit(job, self.poll_visit(until), None).await? {
@@ -73,11 +72,11 @@ impl Jobs {
     /// for the owner (a gift).
     pub(crate) async fn hear(
         &self,
-        run: RunId,
+        job: JobId,
         provider: ProviderName,
         id: &str,
     ) -> Result<JobNews, RunsError> {
-        let Some(mut job) = self.store.get(run).await? else { return Ok(JobNews::Unknown) };
+        let Some(mut job) = self.store.get(job).await? else { return Ok(JobNews::Unknown) };
         let visit = Visit::new(self.platform.now(), POLL_LOOKS, times::JOB_VISIT.limit);
         if let Some(known) = self.chain(&job)?.told(&job.work, provider, id, visit.now()) {
             if job.is_over {
@@ -91,7 +90,7 @@ impl Jobs {
             return Ok(JobNews::Unknown);
         }
         if job.is_over {
-            return self.take_late(&job, visit).await;
+            return self.hear_late(job, visit).await;
         }
         let round = self.round(&job, visit, None, Haste::AnswerWaits).await?;
         match Box::pin(self.go_round(&round, job)).await? {
@@ -100,42 +99,9 @@ impl Jobs {
         }
     }
 
-    /// Stores what a provider finished after the credit had gone back: the owner gets it free (a gift).
-    async fn take_late(&self, job: &RunJob, visit: Visit) -> Result<JobNews, RunsError> {
-        let outcome = self.ledger.outcome(&job.account, job.run()).await?.ok_or(RunsError::NotFound)?;
-        let was_given_back = outcome.run().and_then(RunOutcome::failure).is_some();
-        if !was_given_back || self.closing.has_gift(&outcome).await? {
-            return Ok(JobNews::Ended);
-        }
-        let Round { chain, order, .. } = self.round(job, visit, None, Haste::AnswerWaits).await?;
-        let Some(ticket) = job.work.ticket() else { return Ok(JobNews::Unknown) };
-        let looked = chain
-            .watch(
-                &job.work,
-                ticket,
-                &order,
-                visit,
-                visit.until(job.hold.expires_at.max(visit.now().after(POLL_LOOKS))),
-                &mut |_| {},
-            )
-            .await;
-        let Visited::Finished(finished) = looked else { return Ok(JobNews::Ended) };
-        let Ok(made) = chain.fetch(&job.work, &finished, &order, visit).await else {
-            return Ok(JobNews::Ended);
-        };
-        // A gift of rows is delivered without a text about them.
-        match self.store_all(job, files_of(made, job.kind()?.family()), visit).await {
-            Ok(outputs) => self.closing.deliver_late(&outcome, &outputs).await,
-            Err(NotStored::BrokenOff | NotStored::Unfit) => {}
-            Err(NotStored::Ours(error)) => return Err(error.into()),
-        }
-        Ok(JobNews::Ended)
-    }
-
     /// The owner wants the run to end. It ends, free of charge, unless its provider is at work on it.
     pub(crate) async fn cancel(&self, account: &AccountId, run: RunId) -> Result<Cancelled, RunsError> {
-        let job = self.store.get(run).await?.filter(|job| job.account == *account);
-        let Some(mut job) = job else { return Ok(Cancelled::NoJob) };
+        let Some(mut job) = self.of_account(account, run).await? else { return Ok(Cancelled::NoJob) };
         // What is made, or is being made while a provider is asked, can't be stopped.
         if !job.is_over && (job.work.is_finishing() || self.chain(&job)?.works_while_asked(&job.work)) {
             return Ok(Cancelled::TooLate);

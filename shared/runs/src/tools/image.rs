@@ -192,11 +192,12 @@ impl Wish for Wanted {
     }
 
     fn request(&self, run: RunId, _: u32, sources: &Sources) -> Option<Request> {
-        let (width, height) = self.size.pixels();
         let source = match self.picture {
             None => None,
             Some(id) => Some(Painted { picture: sources.get(id)?, change: self.change }),
         };
+        let of_picture = source.as_ref().and_then(|source| source.picture.pixels);
+        let (width, height) = of_picture.unwrap_or_else(|| self.size.pixels());
         Some(Request::Image(ImageRequest {
             prompt: self.prompt.clone(),
             width,
