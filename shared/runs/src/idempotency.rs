@@ -126,13 +126,7 @@ impl IdempotencyKeys {
         }
     }
 
-    async fn place(
-        &self,
-        account: &AccountId,
-        what: &str,
-        lasts: Duration,
-        now: Timestamp,
-    ) -> Option<Place> {
+    async fn place(&self, account: &AccountId, what: &str, lasts: Duration, now: Timestamp) -> Option<Place> {
         let stretch = now.seconds() / lasts.as_secs().max(1);
         let place = Place(format!("{account}#{what}#{stretch}"));
         let update = self.dynamo.update_item().table_name(&self.table);

@@ -1,16 +1,15 @@
 //! The life of a run's work, explored whole: every order in which two processes can come to it, be lost in the middle, hear
 //! a late webhook, or be told to end, for a chain of two providers.
 
-use crate::failure::{Again, Failure};
-use crate::job::Place;
-use crate::{Attempt, FailureClass, GivenUp, Next, ProviderName, Ticket, Work};
-use primitives::{CostCents, Timestamp};
+use super::lives::{at, failed, kept, ticket};
+use crate::failure::Again;
+use crate::{FailureClass, GivenUp, Next, Work};
+use primitives::Timestamp;
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 const LEASE: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(40);
-const BACKOFF: Duration = Duration::from_secs(1);
 const STEPS: usize = 2;
 
 /// What one process has in its hands between two of its awaits.
@@ -48,30 +47,6 @@ struct State {
     must_end: bool,
 }
 
-fn at(seconds: u64) -> Timestamp {
-    Timestamp::from_seconds(1_790_000_000 + seconds)
-}
-
-fn ticket(step: usize) -> Ticket {
-    Ticket { id: Some(format!("job-{step}")), place: Place::Comfyui { prompt: format!("job-{step}") } }
-}
-
-fn failed(work: &Work, class: FailureClass, again: Again, now: Timestamp) -> Work {
-    let attempt = Attempt {
-        provider: ProviderName::Comfyui,
-        model: "m".to_owned(),
-        // Always the same: when it was does not matter for what follows.
-        started_at: at(0),
-        millis: 0,
-        first_content_millis: None,
-        failure: Some(class),
-        provider_request_id: None,
-        cost: CostCents::ZERO,
-        cost_is_estimated: false,
-    };
-    work.failed(attempt, &Failure { again, ..Failure::new(class) }, now, BACKOFF)
-}
-
 impl State {
     fn begin() -> State {
         State {
@@ -94,12 +69,9 @@ impl State {
         if self.outcome.is_some() {
             return false;
         }
-        // What a provider has told holds beside its owner's wish to end.
-        let only_ends = seen.is_at_a_provider() && !seen.must_end() && self.work == seen.ending();
-        let stands = *seen == self.work || only_ends;
-        if stands {
-            self.work = if only_ends { next.ending() } else { next.clone() };
-        }
+        let kept = kept(&self.work, seen, next, *seen == self.work);
+        let stands = kept.is_some();
+        self.work = kept.unwrap_or_else(|| self.work.clone());
         stands
     }
 
