@@ -7,13 +7,13 @@
 //! | videos, channels | `startUrls` (`[{"url"}]`), `maxResults` for each of them, `maxItems` |
 //! | market | `queries` (a list), `countryCode`, `languageCode`, `maxItems` |
 //!
-//! Each input names our run in `citipenJob`. Actors pass over fields that they do not know, unless their schema forbids it.
+//! Each input names our job in `citipenJob`. Actors pass over fields that they do not know, unless their schema forbids it.
 
 use crate::job::JobOrder;
 use crate::{CaptionsRequest, Request, RowsRequest, Subject};
 use serde_json::{Value, json};
 
-/// The field that names our run.
+/// The field that names our job.
 pub(super) const MARK: &str = "citipenJob";
 /// Results on a page of Google's.
 const RESULTS_PER_PAGE: usize = 10;
