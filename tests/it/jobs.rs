@@ -4,6 +4,7 @@
 use crate::books;
 use crate::world::{Fault, Instance, Person, World, credit, http, image, new_run_id};
 use primitives::JobId;
+use ring::hmac;
 use sandbox::{FaultRule, Service};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -22,7 +23,16 @@ fn picture(run: &str) -> Value {
 /// The address of a provider's webhook about a person's run.
 pub(crate) fn webhook(person: &Person, provider: &str, run: &str) -> String {
     let job = JobId::of(&person.id().parse().unwrap(), run.parse().unwrap());
-    format!("/v1/webhooks/providers/{provider}/{job}")
+    let address = match provider {
+        "fal" => {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, sandbox::FAL_KEY.as_bytes());
+            let token = hmac::sign(&key, format!("fal-webhook:{job}").as_bytes());
+            let token: String = token.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{job}.{token}")
+        }
+        _ => job.to_string(),
+    };
+    format!("/v1/webhooks/providers/{provider}/{address}")
 }
 
 pub(crate) async fn poll(world: &World) -> runs::PollReport {

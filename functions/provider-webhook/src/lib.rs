@@ -73,7 +73,7 @@ async fn apify(
 /// with success, because nothing would come of sending it again.
 #[utoipa::path(
     post, path = "/v1/webhooks/providers/fal/{id}", operation_id = "receive_fal_result", tag = "webhooks",
-    params(("id" = String, Path, description = "What we call the job")),
+    params(("id" = String, Path, description = "What we call the job, and a token that only fal was given")),
     request_body(content = String, content_type = "application/json"),
     responses(
         (status = 200, description = "Looked at: nothing is to be sent again", body = Heard),
@@ -88,11 +88,12 @@ async fn fal(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Heard>, ProblemResponse> {
-    let job = desk.fal.authenticate(&headers, &body, desk.platform.now()).await.map_err(|refused| {
+    let told = desk.fal.authenticate(&id, &headers, &body, desk.platform.now()).await;
+    let (ours, job) = told.map_err(|refused| {
         tracing::warn!(reason = %refused, provider.name = "fal", "a message that is not from fal was refused");
         ProblemCode::WebhookRefused
     })?;
-    desk.hear(ours(&id)?, ProviderName::Fal, &job).await
+    desk.hear(ours, ProviderName::Fal, &job).await
 }
 
 /// For Replicate. The message only says which prediction to look at; what Replicate then answers decides. What is not known

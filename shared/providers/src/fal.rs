@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use hosts::Hosts;
 use input::Family;
 use platform::Platform;
-use primitives::{CostCents, Timestamp};
+use primitives::{CostCents, Secret, Timestamp};
 use queue_job::{FalJob, Outcome};
 use reqwest::Response;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -44,6 +44,7 @@ pub(crate) struct Fal {
     from_words: FalModel,
     from_picture: Option<FalModel>,
     timing: Timing,
+    webhook_key: Secret,
 }
 
 impl Fal {
@@ -55,6 +56,7 @@ impl Fal {
             (HeaderName::from_static("x-fal-store-io"), HeaderValue::from_static("0")),
         ]);
         let hosts = Arc::new(Hosts::new(settings.queue, settings.file_hosts));
+        let webhook_key = settings.webhook_key?;
         let step = |family, from_words, from_picture, timing| Fal {
             platform: platform.clone(),
             headers: headers.clone(),
@@ -63,6 +65,7 @@ impl Fal {
             from_words,
             from_picture,
             timing,
+            webhook_key: webhook_key.clone(),
         };
         let (images, videos) = (settings.timing, settings.video_timing);
         Some([
@@ -111,7 +114,7 @@ impl Fal {
     }
 
     fn submit_call(&self, order: &JobOrder, model: &FalModel, input: &Value) -> reqwest::Request {
-        let mut call = wire::post(submit_to(order, model), &self.headers, input);
+        let mut call = wire::post(submit_to(order, model, &self.webhook_key), &self.headers, input);
         let seconds = self.timing.first_content.as_secs();
         if seconds > 1 {
             // A job that could only start after our deadline is not started, and not billed.
@@ -225,9 +228,10 @@ impl JobAdapter for Fal {
 }
 
 /// fal tells us when the job is finished, where it can reach us.
-fn submit_to(order: &JobOrder, model: &FalModel) -> Url {
+fn submit_to(order: &JobOrder, model: &FalModel, webhook_key: &Secret) -> Url {
     let mut url = model.submit.clone();
-    if let Some(notify) = order.webhook(ProviderName::Fal) {
+    let address = webhook::address(webhook_key, order.job());
+    if let Some(notify) = order.webhook_at(ProviderName::Fal, &address) {
         url.query_pairs_mut().append_pair("fal_webhook", notify.as_str());
     }
     url

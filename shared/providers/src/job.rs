@@ -41,7 +41,12 @@ impl JobOrder {
 
     /// The webhook that `provider` calls when this job is finished.
     pub(crate) fn webhook(&self, provider: ProviderName) -> Option<Url> {
-        self.webhooks.as_ref()?.join(&format!("{provider}/{}", self.job())).ok()
+        self.webhook_at(provider, &self.job().to_string())
+    }
+
+    /// The same at an address that holds more than the job.
+    pub(crate) fn webhook_at(&self, provider: ProviderName, id: &str) -> Option<Url> {
+        self.webhooks.as_ref()?.join(&format!("{provider}/{id}")).ok()
     }
 }
 

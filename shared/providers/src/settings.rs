@@ -49,6 +49,8 @@ pub(crate) struct AnthropicSettings {
 pub(crate) struct FalSettings {
     /// `FAL_KEY`, as `id:secret`
     pub(crate) key: Option<HeaderValue>,
+    /// `FAL_KEY`, which makes the tokens of our webhooks' addresses, too.
+    pub(crate) webhook_key: Option<Secret>,
     /// `FAL_QUEUE_URL`
     pub(crate) queue: Url,
     /// `FAL_FILE_HOSTS`: files are taken from these hosts and their subdomains only.
@@ -288,6 +290,7 @@ impl FalSettings {
         }
         FalSettings {
             key: header(settings, "FAL_KEY", "Key "),
+            webhook_key: settings.optional_secret("FAL_KEY"),
             queue: endpoint(settings, "FAL_QUEUE_URL", &base),
             file_hosts: hosts(settings, "FAL_FILE_HOSTS", "fal.media"),
             flux_dev,

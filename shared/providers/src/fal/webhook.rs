@@ -4,9 +4,10 @@ use crate::{lenient, wire};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform::{InvalidSettings, Platform, Settings};
-use primitives::{Timestamp, times};
+use primitives::{JobId, Secret, Timestamp, times};
 use reqwest::header::HeaderMap;
 use ring::digest::{SHA256, digest};
+use ring::hmac;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use url::Url;
 const TOLERANCE: Duration = Duration::from_secs(300);
 /// How long keys are used without being asked for again.
 const KEYS_FRESH: Duration = Duration::from_secs(24 * 3600);
-/// Whoever sends what no key signed must not make us ask for the keys more often.
+/// A sender of messages that no key signed must not make us ask for the keys more often.
 const KEYS_PAUSE: Duration = Duration::from_secs(60);
 
 /// Tells fal's messages from others'. Cloning is cheap.
@@ -28,6 +29,8 @@ struct Inner {
     platform: Platform,
     /// `FAL_JWKS_URL`
     jwks: Url,
+    /// `FAL_KEY`, which makes the tokens of addresses. `None`: fal is not configured, and no message is from it.
+    key: Option<Secret>,
     keys: Mutex<Keys>,
 }
 
@@ -40,6 +43,9 @@ struct Keys {
 /// Why a message is not taken for fal's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Forged {
+    /// It came to another address than fal was given for the job.
+    #[error("its address is not the one that was given to fal")]
+    OtherAddress,
     /// A header of the signature is missing or is none.
     #[error("it is not signed")]
     Unsigned,
@@ -54,20 +60,51 @@ pub enum Forged {
     Nameless,
 }
 
+/// The last part of the address that fal is given for a job: fal signs the messages of all its
+/// customers, and only our own submit knows the token.
+pub(super) fn address(key: &Secret, job: JobId) -> String {
+    format!("{job}.{}", hex::encode(hmac::sign(&hmac_key(key), message(job).as_bytes()).as_ref()))
+}
+
+fn hmac_key(key: &Secret) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes())
+}
+
+fn message(job: JobId) -> String {
+    format!("fal-webhook:{job}")
+}
+
 impl FalWebhook {
-    /// An error when `FAL_JWKS_URL` is no address. Calls nobody.
+    /// An error when `FAL_JWKS_URL` is no address. Sends no request.
     pub fn new(platform: &Platform) -> Result<FalWebhook, InvalidSettings> {
-        let jwks = platform.env().section(jwks_url)?;
-        Ok(FalWebhook(Arc::new(Inner { platform: platform.clone(), jwks, keys: Mutex::default() })))
+        let (jwks, key) =
+            platform.env().section(|settings| (jwks_url(settings), settings.optional_secret("FAL_KEY")))?;
+        Ok(FalWebhook(Arc::new(Inner { platform: platform.clone(), jwks, key, keys: Mutex::default() })))
     }
 
-    /// fal's name for the job that the message is about.
+    /// Our job and fal's name for it. `address`: the last part of the address that the message came to.
     pub async fn authenticate(
         &self,
+        address: &str,
         headers: &HeaderMap,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<String, Forged> {
+    ) -> Result<(JobId, String), Forged> {
+        let job = self.job_of(address).ok_or(Forged::OtherAddress)?;
+        let name = self.name(headers, body, now).await?;
+        Ok((job, name))
+    }
+
+    fn job_of(&self, address: &str) -> Option<JobId> {
+        let (job, token) = address.split_once('.')?;
+        let (job, token): (JobId, _) = (job.parse().ok()?, hex::decode(token).ok()?);
+        // In constant time.
+        hmac::verify(&hmac_key(self.0.key.as_ref()?), message(job).as_bytes(), &token).ok()?;
+        Some(job)
+    }
+
+    /// fal's name for the job that the message is about.
+    async fn name(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<String, Forged> {
         let signed = Signed::of(headers, body).ok_or(Forged::Unsigned)?;
         if now.since(signed.at).max(signed.at.since(now)) > TOLERANCE {
             return Err(Forged::OutOfTime);

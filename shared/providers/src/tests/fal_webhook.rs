@@ -14,6 +14,11 @@ const AT: u64 = 1_790_000_000;
 const BODY: &str = r#"{"request_id":"req-77","gateway_request_id":"req-77","status":"OK","error":null,"payload":{"images":[{"url":"https://media.test/a.png"}]}}"#;
 const SIGNATURE: &str = "4a90361ba5e421adc5b1cb2728cdab97f768780430427246fceeedfbc3edbfffaf7d4f8ca6e01c2e87fca3094e72b6caefaeed2ae5778df35af2632fc9512800";
 
+const JOB: &str = "01KAQ3V7W05A5XM3YFMXP5K4KG";
+/// With HMAC-SHA256 of `fal-webhook:` and the job by `id:secret`, made with another library.
+const ADDRESS: &str =
+    "01KAQ3V7W05A5XM3YFMXP5K4KG.584f1b2f837f61a74309e487e3a7e2cb57fd693960e5bf8c946fa5c312e3beed";
+
 fn headers(changed: &[(&'static str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in [
@@ -51,7 +56,10 @@ fn at(seconds: u64) -> Timestamp {
 async fn the_published_message_is_fals() {
     for known in [KEY.to_owned(), format!("{KEY}=")] {
         let (_world, fal) = webhook(move |_| keys(&["AAAA", &known])).await;
-        assert_eq!(fal.authenticate(&headers(&[]), BODY.as_bytes(), at(AT)).await, Ok("req-77".to_owned()));
+        assert_eq!(
+            fal.authenticate(ADDRESS, &headers(&[]), BODY.as_bytes(), at(AT)).await,
+            Ok((JOB.parse().unwrap(), "req-77".to_owned()))
+        );
     }
 }
 
@@ -69,12 +77,19 @@ async fn what_was_changed_or_is_out_of_time_is_not() {
         (("x-fal-webhook-user-id", "usr-5"), AT + 301, Forged::OutOfTime),
         (("x-fal-webhook-user-id", "usr-5"), AT - 301, Forged::OutOfTime),
     ] {
-        assert_eq!(fal.authenticate(&headers(&[changed]), body, at(now)).await, Err(why), "{changed:?}");
+        assert_eq!(
+            fal.authenticate(ADDRESS, &headers(&[changed]), body, at(now)).await,
+            Err(why),
+            "{changed:?}"
+        );
     }
     let other = BODY.replace("a.png", "b.png");
-    assert_eq!(fal.authenticate(&headers(&[]), other.as_bytes(), at(AT)).await, Err(Forged::NotFals));
-    assert_eq!(fal.authenticate(&HeaderMap::new(), body, at(AT)).await, Err(Forged::Unsigned));
-    assert!(fal.authenticate(&headers(&[]), body, at(AT + 300)).await.is_ok());
+    assert_eq!(
+        fal.authenticate(ADDRESS, &headers(&[]), other.as_bytes(), at(AT)).await,
+        Err(Forged::NotFals)
+    );
+    assert_eq!(fal.authenticate(ADDRESS, &HeaderMap::new(), body, at(AT)).await, Err(Forged::Unsigned));
+    assert!(fal.authenticate(ADDRESS, &headers(&[]), body, at(AT + 300)).await.is_ok());
 }
 
 #[tokio::test]
@@ -82,11 +97,11 @@ async fn keys_are_asked_for_once_a_minute_at_most_and_a_new_one_is_found() {
     let (world, fal) = webhook(|nth| if nth == 0 { keys(&["AAAA"]) } else { keys(&[KEY]) }).await;
     let body = BODY.as_bytes();
     for _ in 0..3 {
-        assert_eq!(fal.authenticate(&headers(&[]), body, at(AT)).await, Err(Forged::NotFals));
+        assert_eq!(fal.authenticate(ADDRESS, &headers(&[]), body, at(AT)).await, Err(Forged::NotFals));
     }
     assert_eq!(world.stand.count("GET /keys"), 1);
-    assert!(fal.authenticate(&headers(&[]), body, at(AT + 60)).await.is_ok());
-    assert!(fal.authenticate(&headers(&[]), body, at(AT + 61)).await.is_ok());
+    assert!(fal.authenticate(ADDRESS, &headers(&[]), body, at(AT + 60)).await.is_ok());
+    assert!(fal.authenticate(ADDRESS, &headers(&[]), body, at(AT + 61)).await.is_ok());
     assert_eq!(world.stand.count("GET /keys"), 2);
 }
 
@@ -94,9 +109,27 @@ async fn keys_are_asked_for_once_a_minute_at_most_and_a_new_one_is_found() {
 async fn without_an_answer_the_last_keys_stay() {
     let (world, fal) = webhook(|nth| if nth == 0 { keys(&[KEY]) } else { reply(500, &[], "") }).await;
     let body = BODY.as_bytes();
-    assert!(fal.authenticate(&headers(&[]), body, at(AT)).await.is_ok());
+    assert!(fal.authenticate(ADDRESS, &headers(&[]), body, at(AT)).await.is_ok());
     let forged = headers(&[("x-fal-webhook-signature", "00")]);
-    assert_eq!(fal.authenticate(&forged, body, at(AT + 60)).await, Err(Forged::NotFals));
+    assert_eq!(fal.authenticate(ADDRESS, &forged, body, at(AT + 60)).await, Err(Forged::NotFals));
     assert_eq!(world.stand.count("GET /keys"), 2);
-    assert!(fal.authenticate(&headers(&[]), body, at(AT + 61)).await.is_ok());
+    assert!(fal.authenticate(ADDRESS, &headers(&[]), body, at(AT + 61)).await.is_ok());
+}
+
+/// fal signs the messages of every account that it has: only the address tells that our submit is meant.
+#[tokio::test]
+async fn what_comes_to_an_address_that_was_not_given_to_fal_is_refused_without_a_look_at_the_keys() {
+    let (world, fal) = webhook(|_| keys(&[KEY])).await;
+    let (_, token) = ADDRESS.split_once('.').unwrap();
+    let other = format!("01KAQ3V7W00000000000000002.{token}");
+    let cut = &ADDRESS[..ADDRESS.len() - 2];
+    for address in [JOB, cut, other.as_str(), "x.y", "", &format!("{ADDRESS}00")] {
+        let told = fal.authenticate(address, &headers(&[]), BODY.as_bytes(), at(AT)).await;
+        assert_eq!(told, Err(Forged::OtherAddress), "{address}");
+    }
+    assert_eq!(world.stand.count("GET /keys"), 0);
+    let env = env(&world.stand.host).with([("FAL_KEY", "")]);
+    let keyless = FalWebhook::new(&Platform::build(env, world.clock.clone(), None).unwrap()).unwrap();
+    let told = keyless.authenticate(ADDRESS, &headers(&[]), BODY.as_bytes(), at(AT)).await;
+    assert_eq!(told, Err(Forged::OtherAddress), "fal is not configured");
 }
