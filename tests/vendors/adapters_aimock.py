@@ -2,6 +2,8 @@
 
 import io
 import os
+import re
+from urllib.parse import parse_qs, urlsplit
 
 from PIL import Image
 
@@ -24,10 +26,18 @@ check = Checks("adapters, aimock")
 
 
 def journal():
-    """What the fake was asked since the last look."""
+    """What work the fake was asked for since the last look; our balance is asked for by a clock of the product's."""
     _, entries = call("GET", f"{AIMOCK}/__aimock/journal")
     call("POST", f"{AIMOCK}/__aimock/reset/journal")
-    return entries if isinstance(entries, list) else entries["entries"]
+    entries = entries if isinstance(entries, list) else entries["entries"]
+    return [entry for entry in entries if not entry["path"].endswith("/user/balance")]
+
+
+def answers(prompt, response):
+    """Teaches the fake one more answer."""
+    fixture = {"match": {"userMessage": prompt}, "response": response}
+    status, answer = call("POST", f"{AIMOCK}/__aimock/fixtures", {"fixtures": [fixture]})
+    equal(status, 200, f"the fixture {answer}")
 
 
 @check("DeepSeek: a run is charged once, with the fake's text and usage")
@@ -93,10 +103,22 @@ def _():
             equal(story.text, "This stops where the limit", "the text")
 
 
-@check("DeepSeek: the content filter's end is not charged")
+@check("DeepSeek: the content filter's end is not charged when it comes before the first word")
+def _():
+    # The fake takes no empty answer; a blank one shows no word either.
+    answers("unspeakable", {"content": "\n", "finishReason": "content_filter"})
+    with Product(**TEXTS) as product:
+        journal()
+        product.run("ann", "unspeakable").given_back("content_rejected")
+        equal([entry["path"] for entry in journal()], ["/v1/chat/completions"], "the requests")
+
+
+@check("DeepSeek: a text that the content filter ended after a part was shown is kept and charged")
 def _():
     with Product(**TEXTS) as product:
-        product.run("ann", "forbidden").given_back("content_rejected")
+        story = product.run("ann", "forbidden")
+        equal(story.charged(1)["ending"], "content_filter", "the ending")
+        equal(story.text, "half a forb", "the text")
 
 
 @check("both: a stream cut after content fails, and the credit is back")
@@ -130,11 +152,22 @@ def _():
 
 @check("DeepSeek: bad input ends the run at once")
 def _():
+    message = "This model's maximum context length is 131072 tokens. Please reduce the length of the messages."
+    answers("a flood of words", {"error": {"message": message, "type": "invalid_request_error"}, "status": 400})
     with Product(**TEXTS) as product:
         journal()
-        story = product.run("ann", "bad request")
+        story = product.run("ann", "a flood of words")
         equal(story.given_back("invalid_input")["status"], 422, "the status")
         equal(len(journal()), 1, "the number of requests")
+
+
+@check("both: a request that is refused without a word about the prompt goes to the other provider, and is not charged")
+def _():
+    with Product(**TEXTS) as product:
+        journal()
+        product.run("ann", "bad request").given_back("provider_failed")
+        asked = [(entry["path"], entry["response"]["status"]) for entry in journal()]
+        equal(asked, [("/v1/chat/completions", 400), ("/v1/messages", 400)], "the requests")
 
 
 @check("DeepSeek: without balance, hung up on or garbled, the other provider takes over silently")
@@ -181,9 +214,15 @@ def _():
         equal(story.charged(2)["provider"], "fal", "the provider")
         output = story.end[1]["outputs"][0]
         equal((output["media_type"], output["bytes"]), ("image/png", len(KITE)), "the output")
-        paths = [(method, path.split("/requests/")[0]) for method, path, *_ in FRONT.seen]
+        addresses = [(method, urlsplit(path)) for method, path, *_ in FRONT.seen]
+        paths = [(method, address.path.split("/requests/")[0]) for method, address in addresses]
         model = "/fal-ai/flux/schnell"
         equal(paths[0], ("POST", model), "the submit")
+        query = parse_qs(addresses[0][1].query)
+        equal(list(query), ["fal_webhook"], "what the submit's address has besides")
+        # Where fal tells the product that this job is through: the job's name, perhaps with a token behind it.
+        notify = re.escape(f"{product.url}/v1/webhooks/providers/fal/") + r"[0-9A-Z]{26}(\.[0-9a-f]+)?"
+        assert re.fullmatch(notify, query["fal_webhook"][0]), query
         assert ("GET", model) in paths and paths[-1] == ("GET", "/kite.png"), paths
         with_key = [path for _, path, headers, _ in FRONT.seen if "authorization" in {name.lower() for name in headers}]
         assert "/kite.png" not in with_key, "the key was sent for a public file"

@@ -15,9 +15,12 @@ SETTINGS = {
     "PROVIDER_STREAM_GAP_MS": "700", "PROVIDER_FIRST_CONTENT_MS_CHAT": "700",
 }
 TEXT = "Một con diều đỏ climbs over the river, turns once, and is gone. ✨"
-OPENAI, ANTHROPIC = {"provider": "openai"}, {"provider": "anthropic"}
+# The product asks for our balance by a clock of its own; only texts are asked for as a stream, whoever reads them.
+TEXTS = {"stream": True}
+OPENAI, ANTHROPIC = {"provider": "openai", **TEXTS}, {"provider": "anthropic", **TEXTS}
 # The name of the fake's provider, our model, its price, and the first chunk that comes after some content.
 BOTH = [("openai", "chat", 1, 5), ("anthropic", "premium", 8, 7)]
+BALANCE = "/v1/user/balance"
 FAULTS = ["truncate", "malformed", "disconnect", "stall"]
 check = Checks("adapters, llmock")
 
@@ -31,10 +34,10 @@ def script(*behaviors):
 
 
 def asked():
-    """Provider and status of each request since the script."""
+    """Provider and status of each request for a text since the script."""
     _, entries = call("GET", f"{LLMOCK}/_llmock/requests")
     entries = entries if isinstance(entries, list) else entries["requests"]
-    return [(entry["provider"], entry["status"]) for entry in entries]
+    return [(entry["provider"], entry["status"]) for entry in entries if entry["path"] != BALANCE]
 
 
 @check("both: a run is charged once, with the fake's text and usage")
@@ -80,21 +83,45 @@ for fault in FAULTS:
             equal(story.text, TEXT, "the text")
             equal([provider for provider, _ in asked()], ["openai", "anthropic"], "the requests")
 
-    @check(f"Anthropic: {fault} before content, with nobody to fall back to, is a plain problem")
+    @check(f"Anthropic: {fault} before content, with nobody to fall back to, ends the stream with the failure alone")
     def _(fault=fault):
         with Product(**SETTINGS) as product:
             script({"type": "stream_fault", "kind": fault, "after_chunks": 1, "stall_seconds": 5})
             story = product.run("ann", "kite", model="premium")
             story.given_back("provider_failed")
+            equal([name for name, _ in story.events if name != "progress"], ["run", "failed"], "the events")
+            equal(asked(), [("anthropic", 200)], "the requests")
+
+    @check(f"Anthropic: {fault} before content, with nobody to fall back to, without a stream, is a plain problem")
+    def _(fault=fault):
+        with Product(**SETTINGS) as product:
+            script({"type": "stream_fault", "kind": fault, "after_chunks": 1, "stall_seconds": 5})
+            story = product.run("ann", "kite", model="premium", accept="application/json")
             equal([name for name, _ in story.events], ["problem"], "the events")
+            equal(story.given_back("provider_failed")["status"], story.status, "the status")
+            equal(asked(), [("anthropic", 200)], "the requests")
 
 
 @check("both: a malformed first chunk is no answer either")
 def _():
     with Product(**SETTINGS) as product:
-        script({"type": "stream_fault", "kind": "malformed", "after_chunks": 0, "times": None})
+        # Anthropic's first event carries no text and never will: the second one begins the answer.
+        script(*(
+            {"type": "stream_fault", "kind": "malformed", "after_chunks": after, "times": None, "match": match}
+            for match, after in [(OPENAI, 0), (ANTHROPIC, 1)]
+        ))
         product.run("ann", "kite").given_back("provider_failed")
         equal([provider for provider, _ in asked()], ["openai", "anthropic"], "the requests")
+
+
+@check("Anthropic: a malformed message_start, which carries no text, costs none of the text")
+def _():
+    with Product(**SETTINGS) as product:
+        script({"type": "stream_fault", "kind": "malformed", "after_chunks": 0, "times": None})
+        story = product.run("ann", "kite", model="premium")
+        equal(story.charged(8)["ending"], "complete", "the ending")
+        equal(story.text, TEXT, "the text")
+        equal(asked(), [("anthropic", 200)], "the requests")
 
 
 @check("both: a refusal before work is asked once more, after as long as the provider wants")
@@ -102,7 +129,7 @@ def _():
     for provider, model, price, _ in BOTH:
         for status in [429, 503, 529]:
             with Product(**SETTINGS) as product:
-                script({"type": "fail", "status": status, "retry_after": 1})
+                script({"type": "fail", "status": status, "retry_after": 1, "match": TEXTS})
                 product.run("ann", "kite", model=model).charged(price)
                 equal(asked(), [(provider, status), (provider, 200)], "the requests")
                 _, verdict = call("GET", f"{LLMOCK}/_llmock/verdict")
@@ -124,10 +151,20 @@ def _():
     for provider, model, _, _ in BOTH:
         for status in [400, 422]:
             with Product(**SETTINGS) as product:
-                script({"type": "fail", "status": status, "times": None})
+                said = "the prompt is too long for this model"
+                script({"type": "fail", "status": status, "message": said, "times": None, "match": TEXTS})
                 story = product.run("ann", "kite", model=model)
                 equal(story.given_back("invalid_input")["status"], 422, "the status")
                 equal(asked(), [(provider, status)], "the requests")
+
+
+@check("both: a request that is refused without a word about the prompt is asked of each provider once, not charged")
+def _():
+    for status in [400, 422]:
+        with Product(**SETTINGS) as product:
+            script({"type": "fail", "status": status, "times": None, "match": TEXTS})
+            product.run("ann", "kite").given_back("provider_failed")
+            equal(asked(), [("openai", status), ("anthropic", status)], "the requests")
 
 
 @check("both: a text that the content filter ended after a part was shown is kept and charged")
@@ -135,7 +172,7 @@ def _():
     for _, model, price, _ in BOTH:
         with Product(**SETTINGS) as product:
             call("POST", f"{LLMOCK}/_llmock/reset")
-            reply = {"type": "reply", "text": "half a forb", "finish_reason": "content_filter"}
+            reply = {"type": "reply", "text": "half a forb", "finish_reason": "content_filter", "match": TEXTS}
             call("POST", f"{LLMOCK}/_llmock/scenario", {"behaviors": [reply]})
             story = product.run("ann", "kite", model=model)
             equal(story.charged(price)["ending"], "content_filter", "the ending")

@@ -89,7 +89,9 @@ def start(command, log, environment=None, **options):
     """Starts a process that ends with this one. Nothing of the caller's environment reaches it but the path."""
     environment = {"PATH": os.environ["PATH"], "HOME": WORK, **(environment or {})}
     with open(os.path.join(WORK, log), "ab") as output:
-        process = subprocess.Popen(command, stdout=options.get("stdout", output), stderr=output, env=environment, cwd=WORK)
+        process = subprocess.Popen(
+            command, stdout=options.get("stdout", output), stderr=output, env=environment, cwd=WORK
+        )
     started.append(process)
     return process
 
@@ -201,6 +203,23 @@ class Product:
         return Story(self, person, status, body)
 
 
+def stream_events(text):
+    """Name and data of each event of a stream, read as the standard of server-sent events says."""
+    name, data = "message", []
+    for line in text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")[:-1]:
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            data.append(value)
+        elif line == "":
+            # An empty line ends an event; one without data is none.
+            if data:
+                yield name, "\n".join(data)
+            name, data = "message", []
+
+
 class Story:
     """The events of a run, or the one document it was answered with."""
 
@@ -209,8 +228,7 @@ class Story:
         if isinstance(body, dict):
             self.events = [("done" if status == 200 else "problem", body)]
         else:
-            frames = (frame.split("\n") for frame in body.split("\n\n") if frame.startswith("event: "))
-            self.events = [(name[7:], json.loads(data[6:])) for name, data in frames]
+            self.events = [(name, json.loads(data)) for name, data in stream_events(body)]
 
     @property
     def text(self):

@@ -54,7 +54,8 @@ def linked(person, scopes=SCOPES):
 def client(person, scopes=SCOPES):
     token = linked(person, scopes)
     return dropbox.Dropbox(
-        oauth2_refresh_token=token.refresh_token, app_key=KEY, app_secret=SECRET, session=Here(), max_retries_on_error=0
+        oauth2_refresh_token=token.refresh_token, app_key=KEY, app_secret=SECRET, session=Here(),
+        max_retries_on_error=0, max_retries_on_rate_limit=0
     )
 
 
@@ -167,7 +168,8 @@ def _():
     narrow = client("ida", ["files.content.write"])
     error = raises(AuthError, lambda: narrow.files_get_metadata("/none.txt"))
     equal(error.error.get_missing_scope().required_scope, "files.metadata.read", "the scope")
-    requests.post(f"{SANDBOX}/sandbox/faults", json={"service": "dropbox", "fault": "status", "status": 429, "matching": "get_metadata", "times": 1})
+    rule = {"service": "dropbox", "fault": "status", "status": 429, "matching": "get_metadata", "times": 1}
+    equal(requests.post(f"{SANDBOX}/sandbox/faults", json=rule).status_code, 201, "the fault")
     error = raises(RateLimitError, lambda: dbx.files_get_metadata("/none.txt"))
     equal(error.backoff, 1, "how long to wait")
 

@@ -160,6 +160,33 @@ def _():
     equal([file["id"] for file in service.files().list().execute()["files"]], [name], "the list")
 
 
+@check("a folder is made, found by a property of the app's own, and files lie in it")
+def _():
+    service = drive("gesa")
+    kind = "application/vnd.google-apps.folder"
+    about = {"name": "Citipen", "mimeType": kind, "appProperties": {"holds": "outputs"}}
+    folder = service.files().create(body=about, fields="id").execute()["id"]
+    media = MediaIoBaseUpload(io.BytesIO(b"kite"), "text/plain", resumable=True)
+    about = {"name": "kite.txt", "parents": [folder]}
+    made = service.files().create(body=about, media_body=media, fields="id,parents").execute()
+    equal(made["parents"], [folder], "where it lies")
+
+    def found(query):
+        return [file["id"] for file in service.files().list(q=query, pageSize=10, orderBy="createdTime").execute()["files"]]
+
+    mark = "appProperties has { key='holds' and value='outputs' }"
+    equal(found(f"mimeType = '{kind}' and {mark} and trashed = false"), [folder], "by the mark")
+    equal(found(f"'{folder}' in parents"), [made["id"]], "what lies in it")
+    service.files().update(fileId=folder, body={"name": "Kites", "trashed": True}).execute()
+    equal(found(f"{mark} and trashed = false"), [], "in the trash")
+    equal(found(f"{mark} and name = 'Kites' and trashed = true"), [folder], "in the trash, by its new name")
+    error = raises(HttpError, lambda: found("mimeType"))
+    equal((error.status_code, reason(error)), (400, "invalid"), "the refusal")
+    about = {"name": "kite.txt", "parents": ["1elsewhere"]}
+    error = raises(HttpError, lambda: service.files().create(body=about, fields="id").execute())
+    equal((error.status_code, reason(error)), (404, "notFound"), "another's folder")
+
+
 @check("a second file of one id is refused, and so is an id that was not given out")
 def _():
     service = drive("fritz")

@@ -224,7 +224,8 @@ fn authorize(world: &Arc<World>, call: &Call) -> Response {
 }
 
 fn account_id(person: &str) -> String {
-    format!("dbid:AAH{}", number_of(person))
+    // As long as all of them.
+    format!("dbid:AAH{:0>32}", number_of(person))
 }
 
 fn view(world: &Arc<World>, call: &Call) -> Response {

@@ -97,6 +97,11 @@ impl All {
         code
     }
 
+    /// Whether a code was asked for without PKCE, so that nothing but the secret proves who exchanges it.
+    pub(crate) fn needs_secret(&self, code: &str) -> bool {
+        self.codes.get(code).is_some_and(|code| code.asked.challenge.is_none())
+    }
+
     /// Exchanges a code for tokens. The first call uses the code up, whether it succeeds or not.
     pub(crate) fn exchange(
         &mut self,

@@ -18,10 +18,15 @@ pub(super) fn exchange(world: &Arc<World>, call: &Call) -> Response {
     let form: HashMap<String, String> =
         url::form_urlencoded::parse(call.text().as_bytes()).into_owned().collect();
     let field = |name: &str| form.get(name).map_or("", String::as_str);
-    if !is_known(call, field("client_id"), field("client_secret")) {
+    let mut grants = world.dropbox.grants.lock();
+    // A code that was asked for with PKCE is proved by its verifier, and needs no secret.
+    let is_proved = !form.contains_key("client_secret")
+        && field("client_id") == DROPBOX_CLIENT_ID
+        && form.contains_key("code_verifier")
+        && !grants.needs_secret(field("code"));
+    if !is_proved && !is_known(call, field("client_id"), field("client_secret")) {
         return refused("invalid_client", "Invalid client_id or client_secret");
     }
-    let mut grants = world.dropbox.grants.lock();
     match field("grant_type") {
         "authorization_code" => {
             let (code, address, verifier) = (field("code"), field("redirect_uri"), field("code_verifier"));

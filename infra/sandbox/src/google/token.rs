@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::{STYLE, refusal};
@@ -18,10 +20,15 @@ fn form(call: &Call) -> HashMap<String, String> {
 pub(super) fn exchange(world: &Arc<World>, call: &Call) -> Response {
     let form = form(call);
     let field = |name: &str| form.get(name).map_or("", String::as_str);
-    if field("client_id") != GOOGLE_CLIENT_ID {
+    // In the form, or as a name and a password.
+    let basic = call.credential("Basic").and_then(|text| STANDARD.decode(text).ok());
+    let basic = basic.and_then(|basic| String::from_utf8(basic).ok());
+    let basic = basic.as_deref().and_then(|basic| basic.split_once(':'));
+    let (id, secret) = basic.unwrap_or((field("client_id"), field("client_secret")));
+    if id != GOOGLE_CLIENT_ID {
         return refusal::token(401, "invalid_client", "The OAuth client was not found.");
     }
-    if field("client_secret") != GOOGLE_CLIENT_SECRET {
+    if secret != GOOGLE_CLIENT_SECRET {
         return refusal::token(401, "invalid_client", "Unauthorized");
     }
     let mut grants = world.google.grants.lock();
