@@ -320,7 +320,7 @@ impl Google {
     async fn folder(&self, access: &AccessToken) -> Result<String, DriveFailure> {
         let (key, value) = FOLDER_MARK;
         let wanted = format!(
-            "mimeType = '{FOLDER}' and appProperties has {{ key='{key}' and value='{value}' }} and trashed = false"
+            "mimeType = '{FOLDER}' and appProperties has {{ key='{key}' and value='{value}' }} and trashed = false and 'me' in owners"
         );
         let query =
             [("q", wanted.as_str()), ("orderBy", "createdTime"), ("pageSize", "1"), ("fields", "files(id)")];

@@ -19,6 +19,8 @@ use tracing::{error, info, warn};
 
 /// The share in which a job is taken back, or its file fetched.
 const END_SHARE: u32 = 4;
+/// A visit with less time left asks no provider.
+const ASK_MIN: Duration = Duration::from_secs(5);
 /// How much longer than its call a visitor is left alone by the other visitors: the time to store what came of the
 /// call.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
@@ -54,6 +56,13 @@ impl Visit {
         self.limit.saturating_duration_since(Instant::now())
     }
 
+    /// Whether there is time for a call that a provider may take at its word: a submit that is cut off leaves the run in
+    /// doubt.
+    pub fn has_time(&self) -> bool {
+        let whole = self.limit.saturating_duration_since(self.began_at);
+        self.left() >= ASK_MIN.min(whole / 4)
+    }
+
     /// The moment `at`, or when the visitor has looked long enough.
     pub fn until(&self, at: Timestamp) -> Instant {
         self.looks_until.min(self.began_at + at.since(self.began))
@@ -62,6 +71,24 @@ impl Visit {
     /// In `patience`, or when all calls of the visit must be over.
     pub fn at_most(&self, patience: Duration) -> Instant {
         self.limit.min(Instant::now() + patience)
+    }
+}
+
+/// Why a job is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Back {
+    /// Its owner wants it to end.
+    Cancelled,
+    /// Something else: the attempt has failed so.
+    As(FailureClass),
+}
+
+impl Back {
+    fn class(self) -> FailureClass {
+        match self {
+            Back::Cancelled => FailureClass::Cancelled,
+            Back::As(class) => class,
+        }
     }
 }
 
@@ -213,7 +240,9 @@ impl Chain {
         let (_, adapter) = self.job_step(work).filter(|(step, _)| step.provider == provider)?;
         let asked_at = work.asked_at()?;
         let patience = now.since(asked_at) + adapter.timing().first_content;
-        (work.lacks_a_ticket())
+        // The word about an attempt that is over comes late, or again.
+        let is_earlier = work.attempts().iter().any(|one| one.provider_request_id.as_deref() == Some(id));
+        (work.lacks_a_ticket() && !is_earlier)
             .then(|| adapter.named(id))
             .flatten()
             .map(|ticket| work.known(ticket, now, patience))
@@ -239,7 +268,7 @@ impl Chain {
             }
             Ok(Watched::GoesOn) => Visited::GoesOn,
             // The provider has long refused to show the job: the job is taken back, or what it made is taken.
-            Ok(Watched::Refused(class)) => self.taken_back(work, ticket, order, visit, class).await,
+            Ok(Watched::Refused(class)) => self.taken_back(work, ticket, order, visit, Back::As(class)).await,
             Err(failure) => {
                 let failure = failure.with_request_id(ticket.id.clone());
                 Visited::Next(self.failed(work, step, adapter, order, failure, visit.now()).await)
@@ -251,13 +280,20 @@ impl Chain {
     /// provider is already at work on it, the job goes on.
     pub async fn withdraw(&self, work: &Work, ticket: &Ticket, order: &JobOrder, visit: Visit) -> Visited {
         if !work.must_end() || visit.now() >= work.deadline() {
-            return self.taken_back(work, ticket, order, visit, FailureClass::Unavailable).await;
+            let why = Back::As(FailureClass::Unavailable);
+            return self.taken_back(work, ticket, order, visit, why).await;
         }
         match self.seen_once(work, ticket, order, visit).await {
             Ok(Some(sign)) if sign.is_work() => Visited::Next(work.going_on()),
-            Ok(_) => self.taken_back(work, ticket, order, visit, FailureClass::Cancelled).await,
+            Ok(_) => self.taken_back(work, ticket, order, visit, Back::Cancelled).await,
             Err(over) => over,
         }
+    }
+
+    /// Takes a job back whose run has its end already, or what it made meanwhile. The attempt has failed as `cancelled` if
+    /// the provider surely does no more of it, and as `unavailable` if that is not known.
+    pub async fn take_back(&self, work: &Work, ticket: &Ticket, order: &JobOrder, visit: Visit) -> Visited {
+        self.taken_back(work, ticket, order, visit, Back::As(FailureClass::Cancelled)).await
     }
 
     /// The first sign of a job, or none if the provider shows none. `Err`: the job is over.
@@ -290,7 +326,7 @@ impl Chain {
         ticket: &Ticket,
         order: &JobOrder,
         visit: Visit,
-        class: FailureClass,
+        why: Back,
     ) -> Visited {
         let Some((step, adapter)) = self.job_step(work) else {
             return Visited::Next(self.without_adapter(work));
@@ -301,7 +337,11 @@ impl Chain {
                 self.shared.breaker.succeeded(step.provider).await;
                 return Visited::Finished(finished);
             }
-            Ok(None) => Failure::new(class),
+            Ok(None) => Failure::new(why.class()),
+            // The end that the owner wanted, at what it costs us.
+            Err(failure) if why == Back::Cancelled && failure.class == FailureClass::Unavailable => {
+                Failure { class: FailureClass::Cancelled, ..failure }
+            }
             Err(failure) => failure,
         };
         let failure = failure.with_request_id(ticket.id.clone());
@@ -321,6 +361,8 @@ impl Chain {
         let patience = times::IMAGE_FILE.limit.min(adapter.timing().first_content / END_SHARE);
         match adapter.fetch(finished, order, visit.at_most(patience * finished.files())).await {
             Ok(made) => Ok(made),
+            // The visit's time is over, which says nothing about the provider.
+            Err(_) if visit.left().is_zero() => Err(work.clone()),
             Err(failure) => Err(self.not_had(work, finished, order, failure, visit.now()).await),
         }
     }

@@ -260,6 +260,14 @@ impl Work {
         next
     }
 
+    /// Until when the visitor that fetches and books is left alone.
+    pub fn finishing_until(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Finishing { until, .. } => Some(until),
+            _ => None,
+        }
+    }
+
     /// How many times a visitor has begun to have a text written about what was gathered.
     pub fn texts(&self) -> u32 {
         self.texts

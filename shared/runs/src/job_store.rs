@@ -78,7 +78,9 @@ impl JobStore {
             .build();
         let put = self.dynamo.put_item().table_name(&self.table).set_item(Some(item));
         let put = put
-            .condition_expression("attribute_not_exists(id) OR writer = :writer")
+            // A try that was stuck on the way must not put back what has gone on since.
+            .condition_expression("attribute_not_exists(id) OR (writer = :writer AND version = :version)")
+            .expression_attribute_values(":version", number(job.version))
             .expression_attribute_values(":writer", text(&writer.0));
         Ok(unless_condition_failed(put.send().await)?.is_some())
     }
@@ -118,7 +120,11 @@ impl JobStore {
         if unless_condition_failed(update.send().await)?.is_some() {
             return Ok(true);
         }
-        // A write whose reply was lost is sent again, and then refused because of itself.
+        self.is_ours(job, writer).await
+    }
+
+    /// A write whose reply was lost is sent again, and then refused because of itself.
+    async fn is_ours(&self, job: &RunJob, writer: &Writer) -> Result<bool, StoreError> {
         let standing = self.read(job.id()).await?;
         Ok(standing.is_some_and(|(standing, by)| standing.version == job.version + 1 && by == writer.0))
     }
@@ -142,16 +148,18 @@ impl JobStore {
         Ok(())
     }
 
-    /// Notes that the run has its end, so that the poll does not look at it any more.
-    pub(crate) async fn end(&self, id: JobId) -> Result<(), StoreError> {
+    /// Notes that the run has its end, so that the poll does not look at it any more. A job that another visitor has written
+    /// since it was read stays in the index: the next poll looks whether more comes of it.
+    pub(crate) async fn end(&self, job: &RunJob) -> Result<(), StoreError> {
         let update = self
             .dynamo
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(job_key(id)))
+            .set_key(Some(job_key(job.id())))
             .expression_attribute_values(":yes", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
+            .expression_attribute_values(":seen", number(job.version))
             .update_expression("SET ended = :yes REMOVE poll, due")
-            .condition_expression("attribute_exists(id)");
+            .condition_expression("version = :seen");
         unless_condition_failed(update.send().await)?;
         Ok(())
     }
@@ -162,6 +170,7 @@ impl JobStore {
         &self,
         job: &RunJob,
         next: &Work,
+        writer: &Writer,
         due: Timestamp,
     ) -> Result<bool, StoreError> {
         let update = self
@@ -173,11 +182,17 @@ impl JobStore {
             .expression_attribute_values(":work", text(self.seal(job.id(), "work", next)?))
             .expression_attribute_values(":seen", number(job.version))
             .expression_attribute_values(":next", number(job.version + 1))
+            .expression_attribute_values(":writer", text(&writer.0))
             .expression_attribute_values(":shard", text(shard_of(job.id())))
             .expression_attribute_values(":due", number(due.seconds()))
-            .update_expression("SET #work = :work, version = :next, poll = :shard, due = :due")
+            .update_expression(
+                "SET #work = :work, version = :next, writer = :writer, poll = :shard, due = :due",
+            )
             .condition_expression("version = :seen");
-        Ok(unless_condition_failed(update.send().await)?.is_some())
+        if unless_condition_failed(update.send().await)?.is_some() {
+            return Ok(true);
+        }
+        self.is_ours(job, writer).await
     }
 
     /// Jobs of one shard that are due, those that have waited longest first.

@@ -186,6 +186,10 @@ impl Jobs {
                     job = self.again(job).await?;
                     continue;
                 }
+                Next::Ask | Next::Find { .. } if !visit.has_time() => {
+                    self.store.look_again(&job, visit.now()).await?;
+                    return Ok(JobEnd::GoesOn(Box::new(job)));
+                }
                 Next::Ask => match chain.choose(&seen, order).await {
                     // Left to the poll: a provider that answers later than this visit may last, and, when a webhook or
                     // the owner's cancel waits for the answer, every order that names files.
@@ -255,7 +259,7 @@ impl Jobs {
             self.store.look_again(job, round.visit.now()).await?;
             return Ok(Some(JobEnd::GoesOn(Box::new(job.clone()))));
         }
-        let finishing = from.finishing(round.visit.now(), lease_of(job.kind()?.family()));
+        let finishing = from.finishing(round.visit.now(), lease_of(job)?);
         if !self.go_on(job, &finishing, &round.writer).await? {
             return Ok(None);
         }
@@ -264,6 +268,8 @@ impl Jobs {
         }
         match round.chain.fetch(&job.work, &finished, &round.order, round.visit).await {
             Ok(made) => Box::pin(self.deliver(round, job, finished, made)).await,
+            // This visit has no time left, which is not the provider's fault: the next visitor after the lease fetches.
+            Err(_) if round.visit.left().is_zero() => Ok(Some(JobEnd::GoesOn(Box::new(job.clone())))),
             Err(next) => {
                 self.go_on(job, &next, &round.writer).await?;
                 Ok(None)
@@ -368,13 +374,15 @@ fn told(sign: Sign, tell: Option<&Teller>) -> Sign {
 }
 
 /// How long other visitors leave a run alone while one visitor fetches and books such files: longer than that can take.
-fn lease_of(family: FileFamily) -> Duration {
-    match family {
-        FileFamily::Image => FINISHING_LEASE,
-        FileFamily::Text
+fn lease_of(job: &RunJob) -> Result<Duration, RunsError> {
+    let is_one = job.plan.input["count"].as_u64().is_none_or(|count| count <= 1);
+    Ok(match job.kind()?.family() {
+        FileFamily::Image if is_one => FINISHING_LEASE,
+        FileFamily::Image
+        | FileFamily::Text
         | FileFamily::Subtitles
         | FileFamily::Video
         | FileFamily::Audio
         | FileFamily::Table => LONG_LEASE,
-    }
+    })
 }

@@ -9,8 +9,13 @@ pub(super) enum Term {
     MediaType(String),
     Name(String),
     Trashed(bool),
+    /// `'me' in owners`
+    Mine,
     Parent(String),
-    AppProperty { key: String, value: String },
+    AppProperty {
+        key: String,
+        value: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +47,11 @@ fn term(tokens: &[Token]) -> Option<(Term, &[Token])> {
     match tokens {
         [Text(id), Word(within), Word(parents), rest @ ..] if within == "in" && parents == "parents" => {
             Some((Term::Parent(id.clone()), rest))
+        }
+        [Text(who), Word(within), Word(owners), rest @ ..]
+            if who == "me" && within == "in" && owners == "owners" =>
+        {
+            Some((Term::Mine, rest))
         }
         [Word(field), Sign('='), Text(value), rest @ ..] => match field.as_str() {
             "mimeType" => Some((Term::MediaType(value.clone()), rest)),
@@ -110,6 +120,8 @@ impl Term {
             Term::MediaType(kind) => file.media_type == *kind,
             Term::Name(name) => file.name == *name,
             Term::Trashed(is_trashed) => file.is_trashed == *is_trashed,
+            // Nothing is shared here, so every file that a person sees is their own.
+            Term::Mine => true,
             Term::Parent(id) => file.parent == *id,
             Term::AppProperty { key, value } => {
                 file.app_properties.get(key).and_then(|known| known.as_str()) == Some(value)
@@ -124,12 +136,13 @@ mod tests {
 
     #[test]
     fn terms_are_read_in_any_number_and_what_else_is_asked_is_refused() {
-        let query = r"mimeType = 'a/b' and name='it\'s' and trashed=false and 'root' in parents and appProperties has { key='k' and value='v' }";
+        let query = r"mimeType = 'a/b' and name='it\'s' and trashed=false and 'root' in parents and 'me' in owners and appProperties has { key='k' and value='v' }";
         let expected = vec![
             Term::MediaType("a/b".to_owned()),
             Term::Name("it's".to_owned()),
             Term::Trashed(false),
             Term::Parent("root".to_owned()),
+            Term::Mine,
             Term::AppProperty { key: "k".to_owned(), value: "v".to_owned() },
         ];
         assert_eq!(terms(query), Some(expected));

@@ -54,7 +54,7 @@ impl ApifyWebhook {
         // In constant time.
         hmac::verify(&key(secret), message(job).as_bytes(), &told).map_err(|_| Unbelieved::OtherToken)?;
         let document = lenient::document(body).unwrap_or_default();
-        let named = [&document["eventData"]["actorJobId"], &document["resource"]["id"]];
+        let named = [&document["eventData"]["actorRunId"], &document["resource"]["id"]];
         let id = named.into_iter().find_map(lenient::text).filter(|id| is_id(id));
         id.map(str::to_owned).ok_or(Unbelieved::Nameless)
     }

@@ -94,6 +94,8 @@ async fn a_message_that_names_no_run_is_not_followed() {
         let told = apify.authenticate(job(), &headers, body.as_bytes());
         assert_eq!(told, Err(Unbelieved::Nameless), "{body}");
     }
-    let resource = br#"{"eventData":null,"resource":{"id":"run1"}}"#;
-    assert_eq!(apify.authenticate(job(), &headers, resource), Ok("run1".to_owned()));
+    // Either of them names the run.
+    for body in [r#"{"eventData":null,"resource":{"id":"run1"}}"#, r#"{"eventData":{"actorRunId":"run1"}}"#] {
+        assert_eq!(apify.authenticate(job(), &headers, body.as_bytes()), Ok("run1".to_owned()), "{body}");
+    }
 }

@@ -193,7 +193,7 @@ impl Jobs {
             if is_late && !outputs.is_empty() {
                 self.closing.deliver_late(&outcome, &outputs).await?;
             }
-            Ok::<(), RunsError>(self.store.end(job.id()).await?)
+            Ok::<(), RunsError>(self.store.end(job).await?)
         };
         if let Err(error) = ended.await {
             tracing::warn!(run.id = %job.run(), error = %with_causes(&error), "a run's job is left for the poll to end");

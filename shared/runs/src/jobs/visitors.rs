@@ -33,6 +33,9 @@ impl Jobs {
     }
 
     async fn look_after(&self, id: JobId, until: Instant) -> PollReport {
+        if Instant::now() >= until {
+            return PollReport::default();
+        }
         match self.try_look_after(id, until).await {
             Ok(is_over) => PollReport { jobs: 1, ended: u32::from(is_over), failed: 0 },
             Err(error) => {
@@ -55,7 +58,7 @@ impl Jobs {
             if job.work.ticket().is_some() {
                 return self.look_late(job, self.poll_visit(until)).await;
             }
-            self.store.end(id).await?;
+            self.store.end(&job).await?;
             return Ok(true);
         }
         match self.visit(job, self.poll_visit(until), None).await? {
@@ -109,7 +112,10 @@ impl Jobs {
         let writer = Writer::new();
         while !job.is_over && !job.work.must_end() {
             let ending = job.work.ending();
-            self.go_on(&mut job, &ending, &writer).await?;
+            // What another visitor has stored meanwhile counts.
+            if !self.go_on(&mut job, &ending, &writer).await? && job.work.is_finishing() {
+                return Ok(Cancelled::TooLate);
+            }
         }
         let visit = Visit::new(self.platform.now(), POLL_LOOKS, times::JOB_VISIT.limit);
         let round = self.round(&job, visit, None, Haste::AnswerWaits).await?;
