@@ -231,5 +231,5 @@ async fn a_prediction_that_is_canceled_before_its_start_costs_nothing() {
         panic!("it was canceled")
     };
     let attempt = &ended.attempts()[0];
-    assert_eq!((attempt.failure, attempt.cost), (Some(FailureClass::Unavailable), CostCents::ZERO));
+    assert_eq!((attempt.failure, attempt.cost), (Some(FailureClass::Cancelled), CostCents::ZERO));
 }
