@@ -50,6 +50,14 @@ pub(crate) fn all() -> String {
     })
 }
 
+/// Only what `run-poll` holds while videos pass, with the functions that take part.
+pub(crate) fn videos() -> String {
+    let folders = ["account", "provider-webhook", "run-poll", "run-tool", "runs"];
+    let programs = folders.map(|folder| (folder.to_owned(), program::build(folder))).into();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async { memory::of_videos(&cloud(&programs, Vec::new()).await).await })
+}
+
 async fn cloud(programs: &BTreeMap<String, PathBuf>, more: Vec<Function>) -> Emulator {
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let variables =

@@ -3,6 +3,8 @@
 //! `-- --lambda` starts every function's release binary as Lambda would (`infra/emulator`) and prints a table of its
 //! own, with the same work in Node and Python beside it.
 //!
+//! `-- --videos` prints only its last table: what `run-poll` holds while videos of up to 500 MiB pass.
+//!
 //! The last rows fuzz what takes money's messages, ten seconds each; `-- --fuzz [SECONDS] [--seed N]` does only that,
 //! and `-- --payments` measures only the rows about payments. `-- --costs` prints what all of it costs at AWS.
 //!
@@ -50,9 +52,10 @@ fn main() {
     if wants(costs::COUNT) {
         return runtime.block_on(costs::count_here());
     }
-    if wants("--lambda") {
+    let of_lambda = wants("--lambda").then_some(lambda::all as fn() -> String);
+    if let Some(measure) = of_lambda.or(wants("--videos").then_some(lambda::videos)) {
         let before = figures::machine();
-        println!("{}", lambda::all());
+        println!("{}", measure());
         println!("Machine before: {before}\nMachine after:  {}", figures::machine());
         return;
     }
