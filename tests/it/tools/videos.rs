@@ -259,7 +259,7 @@ async fn a_large_video_passes_in_parts_and_is_never_held_whole() {
     let world = World::start().await;
     let ann = world.person("ann");
     ann.balance().await;
-    world.sandbox.faults().set(Service::Fal, FaultRule::once(Fault::Large { mb: 100 }));
+    world.sandbox.faults().set(Service::Fal, FaultRule::once(Fault::Large { mb: 500 }));
     let run = new_run_id();
     assert_eq!(ann.run(&named(video("a red kite"), &run)).await.status, 202);
     world.advance(Duration::from_secs(61));
@@ -267,11 +267,11 @@ async fn a_large_video_passes_in_parts_and_is_never_held_whole() {
 
     assert_eq!(run_poll::handle(&poller.role("RunPoll")).await.unwrap().ended, 1);
 
-    check_parts(&poller, 100 * MIB);
+    check_parts(&poller, 500 * MIB);
     let shown = shown(&ann, &run).await;
     assert_eq!(
         (&shown["charged"], &outputs(&shown)[0]["bytes"]),
-        (&credit(96), &json!(100 * MIB)),
+        (&credit(96), &json!(500 * MIB)),
         "{shown}"
     );
     check_settled(&world).await;

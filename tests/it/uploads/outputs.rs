@@ -74,7 +74,7 @@ async fn what_is_small_is_stored_by_one_put_with_all_that_is_known_of_it() {
 async fn a_long_output_passes_with_two_parts_in_memory() {
     let world = World::start().await;
     let (media, account) = (Media::new(&world.product.platform).unwrap(), account());
-    let length = 160 * 1024 * 1024;
+    let length = 500 * 1024 * 1024;
     let (given, peak) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let meddler = world.product.meddler.clone();
     meddler.forget();
