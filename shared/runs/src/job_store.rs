@@ -1,6 +1,7 @@
 use crate::items::{DUE_INDEX, RUN_JOBS};
 use crate::job::{RunJob, RunPlan};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use credits::Hold;
 use platform::{
     Attributes, InvalidSettings, Item, ItemBuilder, Platform, SealError, Sealer, StoreError, key, number,
@@ -16,6 +17,9 @@ use std::time::Duration;
 pub(crate) const SHARDS: u8 = 8;
 /// How long after its credit's end a job is kept, for a provider that finishes late.
 pub(crate) const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// What each write of a state sets.
+const NEXT_STATE: &str = "SET #work = :work, version = :next, writer = :writer";
 
 /// The table `run_jobs`.
 #[derive(Clone)]
@@ -94,17 +98,8 @@ impl JobStore {
         writer: &Writer,
         due: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
-        let mut set = "SET #work = :work, version = :next, writer = :writer".to_owned();
-        let mut update = self
-            .dynamo
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(job_key(job.id())))
-            .expression_attribute_names("#work", "work")
-            .expression_attribute_values(":work", text(self.seal(job.id(), "work", next)?))
-            .expression_attribute_values(":seen", number(job.version))
-            .expression_attribute_values(":next", number(job.version + 1))
-            .expression_attribute_values(":writer", text(&writer.0));
+        let mut set = NEXT_STATE.to_owned();
+        let mut update = self.next_state(job, next, writer)?;
         if let Some(due) = due {
             set.push_str(", due = :due");
             update = update.expression_attribute_values(":due", number(due.seconds()));
@@ -121,6 +116,25 @@ impl JobStore {
             return Ok(true);
         }
         self.is_ours(job, writer).await
+    }
+
+    /// Writes `next` behind the version that was read; the caller adds the expressions ([`NEXT_STATE`]).
+    fn next_state(
+        &self,
+        job: &RunJob,
+        next: &Work,
+        writer: &Writer,
+    ) -> Result<UpdateItemFluentBuilder, StoreError> {
+        Ok(self
+            .dynamo
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(job_key(job.id())))
+            .expression_attribute_names("#work", "work")
+            .expression_attribute_values(":work", text(self.seal(job.id(), "work", next)?))
+            .expression_attribute_values(":seen", number(job.version))
+            .expression_attribute_values(":next", number(job.version + 1))
+            .expression_attribute_values(":writer", text(&writer.0)))
     }
 
     /// A write whose reply was lost is sent again, and then refused because of itself.
@@ -174,20 +188,10 @@ impl JobStore {
         due: Timestamp,
     ) -> Result<bool, StoreError> {
         let update = self
-            .dynamo
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(job_key(job.id())))
-            .expression_attribute_names("#work", "work")
-            .expression_attribute_values(":work", text(self.seal(job.id(), "work", next)?))
-            .expression_attribute_values(":seen", number(job.version))
-            .expression_attribute_values(":next", number(job.version + 1))
-            .expression_attribute_values(":writer", text(&writer.0))
+            .next_state(job, next, writer)?
             .expression_attribute_values(":shard", text(shard_of(job.id())))
             .expression_attribute_values(":due", number(due.seconds()))
-            .update_expression(
-                "SET #work = :work, version = :next, writer = :writer, poll = :shard, due = :due",
-            )
+            .update_expression(format!("{NEXT_STATE}, poll = :shard, due = :due"))
             .condition_expression("version = :seen");
         if unless_condition_failed(update.send().await)?.is_some() {
             return Ok(true);
